@@ -1,0 +1,87 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// Kind says what sort of fault an Error is, for whoever must react to it.
+type Kind string
+
+// The kinds. Whatever is not an Error is internal.
+const (
+	Invalid     Kind = "invalid"     // the request is wrong; the message says how to mend it
+	NotFound    Kind = "not_found"   // it names something that is not there
+	Conflict    Kind = "conflict"    // it does not fit the present state
+	Unavailable Kind = "unavailable" // a part that it needs is away
+)
+
+// Error is a fault that a person is to read. Code names the sentence (the chat
+// has it in each language) and Args fill it.
+type Error struct {
+	Kind Kind
+	Code string
+	Args map[string]any
+	Err  error
+}
+
+// NewError returns an Error; args are alternating names and values.
+func NewError(kind Kind, code string, args ...any) *Error {
+	e := &Error{Kind: kind, Code: code, Args: map[string]any{}}
+	for i := 0; i+1 < len(args); i += 2 {
+		e.Args[fmt.Sprint(args[i])] = args[i+1]
+	}
+	return e
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(strings.ReplaceAll(e.Code, "_", " "))
+	keys := make([]string, 0, len(e.Args))
+	for k := range e.Args {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	for _, k := range keys {
+		fmt.Fprintf(&b, " %s=%v", k, e.Args[k])
+	}
+	if e.Err != nil {
+		b.WriteString(": " + e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap implements errors.Unwrap.
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf returns the kind of err, or "" if it is not an Error.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return ""
+}
+
+// The codes of the Errors that reach people.
+const (
+	ErrMessageUnknown   = "message_unknown"   // Name, Known: no such message in the message file
+	ErrMessagesFile     = "messages_file"     // Reason: the message file cannot be used
+	ErrContent          = "content"           // Name, Reason: the message cannot be filled
+	ErrTemplateField    = "template_field"    // Name, Field, Problem (missing|unknown): template and data do not fit
+	ErrSameMessage      = "same_message"      // ID, Name, Ago: the same to everyone within 24 hours
+	ErrNoTesters        = "no_testers"        // the test list is empty
+	ErrNoRecipients     = "no_recipients"     // nobody would get it
+	ErrNoBroadcast      = "no_broadcast"      // there is none yet
+	ErrBroadcastUnknown = "broadcast_unknown" // ID
+	ErrWrongState       = "wrong_state"       // ID, State, Action: it cannot do that now
+	ErrOpenIDInvalid    = "openid_invalid"    // OpenID: not the shape of one
+	ErrTesterUnknown    = "tester_unknown"    // OpenID: not on the test list
+	ErrSyncRunning      = "sync_running"      // a sync is under way
+	ErrSyncQuota        = "sync_quota"        // the day's calls for pulling followers are used up
+	ErrPlatform         = "platform"          // Code, Reason: the platform refused
+	ErrStorage          = "storage"           // the database is away
+)

@@ -1,0 +1,226 @@
+// Package models holds what is true and how it is stored: the GORM models, the
+// versioned migrations and every query. It is the only package with SQL.
+package models
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"time"
+)
+
+// Time is a moment as both databases store it: whole milliseconds since the
+// Unix epoch in a BIGINT, so that it sorts and compares the same on each. The
+// zero Time is stored as 0.
+type Time struct{ time.Time }
+
+// At converts t, cutting what is finer than a millisecond.
+func At(t time.Time) Time {
+	if t.IsZero() {
+		return Time{}
+	}
+	return Time{t.UTC().Truncate(time.Millisecond)}
+}
+
+// Value implements driver.Valuer.
+func (t Time) Value() (driver.Value, error) {
+	if t.IsZero() {
+		return int64(0), nil
+	}
+	return t.UnixMilli(), nil
+}
+
+// Scan implements sql.Scanner.
+func (t *Time) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		*t = Time{}
+	case int64:
+		*t = Time{}
+		if v != 0 {
+			t.Time = time.UnixMilli(v).UTC()
+		}
+	default:
+		return fmt.Errorf("scan time: unexpected %T", src)
+	}
+	return nil
+}
+
+// GormDataType tells GORM that a Time is an integer column.
+func (Time) GormDataType() string { return "bigint" }
+
+// Recipient is a person the account can write to: a follower, or someone who
+// was one. A person who left keeps the row, so that the deliveries that name it
+// stay true, but nothing that the platform told about them.
+type Recipient struct {
+	ID     int64  `gorm:"primaryKey"`
+	OpenID string `gorm:"column:openid"`
+	// Subscribed is false once the person unfollowed.
+	Subscribed bool
+	// OptedOut is true after `stop` and until `start`.
+	OptedOut bool
+	// Tester puts the person on the test list.
+	Tester       bool
+	SubscribedAt Time
+	// Scene is how the person came to follow (the subscribe event's EventKey).
+	Scene string
+	// Fields is a JSON object of further stored values that templates can use.
+	Fields string
+	// SeenSync is the number of the last sync that listed this person.
+	SeenSync  int64
+	CreatedAt Time
+	UpdatedAt Time
+}
+
+// Audience says to whom a broadcast goes.
+type Audience string
+
+// The audiences.
+const (
+	AudienceMe   Audience = "me"
+	AudienceTest Audience = "test"
+	AudienceAll  Audience = "all"
+)
+
+// BroadcastState is where a broadcast stands.
+type BroadcastState string
+
+// The broadcast states. Scheduled moves to running when its time has come;
+// running and paused move back and forth; the other three are final.
+const (
+	Scheduled BroadcastState = "scheduled"
+	Running   BroadcastState = "running"
+	Paused    BroadcastState = "paused"
+	Finished  BroadcastState = "finished"
+	Cancelled BroadcastState = "cancelled"
+	Failed    BroadcastState = "failed"
+)
+
+// Final tells whether nothing more will be sent in this state.
+func (s BroadcastState) Final() bool {
+	return s == Finished || s == Cancelled || s == Failed
+}
+
+// Broadcast is one message to one audience, fixed when it was asked for.
+type Broadcast struct {
+	ID int64 `gorm:"primaryKey"`
+	// RequestKey is the platform's name of the chat message that asked for it
+	// (unique), so that a redelivered message starts nothing twice.
+	RequestKey string
+	// Name is the message's name in the message file.
+	Name string
+	// Message is the definition as JSON, fixed when asked for.
+	Message string
+	// Digest tells equal definitions apart from different ones.
+	Digest   string
+	Audience Audience
+	// AskedBy is the OpenID of the admin who asked.
+	AskedBy string
+	// Salt makes the client_msg_ids of this broadcast unlike those of any other
+	// database's broadcast with the same number.
+	Salt  string
+	State BroadcastState
+	// Reason is why it is paused, cancelled or failed: one of the Reason… codes.
+	Reason string
+	// Detail is what the reason adds: the platform's words, a code, a number.
+	Detail string
+	// Recipients is how many people it goes to; exact once planned.
+	Recipients int64
+	// MaxRecipientID is the highest recipient of the frozen audience; 0 before planning.
+	MaxRecipientID int64
+	// NotBefore is when it may start (the undo window, a schedule).
+	NotBefore Time
+	// ResumeAt is when a pause ends by itself; zero for never.
+	ResumeAt   Time
+	AskedAt    Time
+	StartedAt  Time
+	PlannedAt  Time
+	FinishedAt Time
+	// NotifiedState is the last state that the asking admin was told about.
+	NotifiedState string
+}
+
+// The reasons for which a broadcast is paused, cancelled or failed.
+const (
+	ReasonAdmin       = "admin"       // an admin said so
+	ReasonQuota       = "quota"       // the platform's daily quota is used up
+	ReasonAccount     = "account"     // the account itself is at stake; Detail has the platform's words
+	ReasonCredentials = "credentials" // wrong secret, IP not whitelisted and the like
+	ReasonContent     = "content"     // the template or its data is refused
+	ReasonStreak      = "streak"      // one error code again and again
+	ReasonSync        = "sync"        // the follower list could not be pulled
+	ReasonNobody      = "nobody"      // the audience turned out to be empty
+)
+
+// BatchState is whether a batch's work is done.
+type BatchState string
+
+// The batch states.
+const (
+	BatchTodo BatchState = "todo"
+	BatchDone BatchState = "done"
+)
+
+// Batch is a slice of a broadcast's audience: the recipients with
+// AfterID < id <= ThroughID. The rows are the durable to-do list.
+type Batch struct {
+	BroadcastID int64 `gorm:"primaryKey"`
+	Seq         int64 `gorm:"primaryKey"`
+	AfterID     int64
+	ThroughID   int64
+	// Size is how many recipients it had when it was cut.
+	Size  int64
+	State BatchState
+}
+
+// DeliveryState is what became of one recipient of one broadcast.
+type DeliveryState string
+
+// The delivery states. Sending is written before the platform is called, so a
+// row that a crash left in it may or may not have been sent; all others are
+// final but for accepted, which a receipt turns into one of the three after it.
+const (
+	Sending   DeliveryState = "sending"
+	Accepted  DeliveryState = "accepted"
+	Delivered DeliveryState = "delivered"
+	Blocked   DeliveryState = "blocked"
+	FailedFor DeliveryState = "failed"
+	Uncertain DeliveryState = "uncertain"
+)
+
+// Delivery is one recipient's part in a broadcast.
+type Delivery struct {
+	BroadcastID int64 `gorm:"primaryKey"`
+	RecipientID int64 `gorm:"primaryKey"`
+	State       DeliveryState
+	// MsgID is the platform's number of the accepted message, 0 if there is none.
+	MsgID int64 `gorm:"column:msgid"`
+	// ErrCode is the platform's code of a refusal, or the last one seen.
+	ErrCode int `gorm:"column:errcode"`
+	// Detail is the platform's status of a failed receipt, or why it was not sent.
+	Detail string
+	// Attempts counts the calls made.
+	Attempts int
+	// SentAt is when the first call was about to be made; it never moves, since
+	// the platform's ten minutes for a client_msg_id count from it.
+	SentAt    Time
+	UpdatedAt Time
+}
+
+// Receipt is a delivery report that came before its send was recorded.
+type Receipt struct {
+	MsgID      int64 `gorm:"column:msgid;primaryKey"`
+	State      DeliveryState
+	Detail     string
+	ReceivedAt Time
+}
+
+// Inbound is a callback that was answered: its key and the reply it got, so
+// that a redelivery gets the same.
+type Inbound struct {
+	MessageKey string `gorm:"primaryKey"`
+	Reply      string
+	ReceivedAt Time
+}
+
+// TableName implements GORM's Tabler: the word is uncountable.
+func (Inbound) TableName() string { return "inbound" }

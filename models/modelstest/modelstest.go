@@ -1,0 +1,112 @@
+// Package modelstest opens fresh databases for tests: SQLite always, and MySQL
+// or MariaDB as well when TEST_MYSQL_URL names a server.
+package modelstest
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"wechat-broadcast/models"
+)
+
+// Each runs f once for each database, with a fresh, migrated one.
+func Each(t *testing.T, f func(t *testing.T, s *models.Store)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		f(t, SQLite(t))
+	})
+	t.Run("mysql", func(t *testing.T) {
+		t.Parallel()
+		f(t, MySQL(t))
+	})
+}
+
+// SQLite returns a fresh, migrated SQLite database.
+func SQLite(tb testing.TB) *models.Store {
+	tb.Helper()
+	return open(tb, models.SQLite, filepath.Join(tb.TempDir(), "broadcast.db"))
+}
+
+// MySQL returns a fresh, migrated database on the server that TEST_MYSQL_URL
+// (mysql://user:password@host:port/) names, or skips the test, aloud.
+func MySQL(tb testing.TB) *models.Store {
+	tb.Helper()
+	return open(tb, models.MySQL, MySQLDSN(tb))
+}
+
+// MySQLDSN makes a fresh, empty database on the server that TEST_MYSQL_URL
+// names, dropped when the test ends, and returns its DSN; or it skips the test.
+func MySQLDSN(tb testing.TB) string {
+	tb.Helper()
+	raw := os.Getenv("TEST_MYSQL_URL")
+	if raw == "" {
+		tb.Skip("skipped on MySQL: set TEST_MYSQL_URL=mysql://user:password@127.0.0.1:3306/ to run it")
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		tb.Fatalf("TEST_MYSQL_URL: %v", err)
+	}
+	conf := mysql.NewConfig()
+	conf.Net, conf.Addr = "tcp", u.Host
+	conf.User = u.User.Username()
+	conf.Passwd, _ = u.User.Password()
+	conf.ParseTime, conf.Loc = true, time.UTC
+	conf.Timeout = 5 * time.Second
+
+	server, err := sql.Open("mysql", conf.FormatDSN())
+	if err != nil {
+		tb.Fatalf("open %s: %v", u.Host, err)
+	}
+	name := "test_" + strings.ToLower(rand.Text()[:16])
+	ctx := context.Background()
+	if _, err := server.ExecContext(ctx, "CREATE DATABASE "+name); err != nil {
+		tb.Fatalf("make a database: %v", err)
+	}
+	tb.Cleanup(func() {
+		_, err := server.ExecContext(ctx, "DROP DATABASE "+name)
+		if err != nil {
+			tb.Errorf("drop the database: %v", err)
+		}
+		_ = server.Close()
+	})
+	conf.DBName = name
+	return conf.FormatDSN()
+}
+
+func open(tb testing.TB, driver, dsn string) *models.Store {
+	tb.Helper()
+	ctx := context.Background()
+	s, err := models.Open(ctx, driver, dsn, Log(tb))
+	if err != nil {
+		tb.Fatalf("open the store: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Errorf("close the store: %v", err)
+		}
+	})
+	if err := s.Migrate(ctx); err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// Log returns a logger that writes to the test's log.
+func Log(tb testing.TB) *slog.Logger {
+	return slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// OpenID returns the i-th of a row of OpenIDs shaped like real ones.
+func OpenID(i int) string { return fmt.Sprintf("oTest%023d", i) }

@@ -1,0 +1,222 @@
+package models
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/glebarez/sqlite"
+	mysqldriver "github.com/go-sql-driver/mysql"
+	"github.com/pressly/goose/v3"
+	"gorm.io/driver/mysql"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// The database drivers.
+const (
+	SQLite = "sqlite"
+	MySQL  = "mysql"
+)
+
+// maxRows is how many rows one statement writes at most: both databases limit
+// the parameters of a statement (SQLite 32,766, MySQL 65,535).
+const maxRows = 1000
+
+// Store is the database.
+type Store struct {
+	// w writes and r reads. On SQLite w has a single connection, since there is
+	// one writer at a time anyway and waiting in Go is fairer than its busy loop;
+	// r has others, which WAL lets read meanwhile. On MySQL they are the same.
+	w, r   *gorm.DB
+	driver string
+	// file is the SQLite file, for its lock; dsn is MySQL's, for its own.
+	file, dsn string
+	log       *slog.Logger
+}
+
+// Open returns a Store on the database: driver is SQLite with a file's path as
+// dsn (its folder is made), or MySQL with a DSN of go-sql-driver/mysql. It
+// fails if the database cannot be reached now; nothing is created but the file.
+func Open(ctx context.Context, driver, dsn string, log *slog.Logger) (*Store, error) {
+	s := &Store{driver: driver, log: log}
+	var err error
+	switch driver {
+	case SQLite:
+		s.file = dsn
+		err = s.openSQLite()
+	case MySQL:
+		s.dsn = dsn
+		err = s.openMySQL(ctx)
+	default:
+		err = fmt.Errorf("unknown database driver %q", driver)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Ping(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) openSQLite() error {
+	if err := os.MkdirAll(filepath.Dir(s.file), 0o750); err != nil {
+		return fmt.Errorf("make the database's folder: %w", err)
+	}
+	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {
+		"journal_mode(WAL)",
+		// Power loss must not forget that a send was begun.
+		"synchronous(FULL)",
+		"busy_timeout(10000)",
+	}}
+	dsn := "file:" + (&url.URL{Path: s.file}).EscapedPath() + "?" + pragmas.Encode()
+	var err error
+	if s.w, err = s.gorm(sqlite.Open(dsn)); err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	if s.r, err = s.gorm(sqlite.Open(dsn)); err != nil {
+		return errors.Join(fmt.Errorf("open the database: %w", err), s.Close())
+	}
+	return errors.Join(setPool(s.w, 1, 0), setPool(s.r, 8, 0))
+}
+
+func (s *Store) openMySQL(ctx context.Context) error {
+	conf, err := mysqldriver.ParseDSN(s.dsn)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	conf.InterpolateParams = true // one round trip for a statement, not two
+	connector, err := mysqldriver.NewConnector(conf)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	db := sql.OpenDB(connector)
+	// GORM asks the server for its version when it opens; with the server away
+	// that would hide the plain reason.
+	if err := db.PingContext(ctx); err != nil {
+		return errors.Join(fmt.Errorf("reach the database: %w", err), db.Close())
+	}
+	if s.w, err = s.gorm(mysql.New(mysql.Config{Conn: db})); err != nil {
+		return errors.Join(fmt.Errorf("open the database: %w", err), db.Close())
+	}
+	s.r = s.w
+	// MySQL closes idle connections after hours, proxies sooner.
+	return setPool(s.w, 24, 4*time.Minute)
+}
+
+func (s *Store) gorm(d gorm.Dialector) (*gorm.DB, error) {
+	return gorm.Open(d, &gorm.Config{
+		TranslateError:         true,
+		SkipDefaultTransaction: true,
+		DisableAutomaticPing:   true,
+		Logger: logger.NewSlogLogger(s.log, logger.Config{
+			SlowThreshold:             2 * time.Second,
+			LogLevel:                  logger.Warn,
+			IgnoreRecordNotFoundError: true,
+			ParameterizedQueries:      true, // OpenIDs and contents stay out of the log
+		}),
+	})
+}
+
+func setPool(db *gorm.DB, conns int, lifetime time.Duration) error {
+	pool, err := db.DB()
+	if err != nil {
+		return err
+	}
+	pool.SetMaxOpenConns(conns)
+	pool.SetMaxIdleConns(conns)
+	pool.SetConnMaxLifetime(lifetime)
+	return nil
+}
+
+// Driver returns SQLite or MySQL.
+func (s *Store) Driver() string { return s.driver }
+
+// Ping asks the database for a sign of life.
+func (s *Store) Ping(ctx context.Context) error {
+	db, err := s.r.DB()
+	if err != nil {
+		return err
+	}
+	if err := db.PingContext(ctx); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	return nil
+}
+
+// Close closes every connection.
+func (s *Store) Close() error {
+	var errs []error
+	for _, g := range []*gorm.DB{s.w, s.r} {
+		if g == nil {
+			continue
+		}
+		db, err := g.DB()
+		if err == nil {
+			err = db.Close()
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// Migrate brings the schema up to date, each version once, under a lock where
+// several processes may start at the same time.
+func (s *Store) Migrate(ctx context.Context) error {
+	db, err := s.w.DB()
+	if err != nil {
+		return err
+	}
+	dialect := goose.DialectSQLite3
+	if s.driver == MySQL {
+		dialect = goose.DialectMySQL
+	}
+	files, err := fs.Sub(migrations, "migrations/"+s.driver)
+	if err != nil {
+		return err
+	}
+	unlock, err := s.lockMigrations(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	p, err := goose.NewProvider(dialect, db, files,
+		goose.WithTableName("schema_versions"), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	done, err := p.Up(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate the database: %w", err)
+	}
+	for _, m := range done {
+		s.log.InfoContext(ctx, "database migrated", "version", m.Source.Version, "took", m.Duration)
+	}
+	return nil
+}
+
+// inTx runs f in a transaction of the writer.
+func (s *Store) inTx(ctx context.Context, f func(tx *gorm.DB) error) error {
+	return s.w.WithContext(ctx).Transaction(f, &sql.TxOptions{Isolation: s.isolation()})
+}
+
+// isolation is READ COMMITTED on MySQL, where the default would show a
+// transaction a past state and take locks on gaps; SQLite has one level.
+func (s *Store) isolation() sql.IsolationLevel {
+	if s.driver == MySQL {
+		return sql.LevelReadCommitted
+	}
+	return sql.LevelDefault
+}
