@@ -1,0 +1,71 @@
+// Package broadcast is the engine: it takes the request for a broadcast, plans
+// it into batches, sends them, records what came of each recipient, joins the
+// receipts and reports.
+package broadcast
+
+import (
+	"time"
+
+	"wechat-broadcast/models"
+)
+
+// Request asks for a broadcast.
+type Request struct {
+	// Message is a name in the message file; empty for the default.
+	Message  string
+	Audience models.Audience
+	// AskedBy is the OpenID of the admin.
+	AskedBy string
+	// RequestKey names the chat message that asks, so that its redelivery gets
+	// the same broadcast and not a second one.
+	RequestKey string
+	// Again allows the same message to everyone within 24 hours.
+	Again bool
+}
+
+// Asked is the answer to a Request.
+type Asked struct {
+	Broadcast models.Broadcast
+	// Recipients is how many it goes to as far as is known now; 0 with SyncFirst.
+	Recipients int64
+	// SyncFirst says that the followers are pulled before anything is sent.
+	SyncFirst bool
+	Warnings  []Warning
+}
+
+// Warning is something that the admin should know but that does not forbid the
+// broadcast. Code names the sentence and Args fill it.
+type Warning struct {
+	Code string
+	Args map[string]any
+}
+
+// The warnings.
+const (
+	WarnCut             = "cut"              // Field, Value: cut to what the platform shows
+	WarnTemplateUnknown = "template_unknown" // ID: not among the account's templates
+	WarnQuota           = "quota"            // Remain, Recipients: today's rest is too small
+)
+
+// Status is where a broadcast stands.
+type Status struct {
+	Broadcast models.Broadcast
+	Counts    models.Counts
+	// Rate is how many sends a second were made lately; 0 when it is not running.
+	Rate float64
+	// Left is the time that the rest should take; 0 if that is not known.
+	Left time.Duration
+}
+
+// Remaining is how many recipients have no outcome yet.
+func (s Status) Remaining() int64 {
+	return max(0, s.Broadcast.Recipients-(s.Counts.Tried()-s.Counts.Sending))
+}
+
+// The kinds of notice that an admin gets without asking.
+const (
+	NoticeFinished = "finished"
+	NoticePaused   = "paused"
+	NoticeResumed  = "resumed"
+	NoticeFailed   = "failed"
+)
