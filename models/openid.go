@@ -1,0 +1,29 @@
+package models
+
+// maxOpenID is the longest OpenID that the schema holds, in bytes.
+const maxOpenID = 128
+
+// ValidOpenID tells whether s has the shape of an OpenID: 1 to 128 bytes of
+// visible ASCII. WeChat's are 28 characters, but nowhere is that promised.
+func ValidOpenID(s string) bool {
+	if s == "" || len(s) > maxOpenID {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// MaskOpenID returns an OpenID as a log may show it: its first four and last
+// three characters, enough to find a person again and too little to write to
+// them. What is too short to hide anything is hidden whole.
+func MaskOpenID(s string) string {
+	r := []rune(s)
+	if len(r) < 12 {
+		return "…"
+	}
+	return string(r[:4]) + "…" + string(r[len(r)-3:])
+}
