@@ -1,0 +1,88 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// The names of the facts.
+const (
+	// FactPulled says that the follower list was once complete: when it was, in
+	// milliseconds since the Unix epoch.
+	FactPulled = "followers_pulled"
+
+	factSync = "sync"
+)
+
+// fact is a row of the table of single facts.
+type fact struct {
+	Name  string `gorm:"primaryKey"`
+	Value string
+}
+
+// Fact returns the value of a fact, "" if it was never set.
+func (s *Store) Fact(ctx context.Context, name string) (string, error) {
+	return readFact(s.r.WithContext(ctx), name)
+}
+
+// SetFact sets the value of a fact.
+func (s *Store) SetFact(ctx context.Context, name, value string) error {
+	return writeFact(s.w.WithContext(ctx), name, value)
+}
+
+// TakeFromDay counts one use of something that has a limit for a day, which is
+// any name of one ("2026-11-24"): false if the day's limit is already reached.
+// The count survives a restart.
+func (s *Store) TakeFromDay(ctx context.Context, name, day string, limit int) (bool, error) {
+	taken := false
+	err := s.inTx(ctx, func(tx *gorm.DB) error {
+		value, err := readFact(forUpdate(tx), name)
+		if err != nil {
+			return err
+		}
+		used := 0
+		if on, n, ok := strings.Cut(value, " "); ok && on == day {
+			if used, err = strconv.Atoi(n); err != nil {
+				return fmt.Errorf("read fact %s: %w", name, err)
+			}
+		}
+		if taken = used < limit; !taken {
+			return nil
+		}
+		return writeFact(tx, name, day+" "+strconv.Itoa(used+1))
+	})
+	return taken && err == nil, err
+}
+
+func readFact(tx *gorm.DB, name string) (string, error) {
+	var f fact
+	err := tx.Take(&f, "name = ?", name).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read fact %s: %w", name, err)
+	}
+	return f.Value, nil
+}
+
+func writeFact(tx *gorm.DB, name, value string) error {
+	err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&fact{Name: name, Value: value}).Error
+	if err != nil {
+		return fmt.Errorf("write fact %s: %w", name, err)
+	}
+	return nil
+}
+
+// forUpdate makes the next query of a transaction lock what it reads, so that
+// of two that read in order to write the second waits for the first. SQLite
+// ignores it: its writing transactions follow one another anyway.
+func forUpdate(tx *gorm.DB) *gorm.DB {
+	return tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
+}

@@ -1,0 +1,108 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gorm.io/gorm"
+)
+
+// erased is what is left of a person who no longer follows: the OpenID, so that
+// one who comes back during a broadcast is not sent it twice, and the person's
+// own wish to be left alone. Everything else must go when a person unfollows
+// (WeChat: the unsubscribe event). It belongs into the SET of an UPDATE.
+const erased = "subscribed = 0, tester = 0, subscribed_at = 0, scene = '', fields = ''"
+
+// Leave takes from r all that erased does, for a change of one person.
+func (r *Recipient) Leave() {
+	r.Subscribed, r.Tester = false, false
+	r.SubscribedAt = Time{}
+	r.Scene, r.Fields = "", ""
+}
+
+// ChangeRecipient calls change with the person as stored and writes what it
+// changes. One who is unknown comes with ID 0 and is added if change changes
+// anything. No other writer gets in between, and change may be called again.
+func (s *Store) ChangeRecipient(ctx context.Context, openID string, change func(r *Recipient)) error {
+	var again error
+	for range 3 {
+		err := s.inTx(ctx, func(tx *gorm.DB) error { return changeRecipient(tx, openID, change) })
+		if !errors.Is(err, gorm.ErrDuplicatedKey) {
+			return err
+		}
+		again = err // someone else added the person meanwhile
+	}
+	return again
+}
+
+func changeRecipient(tx *gorm.DB, openID string, change func(r *Recipient)) error {
+	was := Recipient{OpenID: openID}
+	err := forUpdate(tx).Take(&was, "openid = ?", openID).Error
+	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
+		return fmt.Errorf("read recipient: %w", err)
+	}
+	r := was
+	change(&r)
+	if r == was {
+		return nil
+	}
+	if r.ID != 0 {
+		if err := tx.Model(&r).Select("*").Omit("id", "openid").UpdateColumns(&r).Error; err != nil {
+			return fmt.Errorf("change recipient: %w", err)
+		}
+		return nil
+	}
+	if err := tx.Create(&r).Error; err != nil {
+		return fmt.Errorf("add recipient: %w", err)
+	}
+	return nil
+}
+
+// Testers returns the people on the test list, in the order in which they
+// became known.
+func (s *Store) Testers(ctx context.Context) ([]Recipient, error) {
+	var list []Recipient
+	// The 1 is literal: SQLite uses the partial index only if it sees it.
+	if err := s.r.WithContext(ctx).Where("tester = 1").Order("id").Find(&list).Error; err != nil {
+		return nil, fmt.Errorf("list testers: %w", err)
+	}
+	return list, nil
+}
+
+// RecipientCounts says how many people there are of each sort.
+type RecipientCounts struct {
+	Followers int64 // those who follow
+	OptedOut  int64 // of these, who said stop
+	Testers   int64 // of these, who are on the test list
+	Left      int64 // those who followed once
+}
+
+// CountRecipients counts the people.
+func (s *Store) CountRecipients(ctx context.Context) (RecipientCounts, error) {
+	var groups []struct {
+		Subscribed, OptedOut bool
+		N                    int64
+	}
+	var c RecipientCounts
+	err := s.r.WithContext(ctx).Model(&Recipient{}).
+		Select("subscribed, opted_out, COUNT(*) AS n").Group("subscribed, opted_out").Scan(&groups).Error
+	if err != nil {
+		return c, fmt.Errorf("count recipients: %w", err)
+	}
+	for _, g := range groups {
+		if !g.Subscribed {
+			c.Left += g.N
+			continue
+		}
+		c.Followers += g.N
+		if g.OptedOut {
+			c.OptedOut += g.N
+		}
+	}
+	err = s.r.WithContext(ctx).Model(&Recipient{}).Where("tester = 1").Count(&c.Testers).Error
+	if err != nil {
+		return c, fmt.Errorf("count testers: %w", err)
+	}
+	return c, nil
+}
