@@ -1,0 +1,144 @@
+package wechat
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+
+	"github.com/silenceper/wechat/v2/domain/openapi"
+	"github.com/silenceper/wechat/v2/officialaccount/message"
+	"github.com/silenceper/wechat/v2/officialaccount/user"
+)
+
+const (
+	followersPath = "/cgi-bin/user/get"
+	notifyPath    = "/cgi-bin/message/custom/send"
+	templatesPath = "/cgi-bin/template/get_all_private_template"
+	quotaPath     = "/cgi-bin/openapi/quota/get"
+
+	// pageSize is how many followers a full page has (WeChat: user/get docs).
+	pageSize = 10_000
+)
+
+// The SDK's answers beside our tolerant errcode.
+type (
+	followersAnswer struct {
+		reply
+		user.OpenidList
+	}
+	templatesAnswer struct {
+		reply
+		List []message.TemplateItem `json:"template_list"`
+	}
+	quotaAnswer struct {
+		reply
+		openapi.APIQuota
+	}
+)
+
+// Followers returns the page of followers after next, which is empty for the
+// first (WeChat: user/get docs; 500 calls a day). Transient faults are tried
+// again a few times. The error wraps an *APIError if the platform refused.
+func (c *Client) Followers(ctx context.Context, next string) (FollowerPage, error) {
+	req := call{method: http.MethodGet, path: followersPath, limit: pageLimit, timeout: max(c.timeout, pageTimeout)}
+	if next != "" {
+		req.query = url.Values{"next_openid": {next}}
+		req.openID = next
+	}
+	answer, err := ask[followersAnswer](ctx, c, req, transient)
+	if err != nil {
+		return FollowerPage{}, fmt.Errorf("list followers: %w", err)
+	}
+	ids := slices.DeleteFunc(answer.Data.OpenIDs, func(id string) bool { return id == "" })
+	full := max(answer.OpenidList.Count, len(ids)) >= pageSize
+	return FollowerPage{
+		Total:   answer.Total,
+		Count:   len(ids),
+		OpenIDs: ids,
+		Next:    answer.NextOpenID,
+		// Never by the total, which moves while one pages. A cursor that
+		// stays where it was would page for ever.
+		Last: !full || len(ids) == 0 || answer.NextOpenID == "" || answer.NextOpenID == next,
+	}, nil
+}
+
+// Notify sends a customer-service text message; it reaches only somebody who
+// wrote to the account in the last 48 hours (WeChat: custom/send docs). It is
+// tried again only when it was surely not sent. The error wraps an *APIError
+// if the platform refused.
+func (c *Client) Notify(ctx context.Context, openID, text string) error {
+	body, err := encode(message.NewCustomerTextMessage(openID, text))
+	if err != nil {
+		return fmt.Errorf("notify: %w", err)
+	}
+	req := call{
+		method: http.MethodPost, path: notifyPath, body: body,
+		limit: answerLimit, timeout: c.timeout, openID: openID,
+	}
+	if _, err := ask[reply](ctx, c, req, surelyNotDone); err != nil {
+		return fmt.Errorf("notify: %w", err)
+	}
+	return nil
+}
+
+// Templates returns the account's templates (WeChat:
+// get_all_private_template docs). The error wraps an *APIError if the
+// platform refused.
+func (c *Client) Templates(ctx context.Context) ([]Template, error) {
+	req := call{method: http.MethodGet, path: templatesPath, limit: answerLimit, timeout: c.timeout}
+	answer, err := ask[templatesAnswer](ctx, c, req, transient)
+	if err != nil {
+		return nil, fmt.Errorf("list templates: %w", err)
+	}
+	templates := make([]Template, 0, len(answer.List))
+	for _, t := range answer.List {
+		templates = append(templates, Template{ID: t.TemplateID, Title: t.Title, Content: t.Content, Keys: templateKeys(t.Content)})
+	}
+	return templates, nil
+}
+
+var placeholder = regexp.MustCompile(`\{\{\s*([A-Za-z0-9_]+)\.DATA\s*\}\}`)
+
+// templateKeys lists the {{key.DATA}} of a template in their order.
+func templateKeys(content string) []string {
+	var keys []string
+	for _, m := range placeholder.FindAllStringSubmatch(content, -1) {
+		if !slices.Contains(keys, m[1]) {
+			keys = append(keys, m[1])
+		}
+	}
+	return keys
+}
+
+// Quota returns today's allowance of an API, named by its path from the
+// leading slash (WeChat: openapi/quota/get docs). The platform's count may
+// lag by a percent. The error wraps an *APIError if the platform refused.
+func (c *Client) Quota(ctx context.Context, path string) (Quota, error) {
+	body, err := encode(openapi.GetAPIQuotaParams{CgiPath: path})
+	if err != nil {
+		return Quota{}, fmt.Errorf("get quota: %w", err)
+	}
+	req := call{method: http.MethodPost, path: quotaPath, body: body, limit: answerLimit, timeout: c.timeout}
+	answer, err := ask[quotaAnswer](ctx, c, req, transient)
+	if err != nil {
+		return Quota{}, fmt.Errorf("get quota: %w", err)
+	}
+	q := answer.APIQuota.Quota
+	return Quota{Limit: q.DailyLimit, Used: q.Used, Remain: q.Remain}, nil
+}
+
+// encode is JSON without HTML escapes, which followers would get to read.
+func encode(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode request: %w", err)
+	}
+	return buf.Bytes(), nil
+}

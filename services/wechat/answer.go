@@ -1,0 +1,73 @@
+package wechat
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
+// APIError is the platform's refusal of a call. Msg is its errmsg on one
+// line, at most 200 runes, free of secrets.
+type APIError struct {
+	Code int
+	Msg  string
+}
+
+func (e *APIError) Error() string {
+	return fmt.Sprintf("errcode %d: %s", e.Code, e.Msg)
+}
+
+// reply is what every answer may carry. It is embedded beside the SDK's
+// types, whose own errcode is deeper and so gives way to this tolerant one.
+type reply struct {
+	Code number `json:"errcode"`
+	Msg  text   `json:"errmsg"`
+}
+
+// number is an integer that may come as a JSON number or string, exact up to
+// 64 bits.
+type number struct {
+	value int64
+	set   bool
+}
+
+// UnmarshalJSON takes null for absent and refuses what is no integer.
+func (n *number) UnmarshalJSON(raw []byte) error {
+	*n = number{}
+	if string(raw) == "null" {
+		return nil
+	}
+	raw = bytes.TrimSpace(bytes.Trim(raw, `"`))
+	v, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil {
+		return fmt.Errorf("parse integer: %w", err)
+	}
+	*n = number{value: v, set: true}
+	return nil
+}
+
+// lenient is a number for which anything else counts as absent: a message
+// that was accepted stays accepted when its msgid can't be read.
+type lenient struct{ number }
+
+// UnmarshalJSON never fails.
+func (n *lenient) UnmarshalJSON(raw []byte) error {
+	if err := n.number.UnmarshalJSON(raw); err != nil {
+		n.number = number{}
+	}
+	return nil
+}
+
+// text is a string; any other JSON value is kept as it stands.
+type text string
+
+// UnmarshalJSON never fails.
+func (t *text) UnmarshalJSON(raw []byte) error {
+	var s string
+	if err := json.Unmarshal(raw, &s); err != nil {
+		s = string(raw)
+	}
+	*t = text(s)
+	return nil
+}

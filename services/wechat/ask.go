@@ -1,0 +1,83 @@
+package wechat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// maxTries is how often a call other than a send is made at most.
+const maxTries = 4
+
+// headed is an answer with its errcode.
+type headed interface{ head() reply }
+
+func (r reply) head() reply { return r }
+
+// ask makes a call other than a send and decodes its answer, trying again
+// what again allows, a few times with growing pauses.
+func ask[T headed](ctx context.Context, c *Client, req call, again func(error) bool) (T, error) {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.MaxInterval = 5 * time.Second
+	return backoff.Retry(ctx, func() (T, error) {
+		answer, err := askOnce[T](ctx, c, req)
+		if err != nil && !again(err) {
+			err = backoff.Permanent(err)
+		}
+		return answer, err
+	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(maxTries))
+}
+
+// askOnce makes the call, with a fresh token if the first is refused.
+func askOnce[T headed](ctx context.Context, c *Client, req call) (T, error) {
+	for refreshes := 0; ; refreshes++ {
+		var answer T
+		token, err := c.tokens.get(ctx)
+		if err != nil {
+			return answer, err
+		}
+		req.token = token
+		raw, f := c.do(ctx, req)
+		if f != nil {
+			return answer, f
+		}
+		if err := json.Unmarshal(raw, &answer); err != nil {
+			return answer, strangeAnswer()
+		}
+		h := answer.head()
+		code := int(h.Code.value)
+		if code == 0 {
+			return answer, nil
+		}
+		if outcomeOf(code).verdict == refresh {
+			c.tokens.drop(token)
+			if refreshes < maxRefreshes {
+				continue
+			}
+		}
+		return answer, &APIError{Code: code, Msg: c.clean(req, string(h.Msg))}
+	}
+}
+
+// transient tells the faults that pass by themselves, for calls that change
+// nothing.
+func transient(err error) bool {
+	var f *fault
+	return errors.As(err, &f) || busy(err)
+}
+
+// surelyNotDone tells the faults after which repeating the call can't do its
+// work twice.
+func surelyNotDone(err error) bool {
+	var f *fault
+	return errors.As(err, &f) && !f.reached || busy(err)
+}
+
+// busy is the platform's request to come again.
+func busy(err error) bool {
+	var api *APIError
+	return errors.As(err, &api) && (api.Code == -1 || api.Code == 268487002)
+}

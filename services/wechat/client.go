@@ -1,0 +1,150 @@
+// Package wechat is the platform's API side: the access token, template
+// message sends, follower pages and notices to admins.
+//
+// It uses the SDK's types but neither its HTTP client nor its token cache:
+// those know no context, print the access token in errors, keep a token that
+// the platform has refused, and live in process globals.
+package wechat
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/silenceper/wechat/v2/credential"
+)
+
+// What a Config leaves empty.
+const (
+	// DefaultBaseURL is the platform's nearest entry.
+	DefaultBaseURL = "https://api.weixin.qq.com"
+	// DefaultMaxConns is the number of connections for sends.
+	DefaultMaxConns = 64
+	// DefaultTimeout is the time for one whole call.
+	DefaultTimeout = 10 * time.Second
+)
+
+const (
+	dialTimeout = 5 * time.Second
+	// pageTimeout is for answers of many kilobytes, such as follower pages.
+	pageTimeout = 30 * time.Second
+	// spareConns keep a token refresh from queueing behind sends that hang.
+	spareConns = 8
+
+	answerLimit = 1 << 20
+	pageLimit   = 16 << 20
+)
+
+// Config is what a Client needs. AppID and AppSecret are required.
+type Config struct {
+	AppID     string
+	AppSecret string
+	// BaseURL is another entry domain, or a simulator; DefaultBaseURL if empty.
+	BaseURL string
+	// HTTP replaces the tuned client; its timeout and redirect policy are not
+	// used.
+	HTTP *http.Client
+	// MaxConns is how many sends may be in flight at once on connections of
+	// their own; DefaultMaxConns if 0. Not used when HTTP is set.
+	MaxConns int
+	// Timeout bounds one call from the dial to the last byte; DefaultTimeout
+	// if 0. Follower pages get 30 s if that is more.
+	Timeout time.Duration
+	// Now is the clock; time.Now if nil.
+	Now func() time.Time
+	// Log is where token refreshes are told; nothing is logged if nil.
+	Log *slog.Logger
+	// OnTokenRefresh is told the outcome of each token refresh if set: "ok",
+	// "forced", "refused" (the platform said no) or "error" (it could not be
+	// asked).
+	OnTokenRefresh func(outcome string)
+}
+
+// Client speaks to the platform for one account. It is safe for concurrent
+// use.
+type Client struct {
+	appID   string
+	secret  string
+	base    *url.URL
+	http    *http.Client
+	own     *http.Transport
+	timeout time.Duration
+	tokens  *tokens
+}
+
+// The SDK's parts can take their token from a Client.
+var _ credential.AccessTokenContextHandle = (*Client)(nil)
+
+// New makes a Client. Nothing is asked of the platform before the first call;
+// a BaseURL that can't be parsed makes every call fail.
+func New(cfg Config) *Client {
+	c := &Client{
+		appID:   cfg.AppID,
+		secret:  cfg.AppSecret,
+		timeout: cmp.Or(cfg.Timeout, DefaultTimeout),
+	}
+	if base, err := url.Parse(strings.TrimRight(cmp.Or(cfg.BaseURL, DefaultBaseURL), "/")); err == nil {
+		c.base = base
+	}
+	if cfg.HTTP != nil {
+		own := *cfg.HTTP
+		c.http = &own
+	} else {
+		c.own = newTransport(cmp.Or(cfg.MaxConns, DefaultMaxConns))
+		c.http = &http.Client{Transport: c.own}
+	}
+	c.http.Timeout = 0 // each call has its own
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error {
+		// A redirect would carry the access token to another host.
+		return http.ErrUseLastResponse
+	}
+	c.tokens = newTokens(c, cfg)
+	return c
+}
+
+func newTransport(conns int) *http.Transport {
+	conns += spareConns
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout: dialTimeout,
+		MaxConnsPerHost:     conns,
+		MaxIdleConnsPerHost: conns,
+		MaxIdleConns:        conns,
+		IdleConnTimeout:     90 * time.Second,
+	}
+}
+
+// Close ends a token refresh that is under way and the idle connections.
+// Calls after it fail as soon as they need a new token.
+func (c *Client) Close() {
+	c.tokens.close()
+	if c.own != nil {
+		c.own.CloseIdleConnections()
+	}
+}
+
+// Token returns an access token that the platform has not refused yet,
+// fetching one if there is none. The error says what is wrong with the
+// credentials if that is the cause, and wraps an *APIError then.
+func (c *Client) Token(ctx context.Context) (string, error) {
+	return c.tokens.get(ctx)
+}
+
+// GetAccessTokenContext is Token under the SDK's name.
+func (c *Client) GetAccessTokenContext(ctx context.Context) (string, error) {
+	return c.Token(ctx)
+}
+
+// GetAccessToken is Token for the parts of the SDK that know no context; it
+// takes at most two calls' time.
+func (c *Client) GetAccessToken() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*c.timeout)
+	defer cancel()
+	return c.Token(ctx)
+}

@@ -1,0 +1,146 @@
+package wechat
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// FieldRule names what a value breaks.
+type FieldRule string
+
+// The rules of a template's typed keys.
+const (
+	// RuleEmpty: there is nothing to show.
+	RuleEmpty FieldRule = "empty"
+	// RuleLength: longer than Limit characters, and of a type that would be
+	// falsified by a cut.
+	RuleLength FieldRule = "length"
+	// RuleForm: characters or a form that the type does not have.
+	RuleForm FieldRule = "form"
+)
+
+// FieldError is a value that the platform would refuse with 47003.
+type FieldError struct {
+	// Key is the template's key, thing12; Type is what it begins with, thing.
+	Key, Type string
+	Rule      FieldRule
+	// Limit is the type's greatest length in characters, 0 if it has none.
+	Limit int
+}
+
+func (e *FieldError) Error() string {
+	switch e.Rule {
+	case RuleEmpty:
+		return fmt.Sprintf("%s: the value is empty", e.Key)
+	case RuleLength:
+		return fmt.Sprintf("%s: longer than %d characters, the most that a %s takes", e.Key, e.Limit, e.Type)
+	default:
+		return fmt.Sprintf("%s: not what a %s may hold", e.Key, e.Type)
+	}
+}
+
+// fieldType is what the platform allows for keys of one type.
+type fieldType struct {
+	// limit is in characters, 0 for none.
+	limit int
+	// cut: a longer value is shortened; else it is refused.
+	cut bool
+	// fits tells whether the form is right; nil for any.
+	fits func(string) bool
+}
+
+// The forms are generous: the platform's own judgement is 47003, and a value
+// refused here that it would have taken can't be sent at all.
+var (
+	numberForm = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?$`)
+	amountForm = regexp.MustCompile(`^[^0-9.\s]?\s?[0-9]{1,10}(,[0-9]{3})*(\.[0-9]+)?元?$`)
+	phoneForm  = regexp.MustCompile(`^[0-9+\-() ]+$`)
+	carForm    = regexp.MustCompile(`^[\p{Han}]?[A-Za-z0-9]+[\p{Han}]?$`)
+
+	dayForm   = `(?:\d{4}年\d{1,2}月(?:\d{1,2}日)?|\d{4}([-/.])\d{1,2}[-/.]\d{1,2}|\d{1,2}月\d{1,2}日)`
+	clockForm = `(?:(?:[01]?\d|2[0-4])[:：][0-5]\d(?:[:：][0-5]\d)?)`
+	pointForm = `(?:` + dayForm + `(?:[T\s]*` + clockForm + `)?|` + clockForm + `)`
+	timeForm  = regexp.MustCompile(`^` + pointForm + `(?:\s*[~～]\s*` + pointForm + `)?$`)
+)
+
+// fieldTypes are the types with a known rule (WeChat: template/send docs and
+// the parameter table of subscription messages). const, enum, short_thing
+// and enum_string have values or limits that only the platform knows.
+var fieldTypes = map[string]fieldType{
+	"thing":            {limit: 20, cut: true},
+	"character_string": {limit: 32, fits: printableASCII},
+	"number":           {limit: 32, fits: numberForm.MatchString},
+	"letter":           {limit: 32, fits: letters},
+	"symbol":           {limit: 5, fits: symbols},
+	"time":             {fits: timeForm.MatchString},
+	"date":             {fits: timeForm.MatchString},
+	"amount":           {fits: amountForm.MatchString},
+	"phone_number":     {limit: 17, fits: phoneForm.MatchString},
+	"car_number":       {limit: 8, fits: carForm.MatchString},
+	"name":             {limit: 20, fits: nameLike},
+	"phrase":           {limit: 5, fits: han},
+}
+
+// CheckField holds a value against the rules of its key's type, which is the
+// key without its digits (WeChat: template/send docs). It returns the value to
+// send: a thing above 20 characters comes back cut, ending in "…", and cut is
+// true. err is a *FieldError for a value that the platform would refuse.
+// Characters are runes. Keys of other types, such as first, keyword1 and
+// remark of the older templates, pass as they are.
+func CheckField(key, value string) (fixed string, cut bool, err error) {
+	name := strings.TrimRight(key, "0123456789")
+	t, ok := fieldTypes[name]
+	if !ok {
+		return value, false, nil
+	}
+	fault := func(rule FieldRule) (string, bool, error) {
+		return value, false, &FieldError{Key: key, Type: name, Rule: rule, Limit: t.limit}
+	}
+	if strings.TrimSpace(value) == "" {
+		return fault(RuleEmpty)
+	}
+	if t.limit > 0 && utf8.RuneCountInString(value) > t.limit {
+		if !t.cut {
+			return fault(RuleLength)
+		}
+		value, cut = string([]rune(value)[:t.limit-1])+"…", true
+	}
+	if t.fits != nil && !t.fits(value) {
+		return fault(RuleForm)
+	}
+	return value, cut, nil
+}
+
+// every tells whether all runes are of a kind.
+func every(s string, is func(rune) bool) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !is(r) })
+}
+
+func printableASCII(s string) bool {
+	return every(s, func(r rune) bool { return r >= ' ' && r <= '~' })
+}
+
+func letters(s string) bool {
+	return every(s, func(r rune) bool { return r < utf8.RuneSelf && unicode.IsLetter(r) })
+}
+
+func symbols(s string) bool {
+	return every(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}
+
+func han(s string) bool {
+	return every(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+}
+
+// nameLike allows ten characters as soon as one of them is Chinese, else
+// twenty; no digits.
+func nameLike(s string) bool {
+	if strings.ContainsFunc(s, unicode.IsDigit) {
+		return false
+	}
+	chinese := strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+	return !chinese || utf8.RuneCountInString(s) <= 10
+}

@@ -1,0 +1,106 @@
+package wechat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+)
+
+const (
+	sendPath = "/cgi-bin/message/template/send"
+	// maxRefreshes is how often one call gets a new token before it gives up.
+	maxRefreshes = 2
+)
+
+// Send makes one attempt to send the message and says what came of it; it
+// never fails otherwise (WeChat: template/send docs). A stale token is
+// refreshed and the same message sent again within the attempt. If ctx ends
+// the Result is a Retry that says whether the message may have been sent.
+func (c *Client) Send(ctx context.Context, m Message) Result {
+	return c.sendBody(ctx, m.ToUser, appendMessage(nil, m))
+}
+
+// sendBody sends a message that is encoded already.
+func (c *Client) sendBody(ctx context.Context, openID string, body []byte) Result {
+	for refreshes := 0; ; refreshes++ {
+		token, err := c.tokens.get(ctx)
+		if err != nil {
+			return noToken(err)
+		}
+		req := call{
+			method: http.MethodPost, path: sendPath, token: token, body: body,
+			limit: answerLimit, timeout: c.timeout, openID: openID,
+		}
+		raw, f := c.do(ctx, req)
+		if f != nil {
+			return f.result(ctx.Err() != nil)
+		}
+		r := judge(raw)
+		r.Detail = c.clean(req, r.Detail)
+		if r.Verdict != refresh {
+			return r
+		}
+		c.tokens.drop(token)
+		if refreshes == maxRefreshes {
+			r.Verdict = Retry
+			return r
+		}
+	}
+}
+
+// judge reads the platform's answer to a send. Its Detail is not clean yet.
+func judge(raw []byte) Result {
+	var answer struct {
+		reply
+		MsgID lenient `json:"msgid"`
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil || !answer.Code.set && !answer.MsgID.set {
+		// HTML, nothing, half an object: some machine in between spoke, and
+		// nobody knows how far the message went.
+		return strangeAnswer().result(false)
+	}
+	code := int(answer.Code.value)
+	o := outcomeOf(code)
+	r := Result{
+		Verdict: o.verdict, Code: code, Detail: string(answer.Msg),
+		MaybeSent: o.maybe, Gone: o.gone, Group: o.group, RetryAfter: o.after,
+	}
+	if o.verdict == Accepted {
+		r.MsgID, r.Detail = answer.MsgID.value, ""
+	}
+	return r
+}
+
+// strangeAnswer is a 200 answer that is not the platform's JSON. What it says
+// is not repeated: it may be an echo of the request.
+func strangeAnswer() *fault {
+	return &fault{text: "the answer is not the platform's JSON", reached: true}
+}
+
+// result is what a send comes to whose call brought no usable answer. own
+// says that the caller ended it: that tells nothing about the platform.
+func (f *fault) result(own bool) Result {
+	r := Result{Verdict: Retry, Detail: f.text, MaybeSent: f.reached, RetryAfter: f.after}
+	if !f.reached && !own {
+		r.Verdict = Away
+	}
+	return r
+}
+
+// noToken is what a send comes to that got no token: surely not sent.
+func noToken(err error) Result {
+	var te *tokenError
+	if errors.As(err, &te) {
+		return te.result()
+	}
+	r := Result{Verdict: Retry, Detail: oneLine(err.Error())}
+	var f *fault
+	if errors.As(err, &f) {
+		r.RetryAfter = f.after
+		if !f.reached && !errors.Is(err, context.Canceled) {
+			r.Verdict = Away
+		}
+	}
+	return r
+}

@@ -1,0 +1,320 @@
+package wechat
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	stableTokenPath = "/cgi-bin/stable_token"
+
+	// refreshAhead is when the platform begins to give the next token, while
+	// the old one still works (WeChat: getStableAccessToken docs).
+	refreshAhead = 5 * time.Minute
+	// refreshPause is the least time between two refreshes ahead of expiry.
+	refreshPause = 30 * time.Second
+	// The platform's limits on force_refresh.
+	forcedPerDay = 20
+	forcedPause  = 30 * time.Second
+	// failureMemory keeps senders that arrive one by one from asking for a
+	// token each, just after it was refused to one of them.
+	failureMemory = time.Second
+	// shortLife is assumed for a token whose life the platform left out.
+	shortLife = 5 * time.Minute
+	longLife  = 24 * time.Hour
+)
+
+// beijing is the platform's day.
+var beijing = time.FixedZone("UTC+8", 8*60*60)
+
+// tokens holds the account's one access token for all callers.
+//
+// It asks stable_token, which gives every process the same token, and at most
+// one question is under way at any time. Whoever finds a token refused drops
+// it by name, so that a late loser can't throw away its successor.
+type tokens struct {
+	client *Client
+	now    func() time.Time
+	log    *slog.Logger
+	hook   func(outcome string)
+
+	ctx  context.Context
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	flight  *flight
+	current string
+	expires time.Time
+	ahead   time.Time // when to fetch the next one
+	refused string    // the token that the platform refused last
+
+	failed   error
+	failedAt time.Time
+
+	forced     int // force_refresh calls on forcedDay
+	forcedDay  string
+	forcedLast time.Time
+}
+
+// flight is one refresh that any number of callers wait for.
+type flight struct {
+	done  chan struct{}
+	token string
+	err   error
+}
+
+// grant is a token as given.
+type grant struct {
+	token   string
+	expires time.Time
+}
+
+func newTokens(c *Client, cfg Config) *tokens {
+	t := &tokens{client: c, now: cfg.Now, log: cfg.Log, hook: cfg.OnTokenRefresh}
+	if t.now == nil {
+		t.now = time.Now
+	}
+	t.log = cmp.Or(t.log, slog.New(slog.DiscardHandler))
+	if t.hook == nil {
+		t.hook = func(string) {}
+	}
+	// Callers come and go; a refresh belongs to all of them, so it lives on
+	// the client's context and not on that of whoever was first.
+	t.ctx, t.stop = context.WithCancel(context.Background())
+	return t
+}
+
+// close cancels the refresh under way and waits for its end.
+func (t *tokens) close() {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	t.stop()
+	t.wg.Wait()
+}
+
+// get returns the current token, or waits for one until ctx ends. A token
+// near its end is given while the next is fetched.
+func (t *tokens) get(ctx context.Context) (string, error) {
+	t.mu.Lock()
+	now := t.now()
+	if t.current != "" && now.Before(t.expires) {
+		token := t.current
+		if !now.Before(t.ahead) && t.flight == nil && !t.failedJustNow(now) {
+			t.start()
+		}
+		t.mu.Unlock()
+		return token, nil
+	}
+	if t.flight == nil {
+		if t.failedJustNow(now) {
+			err := t.failed
+			t.mu.Unlock()
+			return "", err
+		}
+		t.start()
+	}
+	f := t.flight
+	t.mu.Unlock()
+
+	select {
+	case <-f.done:
+		return f.token, f.err
+	case <-ctx.Done():
+		return "", fmt.Errorf("wait for access token: %w", ctx.Err())
+	}
+}
+
+// drop forgets the token that the platform has just refused, unless another
+// one has taken its place already.
+func (t *tokens) drop(used string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.current != used || used == "" {
+		return
+	}
+	t.current, t.refused = "", used
+}
+
+// failedJustNow needs mu. A clock that was set back does not prolong it.
+func (t *tokens) failedJustNow(now time.Time) bool {
+	age := now.Sub(t.failedAt)
+	return t.failed != nil && age >= 0 && age < failureMemory
+}
+
+// start begins a flight; it needs mu.
+func (t *tokens) start() {
+	f := &flight{done: make(chan struct{})}
+	t.flight = f
+	if t.closed {
+		f.err = errClosed
+		t.flight = nil
+		close(f.done)
+		return
+	}
+	t.wg.Go(func() { t.fly(f) })
+}
+
+var errClosed = errors.New("get access token: the client is closed")
+
+// fly refreshes, stores what came of it and lets the waiting callers go.
+func (t *tokens) fly(f *flight) {
+	g, how, err := t.obtain(t.ctx)
+
+	t.mu.Lock()
+	f.token, f.err = g.token, err
+	t.flight = nil
+	t.failed, t.failedAt = err, t.now()
+	t.ahead = t.failedAt.Add(refreshPause)
+	if err == nil {
+		t.current, t.expires = g.token, g.expires
+		if usual := g.expires.Add(-refreshAhead); usual.After(t.ahead) {
+			t.ahead = usual
+		}
+	}
+	t.mu.Unlock()
+	close(f.done)
+
+	t.hook(how)
+	if err != nil {
+		if t.ctx.Err() == nil {
+			t.log.WarnContext(t.ctx, "access token not refreshed", "outcome", how, "error", err)
+		}
+		return
+	}
+	t.log.InfoContext(t.ctx, "access token refreshed", "outcome", how, "expires", g.expires)
+}
+
+// obtain asks for the account's token, and only if that is the very one that
+// was refused makes the platform replace it: forcing kills the token of every
+// other process too.
+func (t *tokens) obtain(ctx context.Context) (g grant, how string, err error) {
+	g, err = t.fetch(ctx, false)
+	if err != nil {
+		return grant{}, refreshOutcome(err), err
+	}
+	if !t.wasRefused(g.token) {
+		return g, "ok", nil
+	}
+	if wait := t.reserveForced(); wait > 0 {
+		return grant{}, "refused", staleError(wait)
+	}
+	g, err = t.fetch(ctx, true)
+	var te *tokenError
+	switch {
+	case errors.As(err, &te) && te.api.Code == 45009:
+		// Another process has used up the day's forced refreshes.
+		return grant{}, "refused", staleError(t.exhaustForced())
+	case err != nil:
+		return grant{}, refreshOutcome(err), err
+	case t.wasRefused(g.token):
+		return grant{}, "refused", staleError(forcedPause)
+	}
+	return g, "forced", nil
+}
+
+func refreshOutcome(err error) string {
+	var te *tokenError
+	if errors.As(err, &te) {
+		return "refused"
+	}
+	return "error"
+}
+
+// staleError is the state in which the platform refuses the token that it
+// gives, and must not be asked to replace it yet.
+func staleError(wait time.Duration) error {
+	return &tokenError{
+		api:     &APIError{Code: 40001, Msg: "the platform refuses the access token that it gives"},
+		verdict: Retry,
+		after:   wait,
+	}
+}
+
+func (t *tokens) wasRefused(token string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return token == t.refused
+}
+
+// reserveForced takes one of the day's forced refreshes, or says how long to
+// wait for the next.
+func (t *tokens) reserveForced() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	if day := now.In(beijing).Format(time.DateOnly); day != t.forcedDay {
+		t.forcedDay, t.forced = day, 0
+	}
+	if t.forced >= forcedPerDay {
+		return untilMidnight(now)
+	}
+	if age := now.Sub(t.forcedLast); age >= 0 && age < forcedPause {
+		return forcedPause - age
+	}
+	t.forced++
+	t.forcedLast = now
+	return 0
+}
+
+// exhaustForced ends forced refreshes for the day and says how long that is.
+func (t *tokens) exhaustForced() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.forced = forcedPerDay
+	return untilMidnight(t.now())
+}
+
+func untilMidnight(now time.Time) time.Duration {
+	y, m, d := now.In(beijing).Date()
+	return time.Date(y, m, d+1, 0, 0, 0, 0, beijing).Sub(now)
+}
+
+// fetch makes one call of stable_token. The credentials travel in the body,
+// so no URL holds them (WeChat: getStableAccessToken docs).
+func (t *tokens) fetch(ctx context.Context, force bool) (grant, error) {
+	c := t.client
+	body, err := json.Marshal(map[string]any{
+		"grant_type":    "client_credential",
+		"appid":         c.appID,
+		"secret":        c.secret,
+		"force_refresh": force,
+	})
+	if err != nil {
+		return grant{}, fmt.Errorf("encode token request: %w", err)
+	}
+	asked := t.now()
+	req := call{method: http.MethodPost, path: stableTokenPath, body: body, limit: answerLimit, timeout: c.timeout}
+	raw, f := c.do(ctx, req)
+	if f != nil {
+		return grant{}, fmt.Errorf("get access token: %w", f)
+	}
+	var answer struct {
+		reply
+		Token string  `json:"access_token"`
+		Life  lenient `json:"expires_in"`
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return grant{}, fmt.Errorf("get access token: %w", strangeAnswer())
+	}
+	if answer.Code.value != 0 {
+		return grant{}, tokenErrorOf(&APIError{Code: int(answer.Code.value), Msg: c.clean(req, string(answer.Msg))})
+	}
+	if answer.Token == "" {
+		return grant{}, fmt.Errorf("get access token: %w", strangeAnswer())
+	}
+	life := time.Duration(min(answer.Life.value, int64(longLife/time.Second))) * time.Second
+	if life <= 0 {
+		life = shortLife
+	}
+	return grant{token: answer.Token, expires: asked.Add(life)}, nil
+}
