@@ -1,0 +1,250 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"text/template"
+	"text/template/parse"
+	"time"
+)
+
+// Compile prepares the message's templates. The error is a Faults that names
+// the message, the field and the variable or function of everything wrong.
+//
+// A template can use the variables of Vars, if and else, comparisons, and the
+// functions print, printf, println, urlquery, index, slice and len. What could
+// run for long (range, templates that call each other) is not available.
+func (m *Message) Compile() (*Compiled, error) {
+	c, faults := m.compile()
+	if err := faults.or(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (m *Message) compile() (*Compiled, Faults) {
+	b := builder{compiled: &Compiled{message: m.Name, miniProgram: m.MiniProgram}, path: join("messages", m.Name)}
+	for _, f := range m.Data {
+		p := b.part(f.Key, "data."+f.Key+".value", f.Value)
+		p.key, p.color = f.Key, f.Color
+		b.compiled.data = append(b.compiled.data, p)
+		if isBlank(f.Value) {
+			b.fault("data."+f.Key+".value", "is empty", "write what followers shall read there")
+		}
+	}
+	if len(m.Data) == 0 {
+		b.fault("data", "is empty", "give the template's fields")
+	}
+	b.compiled.url = b.part("url", "url", m.URL)
+	if m.MiniProgram != nil {
+		b.compiled.pagePath = b.part("miniprogram.pagepath", "miniprogram.pagepath", m.MiniProgram.PagePath)
+	}
+	return b.compiled, b.faults
+}
+
+type builder struct {
+	compiled *Compiled
+	path     string
+	faults   Faults
+}
+
+func (b *builder) fault(at, problem, mend string) {
+	b.faults = append(b.faults, Fault{Key: join(b.path, at), Problem: problem, Mend: mend})
+}
+
+// part prepares one value; field and at name it for a reader of errors.
+func (b *builder) part(field, at, source string) part {
+	p := part{field: field}
+	if len(source) > maxValueBytes {
+		b.fault(at, errTooLong.Error(), "shorten it")
+		return p
+	}
+	if !strings.Contains(source, "{{") {
+		p.fixed = source
+		return p
+	}
+	t, err := template.New(templateName).Funcs(functions()).Option("missingkey=error").Parse(source)
+	if err != nil {
+		b.fault(at, "is not a valid template: "+trimTemplateError(err), "correct what stands between {{ and }}")
+		return p
+	}
+	check := templateCheck{builder: b, at: at}
+	if t.Tree != nil {
+		check.node(t.Root)
+	}
+	if check.faulty {
+		return p
+	}
+	p.template = t
+	if check.perRecipient {
+		b.compiled.varies = true
+	} else {
+		b.try(p, at, check)
+	}
+	return p
+}
+
+// try renders what depends on no recipient, so that a mistake such as a
+// missing layout shows before anybody is sent anything.
+func (b *builder) try(p part, at string, check templateCheck) {
+	sample := Vars{Now: time.Date(2026, time.January, 2, 15, 4, 5, 0, beijing)}
+	sample.Broadcast.ID = 1
+	value, variable, problem := execute(p.template, newScope(sample))
+	if problem == "" && !check.variable && isBlank(value) {
+		problem = "is blank"
+	}
+	if problem != "" {
+		b.fault(at, strings.TrimSpace(variable+" "+problem), "correct what stands between {{ and }}")
+	}
+}
+
+// templateName stands at the head of errors of text/template and is cut off again.
+const templateName = "value"
+
+func trimTemplateError(err error) string {
+	return strings.TrimPrefix(err.Error(), "template: "+templateName+":")
+}
+
+// allowedFunctions can neither run for long nor print more than a value may hold.
+var allowedFunctions = []string{
+	"and", "eq", "ge", "gt", "index", "le", "len", "lt", "ne", "not", "or",
+	"print", "printf", "println", "slice", "urlquery",
+}
+
+// functions replaces those of text/template whose result could grow without
+// bound in a chain of variables, and an index that is silent about a key that
+// does not exist.
+func functions() template.FuncMap {
+	return template.FuncMap{
+		"print":    func(args ...any) (string, error) { return short(fmt.Sprint(args...)) },
+		"printf":   func(format string, args ...any) (string, error) { return short(fmt.Sprintf(format, args...)) },
+		"println":  func(args ...any) (string, error) { return short(fmt.Sprintln(args...)) },
+		"urlquery": func(args ...any) (string, error) { return short(url.QueryEscape(fmt.Sprint(args...))) },
+		"index": func(fields map[string]string, key string) (string, error) {
+			value, ok := fields[key]
+			if !ok {
+				return "", errors.New("has no value for this recipient")
+			}
+			return value, nil
+		},
+	}
+}
+
+func short(text string) (string, error) {
+	if len(text) > maxValueBytes {
+		return "", errTooLong
+	}
+	return text, nil
+}
+
+// sharedVariables are the same for every recipient of a broadcast.
+var sharedVariables = []string{"Now", "Broadcast"}
+
+// templateCheck walks a template's tree for what it uses.
+type templateCheck struct {
+	builder      *builder
+	at           string
+	faulty       bool
+	variable     bool // uses any variable
+	perRecipient bool // uses one that differs between recipients
+}
+
+func (c *templateCheck) fault(problem, mend string) {
+	c.faulty = true
+	c.builder.fault(c.at, problem, mend)
+}
+
+func (c *templateCheck) node(n parse.Node) {
+	switch n := n.(type) {
+	case *parse.ListNode:
+		if n != nil {
+			for _, child := range n.Nodes {
+				c.node(child)
+			}
+		}
+	case *parse.ActionNode:
+		c.node(n.Pipe)
+	case *parse.PipeNode:
+		for _, command := range n.Cmds {
+			c.node(command)
+		}
+	case *parse.CommandNode:
+		for _, argument := range n.Args {
+			c.node(argument)
+		}
+	case *parse.IfNode:
+		c.node(n.Pipe)
+		c.node(n.List)
+		c.node(n.ElseList)
+	case *parse.ChainNode:
+		c.node(n.Node)
+	case *parse.IdentifierNode:
+		if !slices.Contains(allowedFunctions, n.Ident) {
+			c.fault("the function "+n.Ident+" is not available", "use one of: "+strings.Join(allowedFunctions, ", "))
+		}
+	case *parse.FieldNode:
+		c.uses(n.Ident)
+	case *parse.VariableNode:
+		if n.Ident[0] == "$" {
+			c.uses(n.Ident[1:])
+		}
+	case *parse.DotNode:
+		c.uses(nil)
+	case *parse.RangeNode, *parse.WithNode, *parse.TemplateNode:
+		keyword, _, _ := strings.Cut(strings.TrimPrefix(n.String(), "{{"), " ")
+		c.fault(keyword+" is not available in a template", "use variables and {{if}}")
+	case *parse.TextNode, *parse.StringNode, *parse.NumberNode, *parse.BoolNode, *parse.NilNode, *parse.CommentNode:
+	default:
+		c.fault(n.String()+" is not available in a template", "use variables and {{if}}")
+	}
+}
+
+// uses checks a variable such as .Broadcast.ID, given as its names.
+func (c *templateCheck) uses(names []string) {
+	c.variable = true
+	written := "." + strings.Join(names, ".")
+	if len(names) == 0 {
+		c.fault("a lone dot is not a variable", "use one of: "+strings.Join(variableNames(), ", "))
+		return
+	}
+	if !slices.Contains(sharedVariables, names[0]) {
+		c.perRecipient = true
+	}
+	if exists(reflect.TypeFor[scope](), names) {
+		return
+	}
+	mend := "use one of: " + strings.Join(variableNames(), ", ")
+	if near := nearest(written, variableNames()); near != "" {
+		mend = "did you mean " + near + "?"
+	}
+	c.fault("there is no variable "+written, mend)
+}
+
+func variableNames() []string {
+	return []string{".OpenID", ".Now", ".Broadcast.ID", ".SubscribedAt", ".Scene", ".Remark", ".Fields.NAME"}
+}
+
+// exists tells whether the names lead from a value of type t to something:
+// each is a method, a field, or any key of a map.
+func exists(t reflect.Type, names []string) bool {
+	for _, name := range names {
+		if method, ok := t.MethodByName(name); ok && method.Type.NumOut() > 0 {
+			t = method.Type.Out(0)
+		} else if t.Kind() == reflect.Map {
+			t = t.Elem()
+		} else if t.Kind() == reflect.Struct {
+			field, ok := t.FieldByName(name)
+			if !ok || !field.IsExported() {
+				return false
+			}
+			t = field.Type
+		} else {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,14 @@
+package config
+
+import _ "embed"
+
+// ExampleConfig is a settings file to start from. Everything optional in it is
+// commented out.
+//
+//go:embed config.example.yaml
+var ExampleConfig string
+
+// ExampleMessages is a message file to start from.
+//
+//go:embed messages.example.yaml
+var ExampleMessages string

@@ -1,0 +1,58 @@
+package config
+
+import (
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+)
+
+// Fault is one thing that is wrong with what the operator wrote.
+type Fault struct {
+	Key     string // the setting, or the path inside the file: "messages.notice.url"
+	Problem string // what is wrong, and where if that helps; never holds a secret
+	Mend    string // what to do about it
+}
+
+// String returns the fault as one line: key, problem, remedy.
+func (f Fault) String() string {
+	line := f.Key + ": " + f.Problem
+	if f.Mend != "" {
+		line += "; " + f.Mend
+	}
+	return strings.Join(strings.FieldsFunc(line, isLineBreak), " ")
+}
+
+// Faults is everything that is wrong, so that the operator can mend it in one go.
+type Faults []Fault
+
+// Error returns one line per fault.
+func (f Faults) Error() string {
+	lines := make([]string, len(f))
+	for i, fault := range f {
+		lines[i] = fault.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// or returns the faults as an error, or nil if there are none: a typed nil in
+// an error would not compare equal to nil.
+func (f Faults) or() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return f
+}
+
+func isLineBreak(r rune) bool { return r == '\n' || r == '\r' }
+
+// nearest returns the known name that looks most like a mistyped one, or ""
+// if none is near enough to be worth a hint.
+func nearest(name string, known []string) string {
+	best, bestDistance := "", max(2, len(name)/4)+1
+	for _, candidate := range known {
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(candidate)); d < bestDistance {
+			best, bestDistance = candidate, d
+		}
+	}
+	return best
+}

@@ -1,0 +1,221 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Load reads the settings: the environment over the file at path over the
+// defaults. lookup answers for one variable, as os.LookupEnv does; environ
+// holds all of them as NAME=value, as os.Environ does, and serves only to warn
+// of mistyped names. Without pathGiven a missing file is no fault; with an
+// empty path none is read.
+//
+// An empty variable counts as not set, and space around a value is dropped. A
+// secret may stand in a file of its own, named by the variable with _FILE at
+// its end. Inside the settings file keys are the variables' names in any case,
+// whole (wechat_app_id) or nested (wechat: {app_id: …}).
+//
+// The error is a Faults with everything that is wrong, or nil.
+func Load(path string, pathGiven bool, lookup func(string) (string, bool), environ []string) (*Settings, error) {
+	l := loader{settings: &Settings{}}
+	file := l.readFile(path, pathGiven)
+	environment := func(name string) (entry, bool) {
+		value, _ := lookup(name)
+		value = strings.TrimSpace(value)
+		return entry{value: value}, value != ""
+	}
+	l.layers = []layer{l.withoutLocale(environment), file}
+	for _, o := range options {
+		l.set(o)
+	}
+	l.doubt(environ)
+	if err := l.faults.or(); err != nil {
+		return nil, err
+	}
+	return l.settings, nil
+}
+
+// entry is a value as somebody wrote it. origin says where, and is empty for
+// the environment.
+type entry struct{ value, origin string }
+
+// layer answers for one source of settings; only non-empty values are there.
+type layer func(name string) (entry, bool)
+
+type loader struct {
+	settings *Settings
+	layers   []layer // the first that has a setting decides
+	faults   Faults
+}
+
+func (l *loader) fault(key, origin, problem, mend string) {
+	if origin != "" {
+		problem += " (" + origin + ")"
+	}
+	l.faults = append(l.faults, Fault{Key: key, Problem: problem, Mend: mend})
+}
+
+func (l *loader) readFile(path string, pathGiven bool) layer {
+	none := func(string) (entry, bool) { return entry{}, false }
+	if path == "" {
+		return none
+	}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !pathGiven {
+		return none
+	}
+	if err != nil {
+		l.fault("--config", "", fmt.Sprintf("cannot read %s: %s", path, reason(err)), "name a file that this user can read")
+		return none
+	}
+	entries, faults := parseFile(path, data)
+	l.faults = append(l.faults, faults...)
+	return func(name string) (entry, bool) {
+		e, ok := entries[name]
+		return e, ok
+	}
+}
+
+// set finds one setting and stores it.
+func (l *loader) set(o option) {
+	e, found, ok := l.find(o)
+	if !ok {
+		return
+	}
+	if !found {
+		if o.required {
+			l.fault(o.name, "", "is required and not set", o.mend)
+		}
+		if o.fallback == "" {
+			return
+		}
+		e = entry{value: o.fallback, origin: "default"}
+	}
+	if err := o.parse(l.settings, e.value); err != nil {
+		l.fault(o.name, e.origin, err.Error(), o.mend)
+	}
+}
+
+// find returns what the first layer says that says anything. ok is false
+// after a fault.
+func (l *loader) find(o option) (e entry, found, ok bool) {
+	for _, get := range l.layers {
+		direct, hasDirect := get(o.name)
+		if !o.secret {
+			if hasDirect {
+				return direct, true, true
+			}
+			continue
+		}
+		named, hasNamed := get(o.fileName())
+		switch {
+		case hasDirect && hasNamed:
+			l.fault(o.name, named.origin, "is given twice, as "+o.name+" and as "+o.fileName(), "remove one of the two")
+			return entry{}, false, false
+		case hasDirect:
+			return direct, true, true
+		case hasNamed:
+			e, ok := l.readSecret(o, named)
+			return e, ok, ok
+		}
+	}
+	return entry{}, false, true
+}
+
+// readSecret reads a value from the file that a _FILE setting names.
+func (l *loader) readSecret(o option, named entry) (entry, bool) {
+	data, err := os.ReadFile(named.value)
+	if err != nil {
+		l.fault(o.fileName(), named.origin, fmt.Sprintf("cannot read %s: %s", named.value, reason(err)),
+			"name a file that this user can read")
+		return entry{}, false
+	}
+	value := strings.TrimSpace(string(data))
+	if value == "" {
+		l.fault(o.fileName(), named.origin, named.value+" is empty", "write the value into it")
+		return entry{}, false
+	}
+	return entry{value: value, origin: named.value}, true
+}
+
+// reason returns the cause of a file's error without the path, which the
+// fault names already.
+func reason(err error) string {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err.Error()
+	}
+	return err.Error()
+}
+
+// withoutLocale hides a LANGUAGE that is meant for gettext, such as
+// en_US:en. Desktops and server images set it for every program; taking it for
+// ours would stop the start or override the operator's file.
+func (l *loader) withoutLocale(environment layer) layer {
+	e, _ := environment("LANGUAGE")
+	if !strings.ContainsAny(e.value, "_:.@") {
+		return environment
+	}
+	l.settings.Warnings = append(l.settings.Warnings, fmt.Sprintf(
+		"LANGUAGE=%s is the system's list of locales and is ignored; give LANGUAGE=zh or LANGUAGE=en to choose the language of the replies", e.value))
+	return func(name string) (entry, bool) {
+		if name == "LANGUAGE" {
+			return entry{}, false
+		}
+		return environment(name)
+	}
+}
+
+// ownPrefixes begin names that hardly anybody else uses. Names that begin
+// otherwise are doubted only if they are near one of ours.
+var ownPrefixes = []string{"WECHAT_", "SEND_", "ADMIN_", "UNDO_", "MESSAGES_", "QUOTA_"}
+
+// servicePrefix begins the variables that a container platform adds for a
+// service named after this program.
+const servicePrefix = "WECHAT_BROADCAST_"
+
+// doubt warns of what is allowed and yet likely to be a mistake.
+func (l *loader) doubt(environ []string) {
+	known := optionNames()
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		if slices.Contains(known, name) || strings.HasPrefix(name, servicePrefix) {
+			continue
+		}
+		own := slices.ContainsFunc(ownPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+		near := nearest(name, known)
+		switch {
+		case near != "" && (own || sharesPrefix(name, near)):
+			l.warn("%s is not a setting and is ignored; did you mean %s?", name, near)
+		case own:
+			l.warn("%s is not a setting and is ignored", name)
+		}
+	}
+	if token := l.settings.Token.Reveal(); token != "" && !isPlatformToken(token) {
+		l.warn("WECHAT_TOKEN: the platform accepts only tokens of 3 to 32 letters and digits")
+	}
+}
+
+func (l *loader) warn(format string, args ...any) {
+	l.settings.Warnings = append(l.settings.Warnings, fmt.Sprintf(format, args...))
+}
+
+// sharesPrefix tells whether two names agree up to their first underscore, so
+// that LOG_LEVL is doubted and LESS_LEVEL is somebody else's.
+func sharesPrefix(a, b string) bool {
+	first, _, _ := strings.Cut(a, "_")
+	second, _, _ := strings.Cut(b, "_")
+	return first == second
+}
+
+// isPlatformToken follows the rule of the platform's form for the callback.
+func isPlatformToken(token string) bool {
+	return len(token) >= 3 && len(token) <= 32 && !strings.ContainsFunc(token, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
+}

@@ -1,0 +1,431 @@
+package config
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// required is the least that a start needs.
+func required() map[string]string {
+	return map[string]string{
+		"WECHAT_APP_ID": "wx0123456789abcdef", "WECHAT_APP_SECRET": "the-app-secret", "WECHAT_TOKEN": "theToken",
+	}
+}
+
+func with(more map[string]string) map[string]string {
+	env := required()
+	for name, value := range more {
+		env[name] = value
+	}
+	return env
+}
+
+// load runs Load on a file's content (none if empty) and an environment.
+func load(tb testing.TB, file string, env map[string]string) (*Settings, error) {
+	tb.Helper()
+	path := ""
+	if file != "" {
+		path = mustWrite(tb, "config.yaml", file)
+	}
+	return Load(path, path != "", lookupIn(env), environ(env))
+}
+
+func lookupIn(env map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		value, ok := env[name]
+		return value, ok
+	}
+}
+
+func environ(env map[string]string) []string {
+	var pairs []string
+	for name, value := range env {
+		pairs = append(pairs, name+"="+value)
+	}
+	return pairs
+}
+
+func mustWrite(tb testing.TB, name, content string) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+func mustLoad(tb testing.TB, file string, env map[string]string) *Settings {
+	tb.Helper()
+	s, err := load(tb, file, env)
+	if err != nil {
+		tb.Fatalf("Load: %v", err)
+	}
+	return s
+}
+
+// faultKeys returns the keys of an error that must be Faults.
+func faultKeys(tb testing.TB, err error) []string {
+	tb.Helper()
+	var faults Faults
+	if !errors.As(err, &faults) {
+		tb.Fatalf("error %v is not Faults", err)
+	}
+	keys := make([]string, len(faults))
+	for i, f := range faults {
+		keys[i] = f.Key
+		if f.Problem == "" || f.Mend == "" {
+			tb.Errorf("%s: problem %q, mend %q: both must be said", f.Key, f.Problem, f.Mend)
+		}
+	}
+	return keys
+}
+
+func TestLoadDefaults(t *testing.T) {
+	t.Parallel()
+	want := &Settings{
+		ListenAddr: ":8080", AppID: "wx0123456789abcdef", AppSecret: "the-app-secret", Token: "theToken",
+		APIBaseURL: "https://api.weixin.qq.com", Database: Database{Driver: SQLite, DSN: "data/broadcast.db"},
+		MessagesFile: "messages.yaml", SendConcurrency: 64, SendRate: 100, UndoWindow: 10 * time.Second,
+		Language: "zh", LogLevel: slog.LevelInfo, LogFormat: "text",
+	}
+	got := mustLoad(t, "", required())
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadEverything(t *testing.T) {
+	t.Parallel()
+	key := strings.Repeat("A", 42) + "B" // spare bits set
+	got := mustLoad(t, "", with(map[string]string{
+		"LISTEN_ADDR": "127.0.0.1:0", "WECHAT_ENCODING_AES_KEY": key, "WECHAT_API_BASE_URL": " http://127.0.0.1:9/base/ ",
+		"DATABASE_URL": "sqlite:///var/lib/b.db", "REDIS_URL": "rediss://:pw@redis.example:6380/2",
+		"ADMIN_OPENIDS": " oA1, oB2 ,, oA1，oC3", "MESSAGES_FILE": "m.yaml", "SEND_CONCURRENCY": "10000", "SEND_RATE": "0",
+		"UNDO_WINDOW": "0s", "QUOTA_RESET": "08:30", "LANGUAGE": "EN", "PUBLIC_URL": "https://p.example.com/x//",
+		"LOG_LEVEL": "Debug", "LOG_FORMAT": "JSON",
+	}))
+	want := &Settings{
+		ListenAddr: "127.0.0.1:0", AppID: "wx0123456789abcdef", AppSecret: "the-app-secret", Token: "theToken",
+		EncodingAESKey: Secret(key), APIBaseURL: "http://127.0.0.1:9/base",
+		Database: Database{Driver: SQLite, DSN: "/var/lib/b.db"}, RedisURL: "rediss://:pw@redis.example:6380/2",
+		AdminOpenIDs: []string{"oA1", "oB2", "oC3"}, MessagesFile: "m.yaml", SendConcurrency: 10000,
+		QuotaReset: 8*time.Hour + 30*time.Minute, Language: "en", PublicURL: "https://p.example.com/x",
+		LogLevel: slog.LevelDebug, LogFormat: "json",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadFile(t *testing.T) {
+	t.Parallel()
+	type check func(s *Settings) any
+	tests := []struct {
+		name string
+		file string
+		env  map[string]string
+		get  check
+		want any
+	}{
+		{
+			"flat key", "send_rate: 7", required(),
+			func(s *Settings) any { return s.SendRate }, 7,
+		},
+		{
+			"any case", "Send_RATE: 7", required(),
+			func(s *Settings) any { return s.SendRate }, 7,
+		},
+		{
+			"nested key", "send: {rate: 7, concurrency: 9}", required(),
+			func(s *Settings) any { return [2]int{s.SendRate, s.SendConcurrency} }, [2]int{7, 9},
+		},
+		{
+			"environment wins", "send_rate: 7", with(map[string]string{"SEND_RATE": "8"}),
+			func(s *Settings) any { return s.SendRate }, 8,
+		},
+		{
+			"empty variable is not set", "send_rate: 7", with(map[string]string{"SEND_RATE": " "}),
+			func(s *Settings) any { return s.SendRate }, 7,
+		},
+		{
+			"empty in the file is not set", "send_rate: ''\nsend_concurrency:", required(),
+			func(s *Settings) any { return [2]int{s.SendRate, s.SendConcurrency} }, [2]int{100, 64},
+		},
+		{
+			"numbers keep their spelling", "wechat_token: 0123456\nwechat_app_secret: 1e10", map[string]string{"WECHAT_APP_ID": "wx1"},
+			func(s *Settings) any { return s.Token.Reveal() + s.AppSecret.Reveal() }, "01234561e10",
+		},
+		{
+			"list of admins", "admin_openids: [oA1, oB2]", required(),
+			func(s *Settings) any { return s.AdminOpenIDs }, []string{"oA1", "oB2"},
+		},
+		{
+			"admins as text", "admin_openids: oA1,oB2", required(),
+			func(s *Settings) any { return s.AdminOpenIDs }, []string{"oA1", "oB2"},
+		},
+		{
+			"time of day", "quota_reset: 16:00", required(),
+			func(s *Settings) any { return s.QuotaReset }, 16 * time.Hour,
+		},
+		{
+			"locale does not override the file", "language: en", with(map[string]string{"LANGUAGE": "zh_CN:zh"}),
+			func(s *Settings) any { return s.Language }, "en",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(tt.want, tt.get(mustLoad(t, tt.file, tt.env))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadMissingFile(t *testing.T) {
+	t.Parallel()
+	absent := filepath.Join(t.TempDir(), "config.yaml")
+	if _, err := Load(absent, false, lookupIn(required()), nil); err != nil {
+		t.Errorf("default file absent: %v", err)
+	}
+	_, err := Load(absent, true, lookupIn(required()), nil)
+	if diff := cmp.Diff([]string{"--config"}, faultKeys(t, err)); diff != "" {
+		t.Errorf("named file absent: faults (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadAllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, "send_rat: 1\nsend_concurrency: many\n", map[string]string{"UNDO_WINDOW": "10"})
+	want := []string{"SEND_RAT", "WECHAT_APP_ID", "WECHAT_APP_SECRET", "WECHAT_TOKEN", "SEND_CONCURRENCY", "UNDO_WINDOW"}
+	if diff := cmp.Diff(want, faultKeys(t, err), cmpopts.SortSlices(strings.Compare)); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+	text := err.Error()
+	if lines := strings.Split(text, "\n"); len(lines) != len(want) {
+		t.Errorf("%d lines for %d faults:\n%s", len(lines), len(want), text)
+	}
+	for _, hint := range []string{"did you mean SEND_RATE?", "config.yaml:1", `"many" is not a whole number (config.yaml:2)`, "its unit"} {
+		if !strings.Contains(text, hint) {
+			t.Errorf("no %q in:\n%s", hint, text)
+		}
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ key, value string }{
+		{"LISTEN_ADDR", "8080"},
+		{"LISTEN_ADDR", ":"},
+		{"LISTEN_ADDR", ":65536"},
+		{"LISTEN_ADDR", ":http"},
+		{"LISTEN_ADDR", "http://x:80"},
+		{"WECHAT_APP_ID", "wx 1"},
+		{"WECHAT_APP_SECRET", "a\u00a0b"},
+		{"WECHAT_TOKEN", "two words"},
+		{"WECHAT_ENCODING_AES_KEY", strings.Repeat("A", 42)},
+		{"WECHAT_ENCODING_AES_KEY", strings.Repeat("A", 43) + "="},
+		{"WECHAT_ENCODING_AES_KEY", strings.Repeat("A", 42) + "-"},
+		{"WECHAT_ENCODING_AES_KEY", strings.Repeat("A", 42) + "="},
+		{"WECHAT_API_BASE_URL", "api.weixin.qq.com"},
+		{"WECHAT_API_BASE_URL", "ftp://api.weixin.qq.com"},
+		{"WECHAT_API_BASE_URL", "https://"},
+		{"WECHAT_API_BASE_URL", "https://u:p@h"},
+		{"WECHAT_API_BASE_URL", "https://h:99999"},
+		{"WECHAT_API_BASE_URL", "https://h/?a=b"},
+		{"WECHAT_API_BASE_URL", "https://h/#"},
+		{"PUBLIC_URL", "push.example.com"},
+		{"DATABASE_URL", "data/broadcast.db"},
+		{"DATABASE_URL", "postgres://u:p@h/n"},
+		{"REDIS_URL", "localhost:6379"},
+		{"REDIS_URL", "http://h"},
+		{"REDIS_URL", "redis://"},
+		{"REDIS_URL", "redis://h/queue"},
+		{"REDIS_URL", "redis://h:0"},
+		{"ADMIN_OPENIDS", "oA1,o B2"},
+		{"ADMIN_OPENIDS", strings.Repeat("o", 129)},
+		{"SEND_CONCURRENCY", "0"},
+		{"SEND_CONCURRENCY", "10001"},
+		{"SEND_CONCURRENCY", "6.5"},
+		{"SEND_RATE", "-1"},
+		{"SEND_RATE", "100/s"},
+		{"UNDO_WINDOW", "-1s"},
+		{"UNDO_WINDOW", "25h"},
+		{"UNDO_WINDOW", "10"},
+		{"QUOTA_RESET", "24:00"},
+		{"QUOTA_RESET", "8"},
+		{"LANGUAGE", "de"},
+		{"LOG_LEVEL", "trace"},
+		{"LOG_LEVEL", "info+2"},
+		{"LOG_FORMAT", "xml"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.key+"="+tt.value, func(t *testing.T) {
+			t.Parallel()
+			_, err := load(t, "", with(map[string]string{tt.key: tt.value}))
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			if diff := cmp.Diff([]string{tt.key}, faultKeys(t, err)); diff != "" {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadRefusesFile(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, file string
+		want       []string
+	}{
+		{"not YAML", "a: b: c", []string{"config.yaml"}},
+		{"a list", "- a", []string{"config.yaml"}},
+		{"two documents", "send_rate: 1\n---\nsend_rate: 2", []string{"config.yaml"}},
+		{"twice", "send_rate: 1\nSEND_RATE: 2", []string{"SEND_RATE"}},
+		{"twice, nested", "send_rate: 1\nsend: {rate: 2}", []string{"SEND_RATE"}},
+		{"list for one value", "send_rate: [1, 2]", []string{"SEND_RATE"}},
+		{"list of lists", "admin_openids: [[oA]]", []string{"ADMIN_OPENIDS"}},
+		{"below a value", "wechat_app_id: {name: x}", []string{"WECHAT_APP_ID_NAME"}},
+		{"alias", "send_rate: &a 1\nsend_concurrency: *a", []string{"SEND_CONCURRENCY"}},
+		{"an alias to itself", "send: &a {rate: *a}", []string{"SEND_RATE"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := load(t, tt.file, required())
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			if diff := cmp.Diff(tt.want, faultKeys(t, err)); diff != "" {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadSecretFiles(t *testing.T) {
+	t.Parallel()
+	named := mustWrite(t, "token", "fromFile\r\n")
+	empty := mustWrite(t, "empty", "\n")
+	absent := filepath.Join(t.TempDir(), "absent")
+	const fileBase = "wechat_app_id: wx1\nwechat_app_secret: s\n"
+	tests := []struct {
+		name, file string
+		env        map[string]string
+		want       string
+		faults     []string
+	}{
+		{"environment", fileBase, map[string]string{"WECHAT_TOKEN_FILE": named}, "fromFile", nil},
+		{"settings file", fileBase + "wechat_token_file: " + named, nil, "fromFile", nil},
+		{"environment's file over the file's value", fileBase + "wechat_token: x", map[string]string{"WECHAT_TOKEN_FILE": named}, "fromFile", nil},
+		{"environment's value over the file's file", fileBase + "wechat_token_file: " + absent, map[string]string{"WECHAT_TOKEN": "x"}, "x", nil},
+		{"both", fileBase, map[string]string{"WECHAT_TOKEN_FILE": named, "WECHAT_TOKEN": "x"}, "", []string{"WECHAT_TOKEN"}},
+		{"absent", fileBase, map[string]string{"WECHAT_TOKEN_FILE": absent}, "", []string{"WECHAT_TOKEN_FILE"}},
+		{"empty", fileBase, map[string]string{"WECHAT_TOKEN_FILE": empty}, "", []string{"WECHAT_TOKEN_FILE"}},
+		{"none for what is no secret", fileBase + "wechat_token: x\nsend_rate_file: " + named, nil, "", []string{"SEND_RATE_FILE"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, err := load(t, tt.file, tt.env)
+			if tt.faults != nil {
+				if err == nil {
+					t.Fatal("accepted")
+				}
+				if diff := cmp.Diff(tt.faults, faultKeys(t, err)); diff != "" {
+					t.Errorf("faults (-want +got):\n%s", diff)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.Token.Reveal(); got != tt.want {
+				t.Errorf("token %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestLoadSecretFilesForEverySecret(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"WECHAT_APP_ID": "wx1"}
+	for name, content := range map[string]string{
+		"WECHAT_APP_SECRET": "s1", "WECHAT_TOKEN": "t12", "WECHAT_ENCODING_AES_KEY": strings.Repeat("A", 43),
+		"DATABASE_URL": "sqlite://x.db", "REDIS_URL": "redis://h",
+	} {
+		env[name+"_FILE"] = mustWrite(t, name, content+"\n")
+	}
+	s := mustLoad(t, "", env)
+	got := []string{s.AppSecret.Reveal(), s.Token.Reveal(), s.EncodingAESKey.Reveal(), s.Database.DSN, s.RedisURL.Reveal()}
+	if diff := cmp.Diff([]string{"s1", "t12", strings.Repeat("A", 43), "x.db", "redis://h"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadWarnings(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, value string
+		want        string // part of the only warning; empty for none
+	}{
+		{"WECHAT_APPID", "x", "did you mean WECHAT_APP_ID?"},
+		{"WECHAT_TOKEN_FIL", "x", "did you mean WECHAT_TOKEN_FILE?"},
+		{"SEND_SOMETHING_ELSE", "x", "SEND_SOMETHING_ELSE is not a setting"},
+		{"DATABASE_URI", "x", "did you mean DATABASE_URL?"},
+		{"LOG_LEVL", "x", "did you mean LOG_LEVEL?"},
+		{"LANGUAGE", "en_US:en", "LANGUAGE=en_US:en"},
+		{"WECHAT_TOKEN", "not-alphanumeric", "3 to 32 letters and digits"},
+		{"WECHAT_BROADCAST_PORT_8080_TCP", "x", ""},
+		{"REDIS_SERVICE_HOST", "x", ""},
+		{"LANG", "x", ""},
+		{"PATH", "x", ""},
+		{"HOME", "x", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := mustLoad(t, "", with(map[string]string{tt.name: tt.value})).Warnings
+			if tt.want == "" {
+				if len(got) > 0 {
+					t.Errorf("warnings %q, want none", got)
+				}
+				return
+			}
+			if len(got) != 1 || !strings.Contains(got[0], tt.want) {
+				t.Errorf("warnings %q, want one with %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestExampleConfig(t *testing.T) {
+	t.Parallel()
+	got := mustLoad(t, ExampleConfig, nil)
+	defaults := mustLoad(t, "", required())
+	ignore := cmpopts.IgnoreFields(Settings{}, "AppID", "AppSecret", "Token", "AdminOpenIDs")
+	if diff := cmp.Diff(defaults, got, ignore); diff != "" {
+		t.Errorf("the example differs from the defaults (-default +example):\n%s", diff)
+	}
+	for _, o := range options {
+		if !strings.Contains(ExampleConfig, strings.ToLower(o.name)+":") {
+			t.Errorf("the example does not show %s", o.name)
+		}
+	}
+	// What is commented out is the default: with all of it in force nothing changes.
+	whole := strings.NewReplacer("# public_url: https://push.example.com", "", "# wechat_", "wechat_", "# listen_", "listen_",
+		"# database_", "database_", "# redis_", "redis_", "# messages_", "messages_", "# send_", "send_", "# undo_", "undo_",
+		"# quota_", "quota_", "# language:", "language:", "# log_", "log_").Replace(ExampleConfig)
+	if diff := cmp.Diff(got, mustLoad(t, whole, nil)); diff != "" {
+		t.Errorf("a commented line is not the default (-example +uncommented):\n%s", diff)
+	}
+}

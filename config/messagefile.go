@@ -1,0 +1,323 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const (
+	maxNameRunes = 64
+	maxIDLength  = 128
+)
+
+var (
+	colorShape = regexp.MustCompile(`^#[0-9A-Fa-f]{6}$`)
+	keyShape   = regexp.MustCompile(`^[\p{L}\p{N}_-]{1,64}$`)
+)
+
+// reservedNames have a meaning of their own behind "broadcast all" in the chat.
+var reservedNames = []string{"again", "at"}
+
+// ParseMessages reads and checks the content of a message file. The error is a
+// Faults with everything that is wrong, or nil.
+func ParseMessages(data []byte) (*Messages, error) {
+	root, err := parseYAML(data)
+	if err != nil {
+		return nil, Faults{{Key: "messages", Problem: err.Error(), Mend: "put a value that holds : # { } * & or a quote in quotes"}}
+	}
+	if root == nil {
+		return nil, Faults{{Key: "messages", Problem: "the file is empty", Mend: "define a message as in the example"}}
+	}
+	var r messageReader
+	messages := r.file(root)
+	if err := r.faults.or(); err != nil {
+		return nil, err
+	}
+	return messages, nil
+}
+
+// messageReader walks the file's nodes and gathers every fault on the way.
+type messageReader struct {
+	faults Faults
+}
+
+func (r *messageReader) fault(path string, node *yaml.Node, problem, mend string) {
+	r.faults = append(r.faults, Fault{Key: path, Problem: problem + " (line " + strconv.Itoa(node.Line) + ")", Mend: mend})
+}
+
+// pair is one key of a mapping with its value.
+type pair struct {
+	key         string
+	node, value *yaml.Node
+}
+
+// pairs returns a mapping's content, having refused duplicates and, if allowed
+// are named, all other keys.
+func (r *messageReader) pairs(path string, node *yaml.Node, allowed ...string) []pair {
+	node = dereference(node)
+	if node.Kind != yaml.MappingNode {
+		r.fault(path, node, "is not a list of keys and values", "write it as in the example")
+		return nil
+	}
+	var pairs []pair
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := dereference(node.Content[i]), dereference(node.Content[i+1])
+		name := key.Value
+		same := slices.IndexFunc(pairs, func(p pair) bool { return p.key == name })
+		switch {
+		case key.Kind != yaml.ScalarNode || name == "":
+			r.fault(path, key, "has a key that is not a plain text", "write it as in the example")
+		case same >= 0:
+			r.fault(join(path, name), key, fmt.Sprintf("is given twice, first in line %d", pairs[same].node.Line), "remove or rename one of the two")
+		case len(allowed) > 0 && !slices.Contains(allowed, name):
+			mend := "remove it; known here: " + strings.Join(allowed, ", ")
+			if near := nearest(name, allowed); near != "" {
+				mend = "did you mean " + near + "?"
+			}
+			r.fault(join(path, name), key, "is not known", mend)
+		default:
+			pairs = append(pairs, pair{name, key, value})
+		}
+	}
+	return pairs
+}
+
+// text returns a scalar's text without surrounding space.
+func (r *messageReader) text(path string, node *yaml.Node) string {
+	if node.Kind != yaml.ScalarNode {
+		r.fault(path, node, "is not a single value", "write a text")
+		return ""
+	}
+	return strings.TrimSpace(scalarText(node))
+}
+
+func (r *messageReader) file(root *yaml.Node) *Messages {
+	m := &Messages{}
+	if root.Kind != yaml.MappingNode {
+		r.fault("messages", root, "the file is not a list of keys and values", "write it as in the example")
+		return m
+	}
+	var defaultNode, messagesNode *yaml.Node
+	for _, p := range r.pairs("", root, "default", "messages") {
+		switch p.key {
+		case "default":
+			m.Default = r.text("default", p.value)
+			defaultNode = p.value
+		case "messages":
+			messagesNode = p.value
+		}
+	}
+	if messagesNode == nil || isNull(messagesNode) {
+		r.fault("messages", root, "is missing", "define a message as in the example")
+		return m
+	}
+	for _, p := range r.pairs("messages", messagesNode) {
+		r.name(m, p)
+		m.list = append(m.list, r.message(p))
+	}
+	if messagesNode.Kind == yaml.MappingNode && len(m.list) == 0 {
+		r.fault("messages", messagesNode, "has no message", "define a message as in the example")
+	}
+	if m.Default == "" {
+		if len(m.list) == 1 {
+			m.Default = m.list[0].Name
+		}
+		return m
+	}
+	if message, ok := m.Get(m.Default); ok {
+		m.Default = message.Name
+	} else {
+		r.fault("default", defaultNode, fmt.Sprintf("there is no message %q", m.Default), "name one of: "+strings.Join(m.Names(), ", "))
+	}
+	return m
+}
+
+// name checks that a message can be asked for in the chat.
+func (r *messageReader) name(m *Messages, p pair) {
+	path := join("messages", p.key)
+	if other, ok := m.Get(p.key); ok {
+		r.fault(path, p.node, fmt.Sprintf("differs from %q only in case or width, which the chat cannot tell apart", other.Name), "rename one of the two")
+	}
+	switch {
+	case strings.ContainsFunc(p.key, func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsPrint(c) }):
+		r.fault(path, p.node, "a name holds no spaces", "write it as one word")
+	case utf8.RuneCountInString(p.key) > maxNameRunes:
+		r.fault(path, p.node, fmt.Sprintf("a name has at most %d characters", maxNameRunes), "shorten it")
+	case strings.HasPrefix(fold(p.key), "#") || slices.Contains(reservedNames, fold(p.key)):
+		r.fault(path, p.node, "means something else in a chat command", "rename it")
+	}
+}
+
+func (r *messageReader) message(p pair) *Message {
+	path := join("messages", p.key)
+	m := &Message{Name: p.key}
+	given := map[string]bool{}
+	before := len(r.faults)
+	for _, part := range r.pairs(path, p.value, "template_id", "url", "miniprogram", "data") {
+		given[part.key] = true
+		at := join(path, part.key)
+		switch part.key {
+		case "template_id":
+			m.TemplateID = r.id(at, part.value, "copy the template's id from the platform")
+		case "url":
+			m.URL = r.url(at, part.value)
+		case "miniprogram":
+			m.MiniProgram = r.miniProgram(at, part.value)
+		case "data":
+			m.Data = r.data(at, part.value)
+		}
+	}
+	if dereference(p.value).Kind == yaml.MappingNode {
+		if !given["template_id"] {
+			r.fault(join(path, "template_id"), p.node, "is missing", "copy the template's id from the platform")
+		}
+		if !given["data"] {
+			r.fault(join(path, "data"), p.node, "is missing", "give the template's fields")
+		}
+	}
+	// The templates are worth a look only where the rest is sound: every fault
+	// once.
+	if len(r.faults) == before {
+		r.templates(m, p.node)
+	}
+	return m
+}
+
+// templates checks what Compile checks.
+func (r *messageReader) templates(m *Message, node *yaml.Node) {
+	_, faults := m.compile()
+	for _, f := range faults {
+		r.fault(f.Key, node, f.Problem, f.Mend)
+	}
+}
+
+func (r *messageReader) id(path string, node *yaml.Node, mend string) string {
+	id := r.text(path, node)
+	switch {
+	case node.Kind != yaml.ScalarNode:
+	case id == "":
+		r.fault(path, node, "is empty", mend)
+	case !isVisible(id) || len(id) > maxIDLength:
+		r.fault(path, node, fmt.Sprintf("holds a space, a character that is not visible ASCII, or more than %d characters", maxIDLength), mend)
+	}
+	return id
+}
+
+// url checks an address as far as it is no template; the rendered one is
+// checked again.
+func (r *messageReader) url(path string, node *yaml.Node) string {
+	address := r.text(path, node)
+	if address == "" || strings.HasPrefix(address, "{{") {
+		return address
+	}
+	fixed, _, isTemplate := strings.Cut(address, "{{")
+	if isTemplate {
+		// Something must stand in for the variable part of a host's name.
+		fixed += "x"
+	}
+	if !isWebURL(fixed) {
+		r.fault(path, node, "is not an http or https address", "write it as https://example.com/page")
+	}
+	return address
+}
+
+// isWebURL tells whether a follower's phone can open the address.
+func isWebURL(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
+		!strings.ContainsFunc(address, unicode.IsSpace)
+}
+
+func (r *messageReader) miniProgram(path string, node *yaml.Node) *MiniProgram {
+	if isNull(node) {
+		return nil
+	}
+	p := &MiniProgram{}
+	named := false
+	for _, part := range r.pairs(path, node, "appid", "pagepath") {
+		at := join(path, part.key)
+		switch part.key {
+		case "appid":
+			p.AppID = r.id(at, part.value, "give the AppID (wx…) of a mini program that is linked to the account")
+			named = true
+		case "pagepath":
+			p.PagePath = r.text(at, part.value)
+		}
+	}
+	if !named && node.Kind == yaml.MappingNode {
+		r.fault(join(path, "appid"), node, "is missing", "give the AppID (wx…) of a mini program that is linked to the account")
+	}
+	return p
+}
+
+func (r *messageReader) data(path string, node *yaml.Node) []Field {
+	if isNull(node) || (node.Kind == yaml.MappingNode && len(node.Content) == 0) {
+		r.fault(path, node, "is empty", "give the template's fields")
+		return nil
+	}
+	var fields []Field
+	for _, p := range r.pairs(path, node) {
+		at := join(path, p.key)
+		switch {
+		case strings.HasSuffix(p.key, ".DATA"):
+			r.fault(at, p.node, "ends in .DATA", "write "+strings.TrimSuffix(p.key, ".DATA"))
+		case !keyShape.MatchString(p.key):
+			r.fault(at, p.node, "is not the name of a field", "copy the name from the template, such as thing1")
+		}
+		fields = append(fields, r.field(at, p))
+	}
+	return fields
+}
+
+func (r *messageReader) field(path string, p pair) Field {
+	f := Field{Key: p.key}
+	if p.value.Kind == yaml.ScalarNode {
+		r.fault(path, p.value, "has no value of its own", `write `+p.key+`: {value: "…"}`)
+		return f
+	}
+	given := false
+	for _, part := range r.pairs(path, p.value, "value", "color") {
+		at := join(path, part.key)
+		switch part.key {
+		case "value":
+			given = true
+			f.Value = r.text(at, part.value)
+			if f.Value == "" && part.value.Kind == yaml.ScalarNode {
+				r.fault(at, part.value, "is empty", "write what followers shall read there")
+			}
+		case "color":
+			f.Color = r.text(at, part.value)
+			// Without quotes # begins a comment, and the colour is lost unseen.
+			if part.value.Kind == yaml.ScalarNode && !colorShape.MatchString(f.Color) {
+				r.fault(at, part.value, "is not a colour", `write it as "#173177", in quotes`)
+			}
+		}
+	}
+	if !given && p.value.Kind == yaml.MappingNode {
+		r.fault(join(path, "value"), p.node, "is missing", `write `+p.key+`: {value: "…"}`)
+	}
+	return f
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// dereference follows an alias (*name) to what it stands for.
+func dereference(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode && n.Alias != nil {
+		return n.Alias
+	}
+	return n
+}

@@ -1,0 +1,273 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func mustParse(tb testing.TB, file string) *Messages {
+	tb.Helper()
+	m, err := ParseMessages([]byte(file))
+	if err != nil {
+		tb.Fatalf("ParseMessages: %v", err)
+	}
+	return m
+}
+
+func mustGet(tb testing.TB, m *Messages, name string) *Message {
+	tb.Helper()
+	message, ok := m.Get(name)
+	if !ok {
+		tb.Fatalf("no message %q among %q", name, m.Names())
+	}
+	return message
+}
+
+const fullFile = `
+default: Notice
+messages:
+  notice:
+    template_id: tpl-1
+    url: https://example.com/notices/1
+    miniprogram: {appid: wx0123456789abcdef, pagepath: index}
+    data:
+      thing1: {value: "图书馆周三闭馆"}
+      time2:  {value: "{{.Now.Format \"2006年1月2日 15:04\"}}"}
+      keyword3: {value: " 请相互转告 ", color: "#173177"}
+  借阅:
+    template_id: 42
+    data:
+      number1: {value: 007}
+      amount2: {value: 1.50}
+      phrase3: {value: true}
+`
+
+func TestParseMessages(t *testing.T) {
+	t.Parallel()
+	m := mustParse(t, fullFile)
+	if m.Default != "notice" {
+		t.Errorf("default %q, want notice", m.Default)
+	}
+	if diff := cmp.Diff([]string{"notice", "借阅"}, m.Names()); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+	want := &Message{
+		Name: "notice", TemplateID: "tpl-1", URL: "https://example.com/notices/1",
+		MiniProgram: &MiniProgram{AppID: "wx0123456789abcdef", PagePath: "index"},
+		Data: []Field{
+			{Key: "thing1", Value: "图书馆周三闭馆"},
+			{Key: "time2", Value: `{{.Now.Format "2006年1月2日 15:04"}}`},
+			{Key: "keyword3", Value: "请相互转告", Color: "#173177"},
+		},
+	}
+	if diff := cmp.Diff(want, mustGet(t, m, "notice")); diff != "" {
+		t.Errorf("notice (-want +got):\n%s", diff)
+	}
+	want = &Message{
+		Name: "借阅", TemplateID: "42",
+		Data: []Field{{Key: "number1", Value: "007"}, {Key: "amount2", Value: "1.50"}, {Key: "phrase3", Value: "true"}},
+	}
+	if diff := cmp.Diff(want, mustGet(t, m, "借阅")); diff != "" {
+		t.Errorf("numbers and truth values (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseMessagesAnchors(t *testing.T) {
+	t.Parallel()
+	m := mustParse(t, "messages:\n  a: {template_id: t, data: &d {x: {value: v}}}\n  b: {template_id: u, data: *d}\n")
+	if diff := cmp.Diff(mustGet(t, m, "a").Data, mustGet(t, m, "b").Data); diff != "" {
+		t.Errorf("(-a +b):\n%s", diff)
+	}
+	if m.Default != "" {
+		t.Errorf("default %q of two messages", m.Default)
+	}
+}
+
+func TestGetFoldsNames(t *testing.T) {
+	t.Parallel()
+	m := mustParse(t, "messages: {Notice1: {template_id: t, data: {x: {value: v}}}}")
+	if m.Default != "Notice1" {
+		t.Errorf("default %q, want the only message", m.Default)
+	}
+	for _, name := range []string{"Notice1", "notice1", " NOTICE1 ", "ｎｏｔｉｃｅ１"} {
+		if got := mustGet(t, m, name); got.Name != "Notice1" {
+			t.Errorf("%q found %q", name, got.Name)
+		}
+	}
+	for _, name := range []string{"", "notice", "notice12"} {
+		if _, ok := m.Get(name); ok {
+			t.Errorf("%q found", name)
+		}
+	}
+}
+
+func TestParseMessagesRefuses(t *testing.T) {
+	t.Parallel()
+	message := func(body string) string {
+		return "messages:\n  m:\n    " + strings.ReplaceAll(strings.TrimSpace(body), "\n", "\n    ") + "\n"
+	}
+	const sound = "template_id: t\ndata: {x: {value: v}}\n"
+	tests := []struct {
+		name, file string
+		want       []string // keys of the faults
+		hint       string   // part of the text
+	}{
+		{"empty", "", []string{"messages"}, "empty"},
+		{"comment only", "# nothing", []string{"messages"}, "empty"},
+		{"not YAML", "messages: {", []string{"messages"}, "not valid YAML"},
+		{"a list", "- a", []string{"messages"}, "line 1"},
+		{"two documents", message(sound) + "\n---\n" + message(sound), []string{"messages"}, "second document"},
+		{"no messages", "default: x", []string{"messages"}, "missing"},
+		{"empty messages", "messages: {}", []string{"messages"}, "no message"},
+		{"messages as list", "messages: [a]", []string{"messages"}, ""},
+		{"unknown at the top", "mesages: {}\n" + message(sound), []string{"mesages"}, "did you mean messages?"},
+		{"unknown default", "default: y\n" + message(sound), []string{"default"}, `no message "y"`},
+		{"null message", "messages: {m: }", []string{"messages.m"}, ""},
+		{"unknown key", message(sound + "colour: red"), []string{"messages.m.colour"}, "line 5"},
+		{"no template", message("data: {x: {value: v}}"), []string{"messages.m.template_id"}, ""},
+		{"empty template", message("template_id: ''\ndata: {x: {value: v}}"), []string{"messages.m.template_id"}, ""},
+		{"template with a space", message("template_id: a b\ndata: {x: {value: v}}"), []string{"messages.m.template_id"}, ""},
+		{"template as map", message("template_id: {}\ndata: {x: {value: v}}"), []string{"messages.m.template_id"}, ""},
+		{"no data", message("template_id: t"), []string{"messages.m.data"}, ""},
+		{"empty data", message("template_id: t\ndata: {}"), []string{"messages.m.data"}, ""},
+		{"null data", message("template_id: t\ndata:"), []string{"messages.m.data"}, ""},
+		{"data as list", message("template_id: t\ndata: [x]"), []string{"messages.m.data"}, ""},
+		{"bare value", message("template_id: t\ndata: {x: v}"), []string{"messages.m.data.x"}, `{value: "…"}`},
+		{"no value", message("template_id: t\ndata: {x: {color: '#000000'}}"), []string{"messages.m.data.x.value"}, ""},
+		{"empty value", message("template_id: t\ndata: {x: {value: }}"), []string{"messages.m.data.x.value"}, ""},
+		{"blank value", message("template_id: t\ndata: {x: {value: \" \u3000\"}}"), []string{"messages.m.data.x.value"}, ""},
+		{"value as list", message("template_id: t\ndata: {x: {value: [a]}}"), []string{"messages.m.data.x.value"}, ""},
+		{"unknown beside value", message("template_id: t\ndata: {x: {value: v, colour: '#000000'}}"), []string{"messages.m.data.x.colour"}, "did you mean color?"},
+		{"colour by name", message("template_id: t\ndata: {x: {value: v, color: red}}"), []string{"messages.m.data.x.color"}, ""},
+		{"colour of three", message("template_id: t\ndata: {x: {value: v, color: '#fff'}}"), []string{"messages.m.data.x.color"}, ""},
+		{"colour lost as a comment", message("template_id: t\ndata:\n  x:\n    value: v\n    color: #173177"), []string{"messages.m.data.x.color"}, "in quotes"},
+		{"key with .DATA", message("template_id: t\ndata: {x.DATA: {value: v}}"), []string{"messages.m.data.x.DATA"}, "write x"},
+		{"key with a space", message("template_id: t\ndata: {'x y': {value: v}}"), []string{"messages.m.data.x y"}, ""},
+		{"key twice", message("template_id: t\ndata: {x: {value: v}, x: {value: w}}"), []string{"messages.m.data.x"}, "twice"},
+		{"url without scheme", message(sound + "url: example.com"), []string{"messages.m.url"}, ""},
+		{"url of another kind", message(sound + "url: javascript:alert(1)"), []string{"messages.m.url"}, ""},
+		{"url template without scheme", message(sound + "url: 'example.com/{{.OpenID}}'"), []string{"messages.m.url"}, ""},
+		{"mini program without appid", message(sound + "miniprogram: {pagepath: x}"), []string{"messages.m.miniprogram.appid"}, ""},
+		{"mini program with empty appid", message(sound + "miniprogram: {appid: }"), []string{"messages.m.miniprogram.appid"}, ""},
+		{"mini program as text", message(sound + "miniprogram: wx1"), []string{"messages.m.miniprogram"}, ""},
+		{"mini program's unknown key", message(sound + "miniprogram: {appid: wx1, path: x}"), []string{"messages.m.miniprogram.path"}, "pagepath"},
+		{"name twice", message(sound) + "  m:\n    template_id: t\n", []string{"messages.m"}, "first in line 2"},
+		{"names that fold", message(sound) + "  Ｍ:\n    template_id: t\n    data: {x: {value: v}}", []string{"messages.Ｍ"}, "cannot tell apart"},
+		{"name with a space", "messages: {a b: {template_id: t, data: {x: {value: v}}}}", []string{"messages.a b"}, ""},
+		{"name of a number", "messages: {'#7': {template_id: t, data: {x: {value: v}}}}", []string{"messages.#7"}, ""},
+		{"name with a meaning", "messages: {Again: {template_id: t, data: {x: {value: v}}}}", []string{"messages.Again"}, ""},
+		{"long name", "messages: {" + strings.Repeat("名", 65) + ": {template_id: t, data: {x: {value: v}}}}", []string{"messages." + strings.Repeat("名", 65)}, ""},
+		{"alias to itself", "messages: &m {m: *m}", []string{"messages.m.m", "messages.m.template_id", "messages.m.data"}, ""},
+		{"bad template", message("template_id: t\ndata: {x: {value: '{{.Openid}}'}, y: {value: '{{'}}"), []string{"messages.m.data.x.value", "messages.m.data.y.value"}, "did you mean .OpenID?"},
+		{
+			"many at once",
+			"default: z\nmessages:\n  a: {data: {x: {value: v, color: red}}}\n  b: {template_id: t, data: {x: {value: '{{.Nope}}'}}}\n",
+			[]string{"messages.a.data.x.color", "messages.a.template_id", "messages.b.data.x.value", "default"}, "line 4",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := ParseMessages([]byte(tt.file))
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			if diff := cmp.Diff(tt.want, faultKeys(t, err)); diff != "" {
+				t.Errorf("faults (-want +got):\n%s\n%v", diff, err)
+			}
+			if !strings.Contains(err.Error(), tt.hint) {
+				t.Errorf("no %q in:\n%v", tt.hint, err)
+			}
+			if got, want := len(strings.Split(err.Error(), "\n")), len(tt.want); got != want {
+				t.Errorf("%d lines for %d faults:\n%v", got, want, err)
+			}
+		})
+	}
+}
+
+func TestLoadMessages(t *testing.T) {
+	t.Parallel()
+	if _, err := LoadMessages(filepath.Join(t.TempDir(), "absent.yaml")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("absent file: %v", err)
+	}
+	m, err := LoadMessages(mustWrite(t, "messages.yaml", ExampleMessages))
+	if err != nil {
+		t.Fatalf("the example: %v", err)
+	}
+	if diff := cmp.Diff([]string{"notice", "reminder"}, m.Names()); diff != "" {
+		t.Errorf("the example's names (-want +got):\n%s", diff)
+	}
+}
+
+func TestMessageJSON(t *testing.T) {
+	t.Parallel()
+	want := mustGet(t, mustParse(t, fullFile), "notice")
+	text, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Rows written by earlier releases hold this form.
+	const stored = `{"name":"notice","template_id":"tpl-1","url":"https://example.com/notices/1",` +
+		`"miniprogram":{"appid":"wx0123456789abcdef","pagepath":"index"},"data":[{"key":"thing1","value":"图书馆周三闭馆"},` +
+		`{"key":"time2","value":"{{.Now.Format \"2006年1月2日 15:04\"}}"},{"key":"keyword3","value":"请相互转告","color":"#173177"}]}`
+	if diff := cmp.Diff(stored, string(text)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	var got Message
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(*want, got); diff != "" {
+		t.Errorf("there and back (-want +got):\n%s", diff)
+	}
+}
+
+func TestDigest(t *testing.T) {
+	t.Parallel()
+	base := func() *Message { return mustGet(t, mustParse(t, fullFile), "notice") }
+	// Kept in the database to recognise a message sent before.
+	const want = "74d0bbb626b570516c7846c4a6d63f27e31696d82868e7624d22fe902d31571c"
+	if got := base().Digest(); got != want {
+		t.Errorf("digest %s, want %s", got, want)
+	}
+	same := map[string]func(*Message){
+		"name":  func(m *Message) { m.Name = "other" },
+		"order": func(m *Message) { m.Data[0], m.Data[2] = m.Data[2], m.Data[0] },
+	}
+	for name, change := range same {
+		m := base()
+		change(m)
+		before := *m
+		if m.Digest() != want {
+			t.Errorf("%s changes the digest", name)
+		}
+		if diff := cmp.Diff(before, *m); diff != "" {
+			t.Errorf("Digest changed the message:\n%s", diff)
+		}
+	}
+	different := map[string]func(*Message){
+		"template": func(m *Message) { m.TemplateID = "tpl-2" },
+		"url":      func(m *Message) { m.URL = "" },
+		"appid":    func(m *Message) { m.MiniProgram.AppID = "wx2" },
+		"pagepath": func(m *Message) { m.MiniProgram.PagePath = "" },
+		"no mini":  func(m *Message) { m.MiniProgram = nil },
+		"key":      func(m *Message) { m.Data[0].Key = "thing2" },
+		"value":    func(m *Message) { m.Data[0].Value = "图书馆周四闭馆" },
+		"color":    func(m *Message) { m.Data[0].Color = "#000000" },
+		"fewer":    func(m *Message) { m.Data = m.Data[:2] },
+		"swapped":  func(m *Message) { m.Data[0].Value, m.Data[2].Value = m.Data[2].Value, m.Data[0].Value },
+	}
+	for name, change := range different {
+		m := base()
+		change(m)
+		if m.Digest() == want {
+			t.Errorf("%s does not change the digest", name)
+		}
+	}
+}

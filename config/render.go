@@ -1,0 +1,205 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"text/template"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxValueBytes bounds a template and what it renders to. The platform shows a
+// few dozen characters of a value; anything near this is a mistake.
+const maxValueBytes = 4096
+
+// beijing is the time of the platform and of its followers. China has had no
+// summer time since 1991, so no time zone database is needed.
+var beijing = time.FixedZone("CST", 8*60*60)
+
+// Vars are the values that a message's templates can use.
+type Vars struct {
+	OpenID    string
+	Now       time.Time // templates see it in Beijing time
+	Broadcast struct{ ID int64 }
+
+	SubscribedAt time.Time // zero if not known: a template that uses it fails
+	Scene        string    // how the follower found the account
+	Remark       string
+	Fields       map[string]string // the follower's other stored fields
+}
+
+// Rendered is a message for one recipient.
+type Rendered struct {
+	Data        []Field
+	URL         string
+	MiniProgram *MiniProgram
+}
+
+// RenderError says which part of which message has no fit value. It holds no
+// recipient's data.
+type RenderError struct {
+	Message  string // the message's name
+	Field    string // the key of the data, or "url" or "miniprogram.pagepath"
+	Variable string // as in the template, such as .Fields.city; may be empty
+	Problem  string
+}
+
+// Error returns the parts in one line.
+func (e *RenderError) Error() string {
+	where := fmt.Sprintf("message %q, field %s", e.Message, e.Field)
+	if e.Variable != "" {
+		where += ", " + e.Variable
+	}
+	return where + ": " + e.Problem
+}
+
+// Compiled is a message ready to be rendered. It is safe for concurrent use.
+type Compiled struct {
+	message     string
+	data        []part
+	url         part
+	pagePath    part
+	miniProgram *MiniProgram
+	varies      bool
+}
+
+// part is one value of a message.
+type part struct {
+	field    string // as in RenderError
+	key      string
+	color    string
+	fixed    string             // the value itself if it has no template
+	template *template.Template // nil if the value is fixed
+}
+
+// Varies tells whether two recipients of one broadcast can be sent different
+// texts. If not, one rendering serves them all.
+func (c *Compiled) Varies() bool { return c.varies }
+
+// Render fills in the templates. The error is a *RenderError if a variable has
+// no value, or a value is blank, longer than 4 KB or no text.
+func (c *Compiled) Render(v Vars) (*Rendered, error) {
+	s := newScope(v)
+	rendered := &Rendered{Data: make([]Field, len(c.data))}
+	for i, p := range c.data {
+		value, err := c.render(p, s)
+		if err != nil {
+			return nil, err
+		}
+		rendered.Data[i] = Field{Key: p.key, Value: value, Color: p.color}
+	}
+	var err error
+	if rendered.URL, err = c.render(c.url, s); err != nil {
+		return nil, err
+	}
+	if c.url.template != nil && !isWebURL(rendered.URL) {
+		return nil, &RenderError{c.message, c.url.field, "", "is not an http or https address"}
+	}
+	if c.miniProgram != nil {
+		page, err := c.render(c.pagePath, s)
+		if err != nil {
+			return nil, err
+		}
+		rendered.MiniProgram = &MiniProgram{AppID: c.miniProgram.AppID, PagePath: page}
+	}
+	return rendered, nil
+}
+
+func (c *Compiled) render(p part, s scope) (string, error) {
+	if p.template == nil {
+		return p.fixed, nil
+	}
+	value, variable, problem := execute(p.template, s)
+	if problem == "" && isBlank(value) {
+		problem = "is blank"
+	}
+	if problem != "" {
+		return "", &RenderError{c.message, p.field, variable, problem}
+	}
+	return value, nil
+}
+
+// scope is what a template sees as its dot.
+type scope struct {
+	OpenID    string
+	Now       time.Time
+	Broadcast struct{ ID int64 }
+	Scene     string
+	Remark    string
+	Fields    map[string]string
+
+	subscribedAt time.Time
+}
+
+func newScope(v Vars) scope {
+	return scope{
+		OpenID: v.OpenID, Now: v.Now.In(beijing), Broadcast: v.Broadcast,
+		Scene: v.Scene, Remark: v.Remark, Fields: v.Fields, subscribedAt: v.SubscribedAt,
+	}
+}
+
+// SubscribedAt keeps a date in the year 1 off the phones of those whose
+// subscription was not witnessed.
+func (s scope) SubscribedAt() (time.Time, error) {
+	if s.subscribedAt.IsZero() {
+		return time.Time{}, errors.New("is not known for this recipient")
+	}
+	return s.subscribedAt.In(beijing), nil
+}
+
+// execute returns the rendered text, or what is wrong and with which variable.
+func execute(t *template.Template, s scope) (value, variable, problem string) {
+	var out limitedText
+	err := t.Execute(&out, s)
+	value = strings.TrimSpace(out.b.String())
+	switch {
+	case errors.Is(err, errTooLong):
+		return "", "", errTooLong.Error()
+	case err != nil:
+		variable, problem = explain(err)
+		return "", variable, problem
+	case !utf8.ValidString(value):
+		return "", "", "is not valid text: a character was cut in two"
+	}
+	return value, "", ""
+}
+
+// execProblem matches the place and the cause in an error of text/template.
+var execProblem = regexp.MustCompile(`(?s)at <(.*?)>: (.*)$`)
+
+// calling matches what text/template puts before the error of a function.
+var calling = regexp.MustCompile(`^error calling \w+: `)
+
+// explain tells variable and cause apart in an error of text/template.
+func explain(err error) (variable, problem string) {
+	match := execProblem.FindStringSubmatch(err.Error())
+	if match == nil {
+		return "", trimTemplateError(err)
+	}
+	variable, problem = match[1], match[2]
+	if strings.HasPrefix(problem, "map has no entry") {
+		problem = "has no value for this recipient"
+	}
+	return variable, calling.ReplaceAllString(problem, "")
+}
+
+// isBlank tells whether a person would see nothing.
+func isBlank(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
+}
+
+var errTooLong = fmt.Errorf("is longer than %d bytes", maxValueBytes)
+
+// limitedText is a text that refuses to grow beyond maxValueBytes.
+type limitedText struct{ b strings.Builder }
+
+// Write appends p, or returns errTooLong.
+func (t *limitedText) Write(p []byte) (int, error) {
+	if t.b.Len()+len(p) > maxValueBytes {
+		return 0, errTooLong
+	}
+	return t.b.Write(p)
+}

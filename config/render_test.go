@@ -1,0 +1,333 @@
+package config
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const sampleOpenID = "oSample890123456789012345678"
+
+func sampleVars() Vars {
+	v := Vars{
+		OpenID:       sampleOpenID,
+		Now:          time.Date(2026, time.November, 24, 17, 30, 0, 0, time.UTC), // 01:30 of the next day in Beijing
+		SubscribedAt: time.Date(2025, time.March, 1, 20, 0, 0, 0, time.UTC),
+		Scene:        "ADD_SCENE_QR_CODE",
+		Fields:       map[string]string{"city": "杭州", "empty": "", "long": strings.Repeat("长", 1000)},
+	}
+	v.Broadcast.ID = 7
+	return v
+}
+
+// valued returns a message whose only value is the template.
+func valued(template string) *Message {
+	return &Message{Name: "m", TemplateID: "t", Data: []Field{{Key: "thing1", Value: template}}}
+}
+
+func mustCompile(tb testing.TB, m *Message) *Compiled {
+	tb.Helper()
+	c, err := m.Compile()
+	if err != nil {
+		tb.Fatalf("Compile: %v", err)
+	}
+	return c
+}
+
+func TestRenderValues(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		template, want string
+		varies         bool
+	}{
+		{"plain", "plain", false},
+		{"} }} {", "} }} {", false},
+		{"{{/* nothing */}}text", "text", false},
+		{`{{.Now.Format "2006年1月2日 15:04"}}`, "2026年11月25日 01:30", false},
+		{"{{.Now.Year}}", "2026", false},
+		{"{{(.Now.AddDate 0 0 1).Format \"2 Jan\"}}", "26 Nov", false},
+		{"#{{.Broadcast.ID}}", "#7", false},
+		{"#{{$.Broadcast.ID}}", "#7", false},
+		{`{{$t := .Now}}{{$t.Format "15"}}`, "01", false},
+		{"{{if gt .Broadcast.ID 5}}late{{else}}early{{end}}", "late", false},
+		{"{{.OpenID}}", sampleOpenID, true},
+		{"{{$.OpenID}}", sampleOpenID, true},
+		{"{{slice .OpenID 0 3}}", "oSa", true},
+		{`{{.SubscribedAt.Format "2006-01-02 15:04"}}`, "2025-03-02 04:00", true},
+		{"{{.Scene}}", "ADD_SCENE_QR_CODE", true},
+		{"{{.Fields.city}}欢迎您", "杭州欢迎您", true},
+		{`{{index .Fields "city"}}`, "杭州", true},
+		{`{{if eq .Fields.city "杭州"}}本地{{else if .Remark}}外地{{else}}别处{{end}}`, "本地", true},
+		{"{{if .OpenID}}same{{end}}", "same", true},
+		{`{{printf "%03d" .Broadcast.ID}}`, "007", false},
+		{`{{urlquery "a b&c"}}`, "a+b%26c", false},
+		{"  {{.Broadcast.ID}}  ", "7", false},
+		{"{{print .Broadcast.ID}}<b>&", "7<b>&", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.template, func(t *testing.T) {
+			t.Parallel()
+			c := mustCompile(t, valued(tt.template))
+			if c.Varies() != tt.varies {
+				t.Errorf("Varies() = %t, want %t", c.Varies(), tt.varies)
+			}
+			got, err := c.Render(sampleVars())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(&Rendered{Data: []Field{{Key: "thing1", Value: tt.want}}}, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRenderWhole(t *testing.T) {
+	t.Parallel()
+	m := &Message{
+		Name: "m", TemplateID: "t", URL: "https://example.com/{{.OpenID}}",
+		MiniProgram: &MiniProgram{AppID: "wx1", PagePath: "p?b={{.Broadcast.ID}}"},
+		Data:        []Field{{Key: "z", Value: "{{.Broadcast.ID}}", Color: "#173177"}, {Key: "a", Value: "fixed"}},
+	}
+	c := mustCompile(t, m)
+	if !c.Varies() {
+		t.Error("a link with the OpenID does not vary")
+	}
+	got, err := c.Render(sampleVars())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Rendered{
+		Data:        []Field{{Key: "z", Value: "7", Color: "#173177"}, {Key: "a", Value: "fixed"}},
+		URL:         "https://example.com/" + sampleOpenID,
+		MiniProgram: &MiniProgram{AppID: "wx1", PagePath: "p?b=7"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	m.MiniProgram.PagePath, m.URL = "{{.Scene}}", ""
+	if !mustCompile(t, m).Varies() {
+		t.Error("a page with the scene does not vary")
+	}
+	m.MiniProgram.PagePath = "p"
+	if mustCompile(t, m).Varies() {
+		t.Error("nothing of a recipient, and yet it varies")
+	}
+}
+
+func TestCompileRefuses(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ template, hint string }{
+		{"", "empty"},
+		{"\u3000\u200b ", "empty"},
+		{"{{", "not a valid template"},
+		{"{{.OpenID", "not a valid template"},
+		{"{{nosuch .OpenID}}", `"nosuch" not defined`},
+		{"{{.Openid}}", "did you mean .OpenID?"},
+		{"{{.Nothing}}", "there is no variable .Nothing"},
+		{"{{$.Nothing}}", "there is no variable .Nothing"},
+		{"{{.Broadcast.Id}}", "there is no variable .Broadcast.Id"},
+		{"{{.OpenID.Upper}}", "there is no variable .OpenID.Upper"},
+		{"{{.Now.Frmat}}", "there is no variable .Now.Frmat"},
+		{"{{.Fields.a.b}}", "there is no variable .Fields.a.b"},
+		{"{{.subscribedAt}}", "there is no variable .subscribedAt"},
+		{"{{if true}}{{else}}{{.Nothing}}{{end}}", "there is no variable .Nothing"},
+		{"{{print (print .Nothing)}}", "there is no variable .Nothing"},
+		{"{{.}}", "lone dot"},
+		{"{{$}}", "lone dot"},
+		{`{{printf "%v" .}}`, "lone dot"},
+		{"{{range 1000000000}}{{end}}", "range is not available"},
+		{"{{range .Fields}}{{.}}{{end}}", "range is not available"},
+		{"{{with .OpenID}}{{.}}{{end}}", "with is not available"},
+		{`{{template "value" .}}`, "template is not available"},
+		{`{{block "x" .}}a{{end}}`, "template is not available"},
+		{"{{html .OpenID}}", "function html is not available"},
+		{"{{call .OpenID}}", "function call is not available"},
+		{"{{.Now.Format}}", ".Now.Format"},
+		{"{{.Now.Format 5}}", ""},
+		{"{{(.Now.AddDate 0 0 1).Nope}}", "Nope"},
+		{`{{""}}`, "blank"},
+		{"{{if false}}x{{end}}", "blank"},
+		{`{{printf "%5000d" 1}}`, "longer than 4096 bytes"},
+		{`{{$x := "` + strings.Repeat("x", 1000) + `"}}{{$x = print $x $x}}{{$x = print $x $x}}{{$x = print $x $x}}`, "longer than 4096 bytes"},
+		{`{{$x := "` + strings.Repeat("x", 1500) + `"}}{{$x}}{{$x}}{{$x}}`, "longer than 4096 bytes"},
+		{strings.Repeat("x", 4097), "longer than 4096 bytes"},
+		{strings.Repeat("(", 5000), "longer than 4096 bytes"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.template[:min(len(tt.template), 60)], func(t *testing.T) {
+			t.Parallel()
+			_, err := valued(tt.template).Compile()
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			if diff := cmp.Diff([]string{"messages.m.data.thing1.value"}, faultKeys(t, err)); diff != "" {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+			if !strings.Contains(err.Error(), tt.hint) {
+				t.Errorf("no %q in: %v", tt.hint, err)
+			}
+			if strings.Contains(err.Error(), "value:1:") {
+				t.Errorf("names what nobody wrote: %v", err)
+			}
+		})
+	}
+}
+
+func TestCompileGathersFaults(t *testing.T) {
+	t.Parallel()
+	m := &Message{
+		Name: "m", URL: "https://e/{{.A}}", MiniProgram: &MiniProgram{AppID: "wx1", PagePath: "{{.B}}"},
+		Data: []Field{{Key: "x", Value: "{{.C}}{{.D}}"}, {Key: "y", Value: "ok"}},
+	}
+	_, err := m.Compile()
+	want := []string{"messages.m.data.x.value", "messages.m.data.x.value", "messages.m.url", "messages.m.miniprogram.pagepath"}
+	if diff := cmp.Diff(want, faultKeys(t, err)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := (&Message{Name: "m"}).Compile(); err == nil {
+		t.Error("a message without data compiles")
+	}
+}
+
+func TestRenderRefuses(t *testing.T) {
+	t.Parallel()
+	unknown := sampleVars()
+	unknown.SubscribedAt = time.Time{}
+	tests := []struct {
+		name    string
+		message *Message
+		vars    Vars
+		want    RenderError
+	}{
+		{
+			"missing field", valued("{{.Fields.town}}"), sampleVars(),
+			RenderError{"m", "thing1", ".Fields.town", "has no value for this recipient"},
+		},
+		{
+			"missing field by index", valued(`x{{index .Fields "town"}}`), sampleVars(),
+			RenderError{"m", "thing1", `index .Fields "town"`, "has no value for this recipient"},
+		},
+		{
+			"no fields at all", valued("{{.Fields.city}}"), Vars{},
+			RenderError{"m", "thing1", ".Fields.city", "has no value for this recipient"},
+		},
+		{
+			"blank field", valued("{{.Fields.empty}}"), sampleVars(),
+			RenderError{"m", "thing1", "", "is blank"},
+		},
+		{
+			"blank remark", valued(" {{.Remark}}\u3000"), sampleVars(),
+			RenderError{"m", "thing1", "", "is blank"},
+		},
+		{
+			"unknown date", valued(`{{.SubscribedAt.Format "2006"}}`), unknown,
+			RenderError{"m", "thing1", ".SubscribedAt.Format", "is not known for this recipient"},
+		},
+		{
+			"long field", valued("{{.Fields.long}}{{.Fields.long}}"), sampleVars(),
+			RenderError{"m", "thing1", "", "is longer than 4096 bytes"},
+		},
+		{
+			"half a character", valued("{{slice .Fields.city 0 2}}"), sampleVars(),
+			RenderError{"m", "thing1", "", "is not valid text: a character was cut in two"},
+		},
+		{
+			"url", &Message{Name: "m", URL: "{{.Fields.city}}", Data: []Field{{Key: "x", Value: "v"}}}, sampleVars(),
+			RenderError{"m", "url", "", "is not an http or https address"},
+		},
+		{
+			"page", &Message{Name: "m", MiniProgram: &MiniProgram{"wx1", "{{.Remark}}"}, Data: []Field{{Key: "x", Value: "v"}}}, sampleVars(),
+			RenderError{"m", "miniprogram.pagepath", "", "is blank"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := mustCompile(t, tt.message).Render(tt.vars)
+			var got *RenderError
+			if !errors.As(err, &got) {
+				t.Fatalf("error %v is no RenderError", err)
+			}
+			if diff := cmp.Diff(tt.want, *got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			for _, part := range []string{`"m"`, tt.want.Field, tt.want.Variable, tt.want.Problem} {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("no %q in: %v", part, err)
+				}
+			}
+		})
+	}
+}
+
+func TestRenderErrorsHoldNoRecipient(t *testing.T) {
+	t.Parallel()
+	for _, template := range []string{
+		"{{slice .OpenID 0 99}}", "{{slice .OpenID 5 .Broadcast.ID 6}}", "{{index .Fields .OpenID}}", "{{lt .OpenID 5}}",
+		"{{printf \"%5000s\" .OpenID}}", "{{len .Broadcast.ID}}{{.OpenID}}", "{{index .OpenID 99}}", "{{.Now.Format .OpenID .OpenID}}",
+		"{{eq .OpenID .Now.Zone}}", "{{.OpenID | .Now.Format 5}}",
+	} {
+		c, err := valued(template).Compile()
+		if err == nil {
+			_, err = c.Render(sampleVars())
+		}
+		if err == nil {
+			t.Errorf("%s: no error", template)
+		} else if strings.Contains(err.Error(), sampleOpenID) {
+			t.Errorf("%s: the error holds the OpenID: %v", template, err)
+		}
+	}
+}
+
+func TestRenderConcurrently(t *testing.T) {
+	t.Parallel()
+	c := mustCompile(t, valued("{{.OpenID}} {{.Fields.city}} {{.Now.Year}}"))
+	var group sync.WaitGroup
+	for _, id := range []string{"oA", "oB", "oC", "oD"} {
+		group.Go(func() {
+			v := sampleVars()
+			v.OpenID = id
+			for range 200 {
+				got, err := c.Render(v)
+				if err != nil || got.Data[0].Value != id+" 杭州 2026" {
+					t.Errorf("%s got %+v, %v", id, got, err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestExampleMessagesRender(t *testing.T) {
+	t.Parallel()
+	m := mustParse(t, ExampleMessages)
+	for _, name := range m.Names() {
+		if _, err := mustCompile(t, mustGet(t, m, name)).Render(sampleVars()); err != nil {
+			t.Error(err)
+		}
+	}
+	if mustCompile(t, mustGet(t, m, "notice")).Varies() {
+		t.Error("the notice varies")
+	}
+}
+
+func BenchmarkRender(b *testing.B) {
+	v := sampleVars()
+	for name, template := range map[string]string{"fixed": "图书馆周三闭馆", "varying": "{{.Fields.city}}的{{.OpenID}}"} {
+		c := mustCompile(b, valued(template))
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := c.Render(v); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
