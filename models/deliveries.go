@@ -1,6 +1,15 @@
 package models
 
-// Counts is how many deliveries of a broadcast are in each state.
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Counts is how many deliveries of a broadcast are in each state; Sending counts
+// those in state later too: neither has an outcome.
 type Counts struct {
 	Sending, Accepted, Delivered, Blocked, Failed, Uncertain int64
 }
@@ -12,3 +21,228 @@ func (c Counts) Tried() int64 {
 
 // Taken is how many messages the platform took, whatever became of them.
 func (c Counts) Taken() int64 { return c.Accepted + c.Delivered + c.Blocked }
+
+// CountDeliveries counts the deliveries of a broadcast by state.
+func (s *Store) CountDeliveries(ctx context.Context, id int64) (Counts, error) {
+	var rows []struct {
+		State DeliveryState
+		N     int64
+	}
+	err := s.r.WithContext(ctx).Model(&Delivery{}).Select("state, COUNT(*) AS n").
+		Where("broadcast_id = ?", id).Group("state").Scan(&rows).Error
+	if err != nil {
+		return Counts{}, fmt.Errorf("count deliveries: %w", err)
+	}
+	var c Counts
+	for _, r := range rows {
+		switch r.State {
+		case Sending, Later:
+			c.Sending += r.N
+		case Accepted:
+			c.Accepted = r.N
+		case Delivered:
+			c.Delivered = r.N
+		case Blocked:
+			c.Blocked = r.N
+		case FailedFor:
+			c.Failed = r.N
+		case Uncertain:
+			c.Uncertain = r.N
+		}
+	}
+	return c, nil
+}
+
+// CountSince counts the recipients that were tried since a moment, in every
+// broadcast.
+func (s *Store) CountSince(ctx context.Context, since time.Time) (int64, error) {
+	var n int64
+	recent := s.r.Model(&Broadcast{}).Select("id").
+		Where("started_at > 0 AND (finished_at = 0 OR finished_at >= ?)", At(since))
+	err := s.r.WithContext(ctx).Model(&Delivery{}).
+		Where("broadcast_id IN (?) AND sent_at >= ?", recent, At(since)).Count(&n).Error
+	if err != nil {
+		return 0, fmt.Errorf("count sends: %w", err)
+	}
+	return n, nil
+}
+
+// Task is a recipient of a batch that has no outcome yet.
+type Task struct {
+	RecipientID  int64
+	OpenID       string
+	SubscribedAt Time
+	Scene        string
+	Fields       string
+	// State is empty, or Sending or Later for one that has a row; the rest is the
+	// row's.
+	State     DeliveryState
+	SentAt    Time
+	UpdatedAt Time
+	Attempts  int
+}
+
+// Tasks returns what is left to do in a batch: those of the audience without a
+// delivery, and those whose delivery was begun and never ended or put off.
+func (s *Store) Tasks(ctx context.Context, a Audience, self string, b Batch) ([]Task, error) {
+	db, err := s.r.DB()
+	if err != nil {
+		return nil, err
+	}
+	where, args := "r.subscribed = 1 AND r.opted_out = 0", []any{b.BroadcastID, b.AfterID, b.ThroughID}
+	switch a {
+	case AudienceMe:
+		where = "r.openid = ?"
+		args = append(args, self)
+	case AudienceTest:
+		where += " AND r.tester = 1"
+	case AudienceAll:
+	}
+	rows, err := db.QueryContext(ctx, `SELECT r.id, r.openid, r.subscribed_at, r.scene, r.fields,
+		COALESCE(d.state, ''), COALESCE(d.sent_at, 0), COALESCE(d.updated_at, 0), COALESCE(d.attempts, 0)
+		FROM recipients r LEFT JOIN deliveries d ON d.broadcast_id = ? AND d.recipient_id = r.id
+		WHERE r.id > ? AND r.id <= ? AND (d.state IN ('sending', 'later') OR d.state IS NULL AND `+where+`)
+		ORDER BY r.id`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read batch: %w", err)
+	}
+	defer rows.Close()
+	var tasks []Task
+	for rows.Next() {
+		var t Task
+		err := rows.Scan(&t.RecipientID, &t.OpenID, &t.SubscribedAt, &t.Scene, &t.Fields,
+			&t.State, &t.SentAt, &t.UpdatedAt, &t.Attempts)
+		if err != nil {
+			return nil, fmt.Errorf("read batch: %w", err)
+		}
+		tasks = append(tasks, t)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read batch: %w", err)
+	}
+	return tasks, nil
+}
+
+// ClaimDeliveries writes the rows of recipients that are about to be sent to.
+// It fails, and nothing may be sent, if one of them has a row already.
+func (s *Store) ClaimDeliveries(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error {
+	args := make([]any, 0, 4*len(recipients))
+	at := now.UnixMilli()
+	for _, r := range recipients {
+		args = append(args, broadcastID, r, at, at)
+	}
+	_, err := s.exec(ctx, "INSERT INTO deliveries (broadcast_id, recipient_id, state, sent_at, updated_at) VALUES "+
+		tuples("(?,?,'sending',?,?)", len(recipients)), args...)
+	if err != nil {
+		return fmt.Errorf("claim deliveries: %w", err)
+	}
+	return nil
+}
+
+// ReclaimDeliveries claims recipients that were put off.
+func (s *Store) ReclaimDeliveries(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error {
+	at := now.UnixMilli()
+	args := append(make([]any, 0, len(recipients)+3), at, at, broadcastID)
+	for _, r := range recipients {
+		args = append(args, r)
+	}
+	_, err := s.exec(ctx, "UPDATE deliveries SET state = 'sending', sent_at = ?, updated_at = ?"+
+		" WHERE broadcast_id = ? AND state = 'later' AND recipient_id IN ("+tuples("?", len(recipients))+")", args...)
+	if err != nil {
+		return fmt.Errorf("claim deliveries again: %w", err)
+	}
+	return nil
+}
+
+// ReleaseDeliveries takes back claims of recipients that surely were not sent
+// to.
+func (s *Store) ReleaseDeliveries(ctx context.Context, broadcastID int64, recipients []int64) error {
+	args := make([]any, 0, len(recipients)+1)
+	args = append(args, broadcastID)
+	for _, r := range recipients {
+		args = append(args, r)
+	}
+	_, err := s.exec(ctx, "DELETE FROM deliveries WHERE broadcast_id = ? AND state = 'sending' AND recipient_id IN ("+
+		tuples("?", len(recipients))+")", args...)
+	if err != nil {
+		return fmt.Errorf("release deliveries: %w", err)
+	}
+	return nil
+}
+
+// Outcome is what became of a send.
+type Outcome struct {
+	BroadcastID, RecipientID int64
+	State                    DeliveryState
+	MsgID                    int64
+	ErrCode                  int
+	Detail                   string
+	Attempts                 int
+	SentAt                   time.Time
+	// Gone says that the recipient no longer follows the account.
+	Gone bool
+}
+
+// RecordOutcomes records the outcomes in one transaction, each at most once: a
+// delivery that has an outcome keeps it.
+func (s *Store) RecordOutcomes(ctx context.Context, outcomes []Outcome, now time.Time) error {
+	args := make([]any, 0, 9*len(outcomes))
+	var gone []any
+	at := now.UnixMilli()
+	for _, o := range outcomes {
+		args = append(args, o.BroadcastID, o.RecipientID, string(o.State), o.MsgID, o.ErrCode,
+			cut(o.Detail, 255), o.Attempts, o.SentAt.UnixMilli(), at)
+		if o.Gone {
+			gone = append(gone, o.RecipientID)
+		}
+	}
+	query := "INSERT INTO deliveries (broadcast_id, recipient_id, state, msgid, errcode, detail, attempts, sent_at, updated_at) VALUES " +
+		tuples("(?,?,?,?,?,?,?,?,?)", len(outcomes))
+	if s.driver == SQLite {
+		query += ` ON CONFLICT (broadcast_id, recipient_id) DO UPDATE SET msgid = excluded.msgid, errcode = excluded.errcode,
+			detail = excluded.detail, attempts = excluded.attempts, updated_at = excluded.updated_at, state = excluded.state
+			WHERE deliveries.state = 'sending'`
+	} else {
+		// MySQL assigns from left to right, so state comes last.
+		query += ` ON DUPLICATE KEY UPDATE msgid = IF(state = 'sending', VALUES(msgid), msgid),
+			errcode = IF(state = 'sending', VALUES(errcode), errcode), detail = IF(state = 'sending', VALUES(detail), detail),
+			attempts = IF(state = 'sending', VALUES(attempts), attempts),
+			updated_at = IF(state = 'sending', VALUES(updated_at), updated_at),
+			state = IF(state = 'sending', VALUES(state), state)`
+	}
+	if _, err := s.exec(ctx, query, args...); err != nil {
+		return fmt.Errorf("record outcomes: %w", err)
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	_, err := s.exec(ctx, "UPDATE recipients SET "+erased+", updated_at = ? WHERE id IN ("+tuples("?", len(gone))+")",
+		append([]any{at}, gone...)...)
+	if err != nil {
+		return fmt.Errorf("mark the gone: %w", err)
+	}
+	return nil
+}
+
+// exec runs one statement on the writer, past GORM: the hot statements have
+// hundreds of parameters. A deadlock with another writer is tried again.
+func (s *Store) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	db, err := s.w.DB()
+	if err != nil {
+		return nil, err
+	}
+	for try := 1; ; try++ {
+		res, err := db.ExecContext(ctx, query, args...)
+		if err == nil || try == maxTries || !isDeadlock(err) {
+			return res, err
+		}
+	}
+}
+
+// tuples returns n comma-separated copies of t.
+func tuples(t string, n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strings.Repeat(t+",", n-1) + t
+}

@@ -78,6 +78,7 @@ const (
 	ErrNoBroadcast      = "no_broadcast"      // there is none yet
 	ErrBroadcastUnknown = "broadcast_unknown" // ID
 	ErrWrongState       = "wrong_state"       // ID, State, Action: it cannot do that now
+	ErrNothingTo        = "nothing_to"        // Action (pause|resume|cancel): no broadcast that it could be meant for
 	ErrOpenIDInvalid    = "openid_invalid"    // OpenID: not the shape of one
 	ErrTesterUnknown    = "tester_unknown"    // OpenID: not on the test list
 	ErrSyncRunning      = "sync_running"      // a sync is under way

@@ -177,9 +177,11 @@ type DeliveryState string
 
 // The delivery states. Sending is written before the platform is called, so a
 // row that a crash left in it may or may not have been sent; all others are
-// final but for accepted, which a receipt turns into one of the three after it.
+// final but for later, whose recipient the platform will not have written to so
+// soon, and accepted, which a receipt turns into one of the three after it.
 const (
 	Sending   DeliveryState = "sending"
+	Later     DeliveryState = "later"
 	Accepted  DeliveryState = "accepted"
 	Delivered DeliveryState = "delivered"
 	Blocked   DeliveryState = "blocked"

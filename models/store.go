@@ -207,9 +207,25 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// inTx runs f in a transaction of the writer.
+// maxTries is how often a transaction that loses a deadlock is run.
+const maxTries = 5
+
+// inTx runs f in a transaction of the writer, again if it loses a deadlock: f
+// must not keep anything from a run that failed.
 func (s *Store) inTx(ctx context.Context, f func(tx *gorm.DB) error) error {
-	return s.w.WithContext(ctx).Transaction(f, &sql.TxOptions{Isolation: s.isolation()})
+	for try := 1; ; try++ {
+		err := s.w.WithContext(ctx).Transaction(f, &sql.TxOptions{Isolation: s.isolation()})
+		if err == nil || try == maxTries || !isDeadlock(err) {
+			return err
+		}
+	}
+}
+
+// isDeadlock tells whether MySQL rolled a statement back in favour of another
+// (1213 deadlock, 1205 lock wait timeout).
+func isDeadlock(err error) bool {
+	var e *mysqldriver.MySQLError
+	return errors.As(err, &e) && (e.Number == 1213 || e.Number == 1205)
 }
 
 // isolation is READ COMMITTED on MySQL, where the default would show a

@@ -66,6 +66,5 @@ func (s Status) Remaining() int64 {
 const (
 	NoticeFinished = "finished"
 	NoticePaused   = "paused"
-	NoticeResumed  = "resumed"
 	NoticeFailed   = "failed"
 )

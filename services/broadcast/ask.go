@@ -1,0 +1,274 @@
+package broadcast
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"wechat-broadcast/config"
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
+)
+
+const (
+	sampleSize    = 100 // recipients for whom the message is filled before it is taken
+	askPlatform   = 2 * time.Second
+	templatesLast = time.Minute
+	sendPath      = "/cgi-bin/message/template/send"
+)
+
+// Ask takes a broadcast: it fixes the message as it stands in the message file
+// now, checks it against the platform's rules, the account's template and some
+// of the recipients, and stores it. It returns at once; Run does the rest. The
+// same RequestKey gets the same broadcast.
+func (e *Engine) Ask(ctx context.Context, q Request) (*Asked, error) {
+	if b, err := e.store.FindRequest(ctx, q.RequestKey); b != nil || err != nil {
+		return e.asked(ctx, b, err)
+	}
+	def, err := e.definition(q.Message)
+	if err != nil {
+		return nil, err
+	}
+	b, err := e.draft(q, def)
+	if err != nil {
+		return nil, err
+	}
+	var own, platform []Warning
+	var people []models.Recipient
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		people, err = e.sample(gctx, b)
+		if err == nil {
+			own, err = e.checkContent(b, people)
+		}
+		return err
+	})
+	group.Go(func() (err error) { platform, err = e.checkPlatform(gctx, b, def); return err })
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	created, err := e.store.CreateBroadcast(ctx, b, q.Again)
+	if err != nil {
+		return nil, err
+	}
+	asked, err := e.asked(ctx, b, nil)
+	if err != nil {
+		return nil, err
+	}
+	asked.Warnings = append(own, platform...)
+	if created {
+		e.log.InfoContext(ctx, "broadcast asked for", "broadcast", b.ID, "message", b.Name, "audience", b.Audience,
+			"admin", models.MaskOpenID(b.AskedBy), "recipients", asked.Recipients)
+		e.wake()
+	}
+	return asked, nil
+}
+
+// asked describes a broadcast to whoever asked for it.
+func (e *Engine) asked(ctx context.Context, b *models.Broadcast, err error) (*Asked, error) {
+	if err != nil {
+		return nil, err
+	}
+	a := &Asked{Broadcast: *b, Recipients: b.Recipients}
+	if b.Audience == models.AudienceAll && b.MaxRecipientID == 0 {
+		pulled, err := e.everPulled(ctx)
+		if err != nil {
+			return nil, err
+		}
+		a.SyncFirst = !pulled
+	}
+	return a, nil
+}
+
+// definition reads a message from the message file; an empty name means the
+// default.
+func (e *Engine) definition(name string) (*config.Message, error) {
+	file, err := e.messages()
+	if err != nil {
+		return nil, models.NewError(models.Invalid, models.ErrMessagesFile, "Reason", err.Error())
+	}
+	if name == "" {
+		name = file.Default
+	}
+	def, ok := file.Get(name)
+	if !ok {
+		return nil, models.NewError(models.Invalid, models.ErrMessageUnknown,
+			"Name", name, "Known", strings.Join(file.Names(), ", "))
+	}
+	return def, nil
+}
+
+// draft is the broadcast as it will be stored.
+func (e *Engine) draft(q Request, def *config.Message) (*models.Broadcast, error) {
+	fixed, err := json.Marshal(def)
+	if err != nil {
+		return nil, fmt.Errorf("fix message: %w", err)
+	}
+	now := e.now()
+	b := &models.Broadcast{
+		RequestKey: q.RequestKey, Name: def.Name, Message: string(fixed), Digest: def.Digest(),
+		Audience: q.Audience, AskedBy: q.AskedBy, State: models.Scheduled, AskedAt: models.At(now), NotBefore: models.At(now),
+		Salt: strings.ToLower(rand.Text()[:8]),
+	}
+	if q.Audience == models.AudienceAll {
+		b.NotBefore = models.At(now.Add(e.undoWindow))
+	}
+	return b, nil
+}
+
+// sample counts the audience and returns some of it.
+func (e *Engine) sample(ctx context.Context, b *models.Broadcast) ([]models.Recipient, error) {
+	if b.Audience == models.AudienceMe {
+		if err := e.store.EnsureRecipient(ctx, b.AskedBy, b.AskedAt.Time); err != nil {
+			return nil, err
+		}
+	}
+	n, err := e.store.CountAudience(ctx, b.Audience, b.AskedBy)
+	if err != nil {
+		return nil, err
+	}
+	b.Recipients = n
+	if n == 0 {
+		switch pulled, err := e.everPulled(ctx); {
+		case err != nil:
+			return nil, err
+		case b.Audience == models.AudienceTest:
+			return nil, models.NewError(models.Conflict, models.ErrNoTesters)
+		case pulled:
+			return nil, models.NewError(models.Conflict, models.ErrNoRecipients)
+		}
+	}
+	return e.store.SampleAudience(ctx, b.Audience, b.AskedBy, sampleSize)
+}
+
+// checkContent fills the message for some of its recipients.
+func (e *Engine) checkContent(b *models.Broadcast, people []models.Recipient) ([]Warning, error) {
+	refuse := func(err error) error {
+		return models.NewError(models.Invalid, models.ErrContent, "Name", b.Name, "Reason", err.Error())
+	}
+	c, err := newContent(*b)
+	if err != nil {
+		return nil, refuse(err)
+	}
+	if len(people) == 0 || !c.compiled.Varies() {
+		people = []models.Recipient{{OpenID: b.AskedBy, SubscribedAt: b.AskedAt}}
+	}
+	var warnings []Warning
+	seen := map[string]bool{}
+	for _, p := range people {
+		vars, err := recipientVars(p.OpenID, p.SubscribedAt, p.Scene, p.Fields)
+		if err != nil {
+			return nil, err
+		}
+		_, cuts, err := c.render(vars)
+		if err != nil {
+			return nil, refuse(err)
+		}
+		for _, f := range cuts {
+			if !seen[f.Key] {
+				seen[f.Key] = true
+				warnings = append(warnings, Warning{WarnCut, map[string]any{"Field": f.Key, "Value": f.Value}})
+			}
+		}
+	}
+	return warnings, nil
+}
+
+// checkPlatform holds the message against the account's template and the number
+// of recipients against what is left of the day's quota. A platform that does
+// not answer in time forbids nothing.
+func (e *Engine) checkPlatform(ctx context.Context, b *models.Broadcast, def *config.Message) ([]Warning, error) {
+	ctx, cancel := context.WithTimeout(ctx, askPlatform)
+	defer cancel()
+	var quota *wechat.Quota
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		q, err := e.platform.Quota(ctx, sendPath)
+		if err != nil {
+			e.log.DebugContext(ctx, "read the quota", "err", err)
+			return
+		}
+		quota = &q
+	})
+	templates, err := e.templates.get(ctx, e.platform, e.now())
+	if err != nil {
+		e.log.WarnContext(ctx, "the account's templates could not be read, so the message goes unchecked", "err", err)
+	}
+	wait.Wait()
+	var warnings []Warning
+	if templates != nil {
+		i := slices.IndexFunc(templates, func(t wechat.Template) bool { return t.ID == def.TemplateID })
+		if i < 0 {
+			warnings = append(warnings, Warning{WarnTemplateUnknown, map[string]any{"ID": def.TemplateID}})
+		} else if err := checkKeys(def, templates[i]); err != nil {
+			return nil, err
+		}
+	}
+	if n, err := e.store.CountAudience(ctx, b.Audience, b.AskedBy); err == nil && quota != nil && n > quota.Remain {
+		warnings = append(warnings, Warning{WarnQuota, map[string]any{"Remain": quota.Remain, "Recipients": n}})
+	}
+	return warnings, nil
+}
+
+// checkKeys refuses a message that leaves a field of its template empty or
+// fills one that the template does not have.
+func checkKeys(def *config.Message, t wechat.Template) error {
+	if len(t.Keys) == 0 {
+		return nil
+	}
+	problem := func(key, what string) error {
+		return models.NewError(models.Invalid, models.ErrTemplateField, "Name", def.Name, "Field", key, "Problem", what,
+			"Known", strings.Join(t.Keys, ", "))
+	}
+	has := map[string]bool{}
+	for _, f := range def.Data {
+		has[f.Key] = true
+		if !slices.Contains(t.Keys, f.Key) && !dropped(f.Key) {
+			return problem(f.Key, "unknown")
+		}
+	}
+	for _, key := range t.Keys {
+		if !has[key] && !dropped(key) {
+			return problem(key, "missing")
+		}
+	}
+	return nil
+}
+
+// dropped tells whether the platform no longer shows a field (since May 2023
+// neither the first line nor the remark), so that it may be there or not.
+func dropped(key string) bool { return key == "first" || key == "remark" }
+
+// templateCache keeps the account's templates for a while: asking for them has
+// a quota of its own.
+type templateCache struct {
+	mu   sync.Mutex
+	at   time.Time
+	list []wechat.Template
+}
+
+func (c *templateCache) get(ctx context.Context, p *wechat.Client, now time.Time) ([]wechat.Template, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.list != nil && now.Sub(c.at) < templatesLast {
+		return c.list, nil
+	}
+	list, err := p.Templates(ctx)
+	var refused *wechat.APIError
+	if err != nil {
+		if errors.As(err, &refused) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("read templates: %w", err)
+	}
+	c.list, c.at = list, now
+	return list, nil
+}

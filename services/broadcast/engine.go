@@ -1,0 +1,318 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"wechat-broadcast/config"
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
+)
+
+const (
+	pollEvery  = 500 * time.Millisecond // how soon a change made by another process is seen
+	tidyEvery  = 2 * time.Second
+	showEvery  = 5 * time.Second
+	hardAfter  = 7 * time.Second // a stop cuts calls in flight after this
+	retakeLock = 2 * time.Second
+)
+
+// Config is what an Engine needs.
+type Config struct {
+	Store    *models.Store
+	Platform *wechat.Client
+	// Messages reads the message file.
+	Messages func() (*config.Messages, error)
+	// EverPulled tells whether the follower list was ever complete, and Pull
+	// completes it.
+	EverPulled func(ctx context.Context) (bool, error)
+	Pull       func(ctx context.Context) error
+	// Notice words what the asking admin is told of a broadcast.
+	Notice func(kind string, st Status) string
+	// Concurrency is how many sends are in flight at most, Rate how many are
+	// made a second, 0 for no ceiling.
+	Concurrency, Rate int
+	// UndoWindow is how long a broadcast to all can still be cancelled before
+	// its first send.
+	UndoWindow time.Duration
+	// QuotaReset is when, after midnight in Beijing, the platform's daily quota
+	// starts anew.
+	QuotaReset time.Duration
+	Metrics    *Metrics
+	Now        func() time.Time
+	Log        *slog.Logger
+}
+
+// Engine runs broadcasts.
+type Engine struct {
+	store      *models.Store
+	platform   *wechat.Client
+	messages   func() (*config.Messages, error)
+	everPulled func(ctx context.Context) (bool, error)
+	pull       func(ctx context.Context) error
+	notice     func(kind string, st Status) string
+	undoWindow time.Duration
+	resetAt    time.Duration
+	now        func() time.Time
+	log        *slog.Logger
+	metrics    *Metrics
+
+	pacer     *Pacer
+	gate      *Gate
+	recorder  *recorder
+	receipts  *receipts
+	sender    *Sender
+	templates templateCache
+
+	hard    context.Context
+	hardEnd context.CancelFunc
+	woken   chan struct{}
+
+	// untold counts the tries of notices that could not be handed over.
+	untold map[noticeKey]int
+
+	mu   sync.Mutex
+	runs map[int64]*run
+}
+
+// New returns an Engine that is ready for requests and receipts; Run makes it
+// send. Close must follow.
+func New(c Config) *Engine {
+	e := &Engine{
+		store: c.Store, platform: c.Platform, messages: c.Messages, everPulled: c.EverPulled, pull: c.Pull,
+		notice: c.Notice, undoWindow: c.UndoWindow, resetAt: c.QuotaReset, now: c.Now, log: c.Log, metrics: c.Metrics,
+		pacer: NewPacer(c.Rate, c.Now), gate: NewGate(500*time.Millisecond, 5*time.Second),
+		receipts: newReceipts(c.Store, c.Metrics, c.Now, c.Log),
+		woken:    make(chan struct{}, 1), runs: map[int64]*run{}, untold: map[noticeKey]int{},
+	}
+	e.hard, e.hardEnd = context.WithCancel(context.Background())
+	e.recorder = newRecorder(e.hard, c.Store, c.Now, c.Log)
+	e.sender = &Sender{
+		store: c.Store, platform: c.Platform, pacer: e.pacer, gate: e.gate, recorder: e.recorder,
+		metrics: c.Metrics, now: c.Now, log: c.Log, hard: e.hard,
+	}
+	e.sender.start(c.Concurrency)
+	return e
+}
+
+// Close ends what New started. Run must have returned.
+func (e *Engine) Close() {
+	e.sender.stop()
+	e.recorder.close()
+	e.receipts.close()
+	e.gate.Stop()
+	e.hardEnd()
+}
+
+// Run sends broadcasts until ctx ends: as the one process of the database that
+// does, or standing by until that one dies. When ctx ends nothing new is sent,
+// what is in flight is recorded, and the rest goes on at the next start.
+func (e *Engine) Run(ctx context.Context) error {
+	standby := false
+	for ctx.Err() == nil {
+		lock, err := e.store.TakeSendLock(ctx)
+		switch {
+		case err == nil:
+			e.log.InfoContext(ctx, "sending for this database")
+			standby = false
+			e.lead(ctx, lock)
+			if err := lock.Release(); err != nil {
+				e.log.Debug("release the lock", "err", err)
+			}
+			continue
+		case errors.Is(err, models.ErrLocked):
+			if !standby {
+				e.log.InfoContext(ctx, "standing by: another process sends for this database")
+			}
+			standby = true
+		case ctx.Err() == nil:
+			e.log.WarnContext(ctx, "take the right to send, trying again", "err", err)
+		}
+		_ = sleep(ctx, retakeLock)
+	}
+	return nil
+}
+
+// lead runs broadcasts for as long as the lock is held and ctx lasts.
+func (e *Engine) lead(ctx context.Context, lock *models.SendLock) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var chores sync.WaitGroup
+	defer chores.Wait()
+	chores.Go(func() {
+		every(ctx, retakeLock, func() {
+			if err := lock.Check(ctx); err != nil && ctx.Err() == nil {
+				e.log.WarnContext(ctx, "the right to send may be lost, stopping until it is back", "err", err)
+				stop(err)
+			}
+		})
+	})
+	chores.Go(func() { every(ctx, tidyEvery, func() { e.tidy(ctx) }) })
+	chores.Go(func() { every(ctx, showEvery, func() { e.show(ctx) }) })
+	chores.Go(func() { every(ctx, time.Hour, func() { e.forget(ctx) }) })
+
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		if err := e.supervise(ctx); err != nil && ctx.Err() == nil {
+			e.log.WarnContext(ctx, "look for broadcasts, trying again", "err", err)
+		}
+		select {
+		case <-tick.C:
+		case <-e.woken:
+		case <-ctx.Done():
+			e.drain()
+			return
+		}
+	}
+}
+
+// drain ends every run and waits for what is in flight.
+func (e *Engine) drain() {
+	e.mu.Lock()
+	runs := make([]*run, 0, len(e.runs))
+	for _, r := range e.runs {
+		r.cancel(errStopping)
+		runs = append(runs, r)
+	}
+	e.mu.Unlock()
+	timer := time.AfterFunc(hardAfter, e.hardEnd)
+	defer timer.Stop()
+	for _, r := range runs {
+		<-r.done
+	}
+}
+
+// wake has the engine look at the broadcasts at once.
+func (e *Engine) wake() {
+	select {
+	case e.woken <- struct{}{}:
+	default:
+	}
+}
+
+// supervise starts what is due, resumes what waited for its time and stops the
+// runs of broadcasts that are no longer running.
+func (e *Engine) supervise(ctx context.Context) error {
+	list, err := e.store.Broadcasts(ctx, 1000, models.Scheduled, models.Running, models.Paused)
+	if err != nil {
+		return err
+	}
+	now := e.now()
+	running := map[int64]bool{}
+	for _, b := range list {
+		switch {
+		case b.State == models.Scheduled && !now.Before(b.NotBefore.Time):
+			running[b.ID], err = e.store.MoveBroadcast(ctx, b.ID, []models.BroadcastState{models.Scheduled},
+				models.Running, models.Change{StartedAt: now})
+		case b.State == models.Paused && !b.ResumeAt.IsZero() && !now.Before(b.ResumeAt.Time):
+			e.gate.Probe()
+			running[b.ID], err = e.store.MoveBroadcast(ctx, b.ID, []models.BroadcastState{models.Paused},
+				models.Running, models.Change{StartedAt: now})
+		case b.State == models.Running:
+			running[b.ID] = true
+		}
+		if err != nil {
+			return err
+		}
+		if running[b.ID] {
+			e.startRun(ctx, b)
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id, r := range e.runs {
+		if !running[id] {
+			r.cancel(errStopped)
+		}
+	}
+	return nil
+}
+
+// startRun starts sending a broadcast, unless it is being sent already.
+func (e *Engine) startRun(ctx context.Context, b models.Broadcast) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.runs[b.ID] != nil {
+		return
+	}
+	r := &run{e: e, b: b, meter: &meter{}, done: make(chan struct{}), moved: make(chan struct{})}
+	runCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	r.cancel = cancel
+	e.runs[b.ID] = r
+	e.log.InfoContext(ctx, "broadcast goes", "broadcast", b.ID, "message", b.Name, "audience", b.Audience)
+	go func() {
+		defer close(r.done)
+		defer cancel(nil)
+		err := r.send(runCtx)
+		r.wait()
+		if err != nil && runCtx.Err() == nil {
+			e.log.WarnContext(ctx, "broadcast interrupted, going on soon", "broadcast", b.ID, "err", err)
+			_ = sleep(runCtx, time.Second)
+		}
+		e.mu.Lock()
+		delete(e.runs, b.ID)
+		e.mu.Unlock()
+		e.wake()
+	}()
+}
+
+// tidy joins early receipts and tells admins what they do not know yet.
+func (e *Engine) tidy(ctx context.Context) {
+	if err := e.receipts.join(ctx); err != nil && ctx.Err() == nil {
+		e.log.WarnContext(ctx, "join receipts, trying again", "err", err)
+	}
+	if err := e.notify(ctx); err != nil && ctx.Err() == nil {
+		e.log.WarnContext(ctx, "tell admins, trying again", "err", err)
+	}
+}
+
+// forget drops what is kept for a while only.
+func (e *Engine) forget(ctx context.Context) {
+	if err := e.store.DropReceipts(ctx, e.now().Add(-keepReceipts)); err != nil && ctx.Err() == nil {
+		e.log.WarnContext(ctx, "drop old receipts", "err", err)
+	}
+}
+
+// show renews the figures of the running broadcasts.
+func (e *Engine) show(ctx context.Context) {
+	e.mu.Lock()
+	ids := make([]int64, 0, len(e.runs))
+	for id := range e.runs {
+		ids = append(ids, id)
+	}
+	e.mu.Unlock()
+	var list []Status
+	for _, id := range ids {
+		st, err := e.Status(ctx, id)
+		if err != nil {
+			e.log.DebugContext(ctx, "renew metrics", "err", err)
+			return
+		}
+		list = append(list, *st)
+	}
+	e.metrics.show(list)
+}
+
+// quotaReset returns when the platform's daily quota starts anew.
+func (e *Engine) quotaReset() time.Time {
+	now := e.now().In(beijing)
+	at := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, beijing).Add(e.resetAt)
+	if !at.After(now) {
+		at = at.AddDate(0, 0, 1)
+	}
+	return at
+}
+
+// every runs f at intervals until ctx ends.
+func every(ctx context.Context, d time.Duration, f func()) {
+	for {
+		f()
+		if sleep(ctx, d) != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package broadcast
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"wechat-broadcast/models"
+)
+
+// Metrics are the engine's figures for Prometheus.
+type Metrics struct {
+	sends    *prometheus.CounterVec
+	inFlight prometheus.Gauge
+	queue    prometheus.Gauge
+	progress *prometheus.GaugeVec
+	receipts *prometheus.CounterVec
+}
+
+// NewMetrics registers the engine's figures.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		sends: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "broadcast_sends_total",
+			Help: "Recipients that got an outcome, by outcome.",
+		}, []string{"outcome"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "broadcast_sends_in_flight",
+			Help: "Calls to template/send that wait for their answer.",
+		}),
+		queue: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "broadcast_queue_depth",
+			Help: "Recipients of the running broadcasts that have no outcome yet.",
+		}),
+		progress: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "broadcast_progress_ratio",
+			Help: "Part of a running broadcast's recipients that have an outcome, from 0 to 1.",
+		}, []string{"broadcast"}),
+		receipts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "broadcast_receipts_total",
+			Help: "Delivery reports of the platform, by what they say.",
+		}, []string{"state"}),
+	}
+	reg.MustRegister(m.sends, m.inFlight, m.queue, m.progress, m.receipts)
+	for _, s := range []models.DeliveryState{models.Accepted, models.FailedFor, models.Uncertain} {
+		m.sends.WithLabelValues(string(s))
+	}
+	return m
+}
+
+func (m *Metrics) sent(s models.DeliveryState) { m.sends.WithLabelValues(string(s)).Inc() }
+
+// show replaces the figures of the running broadcasts.
+func (m *Metrics) show(running []Status) {
+	m.progress.Reset()
+	var queue int64
+	for _, s := range running {
+		queue += s.Remaining()
+		if n := s.Broadcast.Recipients; n > 0 {
+			m.progress.WithLabelValues(strconv.FormatInt(s.Broadcast.ID, 10)).Set(1 - float64(s.Remaining())/float64(n))
+		}
+	}
+	m.queue.Set(float64(queue))
+}

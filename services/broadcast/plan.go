@@ -1,0 +1,87 @@
+package broadcast
+
+import (
+	"context"
+	"fmt"
+
+	"wechat-broadcast/models"
+)
+
+const (
+	batchSize = 1000 // recipients
+	planAhead = 10   // batches that are cut with one query
+)
+
+// pullFirst pulls the followers before the first broadcast to all of them.
+func (r *run) pullFirst(ctx context.Context) error {
+	if r.b.Audience != models.AudienceAll || r.b.MaxRecipientID != 0 {
+		return nil
+	}
+	pulled, err := r.e.everPulled(ctx)
+	if err != nil || pulled {
+		return err
+	}
+	if err := r.e.pull(ctx); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		r.stop(models.Paused, models.Change{Reason: models.ReasonSync, Detail: err.Error()})
+		return errSelf
+	}
+	return nil
+}
+
+// plan freezes the audience and cuts it into batches, going on after the last
+// one that is stored.
+func (r *run) plan(ctx context.Context) error {
+	if !r.b.PlannedAt.IsZero() {
+		return nil
+	}
+	store, b := r.e.store, r.b
+	through, err := store.FreezeAudience(ctx, b.ID)
+	if err != nil {
+		return err
+	}
+	last, err := store.LastBatch(ctx, b.ID)
+	if err != nil {
+		return err
+	}
+	if last == nil {
+		last = &models.Batch{BroadcastID: b.ID}
+	}
+	for ahead := 1; ; ahead = planAhead { // the first batch alone, so that sending starts at once
+		ids, err := store.AudienceIDs(ctx, b.Audience, b.AskedBy, last.ThroughID, through, ahead*batchSize)
+		if err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			break
+		}
+		batches := cutBatches(*last, ids)
+		if err := store.AddBatches(ctx, batches); err != nil {
+			return err
+		}
+		last = &batches[len(batches)-1]
+	}
+	n, err := store.PlanDone(ctx, b.ID, r.e.now())
+	if err != nil {
+		return fmt.Errorf("plan broadcast: %w", err)
+	}
+	r.e.log.InfoContext(ctx, "broadcast planned", "broadcast", b.ID, "recipients", n, "batches", last.Seq)
+	return nil
+}
+
+// cutBatches cuts the ids, which come in order, into the batches after last.
+func cutBatches(last models.Batch, ids []int64) []models.Batch {
+	var batches []models.Batch
+	for len(ids) > 0 {
+		n := min(batchSize, len(ids))
+		last = models.Batch{
+			BroadcastID: last.BroadcastID, Seq: last.Seq + 1, State: models.BatchTodo,
+			AfterID: last.ThroughID, ThroughID: ids[n-1], Size: int64(n),
+		}
+		batches = append(batches, last)
+		ids = ids[n:]
+	}
+	return batches
+}

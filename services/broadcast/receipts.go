@@ -1,0 +1,113 @@
+package broadcast
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"wechat-broadcast/models"
+)
+
+const (
+	// keepReceipts is how long a receipt that belongs to no delivery is kept.
+	keepReceipts = 72 * time.Hour
+	// joinFor is how long after an early receipt its send is looked for: longer
+	// than a send can take to be recorded, a restart included.
+	joinFor = 30 * time.Minute
+)
+
+// receipt is one on its way to the database.
+type receipt struct {
+	models.Receipt
+	done chan error
+}
+
+// receipts counts the platform's delivery reports, in groups.
+type receipts struct {
+	*grouper[receipt]
+	store   *models.Store
+	metrics *Metrics
+	now     func() time.Time
+	log     *slog.Logger
+	// lastEarly is when a receipt last came before its send was recorded, in Unix
+	// milliseconds.
+	lastEarly atomic.Int64
+}
+
+func newReceipts(store *models.Store, metrics *Metrics, now func() time.Time, log *slog.Logger) *receipts {
+	r := &receipts{store: store, metrics: metrics, now: now, log: log}
+	r.lastEarly.Store(now().UnixMilli()) // a run before this one may have left some
+	r.grouper = newGrouper(500, 5*time.Millisecond, r.commit)
+	return r
+}
+
+// commit counts a group within the time that the platform leaves for its answer.
+func (r *receipts) commit(group []receipt) {
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
+	defer cancel()
+	list := make([]models.Receipt, len(group))
+	for i, g := range group {
+		list[i] = g.Receipt
+	}
+	early, err := r.store.ApplyReceipts(ctx, list, r.now())
+	if early > 0 {
+		r.lastEarly.Store(r.now().UnixMilli())
+	}
+	for _, g := range group {
+		g.done <- err
+	}
+}
+
+// add counts a receipt and returns once it is committed.
+func (r *receipts) add(ctx context.Context, msgID int64, status string) error {
+	state, detail := receiptState(status)
+	in := receipt{
+		Receipt: models.Receipt{MsgID: msgID, State: state, Detail: detail, ReceivedAt: models.At(r.now())},
+		done:    make(chan error, 1),
+	}
+	if err := r.put(ctx, in); err != nil {
+		return err
+	}
+	select {
+	case err := <-in.done:
+		if err == nil {
+			r.metrics.receipts.WithLabelValues(string(state)).Inc()
+		}
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// join gives early receipts to the sends that were recorded since. Nothing is
+// looked for when none came early for a while.
+func (r *receipts) join(ctx context.Context) error {
+	now := r.now()
+	if now.Sub(time.UnixMilli(r.lastEarly.Load())) > joinFor {
+		return nil
+	}
+	for {
+		n, err := r.store.JoinReceipts(ctx, now.Add(-joinFor), 500, now)
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+// receiptState reads the Status of a TEMPLATESENDJOBFINISH event in any of its
+// spellings: success, "failed:user block", "failed: system failed" and, seen in
+// the field, "failed:freq limit". detail is empty for a success.
+func receiptState(status string) (state models.DeliveryState, detail string) {
+	words := strings.Fields(strings.ReplaceAll(strings.ToLower(status), ":", ": "))
+	norm := strings.Join(words, " ")
+	switch {
+	case norm == "success":
+		return models.Delivered, ""
+	case strings.HasPrefix(norm, "failed: user block"), strings.HasPrefix(norm, "failed: userblock"):
+		return models.Blocked, norm
+	default:
+		return models.FailedFor, norm
+	}
+}

@@ -1,0 +1,315 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
+)
+
+const (
+	// batchesAtOnce is how many batches of a broadcast are under way: while some
+	// wait for their last retries, the others keep the workers busy.
+	batchesAtOnce = 8
+
+	contentStreak = 10 // refusals of the content in a row that stop a broadcast …
+	contentFor    = 2 * time.Second
+	codeStreak    = 20 // … and of any one code
+	busyStreak    = 5  // answers of "system busy" in a row that slow the account down
+)
+
+// The causes for which a run ends before its broadcast does.
+var (
+	errStopped  = errors.New("the broadcast is no longer running")
+	errStopping = errors.New("the program is stopping")
+	errSelf     = errors.New("the broadcast stopped itself")
+)
+
+// run is a broadcast being sent by this process.
+type run struct {
+	e       *Engine
+	b       models.Broadcast
+	content *content
+	meter   *meter
+	cancel  context.CancelCauseFunc
+	done    chan struct{}
+
+	mu       sync.Mutex
+	code     int // the code of the streak
+	count    int
+	since    time.Time
+	stopped  bool
+	failed   int           // the code that failed the broadcast
+	moved    chan struct{} // closed once the state of a run that stopped itself is stored
+	contents int           // a code that refused the content, if there was one
+}
+
+// send plans the broadcast, sends its batches and finishes it. It returns early
+// when ctx ends.
+func (r *run) send(ctx context.Context) error {
+	var err error
+	if r.content, err = newContent(r.b); err != nil {
+		r.stop(models.Failed, models.Change{Reason: models.ReasonContent, Detail: err.Error()})
+		return context.Cause(ctx)
+	}
+	if err := r.pullFirst(ctx); err != nil {
+		return err
+	}
+	plan := make(chan error, 1)
+	planCtx, stopPlan := context.WithCancel(ctx)
+	defer stopPlan()
+	go func() { plan <- r.plan(planCtx) }()
+	for planned := false; ; {
+		due, err := r.pass(ctx, &planned, plan)
+		if err != nil {
+			return err
+		}
+		if due.IsZero() {
+			return r.finish(ctx)
+		}
+		if err := sleep(ctx, time.Until(due)); err != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// pass goes once through the batches that are not done, while the planner may
+// still be adding some. It returns when to look again, zero if all are done.
+func (r *run) pass(ctx context.Context, planned *bool, plan <-chan error) (due time.Time, err error) {
+	batches := make(chan models.Batch)
+	var workers sync.WaitGroup
+	var mu sync.Mutex
+	for range batchesAtOnce {
+		workers.Go(func() {
+			for b := range batches {
+				again, ok := r.batch(ctx, b)
+				if ok {
+					continue
+				}
+				mu.Lock()
+				if due.IsZero() || again.Before(due) {
+					due = again
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	err = r.deal(ctx, planned, plan, batches)
+	close(batches)
+	workers.Wait()
+	if ctx.Err() != nil {
+		return due, context.Cause(ctx)
+	}
+	return due, err
+}
+
+// deal hands out every batch that is not done, in order.
+func (r *run) deal(ctx context.Context, planned *bool, plan <-chan error, batches chan<- models.Batch) error {
+	var last int64
+	for {
+		wasPlanned := *planned || !r.b.PlannedAt.IsZero()
+		list, err := r.e.store.TodoBatches(ctx, r.b.ID, last, batchesAtOnce)
+		if err != nil {
+			return err
+		}
+		for _, b := range list {
+			select {
+			case batches <- b:
+				last = b.Seq
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		if len(list) > 0 {
+			continue
+		}
+		if wasPlanned {
+			return nil
+		}
+		select {
+		case err := <-plan:
+			if err != nil {
+				return err
+			}
+			*planned = true
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// batch sends one batch and marks it done. ok is false if something of it is
+// left, for when again comes.
+func (r *run) batch(ctx context.Context, b models.Batch) (again time.Time, ok bool) {
+	err := r.e.sender.SendBatch(ctx, r, b)
+	if err == nil {
+		err = r.e.store.FinishBatch(ctx, b)
+	}
+	if err == nil {
+		return time.Time{}, true
+	}
+	var undone *undoneError
+	switch {
+	case ctx.Err() != nil:
+	case errors.As(err, &undone):
+		return undone.again, false
+	default:
+		r.e.log.WarnContext(ctx, "batch interrupted, going on with it soon", "broadcast", r.b.ID, "batch", b.Seq, "err", err)
+		_ = sleep(ctx, time.Second) // so that a database that is away is not asked by everyone at once
+	}
+	return r.e.now().Add(time.Second), false
+}
+
+// finish ends a broadcast whose recipients all have an outcome.
+func (r *run) finish(ctx context.Context) error {
+	if err := r.e.receipts.join(ctx); err != nil {
+		return err
+	}
+	counts, err := r.e.store.CountDeliveries(ctx, r.b.ID)
+	if err != nil {
+		return err
+	}
+	change := models.Change{FinishedAt: r.e.now()}
+	state := models.Finished
+	r.mu.Lock()
+	refused := r.contents
+	r.mu.Unlock()
+	switch {
+	case counts.Tried() == 0:
+		state, change.Reason = models.Failed, models.ReasonNobody
+	case refused != 0 && counts.Failed == counts.Tried():
+		state, change.Reason, change.Detail = models.Failed, models.ReasonContent, fmt.Sprintf("errcode %d", refused)
+	}
+	moved, err := r.e.store.MoveBroadcast(ctx, r.b.ID, []models.BroadcastState{models.Running}, state, change)
+	if err == nil && moved {
+		r.e.log.InfoContext(ctx, "broadcast ended", "broadcast", r.b.ID, "state", state, "reason", change.Reason,
+			"accepted", counts.Taken(), "failed", counts.Failed, "uncertain", counts.Uncertain)
+		r.e.wake()
+	}
+	return err
+}
+
+// accepted ends a streak of refusals.
+func (r *run) accepted() {
+	r.mu.Lock()
+	r.count = 0
+	r.mu.Unlock()
+}
+
+// refused counts a refusal and stops the broadcast when they do not end.
+func (r *run) refused(res wechat.Result) {
+	if res.Code == 0 {
+		return
+	}
+	now := r.e.now()
+	r.mu.Lock()
+	if r.count == 0 || r.code != res.Code {
+		r.code, r.count, r.since = res.Code, 0, now
+	}
+	r.count++
+	count, lasted := r.count, now.Sub(r.since)
+	if res.Group == wechat.HaltContent {
+		r.contents = res.Code
+	}
+	r.mu.Unlock()
+	switch {
+	case res.Code == -1:
+		if count >= busyStreak {
+			r.e.pacer.Slow()
+		}
+	case res.Gone:
+		// Many people who left, one after the other, are no fault of the broadcast.
+	case res.Group == wechat.HaltContent && count >= contentStreak && lasted >= contentFor:
+		r.fail(res)
+	case res.Group == wechat.HaltAccount && count >= contentStreak:
+		r.halt(res)
+	case res.Group == "" && count >= codeStreak && lasted >= contentFor:
+		r.stop(models.Paused, models.Change{Reason: models.ReasonStreak, Detail: describe(res)})
+	}
+}
+
+// hold pauses the broadcast until the platform's daily quota is reset.
+func (r *run) hold(res wechat.Result) {
+	until := r.e.quotaReset()
+	r.stop(models.Paused, models.Change{Reason: models.ReasonQuota, Detail: describe(res), ResumeAt: until})
+}
+
+// halt stops what cannot work, or must not go on.
+func (r *run) halt(res wechat.Result) {
+	switch res.Group {
+	case wechat.HaltContent:
+		r.fail(res)
+	case wechat.HaltAccount:
+		r.stop(models.Paused, models.Change{Reason: models.ReasonAccount, Detail: describe(res)})
+	default:
+		r.stop(models.Paused, models.Change{Reason: models.ReasonCredentials, Detail: describe(res)})
+	}
+}
+
+func (r *run) fail(res wechat.Result) {
+	r.mu.Lock()
+	r.failed = res.Code
+	r.mu.Unlock()
+	r.stop(models.Failed, models.Change{Reason: models.ReasonContent, Detail: describe(res), FinishedAt: r.e.now()})
+}
+
+// failedBy tells whether this code is what failed the broadcast.
+func (r *run) failedBy(code int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed != 0 && r.failed == code
+}
+
+// stop ends the run at once and stores why; the first reason counts.
+func (r *run) stop(state models.BroadcastState, c models.Change) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return
+	}
+	r.stopped = true
+	r.cancel(errSelf)
+	r.e.log.Warn("broadcast stops itself", "broadcast", r.b.ID, "state", state, "reason", c.Reason, "detail", c.Detail)
+	go func() {
+		defer close(r.moved)
+		_ = persist(r.e.hard, r.e.log, "move broadcast", func(ctx context.Context) error {
+			_, err := r.e.store.MoveBroadcast(ctx, r.b.ID, []models.BroadcastState{models.Running}, state, c)
+			return err
+		})
+		r.e.wake()
+	}()
+}
+
+// wait blocks until the state of a run that stopped itself is stored.
+func (r *run) wait() {
+	r.mu.Lock()
+	stopped := r.stopped
+	r.mu.Unlock()
+	if stopped {
+		<-r.moved
+	}
+}
+
+func describe(res wechat.Result) string {
+	if res.Code == 0 {
+		return res.Detail
+	}
+	return fmt.Sprintf("%d %s", res.Code, res.Detail)
+}
+
+// sleep waits for d or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,388 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
+)
+
+const (
+	// askAgainFor is how long after a send was begun the platform may be asked
+	// again with the same client_msg_id. It honours one for ten minutes
+	// (template/send docs); a minute is left for clocks and slow answers.
+	askAgainFor = 9 * time.Minute
+	// maxAttempts is how many calls a recipient is worth.
+	maxAttempts = 5
+	// laterAfter is how long a recipient rests that was written to too often.
+	laterAfter = 65 * time.Second
+)
+
+// Sender sends batches: it claims their recipients in groups, calls the
+// platform with a fixed number of workers and has every outcome recorded.
+type Sender struct {
+	store    *models.Store
+	platform *wechat.Client
+	pacer    *Pacer
+	gate     *Gate
+	recorder *recorder
+	metrics  *Metrics
+	now      func() time.Time
+	log      *slog.Logger
+
+	// hard ends calls in flight when a stop takes too long.
+	hard context.Context
+	jobs chan *job
+	// budget bounds the rows in state sending: those in flight, those whose
+	// outcome is not recorded yet and one or two groups that are up next.
+	budget  *semaphore.Weighted
+	group   int
+	workers sync.WaitGroup
+}
+
+// job is a recipient on the way to its outcome.
+type job struct {
+	ctx     context.Context
+	run     *run
+	batch   *batchWork
+	task    models.Task
+	calls   int  // made so far
+	doubt   bool // the platform may have taken it although it did not say so
+	last    wechat.Result
+	putOff  bool      // was put off once already
+	claimed time.Time // when the row was written: the client_msg_id is good from then on
+}
+
+// batchWork is a batch being sent.
+type batchWork struct {
+	pending sync.WaitGroup
+	mu      sync.Mutex
+	unsent  []int64 // claimed, surely not sent
+	undone  bool    // something is left for another run of the batch
+	again   time.Time
+}
+
+// leave notes that a recipient is left for another run, not before a moment.
+func (w *batchWork) leave(again time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.undone || again.Before(w.again) {
+		w.again = again
+	}
+	w.undone = true
+}
+
+// undoneError says that part of a batch is left for another run of it.
+type undoneError struct{ again time.Time }
+
+func (e *undoneError) Error() string { return "part of the batch is left" }
+
+func (s *Sender) start(concurrency int) {
+	s.group = min(max(concurrency/2, 8), 100)
+	s.budget = semaphore.NewWeighted(int64(concurrency + 2*s.group))
+	s.jobs = make(chan *job)
+	for range concurrency {
+		s.workers.Go(func() {
+			for j := range s.jobs {
+				s.try(j)
+			}
+		})
+	}
+}
+
+// stop ends the workers; no batch may be under way.
+func (s *Sender) stop() {
+	close(s.jobs)
+	s.workers.Wait()
+}
+
+// SendBatch sends to every recipient of the batch that has no outcome yet and
+// returns nil once each has one, recorded. When ctx ends, nothing new is sent,
+// what is in flight is recorded, and the cause of ctx is returned; an
+// undoneError says that it must be run again. It can be run again at any time,
+// also after a crash: recipients whose send was begun are asked again under the
+// same client_msg_id while the platform honours it, and are uncertain after that.
+func (s *Sender) SendBatch(ctx context.Context, r *run, b models.Batch) error {
+	tasks, err := s.store.Tasks(ctx, r.b.Audience, r.b.AskedBy, b)
+	if err != nil {
+		return err
+	}
+	w := &batchWork{}
+	var begun, putOff, fresh []models.Task
+	for _, t := range tasks {
+		switch due := t.UpdatedAt.Add(laterAfter); {
+		case t.State == "":
+			fresh = append(fresh, t)
+		case t.State == models.Later && s.now().Before(due):
+			w.leave(due)
+		case t.State == models.Later:
+			putOff = append(putOff, t)
+		case s.tooOld(t.SentAt.Time):
+			s.giveUp(r, w, t)
+		default:
+			begun = append(begun, t)
+		}
+	}
+	err = s.feed(ctx, r, w, begun, nil)
+	if err == nil {
+		err = s.feed(ctx, r, w, putOff, s.store.ReclaimDeliveries)
+	}
+	if err == nil {
+		err = s.feed(ctx, r, w, fresh, s.store.ClaimDeliveries)
+	}
+	w.pending.Wait()
+	if len(w.unsent) > 0 {
+		releaseErr := persist(s.hard, s.log, "release deliveries", func(ctx context.Context) error {
+			return s.store.ReleaseDeliveries(ctx, r.b.ID, w.unsent)
+		})
+		err = errors.Join(err, releaseErr)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return err
+	case w.undone:
+		return &undoneError{w.again}
+	}
+	return nil
+}
+
+// tooOld tells whether the platform can no longer be asked again about a send
+// that was begun at a moment; one in the future means that the clock was set.
+func (s *Sender) tooOld(begun time.Time) bool {
+	age := s.now().Sub(begun)
+	return age > askAgainFor || age < -time.Minute
+}
+
+// giveUp records a recipient as uncertain without asking again.
+func (s *Sender) giveUp(r *run, w *batchWork, t models.Task) {
+	w.pending.Add(1)
+	s.recorder.in <- record{
+		outcome: models.Outcome{
+			BroadcastID: r.b.ID, RecipientID: t.RecipientID, State: models.Uncertain,
+			Attempts: max(t.Attempts, 1), SentAt: t.SentAt.Time, Detail: "begun and not recorded; too late to ask again",
+		},
+		done: func(bool) { w.pending.Done() },
+	}
+	s.metrics.sent(models.Uncertain)
+}
+
+// claimFunc writes the rows of recipients that are about to be sent to.
+type claimFunc func(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error
+
+// feed hands the tasks to the workers, a group at a time, each group claimed
+// before the first of it is sent; a nil claim is for those that have their row.
+func (s *Sender) feed(ctx context.Context, r *run, w *batchWork, tasks []models.Task, claim claimFunc) error {
+	for group := range slices.Chunk(tasks, s.group) {
+		if err := s.budget.Acquire(ctx, int64(len(group))); err != nil {
+			return err
+		}
+		now := s.now()
+		if claim != nil {
+			ids := make([]int64, len(group))
+			for i, t := range group {
+				ids[i] = t.RecipientID
+			}
+			if err := claim(ctx, r.b.ID, ids, now); err != nil {
+				s.budget.Release(int64(len(group)))
+				return err
+			}
+		}
+		for _, t := range group {
+			j := &job{ctx: ctx, run: r, batch: w, task: t, calls: t.Attempts, claimed: now}
+			j.putOff = t.State == models.Later
+			if claim == nil {
+				j.doubt, j.claimed = true, t.SentAt.Time
+			}
+			w.pending.Add(1)
+			s.hand(j)
+		}
+	}
+	return nil
+}
+
+// hand gives a job to the next free worker.
+func (s *Sender) hand(j *job) {
+	select {
+	case s.jobs <- j:
+	case <-j.ctx.Done():
+		s.leave(j)
+	}
+}
+
+// leave ends a job without an outcome: the recipient stays for another run.
+func (s *Sender) leave(j *job) {
+	if j.last.Code != 0 && !j.doubt && j.run.failedBy(j.last.Code) {
+		s.finish(j, models.FailedFor, j.last)
+		return
+	}
+	w := j.batch
+	w.leave(s.now().Add(time.Second))
+	if !j.doubt {
+		w.mu.Lock()
+		w.unsent = append(w.unsent, j.task.RecipientID)
+		w.mu.Unlock()
+	}
+	s.budget.Release(1)
+	w.pending.Done()
+}
+
+// try makes one call for a job, when gate and pacer let it.
+func (s *Sender) try(j *job) {
+	probe, err := s.gate.Pass(j.ctx)
+	if err == nil {
+		err = s.pacer.Wait(j.ctx)
+	}
+	if err != nil {
+		if probe {
+			s.gate.Abandon()
+		}
+		s.leave(j)
+		return
+	}
+	if s.tooOld(j.claimed) {
+		if probe {
+			s.gate.Abandon()
+		}
+		s.expire(j)
+		return
+	}
+	msg, err := j.run.content.message(j.task)
+	if err != nil {
+		if probe {
+			s.gate.Abandon()
+		}
+		s.finish(j, models.FailedFor, wechat.Result{Detail: err.Error()})
+		return
+	}
+	s.metrics.inFlight.Inc()
+	res := s.platform.Send(s.hard, msg)
+	s.metrics.inFlight.Dec()
+	s.gate.Report(probe, res.Verdict != wechat.Away && res.Verdict != wechat.Hold)
+	s.settle(j, res)
+}
+
+// expire ends a job whose claim is too old for its client_msg_id to protect it:
+// what may have been sent is uncertain, the rest is claimed anew.
+func (s *Sender) expire(j *job) {
+	if j.doubt {
+		j.last.Detail = "no answer came while it was safe to ask again: " + j.last.Detail
+		s.finish(j, models.Uncertain, j.last)
+		return
+	}
+	s.leave(j)
+}
+
+// settle does what the verdict on a call asks for.
+func (s *Sender) settle(j *job, res wechat.Result) {
+	j.last = res
+	j.doubt = j.doubt || res.MaybeSent
+	if s.hard.Err() != nil && res.Verdict != wechat.Accepted && res.Verdict != wechat.Refused {
+		s.leave(j)
+		return
+	}
+	switch res.Verdict {
+	case wechat.Accepted:
+		j.calls++
+		j.run.accepted()
+		s.finish(j, models.Accepted, res)
+	case wechat.Refused:
+		j.calls++
+		s.finish(j, models.FailedFor, res)
+		j.run.refused(res)
+	case wechat.Retry:
+		j.calls++
+		j.run.refused(res)
+		s.retry(j, res)
+	case wechat.Later:
+		j.calls++
+		s.putOff(j, res)
+	case wechat.Slow:
+		s.pacer.Slow()
+		s.again(j, 2*time.Second)
+	case wechat.Away:
+		s.again(j, 0)
+	case wechat.Hold:
+		j.run.hold(res)
+		s.leave(j)
+	case wechat.Halt:
+		j.calls++
+		j.run.halt(res)
+		s.leave(j)
+	}
+}
+
+// retry tries a job again after a back-off, or ends it when it had its share.
+func (s *Sender) retry(j *job, res wechat.Result) {
+	if j.calls >= maxAttempts {
+		state := models.FailedFor
+		if j.doubt {
+			state = models.Uncertain
+		}
+		s.finish(j, state, res)
+		return
+	}
+	s.again(j, max(res.RetryAfter, 500*time.Millisecond<<(j.calls-1)))
+}
+
+// putOff rests a recipient that the platform will not have written to so soon,
+// once: its delivery is recorded as such and tried in another run of the batch.
+func (s *Sender) putOff(j *job, res wechat.Result) {
+	if j.putOff {
+		s.finish(j, models.FailedFor, res)
+		return
+	}
+	j.batch.leave(s.now().Add(laterAfter))
+	s.record(j, models.Later, res)
+}
+
+// again hands the job to a worker after a while. Meanwhile it keeps neither a
+// worker nor a part of the budget, or a spell of retries would stall the rest.
+func (s *Sender) again(j *job, after time.Duration) {
+	s.budget.Release(1)
+	go func() {
+		err := sleep(j.ctx, after)
+		// The budget is taken in any case, since leave and finish give it back.
+		if err == nil {
+			err = s.budget.Acquire(j.ctx, 1)
+		}
+		if err != nil {
+			_ = s.budget.Acquire(context.WithoutCancel(j.ctx), 1)
+			s.leave(j)
+			return
+		}
+		s.hand(j)
+	}()
+}
+
+// finish has the outcome of a job recorded.
+func (s *Sender) finish(j *job, state models.DeliveryState, res wechat.Result) {
+	s.metrics.sent(state)
+	j.run.meter.add(s.now())
+	s.record(j, state, res)
+}
+
+func (s *Sender) record(j *job, state models.DeliveryState, res wechat.Result) {
+	s.recorder.in <- record{
+		outcome: models.Outcome{
+			BroadcastID: j.run.b.ID, RecipientID: j.task.RecipientID, State: state,
+			MsgID: res.MsgID, ErrCode: res.Code, Detail: res.Detail, Attempts: j.calls,
+			SentAt: j.claimed, Gone: res.Gone,
+		},
+		done: func(recorded bool) {
+			if !recorded {
+				j.batch.leave(s.now())
+			}
+			s.budget.Release(1)
+			j.batch.pending.Done()
+		},
+	}
+}
