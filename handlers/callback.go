@@ -1,0 +1,276 @@
+package handlers
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/silenceper/wechat/v2/officialaccount/message"
+)
+
+const (
+	// maxBody is how large a callback may be, in bytes.
+	maxBody = 1 << 20
+	// answerWithin is how long the work of one callback may take: the platform
+	// hangs up after 5 s and tells the person that the account is out of order.
+	answerWithin = 4500 * time.Millisecond
+	// fresh is how far the platform's clock and ours may be apart.
+	fresh = 5 * time.Minute
+	// maxSeen is how many signatures are remembered. Only signatures that hold
+	// get in, and each is good for ten minutes at most, after which it no longer
+	// matters that it is remembered.
+	maxSeen = 1 << 16
+)
+
+// callback answers the platform at /wechat.
+type callback struct {
+	cfg     Config
+	latency latency
+	work    *worker
+	// seen is which body each signature came with.
+	seen *lru.Cache[string, [sha256.Size]byte]
+}
+
+func newCallback(cfg Config) *callback {
+	return &callback{
+		cfg:     cfg,
+		latency: newLatency(cfg.Registry),
+		work:    newWorker(cfg),
+		seen:    newLRU[string, [sha256.Size]byte](maxSeen),
+	}
+}
+
+// newLRU returns an LRU of that size, which is positive.
+func newLRU[K comparable, V any](size int) *lru.Cache[K, V] {
+	c, err := lru.New[K, V](size)
+	if err != nil {
+		panic(err) // only a size below one is refused
+	}
+	return c
+}
+
+// refusal is why a request is turned away, with the status that says so.
+type refusal struct {
+	status int
+	reason string
+}
+
+// Error implements error.
+func (r *refusal) Error() string { return r.reason }
+
+func forbidden(reason string) error { return &refusal{http.StatusForbidden, reason} }
+
+func malformed(reason string) error { return &refusal{http.StatusBadRequest, reason} }
+
+// verify answers the platform's question whether this is the account's server
+// (WeChat: server config docs): the echostr as it came, in plain text.
+func (c *callback) verify(g *gin.Context) {
+	start := time.Now()
+	n := noteOf(g)
+	n.kind = kindVerify
+	q := g.Request.URL.Query()
+	outcome := outcomeOK
+	switch echo := q.Get("echostr"); {
+	case !signed(q.Get("signature"), c.cfg.Token, q.Get("timestamp"), q.Get("nonce")):
+		outcome = c.refuse(g, forbidden("wrong signature"))
+	case echo == "":
+		outcome = c.refuse(g, malformed("no echostr"))
+	default:
+		g.String(http.StatusOK, "%s", echo)
+	}
+	c.latency.observe(kindVerify, outcome, time.Since(start))
+}
+
+// receive takes a message or an event.
+func (c *callback) receive(g *gin.Context) {
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(g.Request.Context(), answerWithin)
+	defer cancel()
+	n := noteOf(g)
+	n.kind = kindUnknown
+	var outcome string
+	m, err := c.accept(g.Writer, g.Request, n)
+	if err != nil {
+		outcome = c.refuse(g, err)
+	} else {
+		outcome = c.answer(ctx, g, m)
+	}
+	c.latency.observe(n.kind, outcome, time.Since(start))
+}
+
+// refuse answers with the status of err and returns the outcome.
+func (c *callback) refuse(g *gin.Context, err error) (outcome string) {
+	status := http.StatusInternalServerError
+	outcome = outcomeError
+	var r *refusal
+	if errors.As(err, &r) {
+		noteOf(g).reason = r.reason
+		status = r.status
+		switch status {
+		case http.StatusForbidden:
+			outcome = outcomeRefused
+		case http.StatusRequestEntityTooLarge:
+			outcome = outcomeTooLarge
+			g.Header("Connection", "close") // do not read the rest
+		default:
+			outcome = outcomeInvalid
+		}
+	} else {
+		logPanic(g, c.cfg.Log, err)
+	}
+	g.String(status, "%s", http.StatusText(status))
+	return outcome
+}
+
+// accept reads a callback and makes sure that it is the platform's, of now, and
+// not another's copy. The error is a *refusal.
+func (c *callback) accept(w http.ResponseWriter, r *http.Request, n *note) (*received, error) {
+	if r.ContentLength > maxBody {
+		return nil, &refusal{http.StatusRequestEntityTooLarge, "body over 1 MiB"}
+	}
+	q := r.URL.Query()
+	if err := c.checkURL(q); err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, &refusal{http.StatusRequestEntityTooLarge, "body over 1 MiB"}
+	case err != nil:
+		return nil, malformed("body could not be read")
+	}
+	plain, signature := body, q.Get("signature")
+	if c.cfg.AESKey != "" {
+		signature = q.Get("msg_signature")
+		if plain, err = c.open(q, body); err != nil {
+			return nil, err
+		}
+	}
+	if c.replayed(signature, body) {
+		return nil, forbidden("replayed: its signature came with another body")
+	}
+	m, err := decode(plain)
+	if m != nil {
+		n.kind, n.openID = m.kind, m.openID()
+	}
+	switch {
+	case err != nil && c.needsKey(body):
+		return nil, malformed("encrypted, and no key to decrypt it: set WECHAT_ENCODING_AES_KEY")
+	case err != nil:
+		return nil, malformed(err.Error())
+	}
+	// The URL's openid is not signed either, but a forger who changes the one
+	// must know to change the other.
+	if id := q.Get("openid"); id != "" && id != m.openID() {
+		return nil, forbidden("sender is not the URL's openid")
+	}
+	return m, nil
+}
+
+// checkURL judges what can be judged before the body is read.
+func (c *callback) checkURL(q url.Values) error {
+	ts, nonce := q.Get("timestamp"), q.Get("nonce")
+	if c.cfg.AESKey != "" {
+		// Which mode it is must not be for the sender to choose.
+		if q.Get("encrypt_type") != "aes" || q.Get("msg_signature") == "" {
+			return forbidden("not encrypted, and a key is set")
+		}
+	} else if !signed(q.Get("signature"), c.cfg.Token, ts, nonce) {
+		return forbidden("wrong signature")
+	}
+	sec, err := strconv.ParseUint(ts, 10, 40)
+	if err != nil || nonce == "" {
+		return forbidden("no timestamp or nonce")
+	}
+	if c.cfg.Now().Sub(time.Unix(int64(sec), 0)).Abs() > fresh {
+		return forbidden("stale timestamp")
+	}
+	return nil
+}
+
+// open returns the decrypted message of an encrypted body. Of the compatible
+// mode's body, which has the plain fields as well, nothing else is looked at.
+func (c *callback) open(q url.Values, body []byte) ([]byte, error) {
+	var sealed message.EncryptedXMLMsg
+	if _, err := unmarshal(body, &sealed); err != nil {
+		return nil, malformed(err.Error())
+	}
+	// An empty part would leave msg_signature equal to a plain push's signature.
+	if sealed.EncryptedMsg == "" {
+		return nil, forbidden("not encrypted, and a key is set")
+	}
+	if !signed(q.Get("msg_signature"), c.cfg.Token, q.Get("timestamp"), q.Get("nonce"), sealed.EncryptedMsg) {
+		return nil, forbidden("wrong msg_signature")
+	}
+	plain, err := unseal(sealed.EncryptedMsg, c.cfg.AppID, c.cfg.AESKey)
+	switch {
+	case errors.Is(err, errOtherApp):
+		return nil, forbidden(err.Error())
+	case err != nil:
+		return nil, malformed(err.Error())
+	}
+	return plain, nil
+}
+
+// replayed tells whether signature, which holds, came with another body before.
+// In plain mode it does not cover the body, so that whoever saw one callback
+// could else send anything in anybody's name.
+func (c *callback) replayed(signature string, body []byte) bool {
+	sum := sha256.Sum256(body)
+	// A clone, since the signature is a part of the URL, which would be kept whole.
+	first, seen, _ := c.seen.PeekOrAdd(string([]byte(signature)), sum)
+	return seen && first != sum
+}
+
+// needsKey tells whether body is encrypted although no key is set.
+func (c *callback) needsKey(body []byte) bool {
+	if c.cfg.AESKey != "" {
+		return false
+	}
+	var sealed message.EncryptedXMLMsg
+	_, err := unmarshal(body, &sealed)
+	return err == nil && sealed.EncryptedMsg != ""
+}
+
+// answer has the message handled and writes what the platform is told.
+func (c *callback) answer(ctx context.Context, g *gin.Context, m *received) (outcome string) {
+	n := noteOf(g)
+	if m.kind == kindOther {
+		n.reason = m.what() + " is not acted on"
+		g.String(http.StatusOK, success)
+		return outcomeIgnored
+	}
+	done, err := c.work.do(ctx, m)
+	var p *panicked
+	switch {
+	case err == nil:
+		outcome = outcomeOK
+		if done.repeated {
+			outcome = outcomeRepeated
+		}
+	case m.kind == kindText && !errors.As(err, &p):
+		n.err = err
+		done.reply, outcome = fit(c.cfg.Busy), outcomeBusy
+	default:
+		return c.refuse(g, fmt.Errorf("handle %s: %w", m.kind, err))
+	}
+	if done.reply == "" {
+		g.String(http.StatusOK, success)
+		return outcome
+	}
+	body, contentType, err := c.body(m, done.reply)
+	if err != nil {
+		return c.refuse(g, err)
+	}
+	g.Data(http.StatusOK, contentType, body)
+	return outcome
+}

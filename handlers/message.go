@@ -1,0 +1,224 @@
+package handlers
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/silenceper/wechat/v2/officialaccount/message"
+
+	"wechat-broadcast/models"
+)
+
+// maxDepth is how deep a body's XML may nest; the platform's goes five levels.
+const maxDepth = 16
+
+// received is a message or event as the platform sent it, decoded and checked.
+type received struct {
+	message.MixMessage
+	kind string
+	// asJSON is true if the account's data format is JSON; the reply must be too.
+	asJSON bool
+}
+
+// decode reads the XML or JSON of a message (WeChat: receiving messages docs)
+// and checks that it has the fields that its kind needs. An error says in a few
+// words what is wrong and holds nothing of the body.
+func decode(body []byte) (*received, error) {
+	var m received
+	var err error
+	if m.asJSON, err = unmarshal(body, &m.MixMessage); err != nil {
+		// The SDK's type knows fields of every kind of event. One that clashes is
+		// no reason to refuse an event that we do not act on.
+		var head struct {
+			message.CommonToken
+			Event message.EventType `xml:"Event" json:"Event"`
+		}
+		if _, again := unmarshal(body, &head); again != nil {
+			return nil, err
+		}
+		m.MixMessage = message.MixMessage{CommonToken: head.CommonToken, Event: head.Event}
+		if kindOf(&m.MixMessage) != kindOther {
+			return nil, err
+		}
+	}
+	m.kind = kindOf(&m.MixMessage)
+	return &m, m.check()
+}
+
+func kindOf(m *message.MixMessage) string {
+	switch strings.ToLower(string(m.MsgType)) {
+	case "text":
+		return kindText
+	case "event":
+		switch strings.ToLower(string(m.Event)) {
+		case "subscribe":
+			return kindSubscribe
+		case "unsubscribe":
+			return kindUnsubscribe
+		case "templatesendjobfinish":
+			return kindReceipt
+		}
+	}
+	return kindOther
+}
+
+func (m *received) check() error {
+	switch {
+	case m.FromUserName == "":
+		return errors.New("no FromUserName")
+	case !models.ValidOpenID(m.openID()):
+		return errors.New("FromUserName is no OpenID")
+	case m.MsgType == "":
+		return errors.New("no MsgType")
+	case strings.EqualFold(string(m.MsgType), "event") && m.Event == "":
+		return errors.New("no Event")
+	case m.kind == kindText && m.ToUserName == "":
+		return errors.New("no ToUserName") // there would be nobody to reply as
+	case m.kind == kindReceipt && m.receiptID() <= 0:
+		return errors.New("no MsgID")
+	case m.kind == kindReceipt && m.Status == "":
+		return errors.New("no Status")
+	}
+	return nil
+}
+
+func (m *received) openID() string { return string(m.FromUserName) }
+
+// what names a message that is not acted on.
+func (m *received) what() string {
+	if strings.EqualFold(string(m.MsgType), "event") {
+		return "event " + cut(string(m.Event), 40)
+	}
+	return "message type " + cut(string(m.MsgType), 40)
+}
+
+// receiptID is the msgid that a receipt is about. Its tag is MsgID where a
+// message's is MsgId; JSON decoding takes the two for one.
+func (m *received) receiptID() int64 { return cmp.Or(m.TemplateMsgID, m.MsgID) }
+
+// at is when the platform says that it happened, or now if it does not say.
+func (m *received) at(now time.Time) time.Time {
+	if m.CreateTime <= 0 {
+		return now
+	}
+	return time.Unix(m.CreateTime, 0)
+}
+
+// key names a message: all deliveries of it have the same key, and no other
+// message has (WeChat: receiving messages docs: by MsgId, events by FromUserName
+// and CreateTime). A MsgId counts within its sender.
+func (m *received) key() string {
+	switch {
+	case m.kind == kindReceipt:
+		return fmt.Sprintf("r:%s:%d:%s", m.openID(), m.receiptID(), digest(m.Status))
+	case m.kind != kindText:
+		return fmt.Sprintf("e:%s:%d:%s:%s", m.openID(), m.CreateTime, m.kind, digest(m.EventKey))
+	case m.MsgID != 0:
+		return fmt.Sprintf("m:%s:%d", m.openID(), m.MsgID)
+	default:
+		return fmt.Sprintf("t:%s:%d:%s", m.openID(), m.CreateTime, digest(m.Content))
+	}
+}
+
+// digest stands for s in a key, whatever its length and letters.
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:16])
+}
+
+// unmarshal reads XML or JSON, whichever body begins like, into v.
+func unmarshal(body []byte, v any) (asJSON bool, err error) {
+	if !utf8.Valid(body) {
+		return false, errors.New("not UTF-8")
+	}
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
+	switch {
+	case len(body) == 0:
+		return false, errors.New("empty body")
+	case body[0] == '{':
+		if err := json.Unmarshal(body, v); err != nil {
+			return true, errors.New("broken JSON")
+		}
+		return true, nil
+	case body[0] == '<':
+		return false, unmarshalXML(body, v)
+	default:
+		return false, errors.New("neither XML nor JSON")
+	}
+}
+
+func unmarshalXML(body []byte, v any) error {
+	guard := &xmlGuard{raw: xml.NewDecoder(bytes.NewReader(body))}
+	dec := xml.NewTokenDecoder(guard)
+	err := dec.Decode(v)
+	for err == nil {
+		var tok xml.Token
+		if tok, err = dec.Token(); err != nil {
+			break
+		}
+		switch t := tok.(type) {
+		case xml.Comment:
+		case xml.CharData:
+			if len(bytes.TrimSpace(t)) > 0 {
+				err = errTrailing
+			}
+		default:
+			err = errTrailing
+		}
+	}
+	switch {
+	case errors.Is(err, io.EOF) && guard.closed():
+		return nil
+	case guard.fault != nil:
+		return guard.fault
+	case errors.Is(err, errTrailing):
+		return err
+	default:
+		// The decoder's words may quote the body.
+		return errors.New("broken XML")
+	}
+}
+
+var errTrailing = errors.New("something after the XML")
+
+// xmlGuard hands out the tokens of an XML text as long as they are of the plain
+// sort that the platform sends.
+type xmlGuard struct {
+	raw   *xml.Decoder
+	depth int
+	begun bool
+	fault error
+}
+
+// Token implements xml.TokenReader.
+func (g *xmlGuard) Token() (xml.Token, error) {
+	tok, err := g.raw.RawToken()
+	if err != nil {
+		return tok, err
+	}
+	switch tok.(type) {
+	case xml.StartElement:
+		g.begun = true
+		if g.depth++; g.depth > maxDepth {
+			g.fault = errors.New("XML nested too deep")
+		}
+	case xml.EndElement:
+		g.depth--
+	case xml.Directive:
+		g.fault = errors.New("XML with a DOCTYPE")
+	}
+	return tok, g.fault
+}
+
+// closed tells whether an element was begun and each was ended.
+func (g *xmlGuard) closed() bool { return g.begun && g.depth == 0 }

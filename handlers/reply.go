@@ -1,0 +1,91 @@
+package handlers
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/silenceper/wechat/v2/officialaccount/message"
+)
+
+// maxReply is how many bytes of text the platform takes as a reply; one more
+// and the person reads that the account is out of order.
+const maxReply = 2047
+
+// success is the answer that asks the platform to say nothing to the person. It
+// stays plain in safe mode too (WeChat: passive reply docs).
+const success = "success"
+
+// renderReply returns the body that answers m with text.
+func renderReply(m *received, text string, now time.Time) ([]byte, error) {
+	head := message.CommonToken{
+		ToUserName:   m.FromUserName,
+		FromUserName: m.ToUserName,
+		CreateTime:   now.Unix(),
+		MsgType:      message.MsgTypeText,
+	}
+	if m.asJSON {
+		return json.Marshal(jsonReply{
+			ToUserName:   string(head.ToUserName),
+			FromUserName: string(head.FromUserName),
+			CreateTime:   head.CreateTime,
+			MsgType:      string(head.MsgType),
+			Content:      text,
+		})
+	}
+	return xml.Marshal(message.Text{CommonToken: head, Content: message.CDATA(text)})
+}
+
+// jsonReply is message.Text without the XML name that its JSON would have.
+type jsonReply struct {
+	ToUserName   string
+	FromUserName string
+	CreateTime   int64
+	MsgType      string
+	Content      string
+}
+
+// fit returns text as a reply may hold it: what XML cannot hold is dropped, and
+// what is too long for the platform is cut between two characters.
+func fit(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == utf8.RuneError, r < ' ' && r != '\n' && r != '\t', r == 0xFFFE, r == 0xFFFF:
+			return -1
+		}
+		return r
+	}, text)
+	if len(text) <= maxReply {
+		return text
+	}
+	const ellipsis = "…"
+	end := maxReply - len(ellipsis)
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + ellipsis
+}
+
+// body returns the response that answers m with text, encrypted if the account
+// is in safe mode, and its content type.
+func (c *callback) body(m *received, text string) (body []byte, contentType string, err error) {
+	contentType = "application/xml; charset=utf-8"
+	if m.asJSON {
+		contentType = "application/json; charset=utf-8"
+	}
+	now := c.cfg.Now()
+	if body, err = renderReply(m, text, now); err != nil {
+		return nil, "", fmt.Errorf("render reply: %w", err)
+	}
+	if c.cfg.AESKey == "" {
+		return body, contentType, nil
+	}
+	s := stamp{random: make([]byte, 16), time: now.Unix(), nonce: rand.Text()[:12]}
+	_, _ = rand.Read(s.random) // it never fails
+	body, err = seal(body, c.cfg.AppID, c.cfg.Token, c.cfg.AESKey, s, m.asJSON)
+	return body, contentType, err
+}

@@ -1,0 +1,120 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+
+	"wechat-broadcast/models"
+)
+
+// maxAnswered is how many answers are kept in memory. The platform delivers
+// again within seconds; what was answered before is in the database if it
+// matters.
+const maxAnswered = 4096
+
+// saveWithin is how long the saving of a reply may take. It has its own time,
+// since what was done must be remembered even if the doing used all of it.
+const saveWithin = 2 * time.Second
+
+// done is what handling a message came to.
+type done struct {
+	reply    string
+	repeated bool // it had been handled before
+}
+
+// worker does what messages ask for, each once however often and however much
+// at the same time it is delivered.
+type worker struct {
+	cfg    Config
+	flight singleflight.Group
+	// answered is the reply to each message, by key; events have an empty one.
+	answered *lru.Cache[string, string]
+}
+
+func newWorker(cfg Config) *worker {
+	return &worker{cfg: cfg, answered: newLRU[string, string](maxAnswered)}
+}
+
+// do handles m, or joins the handling of another copy of it, until ctx is done.
+// The work goes on without the copy that began it, for answerWithin at most. A
+// panic of a handler is returned as a *panicked.
+func (w *worker) do(ctx context.Context, m *received) (done, error) {
+	apart := context.WithoutCancel(ctx)
+	ch := w.flight.DoChan(m.key(), func() (any, error) {
+		ctx, cancel := context.WithTimeout(apart, answerWithin)
+		defer cancel()
+		var d done
+		err := caught(func() (err error) { d, err = w.handle(ctx, m); return err })
+		return d, err
+	})
+	select {
+	case res := <-ch:
+		d, _ := res.Val.(done)
+		return d, res.Err
+	case <-ctx.Done():
+		return done{}, fmt.Errorf("wait for the answer: %w", ctx.Err())
+	}
+}
+
+func (w *worker) handle(ctx context.Context, m *received) (done, error) {
+	if m.kind == kindReceipt {
+		// Storing a receipt twice is harmless and the memory is better used.
+		return done{}, w.cfg.Receipt(ctx, m.openID(), m.receiptID(), m.Status)
+	}
+	key := m.key()
+	if reply, ok := w.answered.Get(key); ok {
+		return done{reply: reply, repeated: true}, nil
+	}
+	var d done
+	var err error
+	switch m.kind {
+	case kindSubscribe:
+		err = w.cfg.Subscribed(ctx, m.openID(), m.at(w.cfg.Now()), m.EventKey)
+	case kindUnsubscribe:
+		err = w.cfg.Unsubscribed(ctx, m.openID(), m.at(w.cfg.Now()))
+	default:
+		d, err = w.text(ctx, m, key)
+	}
+	if err != nil {
+		return done{}, err
+	}
+	w.answered.Add(key, d.reply)
+	return d, nil
+}
+
+// text returns the reply to a text: the one that it got before, if it is in the
+// database, else a new one.
+func (w *worker) text(ctx context.Context, m *received, key string) (done, error) {
+	if w.cfg.Remembers == nil || w.cfg.Remembers(m.Content) {
+		reply, found, err := w.cfg.Store.FindReply(ctx, key)
+		if err != nil || found {
+			return done{reply: reply, repeated: found}, err
+		}
+	}
+	r, err := w.cfg.Text(ctx, Incoming{OpenID: m.openID(), Text: m.Content, Key: key})
+	if err != nil {
+		return done{}, err
+	}
+	reply := fit(r.Text)
+	if len(reply) != len(r.Text) {
+		w.cfg.Log.WarnContext(ctx, "reply cut to what the platform takes",
+			"openid", models.MaskOpenID(m.openID()), "bytes", len(r.Text))
+	}
+	if !r.Remember {
+		return done{reply: reply}, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveWithin)
+	defer cancel()
+	stored, err := w.cfg.Store.SaveReply(ctx, key, reply, w.cfg.Now())
+	if err != nil {
+		// It is done, so the person is told; this process still remembers it.
+		w.cfg.Log.WarnContext(ctx, "reply not saved: a redelivery after a restart is handled anew",
+			"openid", models.MaskOpenID(m.openID()), "error", masked(err.Error(), m.openID()))
+		return done{reply: reply}, nil
+	}
+	return done{reply: stored}, nil
+}
