@@ -52,18 +52,22 @@ type fieldType struct {
 	fits func(string) bool
 }
 
+// The parts of timeForm.
+const (
+	dayForm   = `(?:\d{4}年\d{1,2}月(?:\d{1,2}日)?|\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}月\d{1,2}日)`
+	clockForm = `(?:(?:[01]?\d|2[0-4])[:：][0-5]\d(?:[:：][0-5]\d)?)`
+	pointForm = `(?:` + dayForm + `(?:[T\s]*` + clockForm + `)?|` + clockForm + `)`
+)
+
 // The forms are generous: the platform's own judgement is 47003, and a value
 // refused here that it would have taken can't be sent at all.
 var (
 	numberForm = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?$`)
 	amountForm = regexp.MustCompile(`^[^0-9.\s]?\s?[0-9]{1,10}(,[0-9]{3})*(\.[0-9]+)?元?$`)
 	phoneForm  = regexp.MustCompile(`^[0-9+\-() ]+$`)
-	carForm    = regexp.MustCompile(`^[\p{Han}]?[A-Za-z0-9]+[\p{Han}]?$`)
+	carForm    = regexp.MustCompile(`^\p{Han}?[A-Za-z0-9]+\p{Han}?$`)
 
-	dayForm   = `(?:\d{4}年\d{1,2}月(?:\d{1,2}日)?|\d{4}([-/.])\d{1,2}[-/.]\d{1,2}|\d{1,2}月\d{1,2}日)`
-	clockForm = `(?:(?:[01]?\d|2[0-4])[:：][0-5]\d(?:[:：][0-5]\d)?)`
-	pointForm = `(?:` + dayForm + `(?:[T\s]*` + clockForm + `)?|` + clockForm + `)`
-	timeForm  = regexp.MustCompile(`^` + pointForm + `(?:\s*[~～]\s*` + pointForm + `)?$`)
+	timeForm = regexp.MustCompile(`^` + pointForm + `(?:\s*[~～]\s*` + pointForm + `)?$`)
 )
 
 // fieldTypes are the types with a known rule (WeChat: template/send docs and
