@@ -1,0 +1,87 @@
+// Package followers knows who follows the account: it pulls the platform's
+// list, keeps it current by the events in between, and keeps people's wishes to
+// be left alone and the test list.
+package followers
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
+)
+
+// Config is what a Service needs. Store and Platform are required.
+type Config struct {
+	Store    *models.Store
+	Platform *wechat.Client
+	// Now is the clock; time.Now if nil.
+	Now func() time.Time
+	// Log is where syncs are told; nothing is logged if nil.
+	Log *slog.Logger
+}
+
+// Service keeps the list of followers. It is safe for concurrent use.
+type Service struct {
+	store    *models.Store
+	platform *wechat.Client
+	now      func() time.Time
+	log      *slog.Logger
+	syncing  atomic.Bool
+}
+
+// New returns a Service.
+func New(cfg Config) *Service {
+	s := &Service{
+		store:    cfg.Store,
+		platform: cfg.Platform,
+		now:      cfg.Now,
+		log:      cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	return s
+}
+
+// Stats is how many people there are of each sort.
+type Stats struct {
+	Followers int64 // those who follow
+	OptedOut  int64 // of these, who said stop
+	Testers   int64 // who is on the test list
+	Left      int64 // those who followed once
+	// LastSync is when a sync last saw the whole list; zero for never.
+	LastSync time.Time
+}
+
+// Stats counts the people.
+func (s *Service) Stats(ctx context.Context) (Stats, error) {
+	counts, err := s.store.CountRecipients(ctx)
+	if err != nil {
+		return Stats{}, err
+	}
+	last, err := s.store.LastSync(ctx)
+	if err != nil {
+		return Stats{}, err
+	}
+	return Stats{
+		Followers: counts.Followers,
+		OptedOut:  counts.OptedOut,
+		Testers:   counts.Testers,
+		Left:      counts.Left,
+		LastSync:  last.CompleteAt.Time,
+	}, nil
+}
+
+// EverPulled tells whether the follower list was ever complete: before that, a
+// broadcast to all would miss most.
+func (s *Service) EverPulled(ctx context.Context) (bool, error) {
+	at, err := s.store.Fact(ctx, models.FactPulled)
+	return at != "", err
+}
+
+// Syncing tells whether a sync is under way in this process.
+func (s *Service) Syncing() bool { return s.syncing.Load() }

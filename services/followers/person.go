@@ -1,0 +1,155 @@
+package followers
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"wechat-broadcast/models"
+)
+
+// maxScene is how many characters of a scene are kept.
+const maxScene = 255
+
+// Subscribed records that a person followed at a moment, and how they came to
+// (the event's EventKey, or empty). Events may come late, twice and out of
+// order: one that is older than what is known changes nothing. A person who said
+// stop before they left is still left alone. An OpenID that is none:
+// models.ErrOpenIDInvalid.
+func (s *Service) Subscribed(ctx context.Context, openID string, at time.Time, scene string) error {
+	if err := checkOpenID(openID); err != nil {
+		return err
+	}
+	now := s.now()
+	when := eventTime(at, now)
+	return s.store.ChangeRecipient(ctx, openID, func(r *models.Recipient) {
+		if r.UpdatedAt.After(when.Time) {
+			return
+		}
+		known(r, now)
+		r.Subscribed, r.SubscribedAt, r.Scene = true, when, cutScene(scene)
+		r.UpdatedAt = when
+	})
+}
+
+// Unsubscribed records that a person left at a moment, and erases what is
+// stored about them but for the OpenID and their wish to be left alone (WeChat:
+// the unsubscribe event). One who is unknown stays so; an event that is older
+// than what is known changes nothing.
+func (s *Service) Unsubscribed(ctx context.Context, openID string, at time.Time) error {
+	if err := checkOpenID(openID); err != nil {
+		return err
+	}
+	when := eventTime(at, s.now())
+	return s.store.ChangeRecipient(ctx, openID, func(r *models.Recipient) {
+		if r.ID == 0 || r.UpdatedAt.After(when.Time) {
+			return
+		}
+		r.Leave()
+		r.UpdatedAt = when
+	})
+}
+
+// OptOut takes a person who wrote to the account out of all broadcasts. It
+// tells whether that changed anything.
+func (s *Service) OptOut(ctx context.Context, openID string) (changed bool, err error) {
+	return s.setOptedOut(ctx, openID, true)
+}
+
+// OptIn takes back OptOut. It tells whether that changed anything.
+func (s *Service) OptIn(ctx context.Context, openID string) (changed bool, err error) {
+	return s.setOptedOut(ctx, openID, false)
+}
+
+func (s *Service) setOptedOut(ctx context.Context, openID string, out bool) (changed bool, err error) {
+	if err := checkOpenID(openID); err != nil {
+		return false, err
+	}
+	now := s.now()
+	err = s.store.ChangeRecipient(ctx, openID, func(r *models.Recipient) {
+		follows(r, now)
+		changed = r.OptedOut != out
+		r.OptedOut = out
+	})
+	return changed && err == nil, err
+}
+
+// Testers returns the test list.
+func (s *Service) Testers(ctx context.Context) ([]models.Recipient, error) {
+	return s.store.Testers(ctx)
+}
+
+// AddTester puts a person on the test list, also one who is not known yet. It
+// tells whether they were not on it before. An OpenID that is none:
+// models.ErrOpenIDInvalid.
+func (s *Service) AddTester(ctx context.Context, openID string) (added bool, err error) {
+	if err := checkOpenID(openID); err != nil {
+		return false, err
+	}
+	now := s.now()
+	err = s.store.ChangeRecipient(ctx, openID, func(r *models.Recipient) {
+		follows(r, now)
+		added = !r.Tester
+		r.Tester = true
+	})
+	return added && err == nil, err
+}
+
+// RemoveTester takes a person off the test list. One who is not on it:
+// models.ErrTesterUnknown.
+func (s *Service) RemoveTester(ctx context.Context, openID string) (removed bool, err error) {
+	if models.ValidOpenID(openID) {
+		err = s.store.ChangeRecipient(ctx, openID, func(r *models.Recipient) {
+			removed = r.Tester
+			r.Tester = false
+		})
+	}
+	if err != nil {
+		return false, err
+	}
+	if !removed {
+		return false, models.NewError(models.NotFound, models.ErrTesterUnknown, "OpenID", models.MaskOpenID(openID))
+	}
+	return true, nil
+}
+
+// known gives one who was unknown the moment at which they became known.
+func known(r *models.Recipient, now time.Time) {
+	if r.ID == 0 {
+		r.CreatedAt = models.At(now)
+	}
+}
+
+// follows takes a person who wrote to the account, or whom an admin names, for a
+// follower, unless an event just said that they left.
+func follows(r *models.Recipient, now time.Time) {
+	known(r, now)
+	if at := models.KnownAt(now); !r.Subscribed && !r.UpdatedAt.After(at.Time) {
+		r.Subscribed, r.UpdatedAt = true, at
+	}
+}
+
+// eventTime is an event's moment; one that is missing or yet to come, which
+// would outweigh all later ones, is now.
+func eventTime(at, now time.Time) models.Time {
+	if at.IsZero() || at.After(now) {
+		at = now
+	}
+	return models.At(at)
+}
+
+func cutScene(scene string) string {
+	scene = strings.ToValidUTF8(scene, "\uFFFD")
+	if utf8.RuneCountInString(scene) > maxScene {
+		scene = string([]rune(scene)[:maxScene])
+	}
+	return scene
+}
+
+func checkOpenID(openID string) error {
+	if !models.ValidOpenID(openID) {
+		return models.NewError(models.Invalid, models.ErrOpenIDInvalid, "OpenID", models.MaskOpenID(openID))
+	}
+	return nil
+}

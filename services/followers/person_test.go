@@ -1,0 +1,263 @@
+package followers_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/models/modelstest"
+	"wechat-broadcast/services/followers"
+)
+
+const alice = "oAlice00000000000000000000AA"
+
+func TestEventsInAnyOrder(t *testing.T) {
+	t.Parallel()
+	// Each event: what it says, and its time in seconds after the morning.
+	type event struct {
+		came bool
+		at   int
+	}
+	const came, left = true, false
+	cases := []struct {
+		name   string
+		events []event
+		want   bool
+	}{
+		{"came", []event{{came, -9}}, true},
+		{"came twice", []event{{came, -9}, {came, -9}}, true},
+		{"came and left", []event{{came, -9}, {left, -8}}, false},
+		{"left within the second", []event{{came, -9}, {left, -9}}, false},
+		{"came back", []event{{came, -9}, {left, -8}, {came, -7}}, true},
+		{"coming is told again after going", []event{{came, -9}, {left, -8}, {came, -9}}, false},
+		{"going is told late", []event{{came, -9}, {came, -7}, {left, -8}}, true},
+		{"an event of tomorrow", []event{{came, 24 * 60 * 60}, {left, 0}}, false},
+	}
+	each(t, func(t *testing.T, h *house) {
+		for i, c := range cases {
+			openID := modelstest.OpenID(i)
+			for _, e := range c.events {
+				at := morning.Add(time.Duration(e.at) * time.Second)
+				var err error
+				if e.came {
+					err = h.Subscribed(t.Context(), openID, at, "qrscene_1")
+				} else {
+					err = h.Unsubscribed(t.Context(), openID, at)
+				}
+				if err != nil {
+					t.Fatalf("%s: %v", c.name, err)
+				}
+			}
+			if got := h.person(t, openID).Subscribed; got != c.want {
+				t.Errorf("%s: follows %v, want %v", c.name, got, c.want)
+			}
+		}
+	})
+}
+
+func TestUnsubscribedErases(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		ctx := t.Context()
+		if err := h.Subscribed(ctx, alice, morning.Add(-time.Hour), "qrscene_图书馆"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.AddTester(ctx, alice); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.OptOut(ctx, alice); err != nil {
+			t.Fatal(err)
+		}
+		err := h.store.ChangeRecipient(ctx, alice, func(r *models.Recipient) { r.Fields = `{"name":"Alice"}` })
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := models.Recipient{
+			OpenID: alice, Subscribed: true, OptedOut: true, Tester: true, SubscribedAt: models.At(morning.Add(-time.Hour)),
+			Scene: "qrscene_图书馆", Fields: `{"name":"Alice"}`, CreatedAt: models.At(morning), UpdatedAt: models.At(morning.Add(-time.Hour)),
+		}
+		ignore := cmpopts.IgnoreFields(models.Recipient{}, "ID")
+		if diff := cmp.Diff(want, h.person(t, alice), ignore); diff != "" {
+			t.Errorf("before (-want +got):\n%s", diff)
+		}
+		if err := h.Unsubscribed(ctx, alice, morning); err != nil {
+			t.Fatal(err)
+		}
+		want = models.Recipient{OpenID: alice, OptedOut: true, CreatedAt: models.At(morning), UpdatedAt: models.At(morning)}
+		if diff := cmp.Diff(want, h.person(t, alice), ignore); diff != "" {
+			t.Errorf("after (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestUnsubscribedUnknownLeavesNoTrace(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		if err := h.Unsubscribed(t.Context(), alice, morning); err != nil {
+			t.Fatal(err)
+		}
+		if r := h.person(t, alice); r.ID != 0 {
+			t.Errorf("stored %+v", r)
+		}
+	})
+}
+
+func TestOptOutAndIn(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		ctx := t.Context()
+		for i, c := range []struct {
+			out, changed bool
+		}{{false, false}, {true, true}, {true, false}, {false, true}, {false, false}} {
+			set := h.OptIn
+			if c.out {
+				set = h.OptOut
+			}
+			changed, err := set(ctx, alice)
+			if changed != c.changed || err != nil {
+				t.Errorf("step %d: changed %v, %v, want %v", i, changed, err, c.changed)
+			}
+			if r := h.person(t, alice); r.OptedOut != c.out || !r.Subscribed {
+				t.Errorf("step %d: opted out %v, follows %v, want %v, true", i, r.OptedOut, r.Subscribed, c.out)
+			}
+		}
+	})
+}
+
+// The wish to be left alone outlives leaving and coming back.
+func TestOptOutStays(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		ctx := t.Context()
+		if _, err := h.OptOut(ctx, alice); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Unsubscribed(ctx, alice, morning); err != nil {
+			t.Fatal(err)
+		}
+		h.wantFollowers(t, map[string]bool{alice: false})
+		h.clock.add(time.Minute)
+		if err := h.Subscribed(ctx, alice, h.clock.now(), ""); err != nil {
+			t.Fatal(err)
+		}
+		if r := h.person(t, alice); !r.Subscribed || !r.OptedOut {
+			t.Errorf("follows %v, opted out %v, want both", r.Subscribed, r.OptedOut)
+		}
+	})
+}
+
+// One who was thought to have left writes: they follow. An unfollow of the
+// moment is not undone by that.
+func TestWritingMeansFollowing(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		ctx := t.Context()
+		if err := h.Subscribed(ctx, alice, morning.Add(-time.Hour), ""); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Unsubscribed(ctx, alice, morning); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.OptIn(ctx, alice); err != nil {
+			t.Fatal(err)
+		}
+		h.wantFollowers(t, map[string]bool{alice: false})
+		h.clock.add(time.Minute)
+		if _, err := h.OptIn(ctx, alice); err != nil {
+			t.Fatal(err)
+		}
+		h.wantFollowers(t, map[string]bool{alice: true})
+	})
+}
+
+func TestTesters(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		ctx := t.Context()
+		const bob = "oBob0000000000000000000000BB"
+		for i, c := range []struct {
+			openID string
+			added  bool
+		}{{alice, true}, {bob, true}, {alice, false}} {
+			added, err := h.AddTester(ctx, c.openID)
+			if added != c.added || err != nil {
+				t.Errorf("step %d: added %v, %v, want %v", i, added, err, c.added)
+			}
+		}
+		wantTesters(t, h, alice, bob)
+		h.wantFollowers(t, map[string]bool{alice: true, bob: true})
+		if removed, err := h.RemoveTester(ctx, alice); !removed || err != nil {
+			t.Errorf("removed %v, %v, want true", removed, err)
+		}
+		wantTesters(t, h, bob)
+		for _, openID := range []string{alice, "oNobody", "no OpenID", ""} {
+			removed, err := h.RemoveTester(ctx, openID)
+			if wantCode(t, err, models.ErrTesterUnknown); removed {
+				t.Errorf("removed %q, who was not on the list", openID)
+			}
+		}
+		if r := h.person(t, "oNobody"); r.ID != 0 {
+			t.Error("removing an unknown person added them")
+		}
+	})
+}
+
+func wantTesters(t *testing.T, h *house, want ...string) {
+	t.Helper()
+	list, err := h.Testers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range list {
+		got = append(got, r.OpenID)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("test list (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatIsNoOpenIDIsRefused(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for _, openID := range []string{"", " ", "o A", "oÄ", "中文", "o\n", strings.Repeat("o", 129)} {
+		for name, do := range map[string]func() error{
+			"subscribed":   func() error { return h.Subscribed(t.Context(), openID, morning, "") },
+			"unsubscribed": func() error { return h.Unsubscribed(t.Context(), openID, morning) },
+			"opt out":      func() error { _, err := h.OptOut(t.Context(), openID); return err },
+			"add tester":   func() error { _, err := h.AddTester(t.Context(), openID); return err },
+		} {
+			t.Run(name, func(t *testing.T) { wantCode(t, do(), models.ErrOpenIDInvalid) })
+		}
+	}
+}
+
+// A scene comes from outside and has to fit.
+func TestSceneIsCut(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		if err := h.Subscribed(t.Context(), alice, morning, strings.Repeat("馆", 300)+"\xff"); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.person(t, alice).Scene; got != strings.Repeat("馆", 255) {
+			t.Errorf("kept %d bytes of the scene, want 255 characters", len(got))
+		}
+	})
+}
+
+func TestStatsOfNobody(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		got, err := h.Stats(t.Context())
+		if diff := cmp.Diff(followers.Stats{}, got); diff != "" || err != nil {
+			t.Errorf("stats: %v (-want +got):\n%s", err, diff)
+		}
+		if pulled, err := h.EverPulled(t.Context()); pulled || err != nil {
+			t.Errorf("pulled: %v, %v, want false", pulled, err)
+		}
+	})
+}

@@ -1,0 +1,214 @@
+package followers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
+)
+
+const (
+	// callsPerDay is how often the platform lets the list be asked for (WeChat:
+	// API call limits docs). The client's own repetitions are not counted; if
+	// they use it up the platform says so itself.
+	callsPerDay = 500
+	callsFact   = "follower_calls"
+	// resumeWithin is how old the last page of an unfinished sync may be.
+	resumeWithin = 24 * time.Hour
+)
+
+// The platform's codes that matter here (WeChat: global error codes docs).
+const (
+	codeInvalidOpenID = 40003
+	codeDailyQuota    = 45009
+)
+
+// SyncResult is what a sync changed.
+type SyncResult struct {
+	Total     int64 // the followers that were listed, each once
+	Announced int64 // how many the platform says there are
+	Added     int64 // who was unknown before
+	Returned  int64 // who had left before
+	Left      int64 // who is not listed any more
+	Skipped   int64 // what was listed and is no OpenID
+	Pages     int
+	// Resumed says that it went on from where an earlier one stopped; the counts
+	// are those of both.
+	Resumed bool
+	// Suspicious says that the list was cut short: far fewer were listed than
+	// announced, so nobody was marked as having left.
+	Suspicious bool
+	Took       time.Duration // of this call
+}
+
+// Sync pulls the platform's follower list into the table. After each page,
+// progress (if not nil) gets how many were listed and how many there are.
+//
+// What it has is kept if it ends early, whatever the reason, and the next Sync
+// within a day goes on there. One at a time: models.ErrSyncRunning. When the
+// day's calls are used up: models.ErrSyncQuota, with At, the moment from which it
+// can go on. When the platform refuses or can't be reached: models.ErrPlatform.
+func (s *Service) Sync(ctx context.Context, progress func(done, total int64)) (SyncResult, error) {
+	if !s.syncing.CompareAndSwap(false, true) {
+		return SyncResult{}, models.NewError(models.Conflict, models.ErrSyncRunning)
+	}
+	defer s.syncing.Store(false)
+	begun := s.now()
+	st, resumed, err := s.begin(ctx)
+	if err != nil {
+		return SyncResult{}, err
+	}
+	for restarted := false; !st.Pulled; {
+		next, err := s.pull(ctx, st)
+		if err != nil && st.Next != "" && !restarted && isCode(err, codeInvalidOpenID) {
+			// The person at whom the next page starts is gone, and the platform
+			// does not know any more where that is.
+			s.log.WarnContext(ctx, "follower sync begins anew: its place in the list is gone", "pages", st.Pages)
+			restarted, resumed = true, false
+			if next, err = s.store.BeginSync(ctx, models.At(s.now())); err == nil {
+				st = next
+				continue
+			}
+		}
+		if err != nil {
+			s.log.WarnContext(ctx, "follower sync stopped", "pages", st.Pages, "listed", st.Seen, "err", err)
+			return SyncResult{}, err
+		}
+		st = next
+		if progress != nil {
+			progress(st.Seen, max(st.Announced, st.Seen))
+		}
+	}
+	return s.finish(ctx, st, begun, resumed)
+}
+
+// begin returns the state of the sync to go on with: an unfinished one that is
+// not too old, or a new one.
+func (s *Service) begin(ctx context.Context) (st models.SyncState, resumed bool, err error) {
+	st, err = s.store.LastSync(ctx)
+	if err != nil {
+		return st, false, err
+	}
+	now := s.now()
+	if st.Open() && st.Pages > 0 && now.Sub(st.TouchedAt.Time) < resumeWithin {
+		return st, true, nil
+	}
+	st, err = s.store.BeginSync(ctx, models.At(now))
+	return st, false, err
+}
+
+// pull gets the next page and stores it.
+func (s *Service) pull(ctx context.Context, st models.SyncState) (models.SyncState, error) {
+	now := s.now()
+	day := now.In(beijing).Format(time.DateOnly)
+	ok, err := s.store.TakeFromDay(ctx, callsFact, day, callsPerDay)
+	if err != nil {
+		return st, err
+	}
+	if !ok {
+		return st, quotaUsedUp(now, nil)
+	}
+	page, err := s.platform.Followers(ctx, st.Next)
+	if err != nil {
+		return st, platformError(ctx, err, now)
+	}
+	openIDs := s.valid(ctx, page.OpenIDs)
+
+	next := st
+	next.TouchedAt = models.At(now)
+	next.Next = page.Next
+	next.Pages++
+	next.Skipped += int64(len(page.OpenIDs) - len(openIDs))
+	if page.Total > 0 || page.Count > 0 {
+		next.Announced = int64(page.Total)
+	} // else it is the empty page behind the last full one
+	soFar := next
+	soFar.Seen += int64(len(openIDs))
+	// A page that is not full is the last one, but a list that goes on behind it
+	// has been cut; asking once more tells.
+	next.Pulled = page.Count == 0 || page.Next == "" || page.Last && !soFar.Short()
+
+	stored, err := s.store.StorePage(ctx, st, next, openIDs)
+	if err != nil {
+		return st, err
+	}
+	if !stored.Pulled && (stored.Next == st.Next || stored.Seen == st.Seen && stored.Skipped == st.Skipped) {
+		const reason = "the follower list repeats itself"
+		err := models.NewError(models.Unavailable, models.ErrPlatform, "Code", 0, "Reason", reason)
+		return st, errors.Join(err, s.store.DropSync(ctx, stored, models.At(s.now())))
+	}
+	return stored, nil
+}
+
+// valid returns those of a page that are OpenIDs.
+func (s *Service) valid(ctx context.Context, listed []string) []string {
+	openIDs := make([]string, 0, len(listed))
+	for _, openID := range listed {
+		if models.ValidOpenID(openID) {
+			openIDs = append(openIDs, openID)
+		}
+	}
+	if n := len(listed) - len(openIDs); n > 0 {
+		s.log.WarnContext(ctx, "the follower list holds what is no OpenID", "count", n)
+	}
+	return openIDs
+}
+
+// finish draws the conclusions from a list that was pulled to its end.
+func (s *Service) finish(ctx context.Context, st models.SyncState, begun time.Time, resumed bool) (SyncResult, error) {
+	short := st.Short()
+	var err error
+	if short {
+		s.log.WarnContext(ctx, "the follower list was cut short: nobody is marked as having left",
+			"listed", st.Seen, "announced", st.Announced)
+	} else if st, err = s.store.MarkLeft(ctx, st); err != nil {
+		return SyncResult{}, err
+	}
+	if st, err = s.store.FinishSync(ctx, st, models.At(s.now())); err != nil {
+		return SyncResult{}, err
+	}
+	r := SyncResult{
+		Total: st.Seen, Announced: st.Announced, Added: st.Added, Returned: st.Returned, Left: st.Left,
+		Skipped: st.Skipped, Pages: st.Pages, Resumed: resumed, Suspicious: short, Took: s.now().Sub(begun),
+	}
+	s.log.LogAttrs(ctx, slog.LevelInfo, "followers synced",
+		slog.Int64("total", r.Total), slog.Int64("added", r.Added), slog.Int64("returned", r.Returned),
+		slog.Int64("left", r.Left), slog.Int("pages", r.Pages), slog.Bool("resumed", r.Resumed), slog.Duration("took", r.Took))
+	return r, nil
+}
+
+// beijing is where the platform's day begins.
+var beijing = time.FixedZone("Beijing", 8*60*60)
+
+func quotaUsedUp(now time.Time, cause error) error {
+	y, m, d := now.In(beijing).Date()
+	err := models.NewError(models.Unavailable, models.ErrSyncQuota, "At", time.Date(y, m, d+1, 0, 0, 0, 0, beijing))
+	err.Err = cause
+	return err
+}
+
+// platformError words a page that could not be had for people.
+func platformError(ctx context.Context, err error, now time.Time) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("pull followers: %w", err)
+	}
+	var api *wechat.APIError
+	if !errors.As(err, &api) {
+		return models.NewError(models.Unavailable, models.ErrPlatform, "Code", 0, "Reason", err.Error())
+	}
+	if api.Code == codeDailyQuota {
+		return quotaUsedUp(now, err)
+	}
+	e := models.NewError(models.Unavailable, models.ErrPlatform, "Code", api.Code, "Reason", api.Msg)
+	e.Err = err
+	return e
+}
+
+func isCode(err error, code int) bool {
+	var api *wechat.APIError
+	return errors.As(err, &api) && api.Code == code
+}
