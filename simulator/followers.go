@@ -1,0 +1,177 @@
+package simulator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// pageSize is how many followers one call of user/get gives at most.
+const pageSize = 10_000
+
+var errOpenID = errors.New("an OpenID must be of letters, digits, - and _")
+
+// Follower is the OpenID of the i-th follower of the start: 0 up to Options.Followers, admins last.
+func (s *Simulator) Follower(i int) string {
+	if i < 0 || i >= int(s.people.size()) {
+		panic(fmt.Sprintf("simulator: there is no follower %d", i))
+	}
+	return s.people.openID(uint32(i)) //nolint:gosec // just checked
+}
+
+// Follow lets someone follow the account, for the first time or again, and tells the callback.
+func (s *Simulator) Follow(ctx context.Context, openID string) error {
+	if !plain(openID) {
+		return errOpenID
+	}
+	id := s.people.move(openID, true)
+	s.windows.followed(id, s.opts.Now())
+	return s.tellEvent(ctx, openID, "subscribe")
+}
+
+// Unfollow lets someone leave the account and tells the callback.
+func (s *Simulator) Unfollow(ctx context.Context, openID string) error {
+	if !plain(openID) {
+		return errOpenID
+	}
+	s.people.move(openID, false)
+	return s.tellEvent(ctx, openID, "unsubscribe")
+}
+
+// userGet serves GET /cgi-bin/user/get (WeChat: getFans docs).
+func (s *Simulator) userGet(w http.ResponseWriter, r *http.Request, _ []byte) {
+	next := r.URL.Query().Get("next_openid")
+	start := uint32(0)
+	if next != "" {
+		id, known := s.people.id(next)
+		if !known {
+			s.refuse(w, 40003, "")
+			return
+		}
+		start = id + 1
+	}
+	s.tally.pages.Add(1)
+	ids := s.page(start)
+	call := s.calls.Add(1)
+	total := int64(s.people.total())
+	if drift := int64(s.opts.TotalDrift); drift > 0 {
+		chance := newDice(s.opts.Seed, call)
+		total = max(0, total+chance.between(-drift, drift))
+	}
+	s.tally.code(0)
+	buf := make([]byte, 0, 128+len(ids)*(openIDLength+3))
+	buf = fmt.Appendf(buf, `{"total":%d,"count":%d,`, total, len(ids))
+	if len(ids) > 0 {
+		buf = append(buf, `"data":{"openid":[`...)
+		for i, id := range ids {
+			if i > 0 {
+				buf = append(buf, ',')
+			}
+			buf = append(buf, '"')
+			buf = s.people.appendOpenID(buf, id)
+			buf = append(buf, '"')
+		}
+		buf = append(buf, `]},`...)
+	}
+	buf = append(buf, `"next_openid":"`...)
+	if len(ids) > 0 {
+		last := ids[len(ids)-1]
+		if s.opts.EndOfList == EndExtraPage || s.followsAfter(last) {
+			buf = s.people.appendOpenID(buf, last)
+		}
+	}
+	writeJSON(w, append(buf, `"}`...))
+}
+
+// page gives the ids of a page that starts at start. The overlap is taken from those before it, and only if the page
+// has somebody new.
+func (s *Simulator) page(start uint32) []uint32 {
+	ids := make([]uint32, 0, pageSize)
+	for back := start; back > 0 && len(ids) < s.opts.PageOverlap; back-- {
+		if s.people.follows(back - 1) {
+			ids = append(ids, back-1)
+		}
+	}
+	for i, j := 0, len(ids)-1; i < j; i, j = i+1, j-1 {
+		ids[i], ids[j] = ids[j], ids[i]
+	}
+	overlap := len(ids)
+	for id, size := start, s.people.size(); id < size && len(ids) < pageSize; id++ {
+		if s.people.follows(id) {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == overlap {
+		return nil
+	}
+	return ids
+}
+
+func (s *Simulator) followsAfter(id uint32) bool {
+	for next, size := id+1, s.people.size(); next < size; next++ {
+		if s.people.follows(next) {
+			return true
+		}
+	}
+	return false
+}
+
+// userInfo serves GET /cgi-bin/user/info (WeChat: getUserInfo docs).
+func (s *Simulator) userInfo(w http.ResponseWriter, r *http.Request, _ []byte) {
+	info, code := s.info(r.URL.Query().Get("openid"))
+	if code != 0 {
+		s.refuse(w, code, "")
+		return
+	}
+	s.tally.code(0)
+	writeJSON(w, info)
+}
+
+// info is the profile of one person, or the error code.
+func (s *Simulator) info(openID string) (profile []byte, code int) {
+	id, known := s.people.id(openID)
+	if !known && !wellFormed(openID) {
+		return nil, 40003
+	}
+	name := strconv.Quote(openID)
+	if !known || !s.people.follows(id) {
+		return fmt.Appendf(nil, `{"subscribe":0,"openid":%s}`, name), 0
+	}
+	since := s.started.Unix() - int64(id%31_536_000)
+	return fmt.Appendf(nil, `{"subscribe":1,"openid":%s,"language":"zh_CN","subscribe_time":%d,"remark":"","groupid":0,"tagid_list":[],`+
+		`"subscribe_scene":"ADD_SCENE_QR_CODE","qr_scene":0,"qr_scene_str":""}`, name, since), 0
+}
+
+// userInfoBatch serves POST /cgi-bin/user/info/batchget, at most 100 people (WeChat: batchGetUserInfo docs).
+func (s *Simulator) userInfoBatch(w http.ResponseWriter, _ *http.Request, body []byte) {
+	var ask struct {
+		List []struct {
+			OpenID string `json:"openid"`
+		} `json:"user_list"`
+	}
+	if json.Unmarshal(body, &ask) != nil {
+		s.refuse(w, 47001, "")
+		return
+	}
+	if len(ask.List) == 0 || len(ask.List) > 100 {
+		s.refuse(w, 40032, "")
+		return
+	}
+	buf := []byte(`{"user_info_list":[`)
+	for i, user := range ask.List {
+		profile, code := s.info(user.OpenID)
+		if code != 0 {
+			s.refuse(w, code, "")
+			return
+		}
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		buf = append(buf, profile...)
+	}
+	s.tally.code(0)
+	writeJSON(w, append(buf, `]}`...))
+}

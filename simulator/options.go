@@ -1,0 +1,269 @@
+package simulator
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// The styles, modes and answers that Options choose from.
+const (
+	// EndExtraPage ends the follower list as real accounts do: the last page still names its last OpenID as
+	// next_openid, and one more call answers a count of 0 without data.
+	EndExtraPage = "extra-page"
+	// EndEmptyNext ends it as the docs allow: the last page's next_openid is empty.
+	EndEmptyNext = "empty-next"
+
+	ModePlain  = "plain"  // messages in clear text
+	ModeCompat = "compat" // clear text and ciphertext side by side
+	ModeSafe   = "safe"   // ciphertext only
+
+	DuplicateSame  = "same"  // a repeated client_msg_id is answered with the first msgid
+	DuplicateNew   = "new"   // … with 0 and a new msgid, though nothing is sent
+	DuplicateError = "error" // … with an error code
+)
+
+// Options are the account, its followers, its limits and its troubles. The zero value is a sound account without
+// followers; fields that are left zero get the value that the command line names as default, save Followers and Seed,
+// which stay zero. Struct tags are those of github.com/alecthomas/kong, so that a command can embed Options.
+type Options struct {
+	AppID      string `help:"App id of the account." default:"wxd0a1b2c3d4e5f607"`
+	AppSecret  string `help:"App secret of the account." default:"0123456789abcdef0123456789abcdef"`
+	OriginalID string `help:"The account's own id, in which callbacks are addressed to it." default:"gh_7f083739789a"`
+
+	Followers int      `help:"How many follow the account, admins included." default:"1000"`
+	Admin     []string `help:"OpenIDs that follow the account whatever the seed; they come last in the list." placeholder:"OPENID"`
+	Refusing  int      `help:"How many followers are listed although every send to them answers 43004."`
+	Blocking  int      `help:"How many followers let a send be accepted and then be reported as 'failed:user block'."`
+	Left      int      `help:"How many followers leave at the moment of the first send: 43004, and no longer listed."`
+
+	EndOfList   string `help:"How the follower list ends: one empty extra page, or an empty next_openid." enum:"extra-page,empty-next" default:"extra-page"`
+	PageOverlap int    `help:"How many followers of each page are repeated at the head of the next."`
+	TotalDrift  int    `help:"By how much the list's total wavers, up or down, from page to page."`
+
+	CallbackURL     string        `name:"callback" help:"Where messages and receipts are sent; none without it." placeholder:"URL"`
+	Token           string        `help:"Callback token, with which the platform signs." default:"simulator"`
+	EncodingAESKey  string        `name:"aes-key" help:"EncodingAESKey of 43 characters, for the modes compat and safe." placeholder:"KEY"`
+	Mode            string        `help:"Message mode: plain, compat or safe. Without it, safe if there is an AES key, else plain." enum:",plain,compat,safe" default:""`
+	CallbackTimeout time.Duration `help:"How long a callback may take before it counts as not answered." default:"5s"`
+	CallbackRetry   time.Duration `help:"Pause before a callback that was not answered is sent again; three times in all." default:"5s"`
+	ResignRetries   bool          `help:"Sign a callback that is sent again anew instead of repeating its first URL."`
+	CallbackWorkers int           `help:"How many receipts are under way at once." default:"64"`
+
+	TemplateIDs       []string      `name:"template" help:"Further template ids that exist, without typed fields." placeholder:"ID"`
+	CutLongThings     bool          `help:"Cut a thing value above 20 characters instead of refusing it with 47003."`
+	ClientMsgIDWindow time.Duration `name:"client-msg-id-window" help:"How long a client_msg_id is remembered for a follower." default:"10m"`
+	DuplicateAnswer   string        `help:"Answer to a repeated client_msg_id: the same msgid, a new one, or an error." enum:"same,new,error" default:"same"`
+	DuplicateCode     int           `help:"Error code of a repeated client_msg_id, with --duplicate-answer=error." default:"40241"`
+
+	TokenTTL     time.Duration `name:"token-ttl" help:"How long an access token lives." default:"2h"`
+	TokenOverlap time.Duration `help:"How long a replaced token still works; 0 is a twenty-fourth of its life (5 min of 2 h)."`
+
+	Seed uint64 `help:"Seed of everything that is random: the same seed, the same OpenIDs and faults." default:"1"`
+
+	Faults   Faults   `embed:""`
+	Limits   Limits   `embed:""`
+	Receipts Receipts `embed:""`
+
+	// Templates that exist beside the built-in ones and those of TemplateIDs.
+	Templates []Template `kong:"-"`
+	// Now is the clock of tokens, quotas, windows and timestamps; time.Now if nil. Pauses use real timers.
+	Now func() time.Time `kong:"-"`
+	// Logger gets what goes wrong with callbacks; nothing is logged if nil.
+	Logger *slog.Logger `kong:"-"`
+	// OnMessage, if set, is called for every template message that a follower receives, before the platform answers.
+	OnMessage func(Message) `kong:"-"`
+	// OnNotice, if set, is called for every customer-service message that a follower receives.
+	OnNotice func(Notice) `kong:"-"`
+}
+
+// Faults are the platform's troubles on template/send. Rates are 0 to 1. They can be changed while it runs.
+type Faults struct {
+	Latency             time.Duration `name:"latency" json:"latency" help:"How long a template send takes; half of it passes before the message is accepted."`
+	Slow                float64       `name:"fault-slow" json:"slow" help:"Rate of answers that come late by --fault-slow-for, the message accepted."`
+	SlowFor             time.Duration `name:"fault-slow-for" json:"slow_for" help:"How late a slow answer comes." default:"3s"`
+	SystemError         float64       `name:"fault-system-error" json:"system_error" help:"Rate of -1, nothing accepted."`
+	SystemErrorAccepted float64       `name:"fault-system-error-accepted" json:"system_error_accepted" help:"Rate of -1 although the message was accepted."`
+	BadGateway          float64       `name:"fault-bad-gateway" json:"bad_gateway" help:"Rate of HTTP 502 with an HTML page, nothing accepted."`
+	Cut                 float64       `name:"fault-cut" json:"cut" help:"Rate of connections cut before anything is accepted."`
+	CutAccepted         float64       `name:"fault-cut-accepted" json:"cut_accepted" help:"Rate of connections cut after the message was accepted."`
+	HTML                float64       `name:"fault-html" json:"html" help:"Rate of HTTP 200 with an HTML page, the message accepted."`
+	Empty               float64       `name:"fault-empty" json:"empty" help:"Rate of HTTP 200 with an empty body, the message accepted."`
+	TextCode            float64       `name:"fault-text-code" json:"text_code" help:"Rate of answers whose errcode is a string, the message accepted."`
+	TokenRevoked        float64       `name:"fault-token-revoked" json:"token_revoked" help:"Rate of calls before which the tokens are revoked (40001 until a new one is fetched)."`
+	TokenExpired        float64       `name:"fault-token-expired" json:"token_expired" help:"Rate of calls before which the tokens expire (42001 until a new one is fetched)."`
+	// Codes are the rates of refusals by errcode: {45011: 0.02, 43117: 0.01}.
+	Codes map[int]float64 `name:"fault-code" json:"codes" help:"Rate of refusals by errcode, such as 45011=0.02; repeatable." placeholder:"CODE=RATE"`
+	// Everywhere lets Latency, Slow, SystemError, BadGateway and Cut strike the other APIs too.
+	Everywhere bool `name:"fault-everywhere" json:"everywhere" help:"Faults that are not about a recipient strike the other APIs too."`
+	// RefuseIP lets the token APIs answer 40164: the caller is not on the IP whitelist.
+	RefuseIP bool `name:"fault-refuse-ip" json:"refuse_ip" help:"The caller's IP is not on the whitelist (40164 from the token APIs)."`
+}
+
+// Limits are how many calls the account may make. They can be changed while it runs.
+type Limits struct {
+	SendDaily    int `name:"limit-send-daily" json:"send_daily" help:"Template sends a day (Beijing time), then 45009; 0 for no limit."`
+	SendMinute   int `name:"limit-send-minute" json:"send_minute" help:"Template sends a minute, then 45011; 0 for no limit."`
+	UserGetDaily int `name:"limit-user-get-daily" json:"user_get_daily" help:"Pages of followers a day; below 0 for no limit." default:"500"`
+	TokenDaily   int `name:"limit-token-daily" json:"token_daily" help:"Calls of /cgi-bin/token a day; below 0 for no limit." default:"2000"`
+}
+
+// Receipts are how the outcome of accepted sends is reported to the callback. They can be changed while it runs.
+// Of two receipts, the later can come first: each is delayed by a time of its own between DelayMin and DelayMax.
+type Receipts struct {
+	DelayMin     time.Duration `name:"receipt-delay-min" json:"delay_min" help:"Shortest time from a send to its receipt." default:"200ms"`
+	DelayMax     time.Duration `name:"receipt-delay-max" json:"delay_max" help:"Longest time from a send to its receipt." default:"2s"`
+	Early        float64       `name:"receipt-early" json:"early" help:"Rate of receipts that come before the send is answered."`
+	Repeat       float64       `name:"receipt-repeat" json:"repeat" help:"Rate of receipts that come twice."`
+	Lost         float64       `name:"receipt-lost" json:"lost" help:"Rate of receipts that never come."`
+	UserBlock    float64       `name:"receipt-user-block" json:"user_block" help:"Rate of 'failed:user block'."`
+	SystemFailed float64       `name:"receipt-system-failed" json:"system_failed" help:"Rate of 'failed: system failed'."`
+	FreqLimit    float64       `name:"receipt-freq-limit" json:"freq_limit" help:"Rate of 'failed:freq limit'."`
+}
+
+// Validate checks everything that can be wrong, and gives all faults at once.
+func (o Options) Validate() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if o.Followers < 0 || o.Followers > 100_000_000 {
+		fault("followers must be 0 to 100,000,000, not %d", o.Followers)
+	}
+	if o.Refusing < 0 || o.Blocking < 0 || o.Left < 0 || o.Refusing+o.Blocking+o.Left > max(0, o.Followers-len(o.Admin)) {
+		fault("refusing (%d), blocking (%d) and left (%d) must not be negative, nor more than the followers that are not admins",
+			o.Refusing, o.Blocking, o.Left)
+	}
+	for _, openID := range o.Admin {
+		if !plain(openID) {
+			fault("an admin's OpenID must be of letters, digits, - and _, not %q", openID)
+		}
+	}
+	if o.PageOverlap < 0 || o.PageOverlap >= pageSize {
+		fault("page overlap must be 0 to %d, not %d", pageSize-1, o.PageOverlap)
+	}
+	if o.TotalDrift < 0 {
+		fault("total drift must not be negative")
+	}
+	if !oneOf(o.EndOfList, "", EndExtraPage, EndEmptyNext) {
+		fault("end of list must be %s or %s, not %q", EndExtraPage, EndEmptyNext, o.EndOfList)
+	}
+	if !oneOf(o.DuplicateAnswer, "", DuplicateSame, DuplicateNew, DuplicateError) {
+		fault("duplicate answer must be %s, %s or %s, not %q", DuplicateSame, DuplicateNew, DuplicateError, o.DuplicateAnswer)
+	}
+	if !oneOf(o.Mode, "", ModePlain, ModeCompat, ModeSafe) {
+		fault("mode must be %s, %s or %s, not %q", ModePlain, ModeCompat, ModeSafe, o.Mode)
+	}
+	if o.EncodingAESKey != "" {
+		if _, err := newSeal(o.EncodingAESKey, o.AppID); err != nil {
+			faults = append(faults, err)
+		}
+	} else if oneOf(o.Mode, ModeCompat, ModeSafe) {
+		fault("mode %s needs an AES key", o.Mode)
+	}
+	if err := checkCallbackURL(o.CallbackURL); err != nil {
+		faults = append(faults, err)
+	}
+	for name, d := range map[string]time.Duration{
+		"callback timeout": o.CallbackTimeout, "callback retry": o.CallbackRetry,
+		"client_msg_id window": o.ClientMsgIDWindow, "token TTL": o.TokenTTL, "token overlap": o.TokenOverlap,
+	} {
+		if d < 0 {
+			fault("%s must not be negative", name)
+		}
+	}
+	if o.CallbackWorkers < 0 {
+		fault("callback workers must not be negative")
+	}
+	return errors.Join(append(faults, o.Faults.Validate(), o.Receipts.Validate())...)
+}
+
+// Validate checks that rates are 0 to 1 and times not negative.
+func (f Faults) Validate() error {
+	err := checkRates(map[string]float64{
+		"slow": f.Slow, "system error": f.SystemError, "system error accepted": f.SystemErrorAccepted,
+		"bad gateway": f.BadGateway, "cut": f.Cut, "cut accepted": f.CutAccepted, "html": f.HTML, "empty": f.Empty,
+		"text code": f.TextCode, "token revoked": f.TokenRevoked, "token expired": f.TokenExpired,
+	})
+	for code, rate := range f.Codes {
+		err = errors.Join(err, checkRates(map[string]float64{fmt.Sprint(code): rate}))
+	}
+	if f.Latency < 0 || f.SlowFor < 0 {
+		err = errors.Join(err, errors.New("latency and slow-for must not be negative"))
+	}
+	return err
+}
+
+// Validate checks that rates are 0 to 1 and delays in order.
+func (r Receipts) Validate() error {
+	err := checkRates(map[string]float64{
+		"early": r.Early, "repeat": r.Repeat, "lost": r.Lost,
+		"user block": r.UserBlock, "system failed": r.SystemFailed, "freq limit": r.FreqLimit,
+	})
+	if r.DelayMin < 0 || r.DelayMax < 0 {
+		err = errors.Join(err, errors.New("receipt delays must not be negative"))
+	}
+	return err
+}
+
+func checkRates(rates map[string]float64) error {
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(rates)) {
+		if rate := rates[name]; !(rate >= 0 && rate <= 1) {
+			faults = append(faults, fmt.Errorf("rate of %s must be 0 to 1, not %v", name, rate))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func checkCallbackURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || !oneOf(u.Scheme, "http", "https") {
+		return errors.New("the callback must be an http or https URL")
+	}
+	return nil
+}
+
+func oneOf(value string, choices ...string) bool { return slices.Contains(choices, value) }
+
+// withDefaults fills in what was left zero.
+func (o Options) withDefaults() Options {
+	o.AppID = cmp.Or(o.AppID, "wxd0a1b2c3d4e5f607")
+	o.AppSecret = cmp.Or(o.AppSecret, "0123456789abcdef0123456789abcdef")
+	o.OriginalID = cmp.Or(o.OriginalID, "gh_7f083739789a")
+	o.EndOfList = cmp.Or(o.EndOfList, EndExtraPage)
+	o.Token = cmp.Or(o.Token, "simulator")
+	o.CallbackTimeout = cmp.Or(o.CallbackTimeout, 5*time.Second)
+	o.CallbackRetry = cmp.Or(o.CallbackRetry, 5*time.Second)
+	o.CallbackWorkers = cmp.Or(o.CallbackWorkers, 64)
+	o.ClientMsgIDWindow = cmp.Or(o.ClientMsgIDWindow, 10*time.Minute)
+	o.DuplicateAnswer = cmp.Or(o.DuplicateAnswer, DuplicateSame)
+	o.DuplicateCode = cmp.Or(o.DuplicateCode, 40241)
+	o.TokenTTL = cmp.Or(o.TokenTTL, 2*time.Hour)
+	o.TokenOverlap = cmp.Or(o.TokenOverlap, o.TokenTTL/24)
+	o.Faults.SlowFor = cmp.Or(o.Faults.SlowFor, 3*time.Second)
+	o.Limits.UserGetDaily = cmp.Or(o.Limits.UserGetDaily, 500)
+	o.Limits.TokenDaily = cmp.Or(o.Limits.TokenDaily, 2000)
+	if o.Receipts.DelayMin == 0 && o.Receipts.DelayMax == 0 {
+		o.Receipts.DelayMin, o.Receipts.DelayMax = 200*time.Millisecond, 2*time.Second
+	}
+	if o.Mode == "" {
+		o.Mode = ModePlain
+		if o.EncodingAESKey != "" {
+			o.Mode = ModeSafe
+		}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}

@@ -1,0 +1,259 @@
+package simulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// sendRequest is the body of a template send. What is not used is not decoded.
+type sendRequest struct {
+	ToUser      string          `json:"touser"`
+	TemplateID  string          `json:"template_id"`
+	URL         string          `json:"url"`
+	MiniProgram json.RawMessage `json:"miniprogram"`
+	ClientMsgID string          `json:"client_msg_id"`
+	Data        json.RawMessage `json:"data"`
+}
+
+// templateSend serves POST /cgi-bin/message/template/send (WeChat: sendTemplateMessage docs).
+func (s *Simulator) templateSend(w http.ResponseWriter, r *http.Request) {
+	now := s.opts.Now()
+	defer s.tally.enter(now)()
+	body := s.body(r)
+	defer body.free()
+	plan := s.faults.Load()
+
+	var m sendRequest
+	malformed := json.Unmarshal(body.bytes, &m) != nil
+	id, known := uint32(0), false
+	var chance dice
+	if !malformed {
+		id, known = s.people.id(m.ToUser)
+	}
+	if known {
+		chance = newDice(s.opts.Seed, uint64(id), uint64(s.ledger.try(id)))
+	} else {
+		chance = newDice(s.opts.Seed, s.calls.Add(1))
+	}
+
+	if !s.wait(plan.Latency / 2) {
+		cut(w)
+		return
+	}
+	if s.strikeBefore(w, &chance, &plan.Faults) {
+		return
+	}
+	if code, detail := s.judge(r, body.bytes, malformed, &m, &chance, plan); code != 0 {
+		s.wait(plan.Latency - plan.Latency/2)
+		s.refuse(w, code, detail)
+		return
+	}
+	s.accept(w, id, &m, &chance, plan)
+}
+
+// strikeBefore lets a fault of the connection happen before anything is looked at, and tells whether one did.
+func (s *Simulator) strikeBefore(w http.ResponseWriter, chance *dice, f *Faults) bool {
+	switch {
+	case chance.chance(f.Cut):
+		s.tally.add(&s.tally.faults.Cut)
+		cut(w)
+	case chance.chance(f.BadGateway):
+		s.tally.add(&s.tally.faults.BadGateway)
+		writeHTML(w, http.StatusBadGateway)
+	default:
+		return false
+	}
+	return true
+}
+
+// judge checks a send in the platform's order: token, quota, JSON, recipient, template, data. It gives 0 for a send
+// that is to be accepted, else the error code and, where it is not the usual one, its text.
+func (s *Simulator) judge(r *http.Request, body []byte, malformed bool, m *sendRequest, chance *dice, plan *faultPlan) (code int, detail string) {
+	if r.Method != http.MethodPost {
+		return 43002, ""
+	}
+	now := s.opts.Now()
+	if chance.chance(plan.TokenRevoked) {
+		s.tokens.revoke(now, 40001)
+	}
+	if chance.chance(plan.TokenExpired) {
+		s.tokens.revoke(now, 42001)
+	}
+	if code := s.tokens.check(r.URL.Query().Get("access_token"), now); code != 0 {
+		return code, ""
+	}
+	daily, perMinute := s.limit(pathSend)
+	if code := s.quotas[pathSend].take(now, daily, perMinute); code != 0 {
+		return code, ""
+	}
+	switch {
+	case len(bytes.TrimSpace(body)) == 0:
+		return 44002, ""
+	case malformed:
+		return 47001, ""
+	}
+	if !s.people.sending.Load() {
+		s.people.sending.Store(true)
+	}
+	if id, known := s.people.id(m.ToUser); !known && !wellFormed(m.ToUser) {
+		return 40003, ""
+	} else if !known || !s.people.reachable(id) {
+		return 43004, ""
+	}
+	for _, c := range plan.codes {
+		if chance.chance(c.rate) {
+			return c.code, ""
+		}
+	}
+	if _, exists := s.templates.keys[m.TemplateID]; !exists {
+		return 40037, ""
+	}
+	if code, detail := s.checkData(m); code != 0 {
+		return code, detail
+	}
+	if chance.chance(plan.SystemError) {
+		return -1, ""
+	}
+	return 0, ""
+}
+
+// checkData checks the values of a send and remembers those that are good, so that the next equal ones cost nothing.
+func (s *Simulator) checkData(m *sendRequest) (code int, detail string) {
+	raw := s.ledger.texts.raw(m)
+	if _, good := s.ledger.texts.known(raw); good {
+		return 0, ""
+	}
+	var data map[string]DataField
+	if len(m.Data) > 0 && json.Unmarshal(m.Data, &data) != nil {
+		return 47001, ""
+	}
+	if len(data) == 0 {
+		return 47003, "argument invalid! data is empty"
+	}
+	if key := s.templates.fault(m.TemplateID, data); key != "" {
+		return 47003, "argument invalid! data." + key + ".value invalid"
+	}
+	return 0, ""
+}
+
+// payload is the number of a send's content, which was found good.
+func (s *Simulator) payload(m *sendRequest) uint64 {
+	raw := s.ledger.texts.raw(m)
+	if number, known := s.ledger.texts.known(raw); known {
+		return number
+	}
+	content := Content{TemplateID: m.TemplateID, URL: m.URL, MiniProgram: m.MiniProgram}
+	if json.Unmarshal(m.Data, &content.Data) != nil {
+		return 0 // not reached: checkData decoded it
+	}
+	if s.opts.CutLongThings {
+		cutThings(content.Data)
+	}
+	return s.ledger.texts.add(raw, content)
+}
+
+// accept takes a message into the ledger, sees to its receipt and answers, unless a fault takes the answer away.
+func (s *Simulator) accept(w http.ResponseWriter, id uint32, m *sendRequest, chance *dice, plan *faultPlan) {
+	receipts := s.receipts.Load()
+	now := s.opts.Now()
+	rec := record{
+		id: id, msgID: s.msgIDs.Add(1), clientID: m.ClientMsgID, payload: s.payload(m),
+		at: now, window: s.opts.ClientMsgIDWindow, status: s.outcome(id, chance, receipts),
+	}
+	msgID, repeated := s.ledger.accept(rec)
+	if !repeated {
+		if s.opts.OnMessage != nil {
+			s.opts.OnMessage(Message{
+				OpenID: m.ToUser, At: now, MsgID: msgID, ClientMsgID: m.ClientMsgID,
+				Receipt: rec.status.String(), Content: s.ledger.texts.content(rec.payload),
+			})
+		}
+		s.report(rec, chance, receipts)
+	}
+	late := plan.Latency - plan.Latency/2
+	if chance.chance(plan.Slow) {
+		s.tally.add(&s.tally.faults.Slow)
+		late += plan.SlowFor
+	}
+	if !s.wait(late) || chance.chance(plan.CutAccepted) {
+		s.tally.add(&s.tally.faults.CutAccepted)
+		cut(w)
+		return
+	}
+	if repeated {
+		switch s.opts.DuplicateAnswer {
+		case DuplicateError:
+			s.refuse(w, s.opts.DuplicateCode, "")
+			return
+		case DuplicateNew:
+			msgID = rec.msgID
+		}
+	}
+	s.answerAccepted(w, msgID, chance, plan)
+}
+
+// answerAccepted answers a message that was accepted: with its msgid, or with one of the faults that leave the caller
+// in doubt.
+func (s *Simulator) answerAccepted(w http.ResponseWriter, msgID int64, chance *dice, plan *faultPlan) {
+	switch {
+	case chance.chance(plan.SystemErrorAccepted):
+		s.tally.add(&s.tally.faults.SystemErrorAccepted)
+		s.refuse(w, -1, "")
+	case chance.chance(plan.HTML):
+		s.tally.add(&s.tally.faults.HTML)
+		writeHTML(w, http.StatusOK)
+	case chance.chance(plan.Empty):
+		s.tally.add(&s.tally.faults.Empty)
+		writeJSON(w, nil)
+	case chance.chance(plan.TextCode):
+		s.tally.add(&s.tally.faults.TextCode)
+		writeJSON(w, fmt.Appendf(nil, `{"errcode":"0","errmsg":"ok","msgid":%d}`, msgID))
+	default:
+		s.tally.code(0)
+		var buf [64]byte
+		answer := append(buf[:0], `{"errcode":0,"errmsg":"ok","msgid":`...)
+		answer = fmt.Append(answer, msgID)
+		writeJSON(w, append(answer, '}'))
+	}
+}
+
+// faultPlan is Faults, ready for use.
+type faultPlan struct {
+	Faults
+	codes []codeRate // sorted, so that a seed gives the same refusals
+}
+
+type codeRate struct {
+	code int
+	rate float64
+}
+
+func newFaultPlan(f Faults) *faultPlan {
+	plan := &faultPlan{Faults: f}
+	for code, rate := range f.Codes {
+		if rate > 0 {
+			plan.codes = append(plan.codes, codeRate{code, rate})
+		}
+	}
+	slices.SortFunc(plan.codes, func(a, b codeRate) int { return a.code - b.code })
+	return plan
+}
+
+// wait pauses, and gives false if the simulator is closing.
+func (s *Simulator) wait(d time.Duration) bool {
+	if d <= 0 {
+		return s.ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.ctx.Done():
+		return false
+	}
+}

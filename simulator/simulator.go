@@ -1,0 +1,394 @@
+package simulator
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// The paths of the platform's API.
+const (
+	pathToken         = "/cgi-bin/token"
+	pathStableToken   = "/cgi-bin/stable_token"
+	pathUserGet       = "/cgi-bin/user/get"
+	pathUserInfo      = "/cgi-bin/user/info"
+	pathUserInfoBatch = "/cgi-bin/user/info/batchget"
+	pathSend          = "/cgi-bin/message/template/send"
+	pathTemplates     = "/cgi-bin/template/get_all_private_template"
+	pathCustom        = "/cgi-bin/message/custom/send"
+	pathQuotaGet      = "/cgi-bin/openapi/quota/get"
+	pathClearQuota    = "/cgi-bin/clear_quota"
+	pathAPIDomainIP   = "/cgi-bin/get_api_domain_ip"
+	pathCallbackIP    = "/cgi-bin/getcallbackip"
+)
+
+// bodyLimit bounds request bodies, in bytes.
+const bodyLimit = 1 << 20
+
+// Simulator is a WeChat platform with one Official Account. It is an http.Handler, and can listen by itself.
+type Simulator struct {
+	opts    Options
+	started time.Time
+
+	people    *people
+	tokens    *tokens
+	templates templates
+	ledger    ledger
+	windows   *windows
+	quotas    map[string]*quota
+	clears    clears
+	tally     *tally
+	seal      *seal
+	outbox    *outbox
+	client    *http.Client
+
+	faults   atomic.Pointer[faultPlan]
+	limits   atomic.Pointer[Limits]
+	receipts atomic.Pointer[Receipts]
+	callback atomic.Pointer[string]
+
+	calls      atomic.Uint64 // numbers whatever needs a number
+	msgIDs     atomic.Int64  // of template messages: 19 digits
+	userMsgIDs atomic.Int64  // of followers' messages
+	bodies     sync.Pool
+
+	apis map[string]func(http.ResponseWriter, *http.Request, []byte)
+
+	ctx    context.Context //nolint:containedctx // the life of the simulator, which outlasts any call
+	stop   context.CancelFunc
+	work   sync.WaitGroup
+	listen listening
+}
+
+// New makes a platform. It does not listen yet, but sends callbacks; Close ends it.
+func New(o Options) (*Simulator, error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("check simulator options: %w", err)
+	}
+	o = o.withDefaults()
+	now := o.Now()
+	s := &Simulator{
+		opts: o, started: now,
+		people: newPeople(o), tokens: newTokens(o.TokenTTL, o.TokenOverlap), templates: newTemplates(o),
+		ledger: ledger{texts: newPayloads()}, windows: newWindows(), tally: newTally(), outbox: newOutbox(),
+		client: &http.Client{
+			Transport: &http.Transport{
+				MaxIdleConnsPerHost: o.CallbackWorkers, MaxConnsPerHost: 0, IdleConnTimeout: 30 * time.Second,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		quotas: make(map[string]*quota),
+	}
+	if o.EncodingAESKey != "" {
+		var err error
+		if s.seal, err = newSeal(o.EncodingAESKey, o.AppID); err != nil {
+			return nil, err
+		}
+	}
+	s.bodies.New = func() any { return new(bytes.Buffer) }
+	// Ids begin with the time, so that a simulator that was restarted does not use them again.
+	s.msgIDs.Store(3_000_000_000_000_000_000 + now.UnixMilli()%1_000_000_000_000*1_000_000)
+	s.userMsgIDs.Store(20_000_000_000_000_000 + now.UnixMilli()*1000)
+	s.faults.Store(newFaultPlan(o.Faults))
+	s.limits.Store(&o.Limits)
+	s.receipts.Store(&o.Receipts)
+	s.callback.Store(&o.CallbackURL)
+	s.apis = map[string]func(http.ResponseWriter, *http.Request, []byte){
+		"GET " + pathUserGet:        s.userGet,
+		"GET " + pathUserInfo:       s.userInfo,
+		"POST " + pathUserInfoBatch: s.userInfoBatch,
+		"GET " + pathTemplates:      s.listTemplates,
+		"POST " + pathCustom:        s.customSend,
+		"POST " + pathQuotaGet:      s.quotaGet,
+		"POST " + pathClearQuota:    s.clearQuota,
+		"GET " + pathAPIDomainIP:    s.addresses,
+		"GET " + pathCallbackIP:     s.addresses,
+	}
+	for _, path := range []string{
+		pathToken, pathStableToken, pathUserGet, pathUserInfo, pathUserInfoBatch, pathSend, pathTemplates, pathCustom,
+		pathQuotaGet, pathClearQuota, pathAPIDomainIP, pathCallbackIP,
+	} {
+		s.quotas[path] = new(quota)
+	}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.work.Go(func() { s.outbox.dispatch(s.ctx) })
+	for range o.CallbackWorkers {
+		s.work.Go(s.carry)
+	}
+	return s, nil
+}
+
+// SetFaults changes the faults from now on.
+func (s *Simulator) SetFaults(f Faults) error {
+	if err := f.Validate(); err != nil {
+		return fmt.Errorf("check faults: %w", err)
+	}
+	if f.SlowFor == 0 {
+		f.SlowFor = s.opts.Faults.SlowFor
+	}
+	s.faults.Store(newFaultPlan(f))
+	return nil
+}
+
+// Faults gives the faults in force.
+func (s *Simulator) Faults() Faults { return s.faults.Load().Faults }
+
+// SetLimits changes the limits from now on. What was used of them stays used.
+func (s *Simulator) SetLimits(l Limits) { s.limits.Store(&l) }
+
+// SetReceipts changes how receipts are sent for messages accepted from now on.
+func (s *Simulator) SetReceipts(r Receipts) error {
+	if err := r.Validate(); err != nil {
+		return fmt.Errorf("check receipts: %w", err)
+	}
+	s.receipts.Store(&r)
+	return nil
+}
+
+// SetCallback changes the callback URL from now on; "" is none.
+func (s *Simulator) SetCallback(url string) error {
+	if err := checkCallbackURL(url); err != nil {
+		return err
+	}
+	s.callback.Store(&url)
+	return nil
+}
+
+// UseQuota sets how much of today's quota of an API path was used.
+func (s *Simulator) UseQuota(path string, used int) error {
+	q, known := s.quotas[path]
+	if !known {
+		return fmt.Errorf("there is no API %q", path)
+	}
+	q.set(s.opts.Now(), used)
+	return nil
+}
+
+// ServeHTTP answers the platform's API and, under /_sim/, the simulator's own.
+func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.listen.down.Load() {
+		cut(w)
+		return
+	}
+	switch path := r.URL.Path; {
+	case path == pathSend:
+		s.templateSend(w, r)
+	case strings.HasPrefix(path, "/_sim/"):
+		s.control(w, r)
+	case path == pathToken:
+		if !s.strikeElsewhere(w) {
+			s.token(w, r)
+		}
+	case path == pathStableToken:
+		if !s.strikeElsewhere(w) {
+			s.stableToken(w, r)
+		}
+	default:
+		if !s.strikeElsewhere(w) {
+			s.api(w, r)
+		}
+	}
+}
+
+// strikeElsewhere lets the faults that are not about a recipient happen to another API than template/send, and tells
+// whether one did.
+func (s *Simulator) strikeElsewhere(w http.ResponseWriter) bool {
+	plan := s.faults.Load()
+	if !plan.Everywhere {
+		return false
+	}
+	chance := newDice(s.opts.Seed, s.calls.Add(1))
+	pause := plan.Latency
+	if chance.chance(plan.Slow) {
+		s.tally.add(&s.tally.faults.Slow)
+		pause += plan.SlowFor
+	}
+	if !s.wait(pause) {
+		cut(w)
+		return true
+	}
+	if s.strikeBefore(w, &chance, &plan.Faults) {
+		return true
+	}
+	if chance.chance(plan.SystemError) {
+		s.refuse(w, -1, "")
+		return true
+	}
+	return false
+}
+
+// api serves the calls that need a token: path and method, token, quota, body.
+func (s *Simulator) api(w http.ResponseWriter, r *http.Request) {
+	serve, known := s.apis[r.Method+" "+r.URL.Path]
+	if !known {
+		code := 40066
+		if _, get := s.apis["GET "+r.URL.Path]; get {
+			code = 43001
+		} else if _, post := s.apis["POST "+r.URL.Path]; post {
+			code = 43002
+		}
+		s.refuse(w, code, "")
+		return
+	}
+	now := s.opts.Now()
+	if code := s.tokens.check(r.URL.Query().Get("access_token"), now); code != 0 {
+		s.refuse(w, code, "")
+		return
+	}
+	daily, perMinute := s.limit(r.URL.Path)
+	if code := s.quotas[r.URL.Path].take(now, daily, perMinute); code != 0 {
+		s.refuse(w, code, "")
+		return
+	}
+	body := s.body(r)
+	defer body.free()
+	if r.Method == http.MethodPost && len(body.bytes) == 0 {
+		s.refuse(w, 44002, "")
+		return
+	}
+	serve(w, r, body.bytes)
+}
+
+// pooled is a request body in a buffer that goes back to the pool.
+type pooled struct {
+	bytes []byte
+	free  func()
+}
+
+// body reads a request body; one that is too long or breaks off is empty.
+func (s *Simulator) body(r *http.Request) pooled {
+	buf, _ := s.bodies.Get().(*bytes.Buffer)
+	buf.Reset()
+	n, err := buf.ReadFrom(io.LimitReader(r.Body, bodyLimit+1))
+	if err != nil || n > bodyLimit {
+		buf.Reset()
+	}
+	return pooled{bytes: buf.Bytes(), free: func() { s.bodies.Put(buf) }}
+}
+
+// Close ends listening and callbacks, and waits until everything has ended.
+func (s *Simulator) Close() error {
+	s.stop()
+	err := s.listen.close()
+	s.work.Wait()
+	s.client.CloseIdleConnections()
+	return err
+}
+
+// listening is the simulator's own server, which can go down and come up again at the same address.
+type listening struct {
+	mu     sync.Mutex
+	addr   string
+	server *http.Server
+	served chan struct{}
+	closed bool
+	down   atomic.Bool
+}
+
+// Start listens at addr, such as "127.0.0.1:0", and serves until Close.
+func (s *Simulator) Start(addr string) error {
+	s.listen.mu.Lock()
+	defer s.listen.mu.Unlock()
+	if s.listen.server != nil {
+		return errors.New("the simulator listens already")
+	}
+	return s.listen.open(addr, s, s.opts.Logger)
+}
+
+// open begins to serve. The caller holds mu.
+func (l *listening) open(addr string, handler http.Handler, logger *slog.Logger) error {
+	if l.closed {
+		return http.ErrServerClosed
+	}
+	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	l.addr = ln.Addr().String()
+	l.server = &http.Server{
+		Handler: handler, ReadHeaderTimeout: 30 * time.Second,
+		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+	l.served = make(chan struct{})
+	server, served := l.server, l.served
+	go func() {
+		defer close(served)
+		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			logger.Error("serve", "error", err)
+		}
+	}()
+	return nil
+}
+
+func (l *listening) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	if l.server == nil {
+		return nil
+	}
+	// Handlers end at once when the simulator closes; what is left after a moment are connections without a request.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if l.server.Shutdown(ctx) != nil {
+		_ = l.server.Close() // it reports what Shutdown did
+	}
+	<-l.served
+	l.server = nil
+	return nil
+}
+
+// URL is the base URL of the API once Start was called.
+func (s *Simulator) URL() string {
+	s.listen.mu.Lock()
+	defer s.listen.mu.Unlock()
+	return "http://" + s.listen.addr
+}
+
+// Down lets the platform's API go away: connections are cut and new ones refused. What the platform knows it keeps,
+// and callbacks go on.
+func (s *Simulator) Down() {
+	s.listen.down.Store(true)
+	s.listen.mu.Lock()
+	defer s.listen.mu.Unlock()
+	if s.listen.server != nil {
+		_ = s.listen.server.Close() // cutting connections is the purpose
+		<-s.listen.served
+		s.listen.server = nil
+	}
+}
+
+// Up brings the platform back at the same address.
+func (s *Simulator) Up() error {
+	s.listen.down.Store(false)
+	s.listen.mu.Lock()
+	defer s.listen.mu.Unlock()
+	if s.listen.server != nil || s.listen.addr == "" {
+		return nil
+	}
+	return s.listen.open(s.listen.addr, s, s.opts.Logger)
+}
+
+// listTemplates serves GET /cgi-bin/template/get_all_private_template, which has no errcode on success (WeChat:
+// getAllTemplates docs).
+func (s *Simulator) listTemplates(w http.ResponseWriter, _ *http.Request, _ []byte) {
+	s.tally.code(0)
+	writeValue(w, struct {
+		List []Template `json:"template_list"`
+	}{s.templates.list})
+}
+
+// addresses serves the lists of the platform's own addresses.
+func (s *Simulator) addresses(w http.ResponseWriter, _ *http.Request, _ []byte) {
+	s.tally.code(0)
+	writeJSON(w, []byte(`{"ip_list":["127.0.0.1","101.226.103.0/25"]}`))
+}
