@@ -119,11 +119,10 @@ func listenAddr(dst *string, v string) error {
 	if strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r == '/' }) {
 		return fmt.Errorf("%q does not name a host", v)
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return fmt.Errorf("%q has no port between 0 and 65535", v)
-	} else {
-		*dst = net.JoinHostPort(host, strconv.FormatUint(n, 10))
 	}
+	*dst = v
 	return nil
 }
 
