@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -176,7 +175,7 @@ func (p page) store(tx *gorm.DB, driver string, st SyncState) error {
 	}
 	for chunk := range slices.Chunk(p.added, maxRows) {
 		err := tx.Exec("INSERT INTO recipients (openid, subscribed, fields, seen_sync, created_at, updated_at) VALUES "+
-			strings.Repeat(row+", ", len(chunk)-1)+row+conflict, anys(chunk)...).Error
+			tuples(row, len(chunk))+conflict, anys(chunk)...).Error
 		if err != nil {
 			return fmt.Errorf("add followers: %w", err)
 		}
@@ -289,8 +288,8 @@ func checkSync(tx *gorm.DB, was SyncState) error {
 	return nil
 }
 
-// places returns "(?, ?, …)" with n places.
-func places(n int) string { return "(" + strings.Repeat("?, ", n-1) + "?)" }
+// places returns the list of n places that follows an IN.
+func places(n int) string { return "(" + tuples("?", n) + ")" }
 
 func anys[T any](list []T) []any {
 	out := make([]any, len(list))

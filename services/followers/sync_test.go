@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -410,5 +411,38 @@ func TestSyncOfFullPages(t *testing.T) {
 		wantResult(t, h.sync(t), followers.SyncResult{
 			Total: 12_000, Announced: 12_000, Added: 1_500, Left: 1_500, Pages: 2,
 		})
+	})
+}
+
+// Events keep coming while the list is read; none is lost, and none stops it.
+func TestSyncAmidEvents(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.platform.size = 1000
+		h.platform.set(people(0, 3000)...)
+		h.sync(t)
+		h.clock.add(time.Hour)
+		var wg sync.WaitGroup
+		for worker := range 4 {
+			wg.Go(func() {
+				for i := worker; i < 200; i += 4 {
+					leaver, comer := modelstest.OpenID(i*15), modelstest.OpenID(3000+i)
+					if err := h.Unsubscribed(t.Context(), leaver, h.clock.now()); err != nil {
+						t.Error(err)
+					}
+					if err := h.Subscribed(t.Context(), comer, h.clock.now(), ""); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		for range 2 {
+			h.sync(t)
+		}
+		wg.Wait()
+		stats, err := h.Stats(t.Context())
+		if err != nil || stats.Followers != 3000 || stats.Left != 200 {
+			t.Errorf("stats: %+v, %v, want 3000 followers and 200 who left", stats, err)
+		}
 	})
 }
