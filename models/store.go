@@ -47,9 +47,9 @@ type Store struct {
 }
 
 // Open returns a Store on the database: driver is SQLite with a file's path as
-// dsn (its folder is made), or MySQL with a DSN of go-sql-driver/mysql. It
-// fails if the database cannot be reached now; nothing is created but the file.
-func Open(ctx context.Context, driver, dsn string, log *slog.Logger) (*Store, error) {
+// dsn (its folder is made), or MySQL with a DSN of go-sql-driver/mysql. A MySQL
+// server that is away is no error: Ping and Migrate tell.
+func Open(driver, dsn string, log *slog.Logger) (*Store, error) {
 	s := &Store{driver: driver, log: log}
 	var err error
 	switch driver {
@@ -58,15 +58,12 @@ func Open(ctx context.Context, driver, dsn string, log *slog.Logger) (*Store, er
 		err = s.openSQLite()
 	case MySQL:
 		s.dsn = dsn
-		err = s.openMySQL(ctx)
+		err = s.openMySQL()
 	default:
 		err = fmt.Errorf("unknown database driver %q", driver)
 	}
 	if err != nil {
 		return nil, err
-	}
-	if err := s.Ping(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
@@ -92,7 +89,7 @@ func (s *Store) openSQLite() error {
 	return errors.Join(setPool(s.w, 1, 0), setPool(s.r, 8, 0))
 }
 
-func (s *Store) openMySQL(ctx context.Context) error {
+func (s *Store) openMySQL() error {
 	conf, err := mysqldriver.ParseDSN(s.dsn)
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
@@ -103,12 +100,8 @@ func (s *Store) openMySQL(ctx context.Context) error {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	db := sql.OpenDB(connector)
-	// GORM asks the server for its version when it opens; with the server away
-	// that would hide the plain reason.
-	if err := db.PingContext(ctx); err != nil {
-		return errors.Join(fmt.Errorf("reach the database: %w", err), db.Close())
-	}
-	if s.w, err = s.gorm(mysql.New(mysql.Config{Conn: db})); err != nil {
+	// Without a look at the server's version, so that it may be away now.
+	if s.w, err = s.gorm(mysql.New(mysql.Config{Conn: db, SkipInitializeWithVersion: true})); err != nil {
 		return errors.Join(fmt.Errorf("open the database: %w", err), db.Close())
 	}
 	s.r = s.w

@@ -88,7 +88,7 @@ func MySQLDSN(tb testing.TB) string {
 func open(tb testing.TB, driver, dsn string) *models.Store {
 	tb.Helper()
 	ctx := context.Background()
-	s, err := models.Open(ctx, driver, dsn, Log(tb))
+	s, err := models.Open(driver, dsn, Log(tb))
 	if err != nil {
 		tb.Fatalf("open the store: %v", err)
 	}

@@ -22,7 +22,8 @@ const (
 	sampleSize    = 100 // recipients for whom the message is filled before it is taken
 	askPlatform   = 2 * time.Second
 	templatesLast = time.Minute
-	sendPath      = "/cgi-bin/message/template/send"
+	// SendPath is the path of the API that sends, by which its quota is read.
+	SendPath = "/cgi-bin/message/template/send"
 )
 
 // Ask takes a broadcast: it fixes the message as it stands in the message file
@@ -191,7 +192,7 @@ func (e *Engine) checkPlatform(ctx context.Context, b *models.Broadcast, def *co
 	var quota *wechat.Quota
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		q, err := e.platform.Quota(ctx, sendPath)
+		q, err := e.platform.Quota(ctx, SendPath)
 		if err != nil {
 			e.log.DebugContext(ctx, "read the quota", "err", err)
 			return

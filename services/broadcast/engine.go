@@ -110,7 +110,7 @@ func (e *Engine) Close() {
 // Run sends broadcasts until ctx ends: as the one process of the database that
 // does, or standing by until that one dies. When ctx ends nothing new is sent,
 // what is in flight is recorded, and the rest goes on at the next start.
-func (e *Engine) Run(ctx context.Context) error {
+func (e *Engine) Run(ctx context.Context) {
 	standby := false
 	for ctx.Err() == nil {
 		lock, err := e.store.TakeSendLock(ctx)
@@ -133,7 +133,6 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		_ = sleep(ctx, retakeLock)
 	}
-	return nil
 }
 
 // lead runs broadcasts for as long as the lock is held and ctx lasts.

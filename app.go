@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"wechat-broadcast/config"
+	"wechat-broadcast/handlers"
+	"wechat-broadcast/handlers/chat"
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/wechat"
+)
+
+// app is the program's parts, wired.
+type app struct {
+	log       *slog.Logger
+	store     *models.Store
+	platform  *wechat.Client
+	followers *followers.Service
+	engine    *broadcast.Engine
+	chat      *chat.Chat
+	handler   http.Handler
+	background
+	// ready is true once the database's schema is up to date.
+	ready atomic.Bool
+}
+
+// load reads the settings and returns them with the logger that they ask for.
+func (s *session) load() (*config.Settings, *slog.Logger, error) {
+	path, given := s.configFile, s.configFile != ""
+	if !given {
+		path = "config.yaml"
+	}
+	settings, err := config.Load(path, given, os.LookupEnv, os.Environ())
+	if err != nil {
+		return nil, nil, err
+	}
+	log := newLogger(settings, s.stderr)
+	for _, w := range settings.Warnings {
+		log.Warn(w)
+	}
+	return settings, log, nil
+}
+
+func newLogger(settings *config.Settings, w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: settings.LogLevel}
+	if settings.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// newApp wires the parts. Close must follow.
+func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
+	store, err := models.Open(settings.Database.Driver, settings.Database.DSN, log)
+	if err != nil {
+		return nil, err
+	}
+	a := &app{log: log, store: store}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	refreshes := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "wechat_token_refreshes_total",
+		Help: "Access tokens asked of the platform, by outcome.",
+	}, []string{"outcome"})
+	registry.MustRegister(refreshes)
+
+	a.platform = wechat.New(wechat.Config{
+		AppID: settings.AppID, AppSecret: settings.AppSecret.Reveal(), BaseURL: settings.APIBaseURL,
+		MaxConns: settings.SendConcurrency + 8, // beside the sends: notices, follower pages, the token
+		Now:      time.Now, Log: log,
+		OnTokenRefresh: func(outcome string) { refreshes.WithLabelValues(outcome).Inc() },
+	})
+	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Now: time.Now, Log: log})
+	messages := func() (*config.Messages, error) { return config.LoadMessages(settings.MessagesFile) }
+	a.engine = broadcast.New(broadcast.Config{
+		Store: store, Platform: a.platform, Messages: messages,
+		EverPulled: a.followers.EverPulled, Pull: a.pull, Notice: a.notice,
+		Concurrency: settings.SendConcurrency, Rate: settings.SendRate,
+		UndoWindow: settings.UndoWindow, QuotaReset: settings.QuotaReset,
+		Metrics: broadcast.NewMetrics(registry), Now: time.Now, Log: log,
+	})
+	a.chat, err = chat.New(chat.Config{
+		Admins: settings.AdminOpenIDs, Language: settings.Language,
+		Broadcasts: chat.Broadcasts{
+			Ask: a.engine.Ask, Status: a.engine.Status, List: a.engine.List, SentToday: a.engine.SentToday,
+			Pause: a.engine.Pause, Resume: a.engine.Resume, Cancel: a.engine.Cancel,
+		},
+		Followers: chat.Followers{
+			OptOut: a.followers.OptOut, OptIn: a.followers.OptIn, Stats: a.followers.Stats,
+			Testers: a.followers.Testers, AddTester: a.followers.AddTester, RemoveTester: a.followers.RemoveTester,
+		},
+		Messages: messages, StartSync: a.startSync,
+		Quota: func(ctx context.Context) (wechat.Quota, error) {
+			return a.platform.Quota(ctx, broadcast.SendPath)
+		},
+		Now: time.Now, Log: log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	a.handler = handlers.New(handlers.Config{
+		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),
+		Store: store, Now: time.Now, Log: log, Registry: registry,
+		Text: func(ctx context.Context, in handlers.Incoming) (handlers.Reply, error) {
+			text, remember, err := a.chat.Reply(ctx, in.OpenID, in.Text, in.Key)
+			return handlers.Reply{Text: text, Remember: remember}, err
+		},
+		Busy: "系统繁忙，请稍后再试。Please try again in a moment.",
+		Subscribed: a.followers.Subscribed, Unsubscribed: a.followers.Unsubscribed,
+		Receipt: func(ctx context.Context, _ string, msgID int64, status string) error {
+			return a.engine.Receipt(ctx, msgID, status)
+		},
+		Checks: []handlers.Check{
+			{Name: "database", Check: a.checkDatabase},
+			{Name: "platform", Check: func(ctx context.Context) error { _, err := a.platform.Token(ctx); return err }},
+		},
+	})
+	return a, nil
+}
+
+// close ends what newApp started, once nothing uses it any more.
+func (a *app) close() error {
+	a.stopBackground()
+	a.engine.Close()
+	a.platform.Close()
+	return a.store.Close()
+}
+
+func (a *app) checkDatabase(ctx context.Context) error {
+	if err := a.store.Ping(ctx); err != nil {
+		return err
+	}
+	if !a.ready.Load() {
+		return errors.New("the database is not migrated yet")
+	}
+	return nil
+}
+
+// prepare migrates the database, waiting for one that is away.
+func (a *app) prepare(ctx context.Context) error {
+	for {
+		err := a.store.Migrate(ctx)
+		if err == nil {
+			a.ready.Store(true)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		a.log.WarnContext(ctx, "the database is not ready, trying again in 2 s", "err", err)
+		select {
+		case <-time.After(2 * time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// pull completes the follower list for the engine; one that is being pulled
+// already will do.
+func (a *app) pull(ctx context.Context) error {
+	for {
+		_, err := a.followers.Sync(ctx, nil)
+		var busy *models.Error
+		if !errors.As(err, &busy) || busy.Code != models.ErrSyncRunning {
+			return err
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (a *app) notice(kind string, st broadcast.Status) string { return a.chat.Notice(kind, st) }
+
+// startSync pulls the followers in the background and tells the admin who asked.
+func (a *app) startSync(_ context.Context, askedBy string) error {
+	if a.followers.Syncing() {
+		return models.NewError(models.Conflict, models.ErrSyncRunning)
+	}
+	a.goBackground(func(ctx context.Context) {
+		res, err := a.followers.Sync(ctx, nil)
+		if ctx.Err() != nil {
+			return
+		}
+		if err := a.platform.Notify(ctx, askedBy, a.chat.SyncNotice(res, err)); err != nil {
+			a.log.WarnContext(ctx, "tell the outcome of the sync", "admin", models.MaskOpenID(askedBy), "err", err)
+		}
+	})
+	return nil
+}

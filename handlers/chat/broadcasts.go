@@ -1,0 +1,216 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"wechat-broadcast/config"
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/wechat"
+)
+
+// listed is how many broadcasts the list shows.
+const listed = 10
+
+var audiences = map[Name]models.Audience{
+	BroadcastMe:   models.AudienceMe,
+	BroadcastTest: models.AudienceTest,
+	BroadcastAll:  models.AudienceAll,
+}
+
+func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
+	asked, err := c.config.Broadcasts.Ask(ctx, broadcast.Request{
+		Message:    r.Message,
+		Audience:   audiences[r.Name],
+		AskedBy:    r.from,
+		RequestKey: r.key,
+		Again:      r.Again,
+	})
+	if err != nil {
+		return "", err
+	}
+	return c.askedText(asked), nil
+}
+
+// askedText says what was begun: number, message, recipients, how to stop it,
+// where to watch it, and what to mind.
+func (c *Chat) askedText(asked *broadcast.Asked) string {
+	b := asked.Broadcast
+	id := "asked." + string(b.Audience)
+	if asked.SyncFirst {
+		id = "asked.sync_first"
+	}
+	lines := []string{c.say(id, vars{"ID": b.ID, "Name": b.Name, "Count": asked.Recipients})}
+	window := b.NotBefore.Sub(b.AskedAt.Time)
+	switch cancel := c.on(Cancel, b.ID); {
+	case b.Audience == models.AudienceMe:
+	case window > 0:
+		lines = append(lines, c.say("asked.window", vars{"In": window, "Cancel": cancel}))
+	default:
+		lines = append(lines, c.say("asked.now", vars{"Cancel": cancel}))
+	}
+	lines = append(lines, c.link(b.ID))
+	return fitList(joined(lines), c.warnings(asked.Warnings), c.more)
+}
+
+func (c *Chat) warnings(warnings []broadcast.Warning) []string {
+	var lines []string
+	for _, w := range warnings {
+		v := vars{}
+		for name, value := range w.Args {
+			v[name] = value
+		}
+		lines = append(lines, c.say("warning."+w.Code, v))
+	}
+	return lines
+}
+
+func (c *Chat) status(ctx context.Context, r request) (string, error) {
+	st, err := c.config.Broadcasts.Status(ctx, r.ID)
+	if err != nil {
+		return "", err
+	}
+	return c.statusText(*st), nil
+}
+
+func (c *Chat) pause(ctx context.Context, r request) (string, error) {
+	b, err := c.config.Broadcasts.Pause(ctx, r.ID, r.from)
+	if err != nil {
+		return "", err
+	}
+	return c.say("paused", vars{"ID": b.ID, "Resume": c.on(Resume, b.ID), "Cancel": c.on(Cancel, b.ID)}), nil
+}
+
+func (c *Chat) resume(ctx context.Context, r request) (string, error) {
+	b, err := c.config.Broadcasts.Resume(ctx, r.ID, r.from)
+	if err != nil {
+		return "", err
+	}
+	return c.say("resumed", vars{"ID": b.ID}), nil
+}
+
+func (c *Chat) cancel(ctx context.Context, r request) (string, error) {
+	b, err := c.config.Broadcasts.Cancel(ctx, r.ID, r.from)
+	if err != nil {
+		return "", err
+	}
+	if b.StartedAt.IsZero() {
+		return c.say("cancelled.unstarted", vars{"ID": b.ID}), nil
+	}
+	return c.say("cancelled.started", vars{"ID": b.ID, "Status": c.on(Status, b.ID)}), nil
+}
+
+func (c *Chat) list(ctx context.Context, _ request) (string, error) {
+	all, err := c.config.Broadcasts.List(ctx, listed)
+	if err != nil {
+		return "", err
+	}
+	if len(all) == 0 {
+		return c.say("list.empty", nil), nil
+	}
+	items := make([]string, len(all))
+	for i, st := range all {
+		b := st.Broadcast
+		items[i] = c.say("list.item", vars{
+			"ID": b.ID, "Name": clip(b.Name, 24), "Audience": c.audience(b), "State": c.state(b),
+			"Taken": st.Counts.Taken(), "Total": b.Recipients, "At": b.AskedAt,
+		})
+	}
+	return fitList(c.say("list.head", nil), items, c.more), nil
+}
+
+// messages shows the message file as the asker's phone would show it.
+func (c *Chat) messages(_ context.Context, r request) (string, error) {
+	all, err := c.config.Messages()
+	if err != nil {
+		return c.say("error.messages_file", vars{"Reason": err.Error()}), nil
+	}
+	var items []string
+	for _, name := range all.Names() {
+		title := name
+		if name == all.Default {
+			title = c.say("messages.default", vars{"Name": name})
+		}
+		if m, ok := all.Get(name); ok {
+			items = append(items, title+"\n"+c.preview(m, r.from))
+		}
+	}
+	return fitList(c.say("messages.head", vars{"Count": int64(len(items))}), items, c.more), nil
+}
+
+// preview renders a message for one person, or says why that can't be done.
+func (c *Chat) preview(m *config.Message, openID string) string {
+	broken := func(err error) string { return c.say("messages.broken", vars{"Reason": err.Error()}) }
+	compiled, err := m.Compile()
+	if err != nil {
+		return broken(err)
+	}
+	now := c.config.Now()
+	rendered, err := compiled.Render(config.Vars{OpenID: openID, Now: now, SubscribedAt: now})
+	if err != nil {
+		return broken(err)
+	}
+	var lines []string
+	for _, f := range rendered.Data {
+		value, _, err := wechat.CheckField(f.Key, f.Value)
+		if err != nil {
+			return broken(err)
+		}
+		lines = append(lines, f.Key+": "+clip(value, 60))
+	}
+	if p := rendered.MiniProgram; p != nil {
+		lines = append(lines, "→ "+clip(p.AppID+" "+p.PagePath, 80))
+	} else if rendered.URL != "" {
+		lines = append(lines, "→ "+clip(rendered.URL, 80))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (c *Chat) more(n int) string { return c.say("help.more", vars{"Count": int64(n)}) }
+
+func (c *Chat) audience(b models.Broadcast) string {
+	return c.say("audience."+string(b.Audience), nil)
+}
+
+func (c *Chat) state(b models.Broadcast) string {
+	return c.say("state."+string(b.State), nil)
+}
+
+// link returns the line with a broadcast's progress page, or "".
+func (c *Chat) link(id int64) string {
+	if c.config.PublicLink == nil {
+		return ""
+	}
+	url := c.config.PublicLink(id)
+	if url == "" {
+		return ""
+	}
+	return c.say("link", vars{"URL": url})
+}
+
+// took returns how long a broadcast has been or was under way; 0 if it never
+// started.
+func (c *Chat) took(b models.Broadcast) time.Duration {
+	switch {
+	case b.StartedAt.IsZero():
+		return 0
+	case b.FinishedAt.IsZero():
+		return c.config.Now().Sub(b.StartedAt.Time)
+	default:
+		return b.FinishedAt.Sub(b.StartedAt.Time)
+	}
+}
+
+// joined joins the lines that are not empty.
+func joined(lines []string) string {
+	var b strings.Builder
+	for _, line := range lines {
+		if line != "" {
+			fmt.Fprintln(&b, line)
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}

@@ -1,0 +1,186 @@
+package chat
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Name is a command's name in code and in the locale files.
+type Name string
+
+// The commands. Unknown is any line that begins with none of them.
+const (
+	Unknown       Name = ""
+	OpenID        Name = "openid"
+	Help          Name = "help"
+	Stop          Name = "stop"
+	Start         Name = "start"
+	BroadcastMe   Name = "broadcast_me"
+	BroadcastTest Name = "broadcast_test"
+	BroadcastAll  Name = "broadcast_all"
+	Status        Name = "status"
+	Pause         Name = "pause"
+	Resume        Name = "resume"
+	Cancel        Name = "cancel"
+	List          Name = "list"
+	Testers       Name = "testers"
+	TestersAdd    Name = "testers_add"
+	TestersRemove Name = "testers_remove"
+	Messages      Name = "messages"
+	Sync          Name = "sync"
+	Stats         Name = "stats"
+)
+
+// takes is what may follow a command's name.
+type takes int
+
+const (
+	takesNothing takes = iota
+	takesMessage       // [name] [again]
+	takesNumber        // [#id]
+	takesOpenID        // OPENID
+)
+
+// command is one row of the table that the parser, the help and the replies
+// share.
+type command struct {
+	name Name
+	// en and zh are the ways to write it; the first of each is the one that
+	// replies teach. Chinese ones may be written with or without their space.
+	en, zh []string
+	takes  takes
+	// admin: for the whitelist only.
+	admin bool
+	// remember: the reply depends on more than the line, so that a redelivered
+	// line must be answered from memory.
+	remember bool
+	// run carries it out for one who may.
+	run func(*Chat, context.Context, request) (string, error)
+}
+
+// commands is the table, in the order of the help. The handlers read it through
+// Chat, since Go forbids a table that its own entries refer to.
+var commands = []command{
+	{name: OpenID, en: []string{"openid"}, zh: []string{"openid", "我的openid"}, run: (*Chat).openID},
+	{name: Help, en: []string{"help"}, zh: []string{"帮助"}, run: (*Chat).help},
+	{name: Stop, en: []string{"stop"}, zh: []string{"退订", "取消订阅"}, remember: true, run: (*Chat).stop},
+	{name: Start, en: []string{"start"}, zh: []string{"订阅"}, remember: true, run: (*Chat).start},
+
+	{name: BroadcastMe, en: []string{"broadcast me"}, zh: []string{"群发自己"}, takes: takesMessage, admin: true, remember: true, run: (*Chat).broadcast},
+	{name: BroadcastTest, en: []string{"broadcast test"}, zh: []string{"群发测试"}, takes: takesMessage, admin: true, remember: true, run: (*Chat).broadcast},
+	{name: BroadcastAll, en: []string{"broadcast all"}, zh: []string{"群发全部"}, takes: takesMessage, admin: true, remember: true, run: (*Chat).broadcast},
+	{name: Status, en: []string{"broadcast status", "status"}, zh: []string{"群发状态"}, takes: takesNumber, admin: true, remember: true, run: (*Chat).status},
+	{name: Pause, en: []string{"broadcast pause", "pause"}, zh: []string{"暂停", "群发暂停"}, takes: takesNumber, admin: true, remember: true, run: (*Chat).pause},
+	{name: Resume, en: []string{"broadcast resume", "resume"}, zh: []string{"继续", "群发继续"}, takes: takesNumber, admin: true, remember: true, run: (*Chat).resume},
+	{name: Cancel, en: []string{"broadcast cancel", "cancel"}, zh: []string{"取消", "群发取消"}, takes: takesNumber, admin: true, remember: true, run: (*Chat).cancel},
+	{name: List, en: []string{"broadcast list"}, zh: []string{"群发记录"}, admin: true, remember: true, run: (*Chat).list},
+	{name: Messages, en: []string{"messages"}, zh: []string{"消息"}, admin: true, remember: true, run: (*Chat).messages},
+	{name: Testers, en: []string{"testers"}, zh: []string{"测试名单"}, admin: true, remember: true, run: (*Chat).testers},
+	{name: TestersAdd, en: []string{"testers add"}, zh: []string{"测试名单 添加"}, takes: takesOpenID, admin: true, remember: true, run: (*Chat).addTester},
+	{name: TestersRemove, en: []string{"testers remove"}, zh: []string{"测试名单 删除"}, takes: takesOpenID, admin: true, remember: true, run: (*Chat).removeTester},
+	{name: Sync, en: []string{"sync"}, zh: []string{"同步"}, admin: true, remember: true, run: (*Chat).sync},
+	{name: Stats, en: []string{"stats"}, zh: []string{"统计"}, admin: true, remember: true, run: (*Chat).stats},
+}
+
+// alias is one way to write a command.
+type alias struct {
+	command *command
+	// words is set for one that must stand as whole words, solid for a Chinese
+	// one, which needs no spaces.
+	words []string
+	solid string
+}
+
+// aliases has every alias, the longest first, so that `测试名单添加` is not read as
+// `测试名单` and something after it.
+var aliases = sortedAliases(commands)
+
+func sortedAliases(table []command) []alias {
+	var all []alias
+	for i := range table {
+		for _, s := range table[i].en {
+			all = append(all, alias{command: &table[i], words: strings.Fields(s)})
+		}
+		for _, s := range table[i].zh {
+			if s[0] < utf8.RuneSelf {
+				continue // an English name that is taught in Chinese too
+			}
+			all = append(all, alias{command: &table[i], solid: strings.ReplaceAll(s, " ", "")})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b alias) int {
+		return cmp.Or(cmp.Compare(len(b.words), len(a.words)), cmp.Compare(len(b.solid), len(a.solid)))
+	})
+	return all
+}
+
+// match tells whether the line begins with the alias and returns what follows.
+func (a alias) match(line []word) (rest []word, ok bool) {
+	if a.solid != "" {
+		return a.matchSolid(line)
+	}
+	if len(line) < len(a.words) {
+		return nil, false
+	}
+	for i, s := range a.words {
+		if line[i].folded != s {
+			return nil, false
+		}
+	}
+	return slices.Clone(line[len(a.words):]), true
+}
+
+// matchSolid matches a Chinese alias, whatever the spaces in it. What is glued
+// to its end is its argument if it can be one.
+func (a alias) matchSolid(line []word) (rest []word, ok bool) {
+	left := a.solid
+	for i, w := range line {
+		if len(w.folded) < len(left) {
+			if left, ok = strings.CutPrefix(left, w.folded); !ok {
+				return nil, false
+			}
+			continue
+		}
+		glued, fits := strings.CutPrefix(w.folded, left)
+		if !fits {
+			return nil, false
+		}
+		rest = slices.Clone(line[i+1:])
+		if glued == "" {
+			return rest, true
+		}
+		arg := word{raw: lastRunes(w.raw, utf8.RuneCountInString(glued)), folded: glued}
+		return slices.Insert(rest, 0, arg), a.command.takes.glued(glued)
+	}
+	return nil, false
+}
+
+// glued tells whether a folded word may be an argument without a space before
+// it. `暂停7` is plain, but `暂停一下` and `订阅号` are other words.
+func (t takes) glued(s string) bool {
+	switch t {
+	case takesMessage:
+		return true
+	case takesNumber:
+		_, ok := broadcastNumber(s)
+		return ok
+	case takesOpenID:
+		first, _ := utf8.DecodeRuneInString(s)
+		return !unicode.Is(unicode.Han, first)
+	default:
+		return false
+	}
+}
+
+func lastRunes(s string, n int) string {
+	at := len(s)
+	for range n {
+		_, size := utf8.DecodeLastRuneInString(s[:at])
+		at -= size
+	}
+	return s[at:]
+}

@@ -1,0 +1,191 @@
+package chat
+
+import (
+	"context"
+	"regexp"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/followers"
+)
+
+// quotaPatience is how long a reply waits for the platform's word on the quota;
+// the reply as a whole has under five seconds.
+const quotaPatience = 2 * time.Second
+
+func (c *Chat) stop(ctx context.Context, r request) (string, error) {
+	changed, err := c.config.Followers.OptOut(ctx, r.from)
+	if err != nil {
+		return "", err
+	}
+	return c.changed("stop", changed, vars{"Start": c.write(Start, "")}), nil
+}
+
+func (c *Chat) start(ctx context.Context, r request) (string, error) {
+	changed, err := c.config.Followers.OptIn(ctx, r.from)
+	if err != nil {
+		return "", err
+	}
+	return c.changed("start", changed, vars{"Stop": c.write(Stop, "")}), nil
+}
+
+func (c *Chat) changed(id string, changed bool, v vars) string {
+	if changed {
+		return c.say(id+".done", v)
+	}
+	return c.say(id+".already", v)
+}
+
+// testers shows the test list. OpenIDs are masked as in logs; that is enough to
+// tell people apart and to remove one.
+func (c *Chat) testers(ctx context.Context, _ request) (string, error) {
+	all, err := c.config.Followers.Testers(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(all) == 0 {
+		return c.say("testers.empty", vars{"Add": c.write(TestersAdd, "")}), nil
+	}
+	items := make([]string, len(all))
+	for i, t := range all {
+		items[i] = models.MaskOpenID(t.OpenID)
+		switch {
+		case !t.Subscribed:
+			items[i] += " · " + c.say("testers.left", nil)
+		case t.OptedOut:
+			items[i] += " · " + c.say("testers.opted_out", nil)
+		}
+	}
+	return fitList(c.say("testers.head", vars{"Count": int64(len(all))}), items, c.more), nil
+}
+
+func (c *Chat) addTester(ctx context.Context, r request) (string, error) {
+	added, err := c.config.Followers.AddTester(ctx, r.OpenID)
+	if err != nil {
+		return "", err
+	}
+	id := "testers.already"
+	if added {
+		id = "testers.added"
+	}
+	return c.say(id, vars{"OpenID": models.MaskOpenID(r.OpenID)}), nil
+}
+
+func (c *Chat) removeTester(ctx context.Context, r request) (string, error) {
+	openID, matches, err := c.unmask(ctx, r.OpenID)
+	if err != nil {
+		return "", err
+	}
+	if matches > 1 {
+		return c.say("testers.ambiguous", vars{"OpenID": clip(r.OpenID, 40)}), nil
+	}
+	removed, err := c.config.Followers.RemoveTester(ctx, openID)
+	if err != nil {
+		return "", err
+	}
+	id := "testers.absent"
+	if removed {
+		id = "testers.removed"
+	}
+	return c.say(id, vars{"OpenID": models.MaskOpenID(openID)}), nil
+}
+
+// masked is an OpenID as the test list shows it, however its dots were typed.
+var masked = regexp.MustCompile(`^([^….]{4})[….]+([^….]{3})$`)
+
+// unmask finds the tester whose OpenID is masked like this. What is not masked
+// is returned as it is; matches is how many testers it may be.
+func (c *Chat) unmask(ctx context.Context, openID string) (full string, matches int, err error) {
+	parts := masked.FindStringSubmatch(openID)
+	if parts == nil {
+		return openID, 1, nil
+	}
+	all, err := c.config.Followers.Testers(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	for _, t := range all {
+		if models.MaskOpenID(t.OpenID) == parts[1]+"…"+parts[2] {
+			full = t.OpenID
+			matches++
+		}
+	}
+	if matches == 0 {
+		return "", 0, models.NewError(models.NotFound, models.ErrTesterUnknown)
+	}
+	return full, matches, nil
+}
+
+func (c *Chat) sync(ctx context.Context, r request) (string, error) {
+	if err := c.config.StartSync(ctx, r.from); err != nil {
+		return "", err
+	}
+	return c.say("sync.started", nil), nil
+}
+
+// SyncNotice returns what the admin who asked for a sync is told when it ends.
+func (c *Chat) SyncNotice(res followers.SyncResult, err error) string {
+	again := vars{"Sync": c.write(Sync, "")}
+	if err != nil {
+		reason, known := c.errorText(err, Command{})
+		if !known {
+			reason = err.Error()
+		}
+		again["Reason"] = reason
+		return fit(c.say("sync.failed", again))
+	}
+	lines := []string{c.say("sync.done", vars{
+		"Total": res.Total, "Added": res.Added + res.Returned, "Left": res.Left, "Took": res.Took,
+	})}
+	if res.Resumed {
+		lines = append(lines, c.say("sync.resumed", nil))
+	}
+	if res.Suspicious {
+		lines = append(lines, c.say("sync.suspicious", again))
+	}
+	return fit(joined(lines))
+}
+
+func (c *Chat) stats(ctx context.Context, _ request) (string, error) {
+	s, err := c.config.Followers.Stats(ctx)
+	if err != nil {
+		return "", err
+	}
+	sent, err := c.config.Broadcasts.SentToday(ctx)
+	if err != nil {
+		return "", err
+	}
+	line := func(id string, n int64) string { return c.say("stats."+id, vars{"N": n}) }
+	return joined([]string{
+		line("followers", s.Followers),
+		line("left", s.Left),
+		line("opted_out", s.OptedOut),
+		line("testers", s.Testers),
+		line("sent", sent),
+		c.quota(ctx),
+		c.synced(s.LastSync),
+	}), nil
+}
+
+// quota is the line with what is left of the day's sends. The rest of the reply
+// must not wait for it for long, nor fail with it.
+func (c *Chat) quota(ctx context.Context) string {
+	if c.config.Quota == nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, quotaPatience)
+	defer cancel()
+	q, err := c.config.Quota(ctx)
+	if err != nil {
+		c.log.WarnContext(ctx, "quota not known", "error", err)
+		return c.say("stats.no_quota", nil)
+	}
+	return c.say("stats.quota", vars{"Remain": q.Remain, "Limit": q.Limit})
+}
+
+func (c *Chat) synced(at time.Time) string {
+	if at.IsZero() {
+		return c.say("stats.never_synced", vars{"Sync": c.write(Sync, "")})
+	}
+	return c.say("stats.synced", vars{"At": at})
+}

@@ -1,0 +1,116 @@
+package chat
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/agnivade/levenshtein"
+)
+
+// maxNear is how many commands a hint names at most.
+const maxNear = 6
+
+// unknown answers a line that begins with no command. An admin gets the nearest
+// ones; everybody else gets the same sentence whatever the line.
+func (c *Chat) unknown(line string, admin bool) string {
+	if !admin {
+		return c.say("unknown.hint", nil)
+	}
+	near := c.near(line)
+	if len(near) == 0 {
+		return c.say("unknown.hint", nil)
+	}
+	return c.say("unknown.near", vars{"Names": near})
+}
+
+// near returns the commands that a folded line may have meant: those that it is
+// the beginning of, or else the one that it resembles most.
+func (c *Chat) near(line string) []string {
+	if line == "" {
+		return nil
+	}
+	var begun []string
+	best, bestName := -1, ""
+	for i := range c.commands {
+		cmd := &c.commands[i]
+		for _, name := range slices.Concat(cmd.en, cmd.zh) {
+			if strings.HasPrefix(name, line) {
+				if taught := c.quoted(cmd.name); !slices.Contains(begun, taught) {
+					begun = append(begun, taught)
+				}
+			}
+			typed := beginning(line, name)
+			d := levenshtein.ComputeDistance(typed, name)
+			if d <= tolerance(name) && (best < 0 || d < best) {
+				best, bestName = d, c.quoted(cmd.name)
+			}
+		}
+	}
+	switch {
+	case len(begun) > 0:
+		return begun[:min(len(begun), maxNear)]
+	case best >= 0:
+		return []string{bestName}
+	default:
+		return nil
+	}
+}
+
+// beginning returns the part of a line that a command of this name would have
+// taken: as many words, or of a Chinese one as many characters.
+func beginning(line, name string) string {
+	if name[0] < utf8.RuneSelf {
+		words := strings.Fields(line)
+		return strings.Join(words[:min(len(words), strings.Count(name, " ")+1)], " ")
+	}
+	runes := []rune(strings.ReplaceAll(line, " ", ""))
+	return string(runes[:min(len(runes), utf8.RuneCountInString(name))])
+}
+
+// tolerance is how many letters may be wrong in a name; a Chinese character says
+// as much as a syllable.
+func tolerance(name string) int {
+	n := utf8.RuneCountInString(name)
+	if name[0] >= utf8.RuneSelf {
+		return max(1, n/3)
+	}
+	return max(1, n/4)
+}
+
+func (c *Chat) quoted(name Name) string {
+	if c.locale.language == "zh" {
+		return "「" + c.write(name, "") + "」"
+	}
+	return "“" + c.write(name, "") + "”"
+}
+
+func (c *Chat) openID(_ context.Context, r request) (string, error) { return r.from, nil }
+
+// help lists what the sender may send.
+func (c *Chat) help(_ context.Context, r request) (string, error) {
+	items := c.helpItems(false)
+	if slices.Contains(c.config.Admins, r.from) {
+		items = append(append(items, c.say("help.admin", nil)), c.helpItems(true)...)
+	}
+	return fitList(c.say("help.head", nil), items, func(n int) string {
+		return c.say("help.more", vars{"Count": int64(n)})
+	}), nil
+}
+
+func (c *Chat) helpItems(admin bool) []string {
+	arguments := map[takes]string{takesMessage: "message", takesNumber: "number", takesOpenID: "openid"}
+	var items []string
+	for _, cmd := range c.commands {
+		if cmd.admin != admin {
+			continue
+		}
+		usage := c.write(cmd.name, "")
+		if id, ok := arguments[cmd.takes]; ok {
+			usage += " " + c.say("help.takes."+id, nil)
+		}
+		items = append(items, usage+" · "+c.say("help."+string(cmd.name), nil))
+	}
+	return items
+}

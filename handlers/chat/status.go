@@ -1,0 +1,158 @@
+package chat
+
+import (
+	"strings"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+)
+
+// statusText says where a broadcast stands.
+func (c *Chat) statusText(st broadcast.Status) string {
+	b := st.Broadcast
+	return joined([]string{
+		c.say("title", vars{"ID": b.ID, "Name": b.Name, "Audience": c.audience(b)}),
+		c.progress(st),
+		c.counts(st),
+		c.pace(st),
+		c.reason(b),
+		c.todo(b),
+		c.link(b.ID),
+	})
+}
+
+// progress is the line with the state and how far it has got.
+func (c *Chat) progress(st broadcast.Status) string {
+	b := st.Broadcast
+	v := vars{"State": c.state(b), "Cancel": c.on(Cancel, b.ID)}
+	wait := b.NotBefore.Sub(c.config.Now())
+	switch {
+	case b.State == models.Scheduled && wait > 0:
+		v["In"] = wait
+		return c.say("status.starts", v)
+	case b.State == models.Scheduled:
+		return c.say("status.due", v)
+	case b.State == models.Running && b.Recipients == 0:
+		return c.say("status.planning", v)
+	}
+	done := st.Counts.Tried() - st.Counts.Sending
+	v["Done"], v["Total"], v["Percent"] = done, b.Recipients, percent(done, b.Recipients)
+	return c.say("status.progress", v)
+}
+
+// counts is the line with what became of those that were tried.
+func (c *Chat) counts(st broadcast.Status) string {
+	var parts []string
+	for _, n := range outcomes(st.Counts) {
+		if n.count > 0 {
+			parts = append(parts, c.say("count."+n.id, vars{"N": n.count}))
+		}
+	}
+	if len(parts) == 0 && st.Broadcast.State.Final() {
+		return c.say("status.none", nil)
+	}
+	return strings.Join(parts, " · ")
+}
+
+type outcome struct {
+	id    string
+	count int64
+}
+
+func outcomes(n models.Counts) []outcome {
+	return []outcome{
+		{"delivered", n.Delivered},
+		{"accepted", n.Accepted},
+		{"blocked", n.Blocked},
+		{"failed", n.Failed},
+		{"uncertain", n.Uncertain},
+		{"sending", n.Sending},
+	}
+}
+
+// pace is the line with the speed and the time left, or the time it took.
+func (c *Chat) pace(st broadcast.Status) string {
+	b := st.Broadcast
+	if b.State == models.Finished && c.took(b) > 0 {
+		return c.say("status.took", vars{"Took": c.took(b)})
+	}
+	var parts []string
+	if b.State == models.Running && st.Rate > 0 {
+		parts = append(parts, c.say("status.rate", vars{"Rate": max(1, int64(st.Rate+0.5))}))
+	}
+	if b.State == models.Running && st.Left > 0 {
+		parts = append(parts, c.say("status.left", vars{"Left": st.Left}))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// reason says why it is paused, cancelled or failed.
+func (c *Chat) reason(b models.Broadcast) string {
+	if b.Reason == "" {
+		return ""
+	}
+	id := "reason." + b.Reason
+	if !c.locale.has(id) {
+		id = "reason.unlisted"
+	}
+	return c.say(id, vars{"Reason": b.Reason, "Detail": b.Detail})
+}
+
+// todo says how a paused broadcast goes on.
+func (c *Chat) todo(b models.Broadcast) string {
+	if b.State != models.Paused {
+		return ""
+	}
+	v := vars{"Resume": c.on(Resume, b.ID), "Cancel": c.on(Cancel, b.ID), "At": b.ResumeAt}
+	if b.ResumeAt.IsZero() {
+		return c.say("todo.resume", v)
+	}
+	return c.say("todo.resumes", v)
+}
+
+// Notice returns what the admin who asked is told when a broadcast ends or
+// pauses. kind is one of the engine's Notice… kinds, or
+// "cancelled"; an unknown one gets the status.
+func (c *Chat) Notice(kind string, st broadcast.Status) string {
+	b := st.Broadcast
+	id := "notice." + kind
+	if !noticeKinds[kind] {
+		return fit(c.statusText(st))
+	}
+	v := vars{"ID": b.ID, "Name": b.Name, "Took": ""}
+	if took := c.took(b); took > 0 {
+		v["Took"] = took
+	}
+	return fit(joined([]string{c.say(id, v), c.reason(b), c.noticeCounts(st), c.todo(b)}))
+}
+
+var noticeKinds = map[string]bool{
+	broadcast.NoticeFinished: true,
+	broadcast.NoticePaused:   true,
+	broadcast.NoticeFailed:   true,
+	"cancelled":              true,
+}
+
+// noticeCounts tells the outcome in full: one line for each that happened.
+func (c *Chat) noticeCounts(st broadcast.Status) string {
+	n, total := st.Counts, st.Broadcast.Recipients
+	if n.Tried() == 0 {
+		return c.say("status.none", nil)
+	}
+	lines := []string{c.say("notice.taken", vars{
+		"Taken": n.Taken(), "Count": total, "Percent": percent(n.Taken(), total),
+	})}
+	for _, o := range outcomes(n) {
+		id := "notice." + o.id
+		if o.id == "failed" {
+			id = "notice.failed_for" // notice.failed is that of the broadcast
+		}
+		if o.count > 0 {
+			lines = append(lines, c.say(id, vars{"N": o.count}))
+		}
+	}
+	if left := st.Remaining() - n.Sending; left > 0 {
+		lines = append(lines, c.say("notice.left", vars{"N": left}))
+	}
+	return joined(lines)
+}

@@ -1,0 +1,101 @@
+// wechat-broadcast runs template-message broadcasts of a WeChat Official
+// Account by chat. See README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"wechat-broadcast/config"
+)
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2 // the command line or the configuration is wrong
+)
+
+// commands is the command line.
+type commands struct {
+	Config string `help:"Configuration file (default: config.yaml if it exists)." placeholder:"FILE" type:"path"`
+
+	Serve     serveCommand     `cmd:"" default:"1" help:"Serve the account's callback and run broadcasts (the default)."`
+	Demo      demoCommand      `cmd:"" help:"Try it with nothing to set up: a simulated platform, 1,000 followers and a chat."`
+	Sync      syncCommand      `cmd:"" help:"Pull every follower into the recipients table once."`
+	Simulator simulatorCommand `cmd:"" help:"Run the platform simulator alone, for rehearsals and load tests."`
+	Version   versionCommand   `cmd:"" help:"Print version, commit and Go version."`
+}
+
+// session is what a command works with.
+type session struct {
+	ctx            context.Context
+	configFile     string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the program at once.
+	context.AfterFunc(ctx, stop)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run carries out a command line and returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var c commands
+	parser, err := kong.New(&c, kong.Name("wechat-broadcast"),
+		kong.Description("Template-message broadcasts of a WeChat Official Account, run by chat."),
+		kong.Writers(stdout, stderr), kong.Exit(func(int) { panic(helpShown{}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		fmt.Fprintln(stderr, "wechat-broadcast:", err)
+		return exitFailed
+	}
+	command, err := parse(parser, args)
+	if command == nil && err == nil {
+		return exitOK
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "wechat-broadcast: %v\nTry: wechat-broadcast --help\n", err)
+		return exitUsage
+	}
+	err = command.Run(&session{ctx: ctx, configFile: c.Config, stdin: stdin, stdout: stdout, stderr: stderr})
+	var faults config.Faults
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &faults):
+		fmt.Fprintln(stderr, faults)
+		return exitUsage
+	default:
+		fmt.Fprintln(stderr, "wechat-broadcast:", err)
+		return exitFailed
+	}
+}
+
+// helpShown ends the parsing when all that was asked for is the help.
+type helpShown struct{}
+
+// parse returns nil if the help was asked for and shown.
+func parse(p *kong.Kong, args []string) (c *kong.Context, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(helpShown); !ok {
+				panic(r)
+			}
+			c, err = nil, nil
+		}
+	}()
+	return p.Parse(args)
+}

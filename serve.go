@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"wechat-broadcast/config"
+	"wechat-broadcast/handlers"
+)
+
+// closeHTTPAfter is how long requests may take to end when the program stops.
+const closeHTTPAfter = 5 * time.Second
+
+type serveCommand struct{}
+
+// Run serves until the program is told to stop.
+func (serveCommand) Run(s *session) error {
+	settings, log, err := s.load()
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(s.ctx, "tcp", settings.ListenAddr)
+	if err != nil {
+		return fmt.Errorf("LISTEN_ADDR: %w", err)
+	}
+	return serve(s.ctx, settings, log, listener)
+}
+
+// serve runs the program on a listener until ctx ends. What is in flight then is
+// recorded; the rest goes on at the next start.
+func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, listener net.Listener) error {
+	a, err := newApp(settings, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "settings", settings)
+	if len(settings.AdminOpenIDs) == 0 {
+		log.WarnContext(ctx, "ADMIN_OPENIDS is empty: nobody can broadcast. Send `openid` to the account and put the answer there")
+	}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+
+	server := handlers.NewHTTPServer(a.handler)
+	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	var parts sync.WaitGroup
+	parts.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			fail(fmt.Errorf("serve HTTP: %w", err))
+		}
+	})
+	parts.Go(func() {
+		if a.prepare(ctx) == nil {
+			a.engine.Run(ctx)
+		}
+	})
+	<-ctx.Done()
+	log.Info("stopping: what is in flight is recorded, the rest goes on at the next start")
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeHTTPAfter)
+	defer cancel()
+	if err := server.Shutdown(closing); err != nil {
+		_ = server.Close()
+	}
+	parts.Wait()
+	err = a.close()
+	log.Info("stopped")
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return errors.Join(cause, err)
+	}
+	return err
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// version and commit are set when a release is built (see the Makefile).
+var version, commit string
+
+type versionCommand struct{}
+
+// Run prints what this binary was built from.
+func (versionCommand) Run(s *session) error {
+	v, c := build()
+	_, err := fmt.Fprintf(s.stdout, "wechat-broadcast %s\ncommit %s\n%s %s/%s\n", v, c, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+// build returns version and commit: those of the release, else what the Go tool
+// noted.
+func build() (v, c string) {
+	v, c = version, commit
+	info, ok := debug.ReadBuildInfo()
+	if ok && v == "" {
+		v = info.Main.Version
+	}
+	if ok && c == "" {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				c = s.Value
+			}
+		}
+	}
+	if v == "" || v == "(devel)" {
+		v = "development"
+	}
+	if c == "" {
+		c = "unknown"
+	}
+	return v, c
+}
