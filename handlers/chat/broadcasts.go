@@ -39,11 +39,14 @@ func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
 // where to watch it, and what to mind.
 func (c *Chat) askedText(asked *broadcast.Asked) string {
 	b := asked.Broadcast
-	id := "asked." + string(b.Audience)
-	if asked.SyncFirst {
+	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name}
+	switch {
+	case asked.SyncFirst:
 		id = "asked.sync_first"
+	case b.Audience != models.AudienceMe:
+		v["Count"] = asked.Recipients
 	}
-	lines := []string{c.say(id, vars{"ID": b.ID, "Name": b.Name, "Count": asked.Recipients})}
+	lines := []string{c.say(id, v)}
 	window := b.NotBefore.Sub(b.AskedAt.Time)
 	switch cancel := c.on(Cancel, b.ID); {
 	case b.Audience == models.AudienceMe:

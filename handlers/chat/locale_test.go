@@ -1,0 +1,343 @@
+package chat
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"math"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/followers"
+)
+
+// sentences returns a locale file's sentences by id; plural forms are joined.
+func sentences(t *testing.T, language string) map[string]string {
+	t.Helper()
+	data, err := localeFiles.ReadFile("locales/" + language + ".yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tree map[string]any
+	if err := yaml.Unmarshal(data, &tree); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	var walk func(id string, node any)
+	walk = func(id string, node any) {
+		switch v := node.(type) {
+		case string:
+			all[id] += v + " "
+		case map[string]any:
+			for name, below := range v {
+				if name == "one" || name == "other" {
+					walk(id, below)
+				} else {
+					walk(strings.TrimPrefix(id+"."+name, "."), below)
+				}
+			}
+		default:
+			t.Errorf("%s: %s is a %T", language, id, node)
+		}
+	}
+	walk("", tree)
+	return all
+}
+
+// Both languages have the same sentences, filled by the same values.
+func TestLocalesMatch(t *testing.T) {
+	t.Parallel()
+	value := regexp.MustCompile(`\.[A-Z]\w*`)
+	shape := func(language string) map[string][]string {
+		ids := map[string][]string{}
+		for id, text := range sentences(t, language) {
+			if strings.TrimSpace(text) == "" {
+				t.Errorf("%s: %s is empty", language, id)
+			}
+			ids[id] = slices.Compact(slices.Sorted(slices.Values(value.FindAllString(text, -1))))
+		}
+		return ids
+	}
+	if diff := cmp.Diff(shape("zh"), shape("en")); diff != "" {
+		t.Errorf("-zh +en:\n%s", diff)
+	}
+}
+
+// constants returns the values of a package's string constants with a prefix.
+func constants(t *testing.T, folder, prefix string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values []string
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || len(spec.Names) != 1 || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, prefix) {
+				return true
+			}
+			if literal, ok := spec.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				value, err := strconv.Unquote(literal.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				values = append(values, value)
+			}
+			return true
+		})
+	}
+	if len(values) == 0 {
+		t.Fatalf("no constant %s… in %s", prefix, folder)
+	}
+	return values
+}
+
+// Whatever the services can say has its sentence in every language.
+func TestEveryCodeHasItsSentence(t *testing.T) {
+	t.Parallel()
+	want := map[string]bool{}
+	for _, source := range []struct{ folder, constants, ids string }{
+		{"models", "Err", "error."},
+		{"models", "Reason", "reason."},
+		{"models", "Audience", "audience."},
+		{"services/broadcast", "Warn", "warning."},
+		{"services/broadcast", "Notice", "notice."},
+	} {
+		for _, value := range constants(t, source.folder, source.constants) {
+			want[source.ids+value] = true
+		}
+	}
+	for _, state := range []models.BroadcastState{
+		models.Scheduled, models.Running, models.Paused, models.Finished, models.Cancelled, models.Failed,
+	} {
+		want["state."+string(state)] = true
+		want["state_is."+string(state)] = true
+	}
+	for _, cmd := range commands {
+		want["help."+string(cmd.name)] = true
+	}
+	for _, f := range []Fault{FaultExtra, FaultNumber, FaultOpenID, FaultLines, FaultAt} {
+		want["fault."+string(f)] = true
+	}
+	for kind := range noticeKinds {
+		want["notice."+kind] = true
+	}
+	for _, language := range Languages {
+		have := sentences(t, language)
+		for id := range want {
+			if strings.TrimSpace(have[id]) == "" {
+				t.Errorf("%s: no sentence %s", language, id)
+			}
+		}
+	}
+	for _, kind := range constants(t, "services/broadcast", "Notice") {
+		if !noticeKinds[kind] {
+			t.Errorf("the notice %q is not rendered as one", kind)
+		}
+	}
+}
+
+// Every sentence that the code names is there, and every sentence that is there
+// is named by the code or belongs to a family of them.
+func TestNoSentenceIsMissingOrIdle(t *testing.T) {
+	t.Parallel()
+	have := sentences(t, "en")
+	named, families := map[string]bool{}, []string{}
+	files, err := fs.Glob(localeFiles, "locales/*")
+	if err != nil || len(files) != len(Languages) {
+		t.Fatalf("locale files: %v, %v", files, err)
+	}
+	sources, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range sources {
+		if strings.HasSuffix(source, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), source, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			literal, ok := n.(*ast.BasicLit)
+			if !ok || literal.Kind != token.STRING {
+				return true
+			}
+			value, err := strconv.Unquote(literal.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			value = strings.TrimSuffix(value, "%v")
+			if strings.HasSuffix(value, ".") {
+				families = append(families, value)
+			}
+			named[value] = true
+			return true
+		})
+	}
+	for id := range have {
+		inFamily := slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(id, f) })
+		suffix := "." + id[strings.LastIndexByte(id, '.')+1:]
+		if !named[id] && !named[suffix] && !inFamily {
+			t.Errorf("nothing says %s", id)
+		}
+	}
+}
+
+// Nothing makes a reply too long or leaves a hole in it.
+func TestExtremes(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("长\x00<&]]>", 1_000)
+	huge := int64(math.MaxInt64)
+	extreme := func(state models.BroadcastState, reason string) broadcast.Status {
+		return broadcast.Status{
+			Broadcast: models.Broadcast{
+				ID: huge, Name: long, Audience: models.AudienceAll, State: state, Reason: reason, Detail: long, Recipients: huge,
+				AskedAt: models.At(now), StartedAt: models.At(now), NotBefore: models.At(now.Add(math.MaxInt64)), ResumeAt: models.At(now.Add(time.Hour)),
+			},
+			Counts: models.Counts{Accepted: huge, Delivered: 1, Blocked: huge, Failed: huge, Uncertain: huge, Sending: huge},
+			Rate:   math.MaxFloat64, Left: math.MaxInt64,
+		}
+	}
+	states := []models.BroadcastState{models.Scheduled, models.Running, models.Paused, models.Finished, models.Cancelled, models.Failed}
+	for _, language := range Languages {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, language)
+			s.link = "https://example.com/" + strings.Repeat("x", 400)
+			for _, state := range states {
+				for _, reason := range append(constants(t, "models", "Reason"), "", "unheard_of") {
+					s.status = extreme(state, reason)
+					s.ask(t, admin, "broadcast status")
+					for _, kind := range append(slices.Collect(maps.Keys(noticeKinds)), "unheard_of") {
+						checkReply(t, s.Notice(kind, s.status))
+						checkReply(t, s.Notice(kind, broadcast.Status{Broadcast: models.Broadcast{State: state, Reason: reason, Audience: models.AudienceMe}}))
+					}
+				}
+			}
+			s.asked = &broadcast.Asked{Broadcast: s.status.Broadcast, Recipients: huge}
+			for range 50 {
+				for _, code := range constants(t, "services/broadcast", "Warn") {
+					args := map[string]any{"Field": long, "Value": long, "ID": long, "Remain": huge, "Recipients": huge}
+					s.asked.Warnings = append(s.asked.Warnings, broadcast.Warning{Code: code, Args: args})
+				}
+			}
+			s.ask(t, admin, "broadcast all")
+			for range 10 {
+				s.list = append(s.list, s.status)
+			}
+			if got := s.ask(t, admin, "broadcast list"); strings.Count(got, "#"+strconv.FormatInt(huge, 10)) != 10 {
+				t.Errorf("the list of ten is cut:\n%s", got)
+			}
+			for i := range 10_000 {
+				s.testers = append(s.testers, models.Recipient{OpenID: strings.Repeat("x", 128), OptedOut: i%2 == 0, Subscribed: i%3 == 0})
+			}
+			if got := s.ask(t, admin, "testers"); !strings.Contains(got, "10,000") || !strings.Contains(got, "9") {
+				t.Errorf("a cut list says nothing of the rest:\n%s", got)
+			}
+			checkReply(t, s.SyncNotice(followers.SyncResult{Total: huge, Added: huge - 1, Returned: 1, Left: huge, Took: math.MaxInt64, Resumed: true, Suspicious: true}, nil))
+			var file strings.Builder
+			file.WriteString("messages:\n")
+			for i := range 60 {
+				file.WriteString("  m" + strconv.Itoa(i) + ": {template_id: x, data: {keyword1: {value: \"" + strings.Repeat("长", 200) + "\"}}}\n")
+			}
+			s.file = file.String()
+			s.ask(t, admin, "messages")
+			s.file = strings.ReplaceAll(s.file, "template_id", "tpl")
+			s.ask(t, admin, "messages")
+
+			for _, code := range constants(t, "models", "Err") {
+				s.err = models.NewError(models.Invalid, code, "ID", huge, "Name", long, "Known", slices.Repeat([]string{long}, 100), "Reason", long,
+					"Field", long, "Problem", "missing", "Ago", time.Duration(math.MaxInt64), "State", models.Paused, "Action", "pause", "OpenID", long, "Code", math.MaxInt, "At", now)
+				s.ask(t, admin, "broadcast all")
+				checkReply(t, s.SyncNotice(followers.SyncResult{}, s.err))
+			}
+			for _, cmd := range commands {
+				for _, text := range []string{cmd.en[0] + " " + long, cmd.en[0] + "\n" + long, cmd.zh[0] + long} {
+					s.ask(t, admin, text)
+				}
+			}
+			s.ask(t, admin, long)
+		})
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{
+		0: "0", 9_999: "9999", 10_000: "10,000", -10_000: "-10,000", 1_234_567: "1,234,567", math.MinInt64: "-9,223,372,036,854,775,808",
+	} {
+		if got := number(n); got != want {
+			t.Errorf("number(%d) = %q, want %q", n, got, want)
+		}
+	}
+	for want, pair := range map[string][2]int64{
+		"0%": {0, 10}, "100%": {10, 10}, "0.1%": {1, 1_000_000}, "99.9%": {999_999, 1_000_000}, "33.3%": {1, 3}, "50%": {1, 2},
+	} {
+		if got := percent(pair[0], pair[1]); got != want {
+			t.Errorf("percent(%d, %d) = %q, want %q", pair[0], pair[1], got, want)
+		}
+	}
+	if got := percent(1, 0); got != "0%" {
+		t.Errorf("percent of nothing = %q", got)
+	}
+	l := newStage(t, "en").locale
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0 s", 10 * time.Second: "10 s", 89 * time.Second: "89 s", 3 * time.Minute: "3 min", 89 * time.Minute: "89 min",
+		2 * time.Hour: "2 h", 150 * time.Minute: "2 h 30 min", 72 * time.Hour: "3 days",
+	} {
+		if got := l.span(d); got != want {
+			t.Errorf("span(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestFitList(t *testing.T) {
+	t.Parallel()
+	more := func(n int) string { return "and " + strconv.Itoa(n) }
+	if got := fitList("head", []string{"a", "b"}, more); got != "head\na\nb" {
+		t.Errorf("a short list: %q", got)
+	}
+	exact := strings.Repeat("x", maxReply-len("head\n"))
+	if got := fitList("head", []string{exact}, more); got != "head\n"+exact {
+		t.Errorf("an item that just fits: %d bytes", len(got))
+	}
+	if got := fitList("head", []string{exact + "x"}, more); got != "head\nand 1" {
+		t.Errorf("an item that just does not fit: %q", got)
+	}
+	got := fitList("head", slices.Repeat([]string{strings.Repeat("长", 10)}, 1_000), more)
+	rest, _ := strconv.Atoi(got[strings.LastIndexByte(got, ' ')+1:])
+	if shown := strings.Count(got, "\n") - 1; len(got) > maxReply || shown+rest != 1_000 || shown < 60 {
+		t.Errorf("%d shown, %d named, %d bytes", shown, rest, len(got))
+	}
+}
+
+func FuzzFit(f *testing.F) {
+	f.Add(strings.Repeat("长", 700))
+	f.Add("\x00\xff\uFFFE ")
+	f.Fuzz(func(t *testing.T, text string) {
+		got := fit(text)
+		if len(got) > maxReply || !utf8.ValidString(got) || strings.ContainsAny(got, "\x00\x08\x1b\uFFFE\uFFFF") {
+			t.Errorf("fit(%q) = %q", text, got)
+		}
+	})
+}

@@ -1,0 +1,330 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/wechat"
+)
+
+func sample() models.Broadcast {
+	return models.Broadcast{
+		ID: 7, Name: "notice", Audience: models.AudienceAll, AskedBy: admin, State: models.Running, Recipients: 24_900,
+		AskedAt: models.At(now.Add(-5 * time.Minute)), NotBefore: models.At(now.Add(-5*time.Minute + 10*time.Second)),
+		StartedAt: models.At(now.Add(-4 * time.Minute)),
+	}
+}
+
+func TestBroadcast(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, language, text string
+		asked                func(*broadcast.Asked)
+		link                 string
+		call                 string
+		want                 string
+	}{
+		{
+			name: "everyone", language: "en", text: "broadcast all notice", link: "https://example.com/b/x",
+			call: "ask {Message:notice Audience:all AskedBy:" + admin + " RequestKey:m:1 Again:false}",
+			want: "Broadcast #7 · notice → 24,900 followers\nStarts in 10 s. To stop it: broadcast cancel #7\nProgress: https://example.com/b/x",
+		},
+		{
+			name: "everyone, in Chinese", language: "zh", text: "群发全部 notice 再发",
+			call: "ask {Message:notice Audience:all AskedBy:" + admin + " RequestKey:m:1 Again:true}",
+			want: "群发 #7 · notice → 24,900 位关注者\n10 秒后开始，想停就发：取消 #7",
+		},
+		{
+			name: "one follower", language: "en", text: "broadcast all",
+			asked: func(a *broadcast.Asked) { a.Recipients = 1; a.Broadcast.NotBefore = a.Broadcast.AskedAt },
+			call:  "ask {Message: Audience:all AskedBy:" + admin + " RequestKey:m:1 Again:false}",
+			want:  "Broadcast #7 · notice → 1 follower\nIt starts now. To stop it: broadcast cancel #7",
+		},
+		{
+			name: "nobody pulled yet", language: "en", text: "broadcast all",
+			asked: func(a *broadcast.Asked) { a.Recipients, a.SyncFirst = 0, true },
+			call:  "ask {Message: Audience:all AskedBy:" + admin + " RequestKey:m:1 Again:false}",
+			want:  "Broadcast #7 · notice → every follower\nI don't have the followers yet and am pulling them first.\nStarts in 10 s. To stop it: broadcast cancel #7",
+		},
+		{
+			name: "me", language: "en", text: "broadcast me",
+			asked: func(a *broadcast.Asked) { a.Broadcast.Audience = models.AudienceMe; a.Recipients = 1 },
+			call:  "ask {Message: Audience:me AskedBy:" + admin + " RequestKey:m:1 Again:false}",
+			want:  "Broadcast #7 · notice → you",
+		},
+		{
+			name: "test list", language: "en", text: "broadcast test",
+			asked: func(a *broadcast.Asked) {
+				a.Broadcast.Audience, a.Broadcast.NotBefore, a.Recipients = models.AudienceTest, models.Time{}, 3
+			},
+			call: "ask {Message: Audience:test AskedBy:" + admin + " RequestKey:m:1 Again:false}",
+			want: "Broadcast #7 · notice → 3 on the test list\nIt starts now. To stop it: broadcast cancel #7",
+		},
+		{
+			name: "warnings", language: "en", text: "broadcast me",
+			asked: func(a *broadcast.Asked) {
+				a.Broadcast.Audience = models.AudienceMe
+				a.Warnings = []broadcast.Warning{
+					{Code: broadcast.WarnCut, Args: map[string]any{"Field": "thing1", "Value": "abc…"}},
+					{Code: broadcast.WarnTemplateUnknown, Args: map[string]any{"ID": "tpl"}},
+					{Code: broadcast.WarnQuota, Args: map[string]any{"Remain": int64(10_000), "Recipients": int64(24_900)}},
+				}
+			},
+			call: "ask {Message: Audience:me AskedBy:" + admin + " RequestKey:m:1 Again:false}",
+			want: "Broadcast #7 · notice → you\nMind: thing1 is too long for WeChat and goes out as “abc…”.\n" +
+				"Mind: the account has no template tpl, so WeChat may refuse it.\n" +
+				"Mind: today's quota has 10,000 sends left for 24,900 recipients. It will pause there and go on after the reset.",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, tt.language)
+			s.link = tt.link
+			s.asked = &broadcast.Asked{Broadcast: sample(), Recipients: 24_900}
+			if tt.asked != nil {
+				tt.asked(s.asked)
+			}
+			if got := s.ask(t, admin, tt.text); got != tt.want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, tt.want)
+			}
+			s.wantCalls(t, tt.call)
+		})
+	}
+}
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	counts := models.Counts{Accepted: 1_340, Delivered: 11_000, Blocked: 60, Failed: 40, Uncertain: 10, Sending: 64}
+	tests := []struct {
+		name, language string
+		change         func(*broadcast.Status)
+		want           string
+	}{
+		{"running", "en", func(st *broadcast.Status) {},
+			"Broadcast #7 · notice · all followers\nRunning · 12,450 of 24,900 (50%)\n" +
+				"delivered 11,000 · accepted 1340 · blocked 60 · failed 40 · uncertain 10 · under way 64\n98 a second · about 2 min left\nProgress: https://example.com/b/x"},
+		{"running", "zh", func(st *broadcast.Status) {},
+			"群发 #7 · notice · 全体关注者\n进行中 · 12,450 / 24,900（50%）\n" +
+				"送达 11,000 · 已受理 1340 · 拒收 60 · 失败 40 · 不确定 10 · 发送中 64\n每秒 98 条 · 约剩 2 分钟\n进度：https://example.com/b/x"},
+		{"waiting", "en", func(st *broadcast.Status) {
+			st.Broadcast.State, st.Broadcast.NotBefore, st.Counts = models.Scheduled, models.At(now.Add(8*time.Second)), models.Counts{}
+		}, "Broadcast #7 · notice · all followers\nWaiting · starts in 8 s; to stop it: broadcast cancel #7\nProgress: https://example.com/b/x"},
+		{"planning", "en", func(st *broadcast.Status) {
+			st.Broadcast.Recipients, st.Counts, st.Rate, st.Left = 0, models.Counts{}, 0, 0
+		}, "Broadcast #7 · notice · all followers\nRunning · putting the list together\nProgress: https://example.com/b/x"},
+		{"out of quota", "en", func(st *broadcast.Status) {
+			b := &st.Broadcast
+			b.State, b.Reason, b.ResumeAt = models.Paused, models.ReasonQuota, models.At(now.Add(15*time.Hour))
+			st.Counts.Sending = 0
+		}, "Broadcast #7 · notice · all followers\nPaused · 12,450 of 24,900 (50%)\n" +
+			"delivered 11,000 · accepted 1340 · blocked 60 · failed 40 · uncertain 10\nToday's quota is used up.\n" +
+			"It goes on by itself at 11-25 00:00 (Beijing). Sooner: broadcast resume #7\nProgress: https://example.com/b/x"},
+		{"account at stake", "zh", func(st *broadcast.Status) {
+			b := &st.Broadcast
+			b.State, b.Reason, b.Detail = models.Paused, models.ReasonAccount, "43116 banned"
+			st.Counts = models.Counts{Accepted: 1}
+		}, "群发 #7 · notice · 全体关注者\n已暂停 · 1 / 24,900（0.1%）\n已受理 1\n" +
+			"微信对账号或模板采取了措施。微信提示「43116 banned」。请先到 mp.weixin.qq.com 查看站内信，再决定是否继续。\n" +
+			"继续：继续 #7\n不再发送：取消 #7\n进度：https://example.com/b/x"},
+		{"finished", "en", func(st *broadcast.Status) {
+			st.Broadcast.State, st.Broadcast.FinishedAt = models.Finished, models.At(now)
+			st.Counts = models.Counts{Delivered: 24_900}
+		}, "Broadcast #7 · notice · all followers\nFinished · 24,900 of 24,900 (100%)\ndelivered 24,900\nTook 4 min\nProgress: https://example.com/b/x"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name+" "+tt.language, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, tt.language)
+			s.link = "https://example.com/b/x"
+			s.status = broadcast.Status{Broadcast: sample(), Counts: counts, Rate: 97.6, Left: 127 * time.Second}
+			tt.change(&s.status)
+			if got := s.ask(t, admin, "broadcast status #7"); got != tt.want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, tt.want)
+			}
+			s.wantCalls(t, "status 7")
+		})
+	}
+}
+
+func TestMoves(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "en")
+	s.status.Broadcast = sample()
+	wantAll(t, s.ask(t, admin, "pause"), "#7 is paused", "broadcast resume #7", "broadcast cancel #7")
+	wantAll(t, s.ask(t, admin, "继续 #7"), "#7 goes on")
+	wantAll(t, s.ask(t, admin, "broadcast cancel ＃７"), "#7 is cancelled", "broadcast status #7")
+	s.status.Broadcast.StartedAt = models.Time{}
+	wantAll(t, s.ask(t, admin, "cancel"), "Nobody got it")
+	s.wantCalls(t, "pause 0 by "+admin, "resume 7 by "+admin, "cancel 7 by "+admin, "cancel 0 by "+admin)
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "en")
+	wantAll(t, s.ask(t, admin, "broadcast list"), "no broadcast yet")
+	s.list = []broadcast.Status{
+		{Broadcast: sample(), Counts: models.Counts{Accepted: 12_000, Failed: 5}},
+		{Broadcast: models.Broadcast{ID: 6, Name: "other", Audience: models.AudienceTest, State: models.Cancelled, Recipients: 3, AskedAt: models.At(now)}},
+	}
+	wantAll(t, s.ask(t, admin, "群发记录"), "#7 notice · all followers · Running · 12,000/24,900 · 11-24 08:55",
+		"#6 other · test list · Cancelled · 0/3 · 11-24 09:00")
+	s.wantCalls(t, "list 10", "list 10")
+}
+
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "en")
+	got := s.ask(t, admin, "messages")
+	wantAll(t, got, "2 messages:", "notice (default)", "thing1: 图书馆周三闭馆，请各位读者提前归还所借…", "time2: 2026年11月24日 09:00",
+		"keyword3: "+admin, "→ https://example.com/notices/1", "birthday\ncan't be shown: ", "city")
+	s.file = "messages:\n  notice: {}\n"
+	wantAll(t, s.ask(t, admin, "消息"), "The message file can't be used", "template_id")
+}
+
+func TestTesters(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "en")
+	wantAll(t, s.ask(t, admin, "testers"), "empty", "testers add OPENID")
+	twins := []string{"oAbcdefghijklmnop123", "oAbcdefghijk_mnop123"}
+	s.testers = []models.Recipient{
+		{OpenID: follower, Subscribed: true}, {OpenID: admin}, {OpenID: twins[0], Subscribed: true, OptedOut: true},
+	}
+	got := s.ask(t, admin, "测试名单")
+	wantAll(t, got, "3 on the test list", models.MaskOpenID(follower), models.MaskOpenID(admin)+" · no longer follows", "oAbc…123 · opted out")
+	if strings.Contains(got, follower) {
+		t.Errorf("a full OpenID in the list:\n%s", got)
+	}
+	wantAll(t, s.ask(t, admin, "testers add "+follower), "is on the test list now")
+	wantAll(t, s.ask(t, admin, "testers remove "+follower), "is off the test list")
+	for _, text := range []string{"testers remove oAbc…123", "testers remove oAbc...123", "测试名单删除oAbc……123"} {
+		wantAll(t, s.ask(t, admin, text), "oAbc…123 is off the test list")
+	}
+	s.wantCalls(t, "add "+follower, "remove "+follower, "remove "+twins[0], "remove "+twins[0], "remove "+twins[0])
+
+	s.calls = nil
+	wantAll(t, s.ask(t, admin, "testers remove oabc…123"), "is not on the test list")
+	s.testers = append(s.testers, models.Recipient{OpenID: twins[1]})
+	wantAll(t, s.ask(t, admin, "testers remove oAbc…123"), "More than one")
+	s.wantCalls(t)
+	s.changed = false
+	wantAll(t, s.ask(t, admin, "testers add "+follower), "already")
+	wantAll(t, s.ask(t, admin, "testers remove "+follower), "was not on")
+}
+
+func TestSync(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "en")
+	wantAll(t, s.ask(t, admin, "sync"), "Pulling the followers")
+	s.wantCalls(t, "sync for "+admin)
+	s.err = models.NewError(models.Conflict, models.ErrSyncRunning)
+	wantAll(t, s.ask(t, admin, "同步"), "being pulled already")
+
+	got := s.SyncNotice(followers.SyncResult{Total: 24_900, Added: 100, Returned: 20, Left: 37, Resumed: true, Took: 7 * time.Second}, nil)
+	wantAll(t, got, "24,900 (+120 −37) in 7 s", "went on where")
+	wantAll(t, s.SyncNotice(followers.SyncResult{Suspicious: true}, nil), "nobody was marked as gone")
+	wantAll(t, s.SyncNotice(followers.SyncResult{}, errors.New("dial: refused")), "dial: refused", "try again: sync")
+	quota := models.NewError(models.Unavailable, models.ErrSyncQuota, "At", now.Add(15*time.Hour))
+	wantAll(t, s.SyncNotice(followers.SyncResult{}, quota), "It can go on at 11-25 00:00")
+}
+
+func TestStats(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "en")
+	s.stats = followers.Stats{Followers: 24_900, OptedOut: 12, Testers: 3, Left: 310}
+	wantAll(t, s.ask(t, admin, "stats"), "Followers: 24,900", "Left: 310", "Opted out: 12", "Test list: 3", "Sent today: 24,800",
+		"75,200 of 100,000", "never pulled; to do so: sync")
+	s.stats.LastSync = now
+	s.quota = func(context.Context) (wechat.Quota, error) { return wechat.Quota{}, errors.New("away") }
+	wantAll(t, s.ask(t, admin, "统计"), "WeChat doesn't say", "pulled: 11-24 09:00")
+}
+
+// A platform that does not answer costs the reply two seconds and one line.
+func TestStatsPatience(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, "en")
+		s.quota = func(ctx context.Context) (wechat.Quota, error) {
+			<-ctx.Done()
+			return wechat.Quota{}, ctx.Err()
+		}
+		begun := time.Now()
+		wantAll(t, s.ask(t, admin, "stats"), "Sent today", "WeChat doesn't say")
+		if took := time.Since(begun); took != quotaPatience {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestNotice(t *testing.T) {
+	t.Parallel()
+	done := sample()
+	done.State, done.FinishedAt = models.Finished, models.At(now)
+	paused := sample()
+	paused.State, paused.Reason, paused.ResumeAt = models.Paused, models.ReasonQuota, models.At(now.Add(15*time.Hour))
+	failed := sample()
+	failed.State, failed.Reason, failed.Detail = models.Failed, models.ReasonContent, "40037 invalid template_id"
+	tests := []struct {
+		name, language, kind string
+		st                   broadcast.Status
+		want                 string
+	}{
+		{"finished", "en", broadcast.NoticeFinished,
+			broadcast.Status{Broadcast: done, Counts: models.Counts{Accepted: 4_800, Delivered: 20_000, Blocked: 60, Failed: 37, Uncertain: 3}},
+			"Broadcast #7 · notice is finished after 4 min.\nWeChat took 24,860 of 24,900 (99.8%).\nDelivered: 20,000\n" +
+				"Accepted, no receipt yet: 4800\nBlocked by the recipient: 60\nFailed: 37\nUncertain, may have arrived: 3"},
+		{"finished", "zh", broadcast.NoticeFinished,
+			broadcast.Status{Broadcast: done, Counts: models.Counts{Delivered: 24_900}},
+			"群发 #7 · notice 已完成，用时 4 分钟。\n24,900 位收件人，微信受理 24,900（100%）。\n送达：24,900"},
+		{"out of quota", "en", broadcast.NoticePaused,
+			broadcast.Status{Broadcast: paused, Counts: models.Counts{Accepted: 10_000, Sending: 2}},
+			"Broadcast #7 · notice is paused.\nToday's quota is used up.\nWeChat took 10,000 of 24,900 (40.2%).\nAccepted, no receipt yet: 10,000\n" +
+				"Under way: 2\nNot sent yet: 14,898\nIt goes on by itself at 11-25 00:00 (Beijing). Sooner: broadcast resume #7"},
+		{"wrong template", "en", broadcast.NoticeFailed, broadcast.Status{Broadcast: failed},
+			"Broadcast #7 · notice has stopped.\nWeChat refuses the template or its data. It says: “40037 invalid template_id”. Mend the message and ask for a new broadcast.\nNothing was sent."},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name+" "+tt.language, func(t *testing.T) {
+			t.Parallel()
+			if got := newStage(t, tt.language).Notice(tt.kind, tt.st); got != tt.want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, tt.want)
+			}
+		})
+	}
+	wantAll(t, newStage(t, "en").Notice("news", broadcast.Status{Broadcast: done}), "Finished")
+}
+
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		err  *models.Error
+		want []string
+	}{
+		{models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(12_345), "Name", "notice", "Ago", 3*time.Hour),
+			[]string{"“notice” went to everyone 3 h ago (#12345)", "broadcast all notice again"}},
+		{models.NewError(models.NotFound, models.ErrMessageUnknown, "Name", "notcie", "Known", []string{"notice", "other"}),
+			[]string{"no message “notcie”", "notice, other"}},
+		{models.NewError(models.Conflict, models.ErrWrongState, "ID", int64(7), "State", models.Finished, "Action", "pause"),
+			[]string{"#7 is finished, so there is nothing to pause"}},
+		{models.NewError(models.Conflict, models.ErrNothingTo, "Action", "cancel"), []string{"no broadcast to cancel"}},
+		{models.NewError(models.Invalid, models.ErrTemplateField, "Name", "notice", "Field", "thing9", "Problem", "missing"),
+			[]string{"nothing is sent", "lacks", "thing9"}},
+		{models.NewError(models.Unavailable, models.ErrPlatform, "Code", 0, "Reason", "timeout"), []string{"WeChat refused: timeout"}},
+		{models.NewError(models.Unavailable, models.ErrPlatform, "Code", 48001, "Reason", "api unauthorized"), []string{"WeChat refused (48001): api unauthorized"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.err.Error(), func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, "en")
+			s.err = tt.err
+			wantAll(t, s.ask(t, admin, "broadcast all"), tt.want...)
+		})
+	}
+}
