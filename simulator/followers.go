@@ -14,7 +14,8 @@ const pageSize = 10_000
 
 var errOpenID = errors.New("an OpenID must be of letters, digits, - and _")
 
-// Follower is the OpenID of the i-th follower of the start: 0 up to Options.Followers, admins last.
+// Follower is the OpenID of the i-th follower of the start, from 0 and below Options.Followers, admins last; it panics
+// for any other. Followers 0 and 1, 50 and 51 and so on are two people whose OpenIDs differ only in case.
 func (s *Simulator) Follower(i int) string {
 	if i < 0 || i >= int(s.people.size()) {
 		panic(fmt.Sprintf("simulator: there is no follower %d", i))

@@ -76,7 +76,8 @@ type Options struct {
 	Now func() time.Time `kong:"-"`
 	// Logger gets what goes wrong with callbacks; nothing is logged if nil.
 	Logger *slog.Logger `kong:"-"`
-	// OnMessage, if set, is called for every template message that a follower receives, before the platform answers.
+	// OnMessage, if set, is called for every template message that is accepted, before the platform answers. Blocking
+	// followers do not get to see it: its Receipt says so.
 	OnMessage func(Message) `kong:"-"`
 	// OnNotice, if set, is called for every customer-service message that a follower receives.
 	OnNotice func(Notice) `kong:"-"`
@@ -114,7 +115,8 @@ type Limits struct {
 }
 
 // Receipts are how the outcome of accepted sends is reported to the callback. They can be changed while it runs.
-// Of two receipts, the later can come first: each is delayed by a time of its own between DelayMin and DelayMax.
+// Of two receipts, the later can come first: each is delayed by a time of its own between DelayMin and DelayMax. At the
+// start, no delay at all means the defaults; a DelayMax of a nanosecond is as good as none.
 type Receipts struct {
 	DelayMin     time.Duration `name:"receipt-delay-min" json:"delay_min" help:"Shortest time from a send to its receipt." default:"200ms"`
 	DelayMax     time.Duration `name:"receipt-delay-max" json:"delay_max" help:"Longest time from a send to its receipt." default:"2s"`
