@@ -138,7 +138,7 @@ func (c *Chat) messages(_ context.Context, r request) (string, error) {
 			title = c.say("messages.default", vars{"Name": name})
 		}
 		if m, ok := all.Get(name); ok {
-			items = append(items, title+"\n"+c.preview(m, r.from))
+			items = append(items, "\n"+title+"\n"+c.preview(m, r.from))
 		}
 	}
 	return fitList(c.say("messages.head", vars{"Count": int64(len(items))}), items, c.more), nil

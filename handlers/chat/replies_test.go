@@ -133,7 +133,7 @@ func TestStatus(t *testing.T) {
 			st.Counts = models.Counts{Accepted: 1}
 		}, "群发 #7 · notice · 全体关注者\n已暂停 · 1 / 24,900（0.1%）\n已受理 1\n" +
 			"微信对账号或模板采取了措施。微信提示「43116 banned」。请先到 mp.weixin.qq.com 查看站内信，再决定是否继续。\n" +
-			"继续：继续 #7\n不再发送：取消 #7\n进度：https://example.com/b/x"},
+			"想接着发，请发：继续 #7\n不想再发，请发：取消 #7\n进度：https://example.com/b/x"},
 		{"finished", "en", func(st *broadcast.Status) {
 			st.Broadcast.State, st.Broadcast.FinishedAt = models.Finished, models.At(now)
 			st.Counts = models.Counts{Delivered: 24_900}
