@@ -32,7 +32,7 @@ func rehearse(tb testing.TB, o simulator.Options) (*simulator.Simulator, *Client
 func TestFollowersOfTheSimulatorAreAllPaged(t *testing.T) {
 	t.Parallel()
 	for _, end := range []string{"extra-page", "empty-next"} {
-		for _, n := range []int{0, 1, 9_999, 10_000, 20_000, 20_001} {
+		for _, n := range []int{0, 1, 10_000, 10_001} {
 			t.Run(fmt.Sprintf("%s, %d", end, n), func(t *testing.T) {
 				t.Parallel()
 				_, c := rehearse(t, simulator.Options{Followers: n, EndOfList: end, TotalDrift: 7})
@@ -63,7 +63,7 @@ func TestFollowersOfTheSimulatorAreAllPaged(t *testing.T) {
 // once, whatever the platform does.
 func TestEveryoneIsReachedOnceThroughFaults(t *testing.T) {
 	t.Parallel()
-	const followers, senders, tries = 2000, 64, 12
+	const followers, senders, tries = 800, 64, 12
 	sim, c := rehearse(t, simulator.Options{
 		Followers: followers,
 		Faults: simulator.Faults{
@@ -120,8 +120,8 @@ func TestEveryoneIsReachedOnceThroughFaults(t *testing.T) {
 	if twice := sim.Received(2, 1000, 10); len(twice) > 0 {
 		t.Errorf("reached more than once: %v", twice)
 	}
-	// About 25 revocations and expiries, each seen by up to 64 senders.
-	if n := sim.Stats().Tokens.Stable; n > 100 {
+	// About ten revocations and expiries, each seen by up to 64 senders.
+	if n := sim.Stats().Tokens.Stable; n > 60 {
 		t.Errorf("%d tokens fetched", n)
 	}
 }
