@@ -216,8 +216,11 @@ func (s *Store) RecordOutcomes(ctx context.Context, outcomes []Outcome, now time
 	if len(gone) == 0 {
 		return nil
 	}
-	_, err := s.exec(ctx, "UPDATE recipients SET "+erased+", updated_at = ? WHERE id IN ("+tuples("?", len(gone))+")",
-		append([]any{at}, gone...)...)
+	// An event that says otherwise, and is newer, wins.
+	known := KnownAt(now)
+	args = append([]any{known, known}, gone...)
+	_, err := s.exec(ctx, "UPDATE recipients SET "+erased+", updated_at = ? WHERE updated_at <= ? AND id IN ("+
+		tuples("?", len(gone))+")", args...)
 	if err != nil {
 		return fmt.Errorf("mark the gone: %w", err)
 	}

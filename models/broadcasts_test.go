@@ -1,0 +1,235 @@
+package models_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/models/modelstest"
+)
+
+var t0 = time.Date(2026, 11, 24, 1, 0, 0, 0, time.UTC)
+
+// newBroadcast returns a broadcast to all that was asked for at a moment.
+func newBroadcast(key string, at time.Time) *models.Broadcast {
+	return &models.Broadcast{
+		RequestKey: key, Name: "notice", Message: "{}", Digest: "d1", Audience: models.AudienceAll,
+		AskedBy: modelstest.OpenID(0), Salt: "salt", State: models.Scheduled, AskedAt: models.At(at),
+	}
+}
+
+func create(t *testing.T, s *models.Store, b *models.Broadcast) *models.Broadcast {
+	t.Helper()
+	if _, err := s.CreateBroadcast(t.Context(), b, true); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// addRecipients adds n followers and returns their ids.
+func addRecipients(t *testing.T, s *models.Store, n int) []int64 {
+	t.Helper()
+	ids := make([]int64, n)
+	for i := range n {
+		if err := s.EnsureRecipient(t.Context(), modelstest.OpenID(i), t0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := s.SampleAudience(t.Context(), models.AudienceAll, "", n)
+	if err != nil || len(list) != n {
+		t.Fatalf("sample: %d of %d, %v", len(list), n, err)
+	}
+	for i, r := range list {
+		ids[i] = r.ID
+	}
+	return ids
+}
+
+func TestOneRequestMakesOneBroadcast(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		ids := map[int64]int{}
+		made := 0
+		for range 8 {
+			wg.Go(func() {
+				b := newBroadcast("same", t0)
+				created, err := s.CreateBroadcast(context.WithoutCancel(t.Context()), b, false)
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				ids[b.ID]++
+				if created {
+					made++
+				}
+			})
+		}
+		wg.Wait()
+		if made != 1 || len(ids) != 1 {
+			t.Errorf("created %d times, numbers %v; want one", made, ids)
+		}
+	})
+}
+
+func TestSameMessageToAllWithinADay(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		ctx := t.Context()
+		n := 0
+		ask := func(at time.Time, again bool, change func(*models.Broadcast)) (*models.Broadcast, error) {
+			n++
+			b := newBroadcast("k"+strconv.Itoa(n), at)
+			if change != nil {
+				change(b)
+			}
+			_, err := s.CreateBroadcast(ctx, b, again)
+			return b, err
+		}
+		first, err := ask(t0, false, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := func(err error) bool {
+			var e *models.Error
+			return errors.As(err, &e) && e.Code == models.ErrSameMessage && e.Args["ID"] == first.ID
+		}
+		if _, err := ask(t0.Add(23*time.Hour), false, nil); !refused(err) {
+			t.Errorf("the same within a day: got %v, want a refusal that names #%d", err, first.ID)
+		}
+		for name, ask := range map[string]func() (*models.Broadcast, error){
+			"another message": func() (*models.Broadcast, error) {
+				return ask(t0, false, func(b *models.Broadcast) { b.Digest = "other" })
+			},
+			"to testers": func() (*models.Broadcast, error) {
+				return ask(t0, false, func(b *models.Broadcast) { b.Audience = models.AudienceTest })
+			},
+			"again": func() (*models.Broadcast, error) { return ask(t0, true, nil) },
+		} {
+			b, err := ask()
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			// Out of the way of the others.
+			if _, err := s.MoveBroadcast(ctx, b.ID, []models.BroadcastState{models.Scheduled}, models.Cancelled, models.Change{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := ask(t0.Add(25*time.Hour), false, nil); err != nil {
+			t.Errorf("after a day: %v", err)
+		}
+	})
+}
+
+func TestCancelledBeforeAnySendDoesNotCountAsSame(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		ctx := t.Context()
+		ids := addRecipients(t, s, 1)
+		cancel := func(b *models.Broadcast) {
+			_, err := s.MoveBroadcast(ctx, b.ID, []models.BroadcastState{models.Scheduled}, models.Cancelled, models.Change{})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		first := create(t, s, newBroadcast("1", t0))
+		cancel(first)
+		second := newBroadcast("2", t0)
+		if _, err := s.CreateBroadcast(ctx, second, false); err != nil {
+			t.Fatalf("after one that was cancelled before any send: %v", err)
+		}
+		if err := s.ClaimDeliveries(ctx, second.ID, ids, t0); err != nil {
+			t.Fatal(err)
+		}
+		cancel(second)
+		if _, err := s.CreateBroadcast(ctx, newBroadcast("3", t0), false); models.KindOf(err) != models.Conflict {
+			t.Errorf("after one that had begun to send: got %v, want a refusal", err)
+		}
+	})
+}
+
+func TestMoveBroadcastOnlyFromTheNamedStates(t *testing.T) {
+	t.Parallel()
+	all := []models.BroadcastState{
+		models.Scheduled, models.Running, models.Paused, models.Finished, models.Cancelled, models.Failed,
+	}
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		ctx := t.Context()
+		for _, from := range all {
+			for _, allowed := range all {
+				b := newBroadcast(string(from)+string(allowed), t0)
+				b.State = from
+				create(t, s, b)
+				moved, err := s.MoveBroadcast(ctx, b.ID, []models.BroadcastState{allowed}, models.Paused, models.Change{
+					Reason: models.ReasonQuota, Detail: "45009", ResumeAt: t0.Add(time.Hour),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := s.FindBroadcast(ctx, b.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want := from == allowed; moved != want {
+					t.Errorf("from %s where only %s may move: moved = %v", from, allowed, moved)
+				} else if want && (got.State != models.Paused || got.Reason != models.ReasonQuota || !got.ResumeAt.Equal(t0.Add(time.Hour))) {
+					t.Errorf("moved to %+v", got)
+				} else if !want && got.State != from {
+					t.Errorf("state %s became %s", from, got.State)
+				}
+			}
+		}
+	})
+}
+
+func TestUnnotified(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		ctx := t.Context()
+		add := func(key string, state models.BroadcastState, reason string, at time.Time) int64 {
+			b := newBroadcast(key, at)
+			b.State, b.Reason = state, reason
+			return create(t, s, b).ID
+		}
+		finished := add("finished", models.Finished, "", t0)
+		quota := add("quota", models.Paused, models.ReasonQuota, t0)
+		add("by an admin", models.Paused, models.ReasonAdmin, t0)
+		add("cancelled", models.Cancelled, models.ReasonAdmin, t0)
+		add("running", models.Running, "", t0)
+		add("old", models.Finished, "", t0.Add(-72*time.Hour))
+		check := func(want ...int64) {
+			t.Helper()
+			list, err := s.Unnotified(ctx, t0.Add(-48*time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []int64
+			for _, b := range list {
+				got = append(got, b.ID)
+			}
+			if len(got) != len(want) {
+				t.Fatalf("got %v, want %v", got, want)
+			}
+			for i := range want {
+				if got[i] != want[i] {
+					t.Fatalf("got %v, want %v", got, want)
+				}
+			}
+		}
+		check(finished, quota)
+		b, err := s.FindBroadcast(ctx, finished)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.MarkNotified(ctx, finished, b.NoticeMark()); err != nil {
+			t.Fatal(err)
+		}
+		check(quota)
+	})
+}
