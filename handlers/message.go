@@ -217,7 +217,10 @@ func (g *xmlGuard) Token() (xml.Token, error) {
 	case xml.Directive:
 		g.fault = errors.New("XML with a DOCTYPE")
 	}
-	return tok, g.fault
+	if g.fault != nil {
+		return nil, g.fault // a token beside it would have the decoder overlook it
+	}
+	return tok, nil
 }
 
 // closed tells whether an element was begun and each was ended.

@@ -34,7 +34,7 @@ type latency struct{ seconds *prometheus.HistogramVec }
 
 func newLatency(reg prometheus.Registerer) latency {
 	l := latency{prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "wechat_broadcast_callback_seconds",
+		Name:    "callback_duration_seconds",
 		Help:    "Time to answer the platform's callbacks; it gives up after 5 s.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 4, 5},
 	}, []string{"kind", "outcome"})}

@@ -1,0 +1,240 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/silenceper/wechat/v2/officialaccount/message"
+	"github.com/silenceper/wechat/v2/util"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/models/modelstest"
+)
+
+const (
+	testAppID  = "wxba5fad812f8e6fb9"
+	testToken  = "TokenThatNobodyMaySee"
+	testAESKey = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+	testBusy   = "请稍后再试。"
+	testGH     = "gh_7f083739789a"
+	testSender = "oia2TjuEGTNoeX76QEjQNrcURxG8"
+)
+
+var testNow = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+
+// account is a callback under test, with what reached the services behind it.
+type account struct {
+	Config
+	http.Handler
+	log  *syncBuffer
+	mu   sync.Mutex
+	seen []string
+	// nonces makes each request's URL its own.
+	nonces int
+}
+
+// syncBuffer is a buffer that several goroutines may write to.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// newAccount returns a callback in plain mode without a database that answers
+// every text with "re: " and the text. Edits change its configuration.
+func newAccount(tb testing.TB, edits ...func(*Config)) *account {
+	tb.Helper()
+	a := &account{log: &syncBuffer{}}
+	out := io.MultiWriter(a.log, tb.Output())
+	a.Config = Config{
+		AppID:     testAppID,
+		Token:     testToken,
+		Now:       func() time.Time { return testNow },
+		Log:       slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Busy:      testBusy,
+		Remembers: func(string) bool { return false },
+		Text: func(_ context.Context, in Incoming) (Reply, error) {
+			a.saw("text %s %s %s", in.OpenID, in.Text, in.Key)
+			return Reply{Text: "re: " + in.Text}, nil
+		},
+		Subscribed: func(_ context.Context, openID string, at time.Time, scene string) error {
+			a.saw("subscribed %s %d %s", openID, at.Unix(), scene)
+			return nil
+		},
+		Unsubscribed: func(_ context.Context, openID string, at time.Time) error {
+			a.saw("unsubscribed %s %d", openID, at.Unix())
+			return nil
+		},
+		Receipt: func(_ context.Context, openID string, msgID int64, status string) error {
+			a.saw("receipt %s %d %s", openID, msgID, status)
+			return nil
+		},
+	}
+	for _, edit := range edits {
+		edit(&a.Config)
+	}
+	a.Handler = New(a.Config)
+	return a
+}
+
+// safe puts the account in safe mode.
+func safe(c *Config) { c.AESKey = testAESKey }
+
+// stored gives the account a database, in which every reply is remembered.
+func stored(s *models.Store) func(*Config) {
+	return func(c *Config) {
+		c.Store, c.Remembers = s, nil
+		text := c.Text
+		c.Text = func(ctx context.Context, in Incoming) (Reply, error) {
+			r, err := text(ctx, in)
+			r.Remember = true
+			return r, err
+		}
+	}
+}
+
+func newStore(tb testing.TB) *models.Store { return modelstest.SQLite(tb) }
+
+func (a *account) saw(format string, args ...any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seen = append(a.seen, fmt.Sprintf(format, args...))
+}
+
+// calls returns what reached the services.
+func (a *account) calls() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]string(nil), a.seen...)
+}
+
+// query returns the signed query of a plain push at t.
+func (a *account) query(t time.Time) url.Values {
+	a.mu.Lock()
+	a.nonces++
+	nonce := strconv.Itoa(415670741 + a.nonces)
+	a.mu.Unlock()
+	ts := strconv.FormatInt(t.Unix(), 10)
+	return url.Values{
+		"signature": {util.Signature(testToken, ts, nonce)},
+		"timestamp": {ts},
+		"nonce":     {nonce},
+	}
+}
+
+// sealed encrypts msg as the platform would and returns the query and Encrypt.
+func (a *account) sealed(t time.Time, msg, appID string) (url.Values, string) {
+	q := a.query(t)
+	encrypted, err := util.EncryptMsg([]byte("a8eedb185eb2fecf"), []byte(msg), appID, testAESKey)
+	if err != nil {
+		panic(err)
+	}
+	q.Set("encrypt_type", "aes")
+	q.Set("msg_signature", util.Signature(testToken, q.Get("timestamp"), q.Get("nonce"), string(encrypted)))
+	return q, string(encrypted)
+}
+
+func sealedBody(encrypted string) string {
+	return "<xml><ToUserName><![CDATA[" + testGH + "]]></ToUserName><Encrypt><![CDATA[" +
+		encrypted + "]]></Encrypt></xml>"
+}
+
+// push delivers msg in the account's mode, signed anew.
+func (a *account) push(msg string) *httptest.ResponseRecorder {
+	if a.AESKey == "" {
+		return a.post(a.query(testNow), msg)
+	}
+	q, encrypted := a.sealed(testNow, msg, testAppID)
+	return a.post(q, sealedBody(encrypted))
+}
+
+func (a *account) post(q url.Values, body string) *httptest.ResponseRecorder {
+	return a.do(http.MethodPost, "/wechat?"+q.Encode(), strings.NewReader(body))
+}
+
+func (a *account) do(method, target string, body io.Reader) *httptest.ResponseRecorder {
+	rec := httptest.NewRecorder()
+	a.ServeHTTP(rec, httptest.NewRequest(method, target, body))
+	return rec
+}
+
+// reply returns the text of a reply as the platform would read it.
+func (a *account) reply(tb testing.TB, rec *httptest.ResponseRecorder) string {
+	tb.Helper()
+	if rec.Code != http.StatusOK {
+		tb.Fatalf("status %d, body %q", rec.Code, rec.Body)
+	}
+	body := rec.Body.Bytes()
+	if a.AESKey != "" {
+		var sealed message.ResponseEncryptedXMLMsg
+		if err := xml.Unmarshal(body, &sealed); err != nil {
+			tb.Fatalf("read reply %q: %v", body, err)
+		}
+		ts := strconv.FormatInt(sealed.Timestamp, 10)
+		if want := util.Signature(testToken, ts, sealed.Nonce, sealed.EncryptedMsg); sealed.MsgSignature != want {
+			tb.Errorf("reply is signed %q, want %q", sealed.MsgSignature, want)
+		}
+		if sealed.Timestamp != testNow.Unix() || sealed.Nonce == "" {
+			tb.Errorf("reply's time %d, nonce %q", sealed.Timestamp, sealed.Nonce)
+		}
+		var err error
+		if _, body, err = util.DecryptMsg(testAppID, sealed.EncryptedMsg, testAESKey); err != nil {
+			tb.Fatalf("decrypt reply: %v", err)
+		}
+	}
+	var text struct {
+		XMLName      xml.Name `xml:"xml"`
+		ToUserName   string
+		FromUserName string
+		CreateTime   int64
+		MsgType      string
+		Content      string
+	}
+	if err := xml.Unmarshal(body, &text); err != nil {
+		tb.Fatalf("read reply %q: %v", body, err)
+	}
+	if text.ToUserName != testSender || text.FromUserName != testGH || text.MsgType != "text" ||
+		text.CreateTime != testNow.Unix() {
+		tb.Errorf("reply has the wrong envelope: %q", body)
+	}
+	return text.Content
+}
+
+// textMsg is a text as the platform sends it.
+func textMsg(content string, msgID int64) string {
+	return xmlMsg("text", fmt.Sprintf("<Content><![CDATA[%s]]></Content><MsgId>%d</MsgId>", content, msgID))
+}
+
+// eventMsg is an event with further fields.
+func eventMsg(event, fields string) string {
+	return xmlMsg("event", "<Event><![CDATA["+event+"]]></Event>"+fields)
+}
+
+func xmlMsg(kind, fields string) string {
+	return "<xml><ToUserName><![CDATA[" + testGH + "]]></ToUserName><FromUserName><![CDATA[" + testSender +
+		"]]></FromUserName><CreateTime>1395658920</CreateTime><MsgType><![CDATA[" + kind + "]]></MsgType>" +
+		fields + "</xml>"
+}
