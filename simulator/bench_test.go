@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 )
@@ -39,7 +40,13 @@ func BenchmarkTemplateSendHTTP(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			i := n.Add(1)
-			resp, err := client.Post(url, "application/json", bytes.NewReader([]byte(message(s.Follower(int(i%1_000_000)), fmt.Sprintf("b1-%d", i)))))
+			body := message(s.Follower(int(i%1_000_000)), fmt.Sprintf("b1-%d", i))
+			req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url, strings.NewReader(body))
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			resp, err := client.Do(req)
 			if err != nil {
 				b.Error(err)
 				return

@@ -39,7 +39,7 @@ type push struct {
 
 // newPush is a push of now with a nonce of its own.
 func (s *Simulator) newPush(openID, fields string) push {
-	chance := newDice(s.opts.Seed, s.calls.Add(1), uint64(s.opts.Now().UnixNano())) //nolint:gosec // any bits will do
+	chance := newDice(s.opts.Seed, s.calls.Add(1), uint64(s.opts.Now().UnixNano()))
 	p := push{
 		openID: openID, fields: fields, stamp: s.opts.Now().Unix(),
 		nonce: strconv.FormatUint(chance.next()%1e10, 10),
@@ -63,10 +63,10 @@ func (s *Simulator) request(ctx context.Context, p push) (*http.Request, error) 
 	query.Set("openid", p.openID)
 
 	head := "<ToUserName><![CDATA[" + s.opts.OriginalID + "]]></ToUserName>"
-	clear := head + "<FromUserName>" + cdata(p.openID) + "</FromUserName><CreateTime>" + stamp + "</CreateTime>" + p.fields
-	body := clear
+	open := head + "<FromUserName>" + cdata(p.openID) + "</FromUserName><CreateTime>" + stamp + "</CreateTime>" + p.fields
+	body := open
 	if s.opts.Mode != ModePlain {
-		sealed := s.seal.close(p.salt, []byte("<xml>"+clear+"</xml>"))
+		sealed := s.seal.close(p.salt, []byte("<xml>"+open+"</xml>"))
 		query.Set("encrypt_type", "aes")
 		query.Set("msg_signature", sign(s.opts.Token, stamp, p.nonce, sealed))
 		if s.opts.Mode == ModeSafe {

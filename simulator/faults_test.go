@@ -18,7 +18,8 @@ func post(tb testing.TB, s *Simulator, path, body string) (status int, text stri
 	if err != nil {
 		tb.Fatal(err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
 	if err != nil {
 		return 0, "", err
 	}

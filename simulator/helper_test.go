@@ -11,7 +11,11 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const noticeID = "ngqIpbwh8bUfcSsECmogfXcV14J0tQlEpBO27izEYtY"
 

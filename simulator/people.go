@@ -68,7 +68,7 @@ func (p *people) id(openID string) (uint32, bool) {
 // appendOpenID adds the OpenID of id to buf.
 func (p *people) appendOpenID(buf []byte, id uint32) []byte {
 	if id < p.generated {
-		return p.register.append(buf, id)
+		return p.append(buf, id)
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()

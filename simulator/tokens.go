@@ -194,7 +194,8 @@ func (s *Simulator) stableToken(w http.ResponseWriter, r *http.Request) {
 
 // credentials checks who asks for a token and from where, and answers if something is wrong.
 func (s *Simulator) credentials(w http.ResponseWriter, r *http.Request, grantType, appID, secret string) bool {
-	code, detail := 0, ""
+	var code int
+	var detail string
 	switch {
 	case grantType != "client_credential":
 		code = 40002
