@@ -1,0 +1,468 @@
+package handlers
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/silenceper/wechat/v2/util"
+)
+
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	const echo = "4375120948345356249"
+	good := url.Values{
+		"signature": {"f464b24fc39322e44b38aa78f5edd27bd1441696"},
+		"timestamp": {"1714036504"}, "nonce": {"1514711492"}, "echostr": {echo},
+	}
+	with := func(key, value string) url.Values {
+		q := url.Values{}
+		for k, v := range good {
+			q[k] = v
+		}
+		q.Set(key, value)
+		return q
+	}
+	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+		a := newAccount(t, edit, func(c *Config) { c.Token = "AAAAA" })
+		for _, tt := range []struct {
+			name   string
+			query  url.Values
+			status int
+			body   string
+		}{
+			{"V1", good, http.StatusOK, echo},
+			{"echostr as it came", with("echostr", "<b>%d&甲</b>"), http.StatusOK, "<b>%d&甲</b>"},
+			{"wrong signature", with("signature", strings.Repeat("0", 40)), http.StatusForbidden, "Forbidden"},
+			{"another nonce", with("nonce", "1"), http.StatusForbidden, "Forbidden"},
+			{"no signature", with("signature", ""), http.StatusForbidden, "Forbidden"},
+			{"no echostr", with("echostr", ""), http.StatusBadRequest, "Bad Request"},
+			{"nothing", nil, http.StatusForbidden, "Forbidden"},
+		} {
+			rec := a.do(http.MethodGet, "/wechat?"+tt.query.Encode(), nil)
+			if rec.Code != tt.status || rec.Body.String() != tt.body {
+				t.Errorf("%s, %s: %d %q, want %d %q", mode, tt.name, rec.Code, rec.Body, tt.status, tt.body)
+			}
+			if ct := rec.Header().Get("Content-Type"); ct != "text/plain; charset=utf-8" {
+				t.Errorf("%s, %s: content type %q", mode, tt.name, ct)
+			}
+			if rec.Header().Get("X-Content-Type-Options") != "nosniff" {
+				t.Errorf("%s, %s: a browser may sniff it", mode, tt.name)
+			}
+		}
+	}
+}
+
+func TestTextIsAnswered(t *testing.T) {
+	t.Parallel()
+	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+		a := newAccount(t, edit)
+		for i, text := range []string{"openid", "群发 🎉", "<b>&amp;", "]]]]><![CDATA[>", strings.Repeat("群", 700)} {
+			rec := a.push(textMsg(text, int64(i+1)))
+			want := fit("re: " + strings.ReplaceAll(text, "]]]]><![CDATA[>", "]]>"))
+			if got := a.reply(t, rec); got != want || len(got) > maxReply {
+				t.Errorf("%s: reply to %q is %q", mode, text, got)
+			}
+			if plain := strings.Contains(rec.Body.String(), "re: "); plain == (a.AESKey != "") {
+				t.Errorf("%s: body is %q", mode, rec.Body)
+			}
+		}
+	}
+}
+
+// In safe mode no two replies are encrypted alike.
+func TestSafeRepliesDiffer(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, safe)
+	one, two := a.push(textMsg("hi", 1)), a.push(textMsg("hi", 1))
+	if one.Body.String() == two.Body.String() {
+		t.Errorf("two replies are the same: %q", one.Body)
+	}
+}
+
+func TestJSONIsAnsweredInJSON(t *testing.T) {
+	t.Parallel()
+	const msg = `{"ToUserName":"gh_1","FromUserName":"oA","CreateTime":1,"MsgType":"text","Content":"hi","MsgId":1}`
+	a := newAccount(t)
+	rec := a.push(msg)
+	if ct := rec.Header().Get("Content-Type"); ct != "application/json; charset=utf-8" || !strings.Contains(rec.Body.String(), `"re: hi"`) {
+		t.Errorf("plain: %s %q", ct, rec.Body)
+	}
+	a = newAccount(t, safe)
+	q, encrypted := a.sealed(testNow, msg, testAppID)
+	rec = a.post(q, `{"ToUserName":"gh_1","Encrypt":"`+encrypted+`"}`)
+	if ct := rec.Header().Get("Content-Type"); ct != "application/json; charset=utf-8" || !strings.Contains(rec.Body.String(), `"MsgSignature"`) {
+		t.Errorf("safe: %s %q", ct, rec.Body)
+	}
+}
+
+// The whole of V4 through the door, at its time.
+func TestVectorThroughTheCallback(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, func(c *Config) {
+		c.AppID, c.Token, c.AESKey = "wxb11529c136998cb6", "pamtest", v4AESKey
+		c.Now = func() time.Time { return time.Unix(1458300676, 0) }
+	})
+	rec := a.post(url.Values{
+		"timestamp": {"1458300676"}, "nonce": {"260774613"}, "encrypt_type": {"aes"},
+		"msg_signature": {"4f3ad57b6989f09f4eb392acce4f9e93942ed890"},
+	}, sealedBody(v4Encrypt))
+	if rec.Code != http.StatusOK || !strings.HasPrefix(rec.Body.String(), "<xml><Encrypt>") {
+		t.Errorf("%d %q", rec.Code, rec.Body)
+	}
+	if diff := cmp.Diff([]string{"text asdasdasdsadasd hello m:asdasdasdsadasd:12345"}, a.calls()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEventsReachTheirService(t *testing.T) {
+	t.Parallel()
+	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+		for _, tt := range []struct{ name, msg, want string }{
+			{"subscribe", eventMsg("subscribe", "<EventKey>qrscene_7</EventKey>"), "subscribed " + testSender + " 1395658920 qrscene_7"},
+			{"unsubscribe", eventMsg("unsubscribe", ""), "unsubscribed " + testSender + " 1395658920"},
+			{"receipt", receiptMsg, "receipt " + testSender + " 3557254367693750277 failed:user block"},
+			{"no CreateTime", strings.Replace(eventMsg("unsubscribe", ""), "1395658920", "0", 1), "unsubscribed " + testSender + " " + strconv.FormatInt(testNow.Unix(), 10)},
+			{"unknown event", eventMsg("debug_demo", ""), ""},
+			{"menu click", eventMsg("CLICK", "<EventKey>k</EventKey>"), ""},
+			{"image", xmlMsg("image", "<PicUrl>u</PicUrl><MsgId>1</MsgId>"), ""},
+			{"voice", xmlMsg("voice", "<MediaId>u</MediaId><MsgId>1</MsgId>"), ""},
+			{"unheard of", xmlMsg("hologram", ""), ""},
+		} {
+			a := newAccount(t, edit)
+			rec := a.push(tt.msg)
+			// Never an encrypted empty reply, in safe mode either.
+			if rec.Code != http.StatusOK || rec.Body.String() != "success" {
+				t.Errorf("%s, %s: %d %q", mode, tt.name, rec.Code, rec.Body)
+			}
+			var want []string
+			if tt.want != "" {
+				want = []string{tt.want}
+			}
+			if diff := cmp.Diff(want, a.calls()); diff != "" {
+				t.Errorf("%s, %s: (-want +got)\n%s", mode, tt.name, diff)
+			}
+		}
+	}
+}
+
+func TestEmptyReplyIsSuccess(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, safe, func(c *Config) {
+		c.Text = func(context.Context, Incoming) (Reply, error) { return Reply{}, nil }
+	})
+	if rec := a.push(textMsg("hi", 1)); rec.Body.String() != "success" {
+		t.Errorf("body %q", rec.Body)
+	}
+}
+
+func TestBadBodiesAreRefused(t *testing.T) {
+	t.Parallel()
+	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+		for name, tt := range badBodies() {
+			if mode == "safe" && tt.body == "" {
+				continue // an empty message cannot be encrypted apart from noise
+			}
+			a := newAccount(t, edit)
+			if rec := a.push(tt.body); rec.Code != http.StatusBadRequest {
+				t.Errorf("%s, %s: %d %q", mode, name, rec.Code, rec.Body)
+			}
+			if log := a.log.String(); strings.Count(log, "\n") != 1 || !strings.Contains(log, tt.reason) {
+				t.Errorf("%s, %s: want one line with the reason %q: %s", mode, name, tt.reason, log)
+			}
+			if calls := a.calls(); len(calls) > 0 {
+				t.Errorf("%s, %s: %q was acted on", mode, name, calls)
+			}
+		}
+	}
+}
+
+func TestPlainModeRefuses(t *testing.T) {
+	t.Parallel()
+	text := textMsg("broadcast all", 1)
+	for _, tt := range []struct {
+		name   string
+		status int
+		push   func(a *account) *httptest.ResponseRecorder
+	}{
+		{"no signature", 403, func(a *account) *httptest.ResponseRecorder { return a.post(nil, text) }},
+		{"wrong signature", 403, func(a *account) *httptest.ResponseRecorder {
+			q := a.query(testNow)
+			q.Set("signature", strings.Repeat("a", 40))
+			return a.post(q, text)
+		}},
+		{"another timestamp", 403, func(a *account) *httptest.ResponseRecorder {
+			q := a.query(testNow)
+			q.Set("timestamp", strconv.FormatInt(testNow.Unix()+1, 10))
+			return a.post(q, text)
+		}},
+		{"too old", 403, func(a *account) *httptest.ResponseRecorder {
+			return a.post(a.query(testNow.Add(-fresh-time.Second)), text)
+		}},
+		{"from the future", 403, func(a *account) *httptest.ResponseRecorder {
+			return a.post(a.query(testNow.Add(fresh+time.Second)), text)
+		}},
+		{"just fresh", 200, func(a *account) *httptest.ResponseRecorder { return a.post(a.query(testNow.Add(-fresh)), text) }},
+		{"a little ahead", 200, func(a *account) *httptest.ResponseRecorder { return a.post(a.query(testNow.Add(fresh)), text) }},
+		{"timestamp of nonsense", 403, func(a *account) *httptest.ResponseRecorder {
+			return a.post(url.Values{"signature": {util.Signature(testToken, "-1", "1")}, "timestamp": {"-1"}, "nonce": {"1"}}, text)
+		}},
+		{"huge timestamp", 403, func(a *account) *httptest.ResponseRecorder {
+			const ts = "9223372036854775807"
+			return a.post(url.Values{"signature": {util.Signature(testToken, ts, "1")}, "timestamp": {ts}, "nonce": {"1"}}, text)
+		}},
+		{"no nonce", 403, func(a *account) *httptest.ResponseRecorder {
+			ts := strconv.FormatInt(testNow.Unix(), 10)
+			return a.post(url.Values{"signature": {util.Signature(testToken, ts, "")}, "timestamp": {ts}}, text)
+		}},
+		{"sender unlike the URL's openid", 403, func(a *account) *httptest.ResponseRecorder {
+			q := a.query(testNow)
+			q.Set("openid", strings.ToLower(testSender))
+			return a.post(q, text)
+		}},
+		{"sender like the URL's openid", 200, func(a *account) *httptest.ResponseRecorder {
+			q := a.query(testNow)
+			q.Set("openid", testSender)
+			return a.post(q, text)
+		}},
+		{"encrypted without a key", 400, func(a *account) *httptest.ResponseRecorder {
+			q, encrypted := a.sealed(testNow, text, testAppID)
+			return a.post(q, sealedBody(encrypted))
+		}},
+		{"compatible without a key: its plain part", 200, func(a *account) *httptest.ResponseRecorder {
+			q, encrypted := a.sealed(testNow, text, testAppID)
+			return a.post(q, strings.Replace(text, "</xml>", "<Encrypt>"+encrypted+"</Encrypt></xml>", 1))
+		}},
+	} {
+		a := newAccount(t)
+		if rec := tt.push(a); rec.Code != tt.status {
+			t.Errorf("%s: %d, want %d", tt.name, rec.Code, tt.status)
+		}
+		if calls := a.calls(); len(calls) > 0 != (tt.status == 200) {
+			t.Errorf("%s: acted on %q", tt.name, calls)
+		}
+		if tt.name == "encrypted without a key" && !strings.Contains(a.log.String(), "set WECHAT_ENCODING_AES_KEY") {
+			t.Errorf("the log does not say what to do: %s", a.log)
+		}
+	}
+}
+
+func TestSafeModeRefuses(t *testing.T) {
+	t.Parallel()
+	text := textMsg("broadcast all", 1)
+	for _, tt := range []struct {
+		name   string
+		status int
+		push   func(a *account) *httptest.ResponseRecorder
+	}{
+		{"plain", 403, func(a *account) *httptest.ResponseRecorder { return a.post(a.query(testNow), text) }},
+		{"plain that says it is encrypted", 403, func(a *account) *httptest.ResponseRecorder {
+			// Over an empty Encrypt, msg_signature is what a plain push is signed with.
+			q := a.query(testNow)
+			q.Set("encrypt_type", "aes")
+			q.Set("msg_signature", q.Get("signature"))
+			return a.post(q, text)
+		}},
+		{"no encrypt_type", 403, func(a *account) *httptest.ResponseRecorder {
+			q, encrypted := a.sealed(testNow, text, testAppID)
+			q.Del("encrypt_type")
+			return a.post(q, sealedBody(encrypted))
+		}},
+		{"encrypt_type raw", 403, func(a *account) *httptest.ResponseRecorder {
+			q, encrypted := a.sealed(testNow, text, testAppID)
+			q.Set("encrypt_type", "raw")
+			return a.post(q, sealedBody(encrypted))
+		}},
+		{"no msg_signature", 403, func(a *account) *httptest.ResponseRecorder {
+			q, encrypted := a.sealed(testNow, text, testAppID)
+			q.Del("msg_signature")
+			return a.post(q, sealedBody(encrypted))
+		}},
+		{"the plain signature as msg_signature", 403, func(a *account) *httptest.ResponseRecorder {
+			q, encrypted := a.sealed(testNow, text, testAppID)
+			q.Set("msg_signature", q.Get("signature"))
+			return a.post(q, sealedBody(encrypted))
+		}},
+		{"another body under the signature", 403, func(a *account) *httptest.ResponseRecorder {
+			q, _ := a.sealed(testNow, textMsg("openid", 1), testAppID)
+			_, encrypted := a.sealed(testNow, text, testAppID)
+			return a.post(q, sealedBody(encrypted))
+		}},
+		{"stale", 403, func(a *account) *httptest.ResponseRecorder {
+			q, encrypted := a.sealed(testNow.Add(-fresh-time.Second), text, testAppID)
+			return a.post(q, sealedBody(encrypted))
+		}},
+		{"for another account", 403, func(a *account) *httptest.ResponseRecorder {
+			q, encrypted := a.sealed(testNow, text, "wx0000000000000000")
+			return a.post(q, sealedBody(encrypted))
+		}},
+		{"sender unlike the URL's openid", 403, func(a *account) *httptest.ResponseRecorder {
+			q, encrypted := a.sealed(testNow, text, testAppID)
+			q.Set("openid", "oSomebodyElse")
+			return a.post(q, sealedBody(encrypted))
+		}},
+		{"signed noise", 400, func(a *account) *httptest.ResponseRecorder {
+			q := a.query(testNow)
+			q.Set("encrypt_type", "aes")
+			q.Set("msg_signature", util.Signature(testToken, q.Get("timestamp"), q.Get("nonce"), "noise"))
+			return a.post(q, sealedBody("noise"))
+		}},
+		{"broken outside", 400, func(a *account) *httptest.ResponseRecorder {
+			q, encrypted := a.sealed(testNow, text, testAppID)
+			return a.post(q, sealedBody(encrypted)[:100])
+		}},
+		{"a wrong plain signature does not matter", 200, func(a *account) *httptest.ResponseRecorder {
+			q, encrypted := a.sealed(testNow, text, testAppID)
+			q.Del("signature")
+			return a.post(q, sealedBody(encrypted))
+		}},
+	} {
+		a := newAccount(t, safe)
+		if rec := tt.push(a); rec.Code != tt.status {
+			t.Errorf("%s: %d, want %d", tt.name, rec.Code, tt.status)
+		}
+		if calls := a.calls(); len(calls) > 0 != (tt.status == 200) {
+			t.Errorf("%s: acted on %q", tt.name, calls)
+		}
+	}
+}
+
+// The compatible mode's body has plain fields beside Encrypt; whoever forges
+// them gains nothing.
+func TestCompatibleModeTakesTheEncryptedPart(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, safe)
+	q, encrypted := a.sealed(testNow, textMsg("openid", 7), testAppID)
+	forged := strings.ReplaceAll(textMsg("broadcast all", 8), testSender, "oForgedForgedForgedForged123")
+	rec := a.post(q, strings.Replace(forged, "</xml>", "<Encrypt><![CDATA["+encrypted+"]]></Encrypt></xml>", 1))
+	if got := a.reply(t, rec); got != "re: openid" {
+		t.Errorf("reply %q", got)
+	}
+	if diff := cmp.Diff([]string{"text " + testSender + " openid m:" + testSender + ":7"}, a.calls()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOneSignatureCarriesOneBody(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t)
+	q := a.query(testNow)
+	if got := a.reply(t, a.post(q, textMsg("openid", 1))); got != "re: openid" {
+		t.Fatalf("reply %q", got)
+	}
+	if rec := a.post(q, textMsg("broadcast all", 2)); rec.Code != http.StatusForbidden {
+		t.Errorf("another body: %d", rec.Code)
+	}
+	// The platform's own redelivery has the same body.
+	if got := a.reply(t, a.post(q, textMsg("openid", 1))); got != "re: openid" {
+		t.Errorf("reply to the redelivery %q", got)
+	}
+	if calls := a.calls(); len(calls) != 1 {
+		t.Errorf("handled: %q", calls)
+	}
+}
+
+func TestLargeBodies(t *testing.T) {
+	t.Parallel()
+	// Exactly as much as is allowed, and one byte more.
+	fill := func(n int) string {
+		msg := textMsg("hi", 1)
+		return msg + strings.Repeat(" ", n-len(msg))
+	}
+	for _, tt := range []struct {
+		name    string
+		size    int
+		chunked bool
+		status  int
+	}{
+		{"1 MiB", maxBody, false, 200},
+		{"1 MiB, chunked", maxBody, true, 200},
+		{"a byte over", maxBody + 1, false, 413},
+		{"a byte over, chunked", maxBody + 1, true, 413},
+		{"8 MiB", 8 << 20, false, 413},
+		{"8 MiB, chunked", 8 << 20, true, 413},
+	} {
+		a := newAccount(t)
+		server := httptest.NewServer(a)
+		var body io.Reader = strings.NewReader(fill(tt.size))
+		if tt.chunked {
+			body = io.MultiReader(body) // its length is not known
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/wechat?"+a.query(testNow).Encode(), body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		_ = res.Body.Close()
+		server.Close()
+		if res.StatusCode != tt.status {
+			t.Errorf("%s: %d, want %d", tt.name, res.StatusCode, tt.status)
+		}
+	}
+	// Who cannot sign is not listened to at length.
+	a := newAccount(t)
+	body := strings.NewReader(strings.Repeat("x", 8<<20))
+	if rec := a.do(http.MethodPost, "/wechat", io.MultiReader(body)); rec.Code != http.StatusForbidden || body.Len() != 8<<20 {
+		t.Errorf("unsigned: %d, %d bytes read", rec.Code, 8<<20-body.Len())
+	}
+}
+
+func TestBrokenBodyIsRefused(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t)
+	rec := a.do(http.MethodPost, "/wechat?"+a.query(testNow).Encode(),
+		io.MultiReader(strings.NewReader("<xml>"), brokenReader{}))
+	if rec.Code != http.StatusBadRequest {
+		t.Errorf("%d", rec.Code)
+	}
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func FuzzCallback(f *testing.F) {
+	f.Add("", "", false, false)
+	f.Add("openid="+testSender, textMsg("hi", 1), true, false)
+	f.Add("", receiptMsg, true, true)
+	f.Add("encrypt_type=aes&msg_signature=1", sealedBody(v4Encrypt), false, true)
+	f.Add("timestamp=9&timestamp=%zz;&nonce=", v2Plain, true, true)
+	accounts := map[bool]*account{false: newAccount(f), true: newAccount(f, safe)}
+	f.Fuzz(func(t *testing.T, query, body string, sign, inSafeMode bool) {
+		a := accounts[inSafeMode]
+		if sign {
+			q := a.query(testNow)
+			if inSafeMode && body != "" {
+				var encrypted string
+				q, encrypted = a.sealed(testNow, body, testAppID)
+				body = sealedBody(encrypted)
+			}
+			query = q.Encode() + "&" + query
+		}
+		for _, method := range []string{http.MethodPost, http.MethodGet} {
+			rec := httptest.NewRecorder()
+			a.ServeHTTP(rec, &http.Request{
+				Method: method, URL: &url.URL{Path: "/wechat", RawQuery: query}, Header: http.Header{},
+				Body: io.NopCloser(strings.NewReader(body)), ContentLength: -1,
+			})
+			switch rec.Code {
+			case 200, 400, 403, 413:
+			default:
+				t.Fatalf("%s: status %d", method, rec.Code)
+			}
+			if rec.Code == 200 && !sign && method == http.MethodPost {
+				t.Fatalf("took what nobody signed: %q %q", query, body)
+			}
+		}
+	})
+}

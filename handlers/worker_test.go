@@ -1,0 +1,322 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/models/modelstest"
+)
+
+// Five copies at the same moment are one message with one reply.
+func TestCopiesAtOnce(t *testing.T) {
+	t.Parallel()
+	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+		var calls atomic.Int32
+		arrived := make(chan struct{})
+		a := newAccount(t, edit, func(c *Config) {
+			c.Text = func(context.Context, Incoming) (Reply, error) {
+				<-arrived
+				return Reply{Text: fmt.Sprint("reply ", calls.Add(1)), Remember: true}, nil
+			}
+		}, func(c *Config) { c.Store, c.Remembers = newStore(t), nil })
+		const copies = 5
+		got := make([]string, copies)
+		var wg sync.WaitGroup
+		for i := range copies {
+			wg.Go(func() { got[i] = a.reply(t, a.push(textMsg("broadcast all", 1))) })
+		}
+		close(arrived)
+		wg.Wait()
+		for _, reply := range got {
+			if reply != "reply 1" {
+				t.Errorf("%s: replies %q", mode, got)
+			}
+		}
+		if n := calls.Load(); n != 1 {
+			t.Errorf("%s: handled %d times", mode, n)
+		}
+	}
+}
+
+func TestRedelivery(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		var calls atomic.Int32
+		count := func(c *Config) {
+			c.Text = func(context.Context, Incoming) (Reply, error) {
+				return Reply{Text: fmt.Sprint("reply ", calls.Add(1))}, nil
+			}
+		}
+		a := newAccount(t, count, stored(s))
+		for range 3 {
+			if got := a.reply(t, a.push(textMsg("broadcast all", 1))); got != "reply 1" {
+				t.Errorf("reply %q", got)
+			}
+		}
+		// A restart in between: another process on the same database.
+		a = newAccount(t, count, stored(s))
+		if got := a.reply(t, a.push(textMsg("broadcast all", 1))); got != "reply 1" {
+			t.Errorf("reply after a restart %q", got)
+		}
+		if n := calls.Load(); n != 1 {
+			t.Errorf("handled %d times", n)
+		}
+		// The same MsgId of somebody else is another message.
+		other := strings.ReplaceAll(textMsg("broadcast all", 1), testSender, strings.ToLower(testSender))
+		if rec := a.push(other); !strings.Contains(rec.Body.String(), "reply 2") {
+			t.Errorf("somebody else was told %q", rec.Body)
+		}
+		// Without a MsgId the sender, the time and the words name it.
+		for _, want := range []string{"reply 3", "reply 3"} {
+			if got := a.reply(t, a.push(textMsg("broadcast all", 0))); got != want {
+				t.Errorf("without MsgId: reply %q, want %q", got, want)
+			}
+		}
+		if got := a.reply(t, a.push(textMsg("broadcast test", 0))); got != "reply 4" {
+			t.Errorf("without MsgId, other words: reply %q", got)
+		}
+	})
+}
+
+// If two processes handled a message at once, both tell the first stored reply.
+func TestStoredReplyWins(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	a := newAccount(t, func(c *Config) {
+		c.Text = func(ctx context.Context, in Incoming) (Reply, error) {
+			_, err := s.SaveReply(ctx, in.Key, "the other's", testNow)
+			return Reply{Text: "ours"}, err
+		}
+	}, stored(s))
+	for range 2 {
+		if got := a.reply(t, a.push(textMsg("broadcast all", 1))); got != "the other's" {
+			t.Errorf("reply %q", got)
+		}
+	}
+}
+
+// What follows from the text alone is answered without the database, and again
+// from memory.
+func TestPureTextsNeedNoDatabase(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a := newAccount(t, stored(s), func(c *Config) {
+		text := c.Text
+		c.Remembers = func(text string) bool { return text != "openid" }
+		c.Text = func(ctx context.Context, in Incoming) (Reply, error) {
+			r, err := text(ctx, in)
+			r.Remember = in.Text != "openid"
+			return r, err
+		}
+	})
+	for range 2 {
+		if got := a.reply(t, a.push(textMsg("openid", 1))); got != "re: openid" {
+			t.Errorf("reply %q", got)
+		}
+	}
+	if n := len(a.calls()); n != 1 {
+		t.Errorf("handled %d times", n)
+	}
+	// The others must wait for it, since it may know them.
+	if got := a.reply(t, a.push(textMsg("broadcast all", 2))); got != testBusy {
+		t.Errorf("without the database: reply %q", got)
+	}
+	if n := len(a.calls()); n != 1 {
+		t.Errorf("handled %d times", n)
+	}
+}
+
+// A reply that cannot be saved is told all the same, and not handled again here.
+func TestReplyThatCannotBeSaved(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	a := newAccount(t, func(c *Config) {
+		c.Text = func(context.Context, Incoming) (Reply, error) {
+			return Reply{Text: "done"}, s.Close()
+		}
+	}, stored(s))
+	for range 2 {
+		if got := a.reply(t, a.push(textMsg("broadcast all", 1))); got != "done" {
+			t.Errorf("reply %q", got)
+		}
+	}
+	if !strings.Contains(a.log.String(), "reply not saved") {
+		t.Errorf("not logged: %s", a.log)
+	}
+}
+
+func TestFailingTextIsBusyAndNotRemembered(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int32
+	a := newAccount(t, func(c *Config) {
+		c.Text = func(_ context.Context, in Incoming) (Reply, error) {
+			if calls.Add(1) == 1 {
+				return Reply{}, errors.New("ask for broadcast by " + in.OpenID + ": database is away")
+			}
+			return Reply{Text: "done"}, nil
+		}
+	}, stored(newStore(t)))
+	for _, want := range []string{testBusy, "done", "done"} {
+		if got := a.reply(t, a.push(textMsg("broadcast all", 1))); got != want {
+			t.Errorf("reply %q, want %q", got, want)
+		}
+	}
+	if log := a.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "database is away") ||
+		strings.Contains(log, testSender) {
+		t.Errorf("log: %s", log)
+	}
+}
+
+func TestFailingEventsAreDeliveredAgain(t *testing.T) {
+	t.Parallel()
+	for name, msg := range map[string]string{
+		"subscribe": eventMsg("subscribe", ""), "unsubscribe": eventMsg("unsubscribe", ""), "receipt": receiptMsg,
+	} {
+		var calls atomic.Int32
+		fail := func() error {
+			if calls.Add(1) == 1 {
+				return errors.New("database is away")
+			}
+			return nil
+		}
+		a := newAccount(t, func(c *Config) {
+			c.Subscribed = func(context.Context, string, time.Time, string) error { return fail() }
+			c.Unsubscribed = func(context.Context, string, time.Time) error { return fail() }
+			c.Receipt = func(context.Context, string, int64, string) error { return fail() }
+		})
+		want := int32(2) // an event that was handled is not handled again
+		if name == "receipt" {
+			want = 3
+		}
+		for i, status := range []int{500, 200, 200} {
+			if rec := a.push(msg); rec.Code != status {
+				t.Errorf("%s, delivery %d: %d, want %d", name, i+1, rec.Code, status)
+			}
+		}
+		if got := calls.Load(); got != want {
+			t.Errorf("%s: handled %d times, want %d", name, got, want)
+		}
+	}
+}
+
+func TestPanicIs500(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, func(c *Config) {
+		c.Text = func(_ context.Context, in Incoming) (Reply, error) {
+			if in.Text == "boom" {
+				panic("nobody called " + in.OpenID)
+			}
+			return Reply{Text: "alive"}, nil
+		}
+		c.Receipt = func(context.Context, string, int64, string) error { panic(http.ErrAbortHandler) }
+	})
+	for _, msg := range []string{textMsg("boom", 1), receiptMsg} {
+		if rec := a.push(msg); rec.Code != http.StatusInternalServerError {
+			t.Errorf("%d %q", rec.Code, rec.Body)
+		}
+	}
+	log := a.log.String()
+	if !strings.Contains(log, "TestPanicIs500") || strings.Contains(log, testSender) {
+		t.Errorf("want the stack without the OpenID: %s", log)
+	}
+	if got := a.reply(t, a.push(textMsg("hi", 2))); got != "alive" {
+		t.Errorf("afterwards: %q", got)
+	}
+}
+
+// Whatever hangs, the platform has its answer within its 5 s.
+func TestEveryCallbackIsAnsweredInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		a := newAccount(t, func(c *Config) {
+			c.Text = func(context.Context, Incoming) (Reply, error) { <-hang; return Reply{Text: "late"}, nil }
+			c.Receipt = func(ctx context.Context, _ string, _ int64, _ string) error { <-ctx.Done(); return ctx.Err() }
+			c.Subscribed = func(context.Context, string, time.Time, string) error { <-hang; return nil }
+		})
+		for name, tt := range map[string]struct {
+			msg    string
+			status int
+		}{
+			"text": {textMsg("hi", 1), 200}, "receipt": {receiptMsg, 500}, "subscribe": {eventMsg("subscribe", ""), 500},
+		} {
+			start := time.Now()
+			rec := a.push(tt.msg)
+			if took := time.Since(start); took > 4600*time.Millisecond {
+				t.Errorf("%s: took %v", name, took)
+			}
+			if rec.Code != tt.status {
+				t.Errorf("%s: %d, want %d", name, rec.Code, tt.status)
+			}
+			if name == "text" && a.reply(t, rec) != testBusy {
+				t.Errorf("%s: %q", name, rec.Body)
+			}
+		}
+		close(hang)
+		synctest.Wait()
+		// What came late is the reply to the next delivery.
+		if got := a.reply(t, a.push(textMsg("hi", 1))); got != "late" {
+			t.Errorf("redelivery: %q", got)
+		}
+	})
+}
+
+// The copy that began the work may go away; the work and the others stay.
+func TestFirstCopyGoesAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		a := newAccount(t, func(c *Config) {
+			c.Text = func(ctx context.Context, _ Incoming) (Reply, error) {
+				calls.Add(1)
+				select {
+				case <-time.After(2 * time.Second):
+					return Reply{Text: "done"}, nil
+				case <-ctx.Done():
+					return Reply{}, ctx.Err()
+				}
+			}
+		})
+		ctx, hangUp := context.WithCancel(t.Context())
+		req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/wechat?"+a.query(testNow).Encode(),
+			strings.NewReader(textMsg("broadcast all", 1)))
+		go a.ServeHTTP(httptest.NewRecorder(), req)
+		time.Sleep(time.Second)
+		hangUp()
+		if got := a.reply(t, a.push(textMsg("broadcast all", 1))); got != "done" {
+			t.Errorf("second copy: %q", got)
+		}
+		if n := calls.Load(); n != 1 {
+			t.Errorf("handled %d times", n)
+		}
+	})
+}
+
+func TestLongReplyIsCutAndLogged(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, func(c *Config) {
+		c.Text = func(context.Context, Incoming) (Reply, error) {
+			return Reply{Text: strings.Repeat("群", 2000)}, nil
+		}
+	})
+	got := a.reply(t, a.push(textMsg("help", 1)))
+	if len(got) > 2047 || !strings.HasSuffix(got, "群…") {
+		t.Errorf("%d bytes, ends %q", len(got), got[len(got)-9:])
+	}
+	if !strings.Contains(a.log.String(), "reply cut") {
+		t.Errorf("not logged: %s", a.log)
+	}
+}
