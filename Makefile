@@ -1,0 +1,60 @@
+# Everything needs Go alone; `make test` also a C compiler, for the race detector.
+
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+
+# The linter is fetched and built by the Go tool: nothing to install. It is no
+# dependency of the module.
+GOLANGCI ?= go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
+
+##@ Use
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## try it: a simulated platform, 1,000 followers and a chat
+	go run . demo
+
+.PHONY: build
+build: ## build bin/wechat-broadcast, one static file
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o bin/wechat-broadcast .
+
+##@ Develop
+
+.PHONY: test
+test: ## run every test with the race detector, and say what was skipped (TEST_ARGS="-run X ./models/")
+	@scripts/test.sh $(TEST_ARGS)
+
+.PHONY: check
+check: tidy vet lint ## everything that needs no test: go.mod, vet, format, lint
+
+.PHONY: lint
+lint: ## check the format and run the linters of .golangci.yml
+	$(GOLANGCI) fmt --diff
+	$(GOLANGCI) run
+
+.PHONY: fmt
+fmt: ## format the code
+	$(GOLANGCI) fmt
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (10s)
+	@scripts/fuzz.sh
+
+.PHONY: vet tidy
+vet:
+	go vet ./...
+tidy:
+	go mod tidy -diff
+	go mod verify
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin coverage.out

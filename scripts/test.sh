@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Runs the tests: one line for each package, the whole output of each test that
+# fails, and at the end what was skipped and why. Arguments go to go test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+(($# > 0)) || set -- ./...
+
+go test -race -shuffle=on -count=1 -v "$@" 2>&1 | awk '
+    # Tests run side by side: these lines say whose output follows.
+    /^=== (RUN|NAME|CONT|PAUSE) / { test = $3; next }
+
+    /^ *--- (PASS|FAIL|SKIP): / {
+        test = $3
+        count[$2]++
+        if ($2 == "FAIL:") printf "%s\n%s", $0, output[test]
+        if ($2 == "SKIP:") {
+            sub(/^[^ ]*\.go:[0-9]+: /, "", last[test])
+            names[last[test]] = names[last[test]] "\n    " test
+        }
+        delete output[test]
+        next
+    }
+
+    /^-test\.shuffle / { seed = $2; next }
+    /^PASS$/ || /^FAIL$/ { next }
+    # A package is done. After a crash its tests have no verdict of their own.
+    /^(ok|FAIL|\?) *\t/ {
+        if ($1 == "FAIL") {
+            for (t in output) printf "%s", output[t]
+            if (seed) print "shuffled with -shuffle=" seed
+        }
+        print
+        fflush()
+        split("", output); split("", last); seed = test = ""
+        next
+    }
+
+    test == "" { print; fflush(); next }
+    { output[test] = output[test] $0 "\n"; sub(/^ */, ""); if ($0 != "") last[test] = $0 }
+
+    END {
+        printf "\n%d passed, %d failed, %d skipped (subtests counted)\n", count["PASS:"], count["FAIL:"], count["SKIP:"]
+        for (reason in names) printf "\n  %s%s\n", reason, names[reason]
+    }'
