@@ -8,17 +8,31 @@ import (
 	"gorm.io/gorm"
 )
 
-// audience narrows a query of recipients to an audience. self is the recipient
-// that AudienceMe means: it gets the message whatever the table says of it.
-func audience(q *gorm.DB, a Audience, self string) *gorm.DB {
-	switch a {
+// reach is the condition on a row of recipients under which a broadcast goes to
+// it now.
+func (b *Broadcast) reach() (where string, args []any) {
+	const willing = "recipients.subscribed = 1 AND recipients.opted_out = 0"
+	switch b.Audience {
 	case AudienceMe:
-		return q.Where("openid = ?", self)
+		// Whoever asks for it gets it, whatever else the row says.
+		return "recipients.openid = ?", []any{b.AskedBy}
 	case AudienceTest:
-		return q.Where("tester = 1 AND subscribed = 1 AND opted_out = 0")
-	default:
-		return q.Where("subscribed = 1 AND opted_out = 0")
+		return willing + " AND recipients.tester = 1", nil
+	case AudienceRetry:
+		// Whom an earlier retry of the same broadcast tried is that one's to retry.
+		return willing + ` AND EXISTS (SELECT 1 FROM deliveries o WHERE o.broadcast_id = ?
+			AND o.recipient_id = recipients.id AND o.state IN ('failed', 'uncertain'))
+			AND NOT EXISTS (SELECT 1 FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id
+			WHERE t.retry_of = ? AND t.id <> ? AND n.recipient_id = recipients.id)`, []any{b.RetryOf, b.RetryOf, b.ID}
+	case AudienceAll:
 	}
+	return willing, nil
+}
+
+// reached narrows a query of recipients to those that a broadcast goes to.
+func reached(q *gorm.DB, b *Broadcast) *gorm.DB {
+	where, args := b.reach()
+	return q.Where(where, args...)
 }
 
 // EnsureRecipient adds a person who wrote to the account, so follows it, but is
@@ -35,20 +49,20 @@ func (s *Store) EnsureRecipient(ctx context.Context, openID string, now time.Tim
 	})
 }
 
-// CountAudience returns how many recipients an audience has now.
-func (s *Store) CountAudience(ctx context.Context, a Audience, self string) (int64, error) {
+// CountAudience returns how many recipients a broadcast goes to as things are now.
+func (s *Store) CountAudience(ctx context.Context, b *Broadcast) (int64, error) {
 	var n int64
-	err := audience(s.r.WithContext(ctx).Model(&Recipient{}), a, self).Count(&n).Error
+	err := reached(s.r.WithContext(ctx).Model(&Recipient{}), b).Count(&n).Error
 	if err != nil {
 		return 0, fmt.Errorf("count audience: %w", err)
 	}
 	return n, nil
 }
 
-// SampleAudience returns the first n recipients of an audience.
-func (s *Store) SampleAudience(ctx context.Context, a Audience, self string, n int) ([]Recipient, error) {
+// SampleAudience returns the first n recipients of a broadcast.
+func (s *Store) SampleAudience(ctx context.Context, b *Broadcast, n int) ([]Recipient, error) {
 	var list []Recipient
-	err := audience(s.r.WithContext(ctx), a, self).Order("id").Limit(n).Find(&list).Error
+	err := reached(s.r.WithContext(ctx), b).Order("id").Limit(n).Find(&list).Error
 	if err != nil {
 		return nil, fmt.Errorf("sample audience: %w", err)
 	}
@@ -71,11 +85,11 @@ func (s *Store) FreezeAudience(ctx context.Context, id int64) (int64, error) {
 	return b.MaxRecipientID, nil
 }
 
-// AudienceIDs returns the next ids of an audience in their order:
-// after < id <= through, at most n.
-func (s *Store) AudienceIDs(ctx context.Context, a Audience, self string, after, through int64, n int) ([]int64, error) {
+// AudienceIDs returns the next recipients of a broadcast in the order of their
+// ids: after < id <= through, at most n.
+func (s *Store) AudienceIDs(ctx context.Context, b *Broadcast, after, through int64, n int) ([]int64, error) {
 	var ids []int64
-	err := audience(s.r.WithContext(ctx).Model(&Recipient{}), a, self).
+	err := reached(s.r.WithContext(ctx).Model(&Recipient{}), b).
 		Where("id > ? AND id <= ?", after, through).Order("id").Limit(n).Pluck("id", &ids).Error
 	if err != nil {
 		return nil, fmt.Errorf("list audience: %w", err)

@@ -30,10 +30,19 @@ func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, again bool) (
 		if !errors.Is(err, gorm.ErrRecordNotFound) {
 			return err
 		}
-		if b.Audience == AudienceAll && !again {
-			if err := refuseSame(tx, b); err != nil {
-				return err
-			}
+		if err := refuseHalted(tx); err != nil {
+			return err
+		}
+		switch {
+		case b.Audience == AudienceAll && !again:
+			err = refuseSame(tx, b)
+		case b.Audience == AudienceRetry:
+			err = refuseRetry(tx, b)
+		default:
+			err = nil
+		}
+		if err != nil {
+			return err
 		}
 		created = true
 		return tx.Create(b).Error
@@ -75,6 +84,34 @@ func refuseSame(tx *gorm.DB, b *Broadcast) error {
 			"Ago", b.AskedAt.Sub(old.AskedAt.Time))
 	}
 	return nil
+}
+
+// refuseHalted refuses a broadcast while another one waits for an admin's word
+// because the account is at stake.
+func refuseHalted(tx *gorm.DB) error {
+	var halted []Broadcast
+	err := tx.Where("state = ? AND reason = ?", Paused, ReasonAccount).Order("id DESC").Limit(1).Find(&halted).Error
+	if err != nil || len(halted) == 0 {
+		return err
+	}
+	return NewError(Conflict, ErrHalted, "ID", halted[0].ID, "Detail", halted[0].Detail)
+}
+
+// refuseRetry refuses to retry what has not ended, or is being retried.
+func refuseRetry(tx *gorm.DB, b *Broadcast) error {
+	var of Broadcast
+	if err := tx.Take(&of, b.RetryOf).Error; err != nil {
+		return err
+	}
+	if !of.State.Final() {
+		return NewError(Conflict, ErrWrongState, "ID", of.ID, "State", string(of.State), "Action", "retry")
+	}
+	var other []Broadcast
+	err := tx.Where("retry_of = ? AND state IN ?", of.ID, []BroadcastState{Scheduled, Running, Paused}).Limit(1).Find(&other).Error
+	if err != nil || len(other) == 0 {
+		return err
+	}
+	return NewError(Conflict, ErrRetryRunning, "ID", of.ID, "Retry", other[0].ID)
 }
 
 // FindBroadcast returns a broadcast by its number, or the latest one for 0.

@@ -39,7 +39,7 @@ func addRecipients(t *testing.T, s *models.Store, n int) []int64 {
 			t.Fatal(err)
 		}
 	}
-	list, err := s.SampleAudience(t.Context(), models.AudienceAll, "", n)
+	list, err := s.SampleAudience(t.Context(), &models.Broadcast{Audience: models.AudienceAll}, n)
 	if err != nil || len(list) != n {
 		t.Fatalf("sample: %d of %d, %v", len(list), n, err)
 	}

@@ -84,25 +84,20 @@ type Task struct {
 
 // Tasks returns what is left to do in a batch: those of the audience without a
 // delivery, and those whose delivery was begun and never ended or put off.
-func (s *Store) Tasks(ctx context.Context, a Audience, self string, b Batch) ([]Task, error) {
+func (s *Store) Tasks(ctx context.Context, b *Broadcast, batch Batch) ([]Task, error) {
 	db, err := s.r.DB()
 	if err != nil {
 		return nil, err
 	}
-	where, args := "r.subscribed = 1 AND r.opted_out = 0", []any{b.BroadcastID, b.AfterID, b.ThroughID}
-	switch a {
-	case AudienceMe:
-		where = "r.openid = ?"
-		args = append(args, self)
-	case AudienceTest:
-		where += " AND r.tester = 1"
-	case AudienceAll:
-	}
-	rows, err := db.QueryContext(ctx, `SELECT r.id, r.openid, r.subscribed_at, r.scene, r.fields,
+	where, args := b.reach()
+	args = append([]any{b.ID, batch.AfterID, batch.ThroughID}, args...)
+	rows, err := db.QueryContext(ctx, `SELECT recipients.id, recipients.openid, recipients.subscribed_at,
+		recipients.scene, recipients.fields,
 		COALESCE(d.state, ''), COALESCE(d.sent_at, 0), COALESCE(d.updated_at, 0), COALESCE(d.attempts, 0)
-		FROM recipients r LEFT JOIN deliveries d ON d.broadcast_id = ? AND d.recipient_id = r.id
-		WHERE r.id > ? AND r.id <= ? AND (d.state IN ('sending', 'later') OR d.state IS NULL AND `+where+`)
-		ORDER BY r.id`, args...)
+		FROM recipients LEFT JOIN deliveries d ON d.broadcast_id = ? AND d.recipient_id = recipients.id
+		WHERE recipients.id > ? AND recipients.id <= ?
+		AND (d.state IN ('sending', 'later') OR d.state IS NULL AND `+where+`)
+		ORDER BY recipients.id`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read batch: %w", err)
 	}

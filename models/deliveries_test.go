@@ -19,7 +19,7 @@ func oneBatch(b *models.Broadcast) models.Batch {
 // left returns the recipients of the broadcast that have no outcome.
 func left(t *testing.T, s *models.Store, b *models.Broadcast) map[int64]models.Task {
 	t.Helper()
-	tasks, err := s.Tasks(t.Context(), b.Audience, b.AskedBy, oneBatch(b))
+	tasks, err := s.Tasks(t.Context(), b, oneBatch(b))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,19 +167,19 @@ func TestAudiences(t *testing.T) {
 			{models.AudienceTest, "", []int64{ids[1]}},
 			{models.AudienceMe, modelstest.OpenID(2), []int64{ids[2]}},
 		} {
-			got, err := s.AudienceIDs(ctx, test.audience, test.self, 0, 1<<40, 10)
+			b := newBroadcast(string(test.audience), t0)
+			b.Audience, b.AskedBy = test.audience, test.self
+			got, err := s.AudienceIDs(ctx, b, 0, 1<<40, 10)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.audience, diff)
 			}
-			n, err := s.CountAudience(ctx, test.audience, test.self)
+			n, err := s.CountAudience(ctx, b)
 			if err != nil || n != int64(len(test.want)) {
 				t.Errorf("%s: counted %d, %v", test.audience, n, err)
 			}
-			b := newBroadcast(string(test.audience), t0)
-			b.Audience, b.AskedBy = test.audience, test.self
 			tasks := left(t, s, create(t, s, b))
 			if len(tasks) != len(test.want) {
 				t.Errorf("%s: tasks %v, want %v", test.audience, tasks, test.want)
@@ -300,4 +300,88 @@ func TestFindBroadcast(t *testing.T) {
 	if b, err := s.FindBroadcast(t.Context(), 0); err != nil || b.ID != 1 {
 		t.Errorf("latest: %+v, %v", b, err)
 	}
+}
+
+func TestRetryReachesTheFailedAndUncertainOnce(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		ctx := t.Context()
+		ids := addRecipients(t, s, 5)
+		first := newBroadcast("1", t0)
+		first.State = models.Running
+		create(t, s, first)
+		states := []models.DeliveryState{models.Accepted, models.FailedFor, models.Uncertain, models.FailedFor, models.Blocked}
+		outcomes := make([]models.Outcome, len(ids))
+		for i, id := range ids {
+			outcomes[i] = models.Outcome{BroadcastID: first.ID, RecipientID: id, State: states[i], Gone: i == 3, SentAt: t0}
+		}
+		if err := s.RecordOutcomes(ctx, outcomes, t0.Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		retry := func(key string) (*models.Broadcast, error) {
+			b := newBroadcast(key, t0)
+			b.Audience, b.RetryOf = models.AudienceRetry, first.ID
+			_, err := s.CreateBroadcast(ctx, b, false)
+			return b, err
+		}
+		finish := func(b *models.Broadcast, from models.BroadcastState) {
+			t.Helper()
+			if ok, err := s.MoveBroadcast(ctx, b.ID, []models.BroadcastState{from}, models.Finished, models.Change{}); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+		}
+		if _, err := retry("too early"); models.KindOf(err) != models.Conflict {
+			t.Errorf("retry of one that runs: %v", err)
+		}
+		finish(first, models.Running)
+		second, err := retry("2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.AudienceIDs(ctx, second, 0, 1<<40, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]int64{ids[1], ids[2]}, got); diff != "" {
+			t.Errorf("audience of the retry (-want +got):\n%s", diff)
+		}
+		if tasks := left(t, s, second); len(tasks) != 2 {
+			t.Errorf("tasks of the retry: %v", tasks)
+		}
+		if _, err := retry("at the same time"); models.KindOf(err) != models.Conflict {
+			t.Errorf("a second retry while one runs: %v", err)
+		}
+		if err := s.ClaimDeliveries(ctx, second.ID, ids[1:2], t0); err != nil {
+			t.Fatal(err)
+		}
+		if tasks := left(t, s, second); len(tasks) != 2 {
+			t.Errorf("tasks of the retry once it has begun: %v", tasks)
+		}
+		finish(second, models.Scheduled)
+		third, err := retry("3")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tasks := left(t, s, third); len(tasks) != 1 || tasks[ids[2]].RecipientID != ids[2] {
+			t.Errorf("whom the first retry tried is in the next one too: %v", tasks)
+		}
+	})
+}
+
+func TestNothingIsTakenWhileTheAccountIsAtStake(t *testing.T) {
+	t.Parallel()
+	s := modelstest.SQLite(t)
+	ctx := t.Context()
+	halted := newBroadcast("1", t0)
+	halted.State, halted.Reason = models.Paused, models.ReasonAccount
+	create(t, s, halted)
+	_, err := s.CreateBroadcast(ctx, newBroadcast("2", t0), true)
+	var e *models.Error
+	if !errors.As(err, &e) || e.Code != models.ErrHalted {
+		t.Fatalf("got %v, want %s", err, models.ErrHalted)
+	}
+	if _, err := s.MoveBroadcast(ctx, halted.ID, []models.BroadcastState{models.Paused}, models.Cancelled, models.Change{}); err != nil {
+		t.Fatal(err)
+	}
+	create(t, s, newBroadcast("3", t0))
 }

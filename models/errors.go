@@ -77,6 +77,9 @@ const (
 	ErrNoRecipients     = "no_recipients"     // nobody would get it
 	ErrNoBroadcast      = "no_broadcast"      // there is none yet
 	ErrBroadcastUnknown = "broadcast_unknown" // ID
+	ErrHalted           = "halted"            // ID, Detail: the account is at stake and an admin has not said resume
+	ErrRetryRunning     = "retry_running"     // ID, Retry: it is being retried already
+	ErrNothingToRetry   = "nothing_to_retry"  // ID: nobody failed or is uncertain
 	ErrWrongState       = "wrong_state"       // ID, State, Action: it cannot do that now
 	ErrNothingTo        = "nothing_to"        // Action (pause|resume|cancel): no broadcast that it could be meant for
 	ErrOpenIDInvalid    = "openid_invalid"    // OpenID: not the shape of one

@@ -79,6 +79,8 @@ const (
 	AudienceMe   Audience = "me"
 	AudienceTest Audience = "test"
 	AudienceAll  Audience = "all"
+	// AudienceRetry are those of an earlier broadcast that failed or are uncertain.
+	AudienceRetry Audience = "retry"
 )
 
 // BroadcastState is where a broadcast stands.
@@ -113,6 +115,9 @@ type Broadcast struct {
 	// Digest tells equal definitions apart from different ones.
 	Digest   string
 	Audience Audience
+	// RetryOf is the broadcast whose failed and uncertain recipients this one is
+	// for; 0 if it is for others.
+	RetryOf int64
 	// AskedBy is the OpenID of the admin who asked.
 	AskedBy string
 	// Salt makes the client_msg_ids of this broadcast unlike those of any other

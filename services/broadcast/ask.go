@@ -132,7 +132,7 @@ func (e *Engine) sample(ctx context.Context, b *models.Broadcast) ([]models.Reci
 			return nil, err
 		}
 	}
-	n, err := e.store.CountAudience(ctx, b.Audience, b.AskedBy)
+	n, err := e.store.CountAudience(ctx, b)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (e *Engine) sample(ctx context.Context, b *models.Broadcast) ([]models.Reci
 			return nil, models.NewError(models.Conflict, models.ErrNoRecipients)
 		}
 	}
-	return e.store.SampleAudience(ctx, b.Audience, b.AskedBy, sampleSize)
+	return e.store.SampleAudience(ctx, b, sampleSize)
 }
 
 // checkContent fills the message for some of its recipients.
@@ -213,7 +213,7 @@ func (e *Engine) checkPlatform(ctx context.Context, b *models.Broadcast, def *co
 			return nil, err
 		}
 	}
-	if n, err := e.store.CountAudience(ctx, b.Audience, b.AskedBy); err == nil && quota != nil && n > quota.Remain {
+	if n, err := e.store.CountAudience(ctx, b); err == nil && quota != nil && n > quota.Remain {
 		warnings = append(warnings, Warning{WarnQuota, map[string]any{"Remain": quota.Remain, "Recipients": n}})
 	}
 	return warnings, nil

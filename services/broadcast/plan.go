@@ -50,7 +50,7 @@ func (r *run) plan(ctx context.Context) error {
 		last = &models.Batch{BroadcastID: b.ID}
 	}
 	for ahead := 1; ; ahead = planAhead { // the first batch alone, so that sending starts at once
-		ids, err := store.AudienceIDs(ctx, b.Audience, b.AskedBy, last.ThroughID, through, ahead*batchSize)
+		ids, err := store.AudienceIDs(ctx, &b, last.ThroughID, through, ahead*batchSize)
 		if err != nil {
 			return err
 		}

@@ -110,7 +110,7 @@ func (s *Sender) stop() {
 // also after a crash: recipients whose send was begun are asked again under the
 // same client_msg_id while the platform honours it, and are uncertain after that.
 func (s *Sender) SendBatch(ctx context.Context, r *run, b models.Batch) error {
-	tasks, err := s.store.Tasks(ctx, r.b.Audience, r.b.AskedBy, b)
+	tasks, err := s.store.Tasks(ctx, &r.b, b)
 	if err != nil {
 		return err
 	}

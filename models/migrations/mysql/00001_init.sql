@@ -23,6 +23,7 @@ CREATE TABLE broadcasts (
     message          MEDIUMTEXT   NOT NULL,
     digest           VARCHAR(64)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     audience         VARCHAR(16)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    retry_of         BIGINT       NOT NULL DEFAULT 0,
     asked_by         VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     salt             VARCHAR(16)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     state            VARCHAR(16)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -39,6 +40,7 @@ CREATE TABLE broadcasts (
     notified_state   VARCHAR(64)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
     UNIQUE KEY broadcasts_request_key (request_key),
     KEY broadcasts_state (state),
+    KEY broadcasts_retry_of (retry_of),
     KEY broadcasts_digest (digest, asked_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4;
 

@@ -23,6 +23,7 @@ CREATE TABLE broadcasts (
     message          TEXT   NOT NULL,
     digest           TEXT   NOT NULL,
     audience         TEXT   NOT NULL,
+    retry_of         BIGINT NOT NULL DEFAULT 0,
     asked_by         TEXT   NOT NULL,
     salt             TEXT   NOT NULL,
     state            TEXT   NOT NULL,
@@ -40,6 +41,7 @@ CREATE TABLE broadcasts (
 );
 CREATE UNIQUE INDEX broadcasts_request_key ON broadcasts (request_key);
 CREATE INDEX broadcasts_state ON broadcasts (state);
+CREATE INDEX broadcasts_retry_of ON broadcasts (retry_of);
 CREATE INDEX broadcasts_digest ON broadcasts (digest, asked_at);
 
 CREATE TABLE batches (
