@@ -21,30 +21,29 @@ import (
 func TestCopiesAtOnce(t *testing.T) {
 	t.Parallel()
 	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
-		var calls atomic.Int32
-		arrived := make(chan struct{})
-		a := newAccount(t, edit, func(c *Config) {
-			c.Text = func(context.Context, Incoming) (Reply, error) {
-				<-arrived
-				return Reply{Text: fmt.Sprint("reply ", calls.Add(1)), Remember: true}, nil
+		synctest.Test(t, func(t *testing.T) {
+			var calls atomic.Int32
+			a := newAccount(t, edit, func(c *Config) {
+				c.Text = func(context.Context, Incoming) (Reply, error) {
+					time.Sleep(time.Second)
+					return Reply{Text: fmt.Sprint("reply ", calls.Add(1))}, nil
+				}
+			})
+			got := make([]string, 5)
+			var wg sync.WaitGroup
+			for i := range got {
+				wg.Go(func() { got[i] = a.reply(t, a.push(textMsg("broadcast all", 1))) })
 			}
-		}, func(c *Config) { c.Store, c.Remembers = newStore(t), nil })
-		const copies = 5
-		got := make([]string, copies)
-		var wg sync.WaitGroup
-		for i := range copies {
-			wg.Go(func() { got[i] = a.reply(t, a.push(textMsg("broadcast all", 1))) })
-		}
-		close(arrived)
-		wg.Wait()
-		for _, reply := range got {
-			if reply != "reply 1" {
-				t.Errorf("%s: replies %q", mode, got)
+			wg.Wait()
+			for _, reply := range got {
+				if reply != "reply 1" {
+					t.Errorf("%s: replies %q", mode, got)
+				}
 			}
-		}
-		if n := calls.Load(); n != 1 {
-			t.Errorf("%s: handled %d times", mode, n)
-		}
+			if n := calls.Load(); n != 1 {
+				t.Errorf("%s: handled %d times", mode, n)
+			}
+		})
 	}
 }
 
