@@ -125,8 +125,10 @@ func recovered(log *slog.Logger) gin.HandlerFunc {
 			return
 		}
 		var p *panicked
-		if errors.As(err, &p) && p.value == http.ErrAbortHandler {
-			panic(p.value) // net/http's own way to drop a connection
+		if errors.As(err, &p) {
+			if abort, ok := p.value.(error); ok && errors.Is(abort, http.ErrAbortHandler) {
+				panic(abort) // net/http's own way to drop a connection
+			}
 		}
 		logPanic(g, log, err)
 		g.AbortWithStatus(http.StatusInternalServerError)

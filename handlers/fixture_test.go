@@ -177,7 +177,7 @@ func (a *account) post(q url.Values, body string) *httptest.ResponseRecorder {
 
 func (a *account) do(method, target string, body io.Reader) *httptest.ResponseRecorder {
 	rec := httptest.NewRecorder()
-	a.ServeHTTP(rec, httptest.NewRequest(method, target, body))
+	a.ServeHTTP(rec, httptest.NewRequestWithContext(context.Background(), method, target, body))
 	return rec
 }
 
