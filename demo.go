@@ -1,6 +1,116 @@
 package main
 
-type demoCommand struct{}
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
 
-// Run is not there yet.
-func (demoCommand) Run(*session) error { return nil }
+	"wechat-broadcast/config"
+	"wechat-broadcast/demo"
+)
+
+type demoCommand struct {
+	Followers int  `help:"How many follow the simulated account." default:"1000"`
+	Verbose   bool `help:"Show the server's log too."`
+}
+
+// Run starts the simulated platform and the server, and a conversation with
+// them.
+func (c demoCommand) Run(s *session) (err error) {
+	show, err := demo.New(demo.Options{Followers: c.Followers, Language: demoLanguage(), In: s.stdin, Out: s.stdout})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, show.Close()) }()
+	dir, err := os.MkdirTemp("", "wechat-broadcast-demo-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the demo: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	settings, err := demoSettings(show, dir)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.DiscardHandler)
+	if c.Verbose {
+		log = newLogger(settings, show.Log(s.stderr))
+	}
+	return runDemo(s.ctx, show, settings, log)
+}
+
+// demoLanguage is what the environment asks for: Chinese, or else English.
+func demoLanguage() string {
+	for _, name := range []string{"LANGUAGE", "LC_ALL", "LANG"} {
+		if value := os.Getenv(name); value != "" { //nolint:forbidigo // main reads the environment
+			if strings.HasPrefix(strings.ToLower(value), "zh") {
+				return "zh"
+			}
+			return "en"
+		}
+	}
+	return "en"
+}
+
+// demoSettings are the settings of a server for the demo, whose files are in dir.
+func demoSettings(show *demo.Demo, dir string) (*config.Settings, error) {
+	variables := show.Settings()
+	messages := filepath.Join(dir, "messages.yaml")
+	if err := os.WriteFile(messages, []byte(demo.Messages(variables["LANGUAGE"])), 0o600); err != nil {
+		return nil, fmt.Errorf("write the messages of the demo: %w", err)
+	}
+	variables["LISTEN_ADDR"] = "127.0.0.1:0"
+	variables["MESSAGES_FILE"] = messages
+	variables["DATABASE_URL"] = "sqlite://" + filepath.ToSlash(filepath.Join(dir, "demo.db"))
+	return config.Load("", false, func(name string) (string, bool) {
+		value, ok := variables[name]
+		return value, ok
+	}, nil)
+}
+
+// runDemo runs the server for as long as the conversation takes.
+func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, log *slog.Logger) error {
+	a, err := newApp(settings, log)
+	if err != nil {
+		return err
+	}
+	if err := a.prepareDemo(ctx, show.Testers()); err != nil {
+		return errors.Join(err, a.close())
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", settings.ListenAddr)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen for the demo: %w", err), a.close())
+	}
+	callback := "http://" + listener.Addr().String() + "/wechat"
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	served := make(chan error, 1)
+	go func() {
+		defer stop() // without a server there is nobody to talk to
+		served <- a.serve(ctx, listener)
+	}()
+	err = show.Run(ctx, callback, a.engine.List)
+	stop()
+	return errors.Join(err, <-served)
+}
+
+// prepareDemo sets up what an account has after its first day: a list of
+// followers and a test list.
+func (a *app) prepareDemo(ctx context.Context, testers []string) error {
+	if err := a.prepare(ctx); err != nil {
+		return err
+	}
+	if _, err := a.followers.Sync(ctx, nil); err != nil {
+		return fmt.Errorf("pull the followers of the demo: %w", err)
+	}
+	for _, openID := range testers {
+		if _, err := a.followers.AddTester(ctx, openID); err != nil {
+			return fmt.Errorf("fill the test list of the demo: %w", err)
+		}
+	}
+	return nil
+}

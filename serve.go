@@ -43,11 +43,16 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, lis
 	if len(settings.AdminOpenIDs) == 0 {
 		log.WarnContext(ctx, "ADMIN_OPENIDS is empty: nobody can broadcast. Send `openid` to the account and put the answer there")
 	}
+	return a.serve(ctx, listener)
+}
+
+// serve runs the parts on a listener until ctx ends, and closes them.
+func (a *app) serve(ctx context.Context, listener net.Listener) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 
 	server := handlers.NewHTTPServer(a.handler)
-	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	server.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
 	var parts sync.WaitGroup
 	parts.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -60,15 +65,15 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, lis
 		}
 	})
 	<-ctx.Done()
-	log.Info("stopping: what is in flight is recorded, the rest goes on at the next start")
+	a.log.Info("stopping: what is in flight is recorded, the rest goes on at the next start")
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeHTTPAfter)
 	defer cancel()
 	if err := server.Shutdown(closing); err != nil {
 		_ = server.Close()
 	}
 	parts.Wait()
-	err = a.close()
-	log.Info("stopped")
+	err := a.close()
+	a.log.Info("stopped")
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return errors.Join(cause, err)
 	}

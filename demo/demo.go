@@ -1,0 +1,316 @@
+// Package demo shows the program at work with nothing to set up: it starts a
+// simulated platform on loopback, and holds a conversation with the server that
+// it is given. On a terminal one can type in it; from elsewhere it says the
+// lines that it reads, waits for the broadcasts that they began, and ends.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/simulator"
+)
+
+const (
+	lookEvery = 100 * time.Millisecond
+	// looked is how many broadcasts are followed at once.
+	looked = 50
+	// few recipients have a broadcast that is awaited before the next line of a
+	// script, and that needs no bar.
+	few = 10
+
+	waitFew    = 8 * time.Second        // for such a broadcast
+	waitNotice = 4 * time.Second        // for the account's word that one has ended
+	waitReport = 5 * time.Second        // for receipts after that
+	waitMove   = 30 * time.Second       // for anything to happen at the end
+	waitQuiet  = 600 * time.Millisecond // without an event before the end
+)
+
+// Options are what a Demo is made of.
+type Options struct {
+	// Followers is how many follow the simulated account, 10 to 100,000.
+	Followers int
+	// Language is that of the demo and of the account's replies: "zh" or "en".
+	Language string
+	// In is what is said: typed if it and Out are a terminal, else read line by
+	// line. Out is where all is seen.
+	In  io.Reader
+	Out io.Writer
+}
+
+// Demo is a simulated platform and a conversation on it.
+type Demo struct {
+	options  Options
+	words    words
+	platform *platform
+	screen   *screen
+	// look gives the latest broadcasts of the server, the newest first.
+	look func(ctx context.Context, n int) ([]broadcast.Status, error)
+
+	tracks map[int64]*track
+	last   time.Time // the last event
+
+	mu      sync.Mutex
+	notices []simulator.Notice
+}
+
+// New starts the platform. Close must follow.
+func New(o Options) (*Demo, error) {
+	if o.Followers < 10 || o.Followers > 100_000 {
+		return nil, fmt.Errorf("the demo takes 10 to 100,000 followers, not %d", o.Followers)
+	}
+	d := &Demo{
+		options: o, words: wordsIn(o.Language), screen: newScreen(o.Out),
+		tracks: map[int64]*track{},
+	}
+	var err error
+	d.platform, err = newPlatform(o.Followers, o.Language, d.noticed)
+	return d, err
+}
+
+// Close ends the platform.
+func (d *Demo) Close() error { return d.platform.Close() }
+
+// Settings are the server's settings for this platform, by the names of their
+// environment variables.
+func (d *Demo) Settings() map[string]string {
+	undo, pace := 2*time.Second, 2*time.Second
+	if d.canType() {
+		undo, pace = 5*time.Second, 5*time.Second // time to try cancel, pause and status
+	}
+	return d.platform.settings(d.options.Language, undo, pace)
+}
+
+// Testers are the OpenIDs of those who belong on the test list.
+func (d *Demo) Testers() []string { return []string{adminOpenID, linOpenID, wangOpenID} }
+
+// Log returns where the server's log can be written without spoiling the
+// screen: elsewhere, or between the lines if the demo is a terminal.
+func (d *Demo) Log(elsewhere io.Writer) io.Writer {
+	if d.screen.live {
+		return d.screen
+	}
+	return elsewhere
+}
+
+func (d *Demo) canType() bool { return d.screen.live && isTerminal(d.options.In) }
+
+// Run holds the conversation with the server at the callback URL; look gives
+// its latest broadcasts, the newest first. It returns when the person leaves or
+// ctx ends, or when the lines are said and their broadcasts have ended.
+func (d *Demo) Run(ctx context.Context, callback string, look func(ctx context.Context, n int) ([]broadcast.Status, error)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	d.look = look
+	if err := d.platform.SetCallback(callback); err != nil {
+		return err
+	}
+	if err := d.platform.Verify(ctx); err != nil {
+		return fmt.Errorf("verify the callback: %w", err)
+	}
+	d.introduce()
+	in, err := newInput(ctx, d.options.In, d.screen, d.words.you+"> ")
+	if err != nil {
+		return err
+	}
+	defer in.restore()
+	err = d.converse(ctx, in)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (d *Demo) introduce() {
+	w, o := d.words, d.platform.options
+	figures := []any{thousands(int64(o.Followers)), thousands(int64(o.Blocking)), thousands(int64(o.Left))}
+	hints := []string{w.hint, w.others}
+	if d.canType() {
+		hints = append(hints, w.typing)
+	}
+	var lines []string
+	for i, text := range append(slices.Clone(w.intro), hints...) {
+		if i == len(w.intro) {
+			lines = append(lines, "")
+		}
+		for strings.Contains(text, "%s") {
+			text = strings.Replace(text, "%s", fmt.Sprint(figures[0]), 1)
+			figures = figures[1:]
+		}
+		lines = append(lines, wrap(text, d.screen.width())...)
+	}
+	d.screen.print(lines...)
+}
+
+// converse says line after line and shows what happens meanwhile.
+func (d *Demo) converse(ctx context.Context, in *input) error {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case line, ok := <-in.lines:
+			if !ok || d.quits(line) {
+				return d.end(ctx, in, ok)
+			}
+			if err := d.say(ctx, line, in.typed); err != nil {
+				return err
+			}
+		case <-ticker.C:
+			if err := d.observe(ctx); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (d *Demo) quits(line string) bool {
+	return slices.Contains(d.words.quit, strings.ToLower(strings.TrimSpace(line)))
+}
+
+// end is what comes after the last line: nothing more for someone who leaves,
+// the outcomes for a script.
+func (d *Demo) end(ctx context.Context, in *input, quit bool) error {
+	if in.typed {
+		in.restore()
+		d.screen.print(d.words.byeTyped)
+		return nil
+	}
+	if !quit && *in.failed != nil {
+		return *in.failed
+	}
+	if err := d.await(ctx, waitMove, d.quiet); err != nil {
+		return err
+	}
+	for _, t := range d.inOrder() {
+		d.conclude(t)
+	}
+	d.screen.print("")
+	d.screen.print(wrap(d.words.bye, d.screen.width())...)
+	return nil
+}
+
+// say says one line as whoever it names, and shows the reply.
+func (d *Demo) say(ctx context.Context, line string, shown bool) error {
+	line = strings.TrimSpace(clean(line))
+	if line == "" {
+		return nil
+	}
+	who, text, ok := d.speaker(line)
+	if !ok {
+		d.screen.print(hang("  ", fmt.Sprintf(d.words.whom, who.name), d.screen.width())...)
+		return nil
+	}
+	if !shown {
+		d.screen.print(append([]string{""}, hang(who.name+"> ", text, d.screen.width())...)...)
+	}
+	reply, err := d.platform.Say(ctx, who.openID, text)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case errors.Is(err, simulator.ErrFaulty):
+		reply = fmt.Sprintf(d.words.faulty, err)
+	case err != nil:
+		return fmt.Errorf("say %q: %w", text, err)
+	case reply == "":
+		reply = d.words.noReply
+	}
+	d.hear(who.openID, reply)
+	if err := d.observe(ctx); err != nil || shown {
+		return err
+	}
+	// A small broadcast is over in a moment, and a script reads better if its
+	// next line comes after it. One to all goes on: it can be cancelled.
+	return d.await(ctx, waitFew, d.fewEnded)
+}
+
+// hear shows what the account wrote to someone.
+func (d *Demo) hear(openID, text string) {
+	d.last = time.Now()
+	prefix := "  ← "
+	if openID != adminOpenID {
+		prefix = "  " + d.person(openID).name + " ← "
+	}
+	d.screen.print(hang(prefix, clean(text), d.screen.width())...)
+}
+
+// person is someone who can speak.
+type person struct{ name, openID string }
+
+func (d *Demo) person(openID string) person {
+	for _, p := range []person{{d.words.lin, linOpenID}, {d.words.wang, wangOpenID}} {
+		if p.openID == openID {
+			return p
+		}
+	}
+	return person{d.words.you, adminOpenID}
+}
+
+// speaker tells who says a line, and what: "@lin stop" is Lin's. With a name
+// that nobody has, ok is false and who has it.
+func (d *Demo) speaker(line string) (who person, text string, ok bool) {
+	rest, named := strings.CutPrefix(strings.Replace(line, "＠", "@", 1), "@")
+	if !named {
+		return d.person(adminOpenID), line, true
+	}
+	name, text, _ := strings.Cut(rest, " ")
+	switch strings.ToLower(name) {
+	case "lin", d.words.lin:
+		return d.person(linOpenID), strings.TrimSpace(text), true
+	case "wang", d.words.wang:
+		return d.person(wangOpenID), strings.TrimSpace(text), true
+	}
+	return person{name: name}, "", false
+}
+
+// noticed keeps what the account wrote to someone of its own accord until it is
+// shown in its turn.
+func (d *Demo) noticed(n simulator.Notice) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.notices = append(d.notices, n)
+}
+
+func (d *Demo) takeNotices() []simulator.Notice {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := d.notices
+	d.notices = nil
+	return list
+}
+
+// await observes until something holds, or has not for a time in which nothing
+// else happened either.
+func (d *Demo) await(ctx context.Context, patience time.Duration, holds func() bool) error {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for begun := time.Now(); !holds(); {
+		if since := d.lastAfter(begun); time.Since(since) > patience {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+		if err := d.observe(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Demo) lastAfter(t time.Time) time.Time {
+	if d.last.After(t) {
+		return d.last
+	}
+	return t
+}

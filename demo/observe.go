@@ -1,0 +1,184 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/simulator"
+)
+
+// track is a broadcast of which something is still to be shown.
+type track struct {
+	st      broadcast.Status
+	changed time.Time // when it was last seen to move
+	carded  bool      // its message was shown
+	quarter int       // the last progress that was printed
+	ended   bool      // its last progress was printed
+	told    bool      // its outcome was shown
+}
+
+// observe looks at what has happened and shows it: progress, what followers
+// received, what the account wrote, outcomes.
+func (d *Demo) observe(ctx context.Context) error {
+	notices := d.takeNotices()
+	list, err := d.look(ctx, looked)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at the broadcasts: %w", err)
+	}
+	var running *broadcast.Status
+	for _, st := range slices.Backward(list) {
+		t := d.tracks[st.Broadcast.ID]
+		if t == nil {
+			t = &track{}
+			d.tracks[st.Broadcast.ID] = t
+		}
+		d.follow(t, st)
+		if st.Broadcast.State == models.Running && st.Broadcast.Recipients > few && done(st) > 0 {
+			running = &st
+		}
+	}
+	d.showBar(running)
+	for _, n := range notices {
+		d.hear(n.OpenID, n.Text)
+	}
+	for _, t := range d.inOrder() {
+		if t.complete() {
+			d.conclude(t)
+		}
+	}
+	return nil
+}
+
+func (d *Demo) inOrder() []*track {
+	var list []*track
+	for _, id := range slices.Sorted(maps.Keys(d.tracks)) {
+		list = append(list, d.tracks[id])
+	}
+	return list
+}
+
+// follow takes in how a broadcast stands, and shows its message once it arrives
+// and how far it has got.
+func (d *Demo) follow(t *track, st broadcast.Status) {
+	if t.st.Broadcast.State != st.Broadcast.State || t.st.Counts != st.Counts ||
+		t.st.Broadcast.NotifiedState != st.Broadcast.NotifiedState {
+		t.changed, d.last = time.Now(), time.Now()
+	}
+	t.st = st
+	if !t.carded {
+		t.carded = d.showCard(st)
+	}
+	if st.Broadcast.Recipients <= few || t.ended || done(st) == 0 {
+		return
+	}
+	switch quarter := percent(st) / 25; {
+	case st.Broadcast.State.Final():
+		t.ended = true
+		d.screen.print("  " + d.words.bar(st, d.screen.width()-2))
+	case !d.screen.live && quarter > t.quarter && quarter < 4:
+		t.quarter = quarter
+		d.screen.print("  " + d.words.bar(st, d.screen.width()-2))
+	}
+}
+
+// showBar keeps the progress of the running broadcast in the foot of a
+// terminal.
+func (d *Demo) showBar(st *broadcast.Status) {
+	if st == nil {
+		d.screen.setBar(nil)
+		return
+	}
+	d.screen.setBar(func(columns int) string { return "  " + d.words.bar(*st, columns-2) })
+}
+
+// showCard shows the message of a broadcast as one of its recipients sees it,
+// if one has received it yet.
+func (d *Demo) showCard(st broadcast.Status) bool {
+	known := d.Testers()
+	m, ok := d.platform.received.first(st.Broadcast.Salt, func(m simulator.Message) bool {
+		return arrived(m) && (st.Broadcast.Audience != models.AudienceAll || !slices.Contains(known, m.OpenID))
+	})
+	if !ok {
+		return false
+	}
+	w := d.words
+	caption := fmt.Sprintf(w.onPhone, masked(m.OpenID))
+	switch st.Broadcast.Audience {
+	case models.AudienceMe:
+		caption = w.onYours
+	case models.AudienceTest:
+		caption = w.onPhones
+	case models.AudienceAll:
+	}
+	lines := []string{"  " + caption}
+	for _, line := range card(m, d.platform.template(m.Content.TemplateID), w.details, d.screen.width()) {
+		lines = append(lines, "  "+line)
+	}
+	d.screen.print(lines...)
+	return true
+}
+
+// conclude shows the outcome of a broadcast that tried anyone, once.
+func (d *Demo) conclude(t *track) {
+	if t.told || t.st.Counts.Tried() == 0 {
+		return
+	}
+	t.told = true
+	reached, twice := d.platform.received.count(t.st.Broadcast.Salt)
+	d.screen.print(d.words.outcome(t.st, reached, twice, d.screen.width())...)
+}
+
+// complete tells whether there is nothing more to wait for: it has ended, the
+// admin was told, and the receipts are in, each within its time.
+func (t *track) complete() bool {
+	b := t.st.Broadcast
+	if !b.State.Final() {
+		return false
+	}
+	still := time.Since(t.changed)
+	told := b.NotifiedState == b.NoticeMark() || b.Reason == models.ReasonAdmin || still > waitNotice
+	reported := t.st.Counts.Accepted == 0 && t.st.Counts.Sending == 0 || still > waitReport
+	return told && reported
+}
+
+// over tells whether nothing more will come of a broadcast by itself.
+func (t *track) over() bool {
+	b := t.st.Broadcast
+	switch b.State {
+	case models.Paused:
+		return b.ResumeAt.IsZero() || time.Until(b.ResumeAt.Time) > waitMove
+	case models.Scheduled:
+		return time.Until(b.NotBefore.Time) > waitMove
+	case models.Running, models.Finished, models.Cancelled, models.Failed:
+	}
+	return t.complete()
+}
+
+// fewEnded tells whether every small broadcast is over.
+func (d *Demo) fewEnded() bool {
+	for _, t := range d.tracks {
+		if t.st.Broadcast.Audience != models.AudienceAll && t.st.Broadcast.Recipients <= few && !t.over() {
+			return false
+		}
+	}
+	return true
+}
+
+// quiet tells whether every broadcast is over and nothing has happened for a
+// moment.
+func (d *Demo) quiet() bool {
+	for _, t := range d.tracks {
+		if !t.over() {
+			return false
+		}
+	}
+	return time.Since(d.last) > waitQuiet
+}
