@@ -94,7 +94,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 	a.chat, err = chat.New(chat.Config{
 		Admins: settings.AdminOpenIDs, Language: settings.Language,
 		Broadcasts: chat.Broadcasts{
-			Ask: a.engine.Ask, Status: a.engine.Status, List: a.engine.List, SentToday: a.engine.SentToday,
+			Ask: a.engine.Ask, Retry: a.engine.Retry, Status: a.engine.Status, List: a.engine.List, SentToday: a.engine.SentToday,
 			Pause: a.engine.Pause, Resume: a.engine.Resume, Cancel: a.engine.Cancel,
 		},
 		Followers: chat.Followers{
@@ -117,14 +117,14 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 			text, remember, err := a.chat.Reply(ctx, in.OpenID, in.Text, in.Key)
 			return handlers.Reply{Text: text, Remember: remember}, err
 		},
-		Busy: "系统繁忙，请稍后再试。Please try again in a moment.",
+		Remembers: a.chat.Remembers, Busy: a.chat.Busy(),
 		Subscribed: a.followers.Subscribed, Unsubscribed: a.followers.Unsubscribed,
 		Receipt: func(ctx context.Context, _ string, msgID int64, status string) error {
 			return a.engine.Receipt(ctx, msgID, status)
 		},
 		Checks: []handlers.Check{
 			{Name: "database", Check: a.checkDatabase},
-			{Name: "platform", Check: func(ctx context.Context) error { _, err := a.platform.Token(ctx); return err }},
+			{Name: "platform", Check: a.checkPlatform, KeepFor: 5 * time.Second},
 		},
 	})
 	return a, nil
@@ -146,6 +146,11 @@ func (a *app) checkDatabase(ctx context.Context) error {
 		return errors.New("the database is not migrated yet")
 	}
 	return nil
+}
+
+func (a *app) checkPlatform(ctx context.Context) error {
+	_, err := a.platform.Token(ctx)
+	return err
 }
 
 // prepare migrates the database, waiting for one that is away.

@@ -35,11 +35,19 @@ func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
 	return c.askedText(asked), nil
 }
 
+func (c *Chat) retry(ctx context.Context, r request) (string, error) {
+	asked, err := c.config.Broadcasts.Retry(ctx, r.ID, r.from, r.key)
+	if err != nil {
+		return "", err
+	}
+	return c.askedText(asked), nil
+}
+
 // askedText says what was begun: number, message, recipients, how to stop it,
 // where to watch it, and what to mind.
 func (c *Chat) askedText(asked *broadcast.Asked) string {
 	b := asked.Broadcast
-	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name}
+	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name, "Of": b.RetryOf}
 	switch {
 	case asked.SyncFirst:
 		id = "asked.sync_first"

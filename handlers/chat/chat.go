@@ -21,6 +21,7 @@ import (
 // Broadcasts are the engine's methods that the chat calls.
 type Broadcasts struct {
 	Ask       func(context.Context, broadcast.Request) (*broadcast.Asked, error)
+	Retry     func(ctx context.Context, id int64, askedBy, requestKey string) (*broadcast.Asked, error)
 	Status    func(ctx context.Context, id int64) (*broadcast.Status, error)
 	Pause     func(ctx context.Context, id int64, by string) (*models.Broadcast, error)
 	Resume    func(ctx context.Context, id int64, by string) (*models.Broadcast, error)
@@ -92,7 +93,7 @@ func New(c Config) (*Chat, error) {
 	}
 	b, f := c.Broadcasts, c.Followers
 	if slices.Contains([]bool{
-		b.Ask == nil, b.Status == nil, b.Pause == nil, b.Resume == nil, b.Cancel == nil, b.List == nil, b.SentToday == nil,
+		b.Ask == nil, b.Retry == nil, b.Status == nil, b.Pause == nil, b.Resume == nil, b.Cancel == nil, b.List == nil, b.SentToday == nil,
 		f.OptOut == nil, f.OptIn == nil, f.Testers == nil, f.AddTester == nil, f.RemoveTester == nil, f.Stats == nil,
 		c.Messages == nil, c.StartSync == nil, c.Now == nil, c.Log == nil,
 	}, true) {
@@ -141,6 +142,16 @@ func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply strin
 	}
 	return fit(text), remember, nil
 }
+
+// Remembers tells from a text alone whether its reply depends on more than the
+// text, so that a redelivery must be answered from memory.
+func (c *Chat) Remembers(text string) bool {
+	cmd := c.find(Parse(text).Name)
+	return cmd != nil && cmd.remember
+}
+
+// Busy asks a person to try again in a moment.
+func (c *Chat) Busy() string { return c.say("busy", nil) }
 
 // say returns the sentence of that id, filled with v.
 func (c *Chat) say(id string, v vars) string { return c.locale.say(id, v) }
@@ -204,6 +215,9 @@ func (c *Chat) errorText(err error, asked Command) (text string, known bool) {
 			again = "再发"
 		}
 		v["Again"] = c.write(BroadcastAll, fmt.Sprintf("%v %s", e.Args["Name"], again))
+	case models.ErrHalted:
+		id, _ := e.Args["ID"].(int64)
+		v["Resume"], v["Cancel"] = c.on(Resume, id), c.on(Cancel, id)
 	case models.ErrWrongState:
 		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
 		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)

@@ -104,6 +104,10 @@ func newStage(t *testing.T, language string) *stage {
 				record("ask %+v", r)
 				return s.asked, s.err
 			},
+			Retry: func(_ context.Context, id int64, askedBy, key string) (*broadcast.Asked, error) {
+				record("retry %d for %s by %s", id, askedBy, key)
+				return s.asked, s.err
+			},
 			Status: func(_ context.Context, id int64) (*broadcast.Status, error) {
 				record("status %d", id)
 				return &s.status, s.err
@@ -337,8 +341,12 @@ func TestRemember(t *testing.T) {
 		s := newStage(t, "en")
 		s.asked.Broadcast, s.status.Broadcast = sample(), sample()
 		text := cmd.en[0]
-		if cmd.takes == takesOpenID {
+		switch cmd.takes {
+		case takesOpenID:
 			text += " " + follower
+		case needsNumber:
+			text += " #7"
+		case takesNothing, takesMessage, takesNumber:
 		}
 		_, remember, err := s.Reply(t.Context(), admin, text, "m:1")
 		if want := cmd.name != OpenID && cmd.name != Help; err != nil || remember != want {

@@ -26,6 +26,7 @@ const (
 	Pause         Name = "pause"
 	Resume        Name = "resume"
 	Cancel        Name = "cancel"
+	Retry         Name = "retry"
 	List          Name = "list"
 	Testers       Name = "testers"
 	TestersAdd    Name = "testers_add"
@@ -42,6 +43,7 @@ const (
 	takesNothing takes = iota
 	takesMessage       // [name] [again]
 	takesNumber        // [#id]
+	needsNumber        // #id
 	takesOpenID        // OPENID
 )
 
@@ -77,6 +79,7 @@ var commands = []command{
 	{name: Pause, en: []string{"broadcast pause", "pause"}, zh: []string{"暂停", "群发暂停"}, takes: takesNumber, admin: true, remember: true, run: (*Chat).pause},
 	{name: Resume, en: []string{"broadcast resume", "resume"}, zh: []string{"继续", "群发继续"}, takes: takesNumber, admin: true, remember: true, run: (*Chat).resume},
 	{name: Cancel, en: []string{"broadcast cancel", "cancel"}, zh: []string{"取消", "群发取消"}, takes: takesNumber, admin: true, remember: true, run: (*Chat).cancel},
+	{name: Retry, en: []string{"broadcast retry", "retry"}, zh: []string{"重发", "群发重发"}, takes: needsNumber, admin: true, remember: true, run: (*Chat).retry},
 	{name: List, en: []string{"broadcast list"}, zh: []string{"群发记录"}, admin: true, remember: true, run: (*Chat).list},
 	{name: Messages, en: []string{"messages"}, zh: []string{"消息"}, admin: true, remember: true, run: (*Chat).messages},
 	{name: Testers, en: []string{"testers"}, zh: []string{"测试名单"}, admin: true, remember: true, run: (*Chat).testers},
@@ -165,7 +168,7 @@ func (t takes) glued(s string) bool {
 	switch t {
 	case takesMessage:
 		return true
-	case takesNumber:
+	case takesNumber, needsNumber:
 		_, ok := broadcastNumber(s)
 		return ok
 	case takesOpenID:

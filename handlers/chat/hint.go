@@ -100,7 +100,7 @@ func (c *Chat) help(_ context.Context, r request) (string, error) {
 }
 
 func (c *Chat) helpItems(admin bool) []string {
-	arguments := map[takes]string{takesMessage: "message", takesNumber: "number", takesOpenID: "openid"}
+	arguments := map[takes]string{takesMessage: "message", takesNumber: "number", needsNumber: "needed", takesOpenID: "openid"}
 	var items []string
 	for _, cmd := range c.commands {
 		if cmd.admin != admin {

@@ -237,7 +237,7 @@ func TestExtremes(t *testing.T) {
 			s.asked = &broadcast.Asked{Broadcast: s.status.Broadcast, Recipients: huge}
 			for range 50 {
 				for _, code := range constants(t, "services/broadcast", "Warn") {
-					args := map[string]any{"Field": long, "Value": long, "ID": long, "Remain": huge, "Recipients": huge}
+					args := map[string]any{"Field": long, "Value": long, "ID": long, "Remain": huge, "Recipients": huge, "ResumeAt": now}
 					s.asked.Warnings = append(s.asked.Warnings, broadcast.Warning{Code: code, Args: args})
 				}
 			}
@@ -266,7 +266,7 @@ func TestExtremes(t *testing.T) {
 			s.ask(t, admin, "messages")
 
 			for _, code := range constants(t, "models", "Err") {
-				s.err = models.NewError(models.Invalid, code, "ID", huge, "Name", long, "Known", slices.Repeat([]string{long}, 100), "Reason", long,
+				s.err = models.NewError(models.Invalid, code, "ID", huge, "Retry", huge, "Name", long, "Known", slices.Repeat([]string{long}, 100), "Reason", long,
 					"Field", long, "Problem", "missing", "Ago", time.Duration(math.MaxInt64), "State", models.Paused, "Action", "pause", "OpenID", long, "Code", math.MaxInt, "At", now)
 				s.ask(t, admin, "broadcast all")
 				checkReply(t, s.SyncNotice(followers.SyncResult{}, s.err))

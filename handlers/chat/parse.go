@@ -62,6 +62,11 @@ func Parse(text string) Command {
 			cmd.message(rest, further)
 		case takesNumber:
 			cmd.number(append(rest, further...))
+		case needsNumber:
+			cmd.number(append(rest, further...))
+			if cmd.ID == 0 {
+				cmd.Fault = FaultNumber
+			}
 		case takesOpenID:
 			cmd.openID(append(rest, further...))
 		case takesNothing:

@@ -74,13 +74,13 @@ func TestBroadcast(t *testing.T) {
 				a.Warnings = []broadcast.Warning{
 					{Code: broadcast.WarnCut, Args: map[string]any{"Field": "thing1", "Value": "abc…"}},
 					{Code: broadcast.WarnTemplateUnknown, Args: map[string]any{"ID": "tpl"}},
-					{Code: broadcast.WarnQuota, Args: map[string]any{"Remain": int64(10_000), "Recipients": int64(24_900)}},
+					{Code: broadcast.WarnQuota, Args: map[string]any{"Remain": int64(10_000), "Recipients": int64(24_900), "ResumeAt": time.Date(2026, 11, 24, 16, 0, 0, 0, time.UTC)}},
 				}
 			},
 			call: "ask {Message: Audience:me AskedBy:" + admin + " RequestKey:m:1 Again:false}",
 			want: "Broadcast #7 · notice → you\nMind: thing1 is too long for WeChat and goes out as “abc…”.\n" +
 				"Mind: the account has no template tpl, so WeChat may refuse it.\n" +
-				"Mind: today's quota has 10,000 sends left for 24,900 recipients. It will pause there and go on after the reset.",
+				"Mind: today's quota has 10,000 sends left for 24,900 recipients. It will pause there and go on by itself at 00:00 (Beijing).",
 		},
 	}
 	for _, tt := range tests {

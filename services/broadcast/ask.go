@@ -42,21 +42,52 @@ func (e *Engine) Ask(ctx context.Context, q Request) (*Asked, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.take(ctx, b, def, q.Again)
+}
+
+// Retry takes a broadcast of its own that sends the message of an earlier one
+// again to those of its recipients that failed or are uncertain.
+func (e *Engine) Retry(ctx context.Context, id int64, askedBy, requestKey string) (*Asked, error) {
+	if b, err := e.store.FindRequest(ctx, requestKey); b != nil || err != nil {
+		return e.asked(ctx, b, err)
+	}
+	of, err := e.store.FindBroadcast(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !of.State.Final() {
+		return nil, models.NewError(models.Conflict, models.ErrWrongState, "ID", id, "State", string(of.State), "Action", "retry")
+	}
+	var def config.Message
+	if err := json.Unmarshal([]byte(of.Message), &def); err != nil {
+		return nil, fmt.Errorf("read message: %w", err)
+	}
+	b, err := e.draft(Request{Audience: models.AudienceRetry, AskedBy: askedBy, RequestKey: requestKey}, &def)
+	if err != nil {
+		return nil, err
+	}
+	b.RetryOf = of.ID
+	return e.take(ctx, b, &def, false)
+}
+
+// take checks a broadcast and stores it.
+func (e *Engine) take(ctx context.Context, b *models.Broadcast, def *config.Message, again bool) (*Asked, error) {
 	var own, platform []Warning
-	var people []models.Recipient
 	group, gctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		people, err = e.sample(gctx, b)
-		if err == nil {
-			own, err = e.checkContent(b, people)
+	group.Go(func() error {
+		people, err := e.sample(gctx, b)
+		if err != nil {
+			return err
 		}
+		own, err = e.checkContent(b, people)
 		return err
 	})
-	group.Go(func() (err error) { platform, err = e.checkPlatform(gctx, b, def); return err })
+	var quota *wechat.Quota
+	group.Go(func() (err error) { platform, quota, err = e.checkPlatform(gctx, def); return err })
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	created, err := e.store.CreateBroadcast(ctx, b, q.Again)
+	created, err := e.store.CreateBroadcast(ctx, b, again)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +96,11 @@ func (e *Engine) Ask(ctx context.Context, q Request) (*Asked, error) {
 		return nil, err
 	}
 	asked.Warnings = append(own, platform...)
+	if quota != nil && b.Recipients > quota.Remain {
+		asked.Warnings = append(asked.Warnings, Warning{WarnQuota, map[string]any{
+			"Remain": quota.Remain, "Recipients": b.Recipients, "ResumeAt": e.quotaReset(),
+		}})
+	}
 	if created {
 		e.log.InfoContext(ctx, "broadcast asked for", "broadcast", b.ID, "message", b.Name, "audience", b.Audience,
 			"admin", models.MaskOpenID(b.AskedBy), "recipients", asked.Recipients)
@@ -127,27 +163,56 @@ func (e *Engine) draft(q Request, def *config.Message) (*models.Broadcast, error
 
 // sample counts the audience and returns some of it.
 func (e *Engine) sample(ctx context.Context, b *models.Broadcast) ([]models.Recipient, error) {
-	if b.Audience == models.AudienceMe {
+	switch b.Audience {
+	case models.AudienceMe:
 		if err := e.store.EnsureRecipient(ctx, b.AskedBy, b.AskedAt.Time); err != nil {
 			return nil, err
 		}
+	case models.AudienceAll:
+		if pulled, err := e.pullSoon(ctx); err != nil || !pulled {
+			return nil, err
+		}
+	case models.AudienceTest, models.AudienceRetry:
 	}
-	n, err := e.store.CountAudience(ctx, b)
-	if err != nil {
+	var err error
+	if b.Recipients, err = e.store.CountAudience(ctx, b); err != nil {
 		return nil, err
 	}
-	b.Recipients = n
-	if n == 0 {
-		switch pulled, err := e.everPulled(ctx); {
-		case err != nil:
-			return nil, err
-		case b.Audience == models.AudienceTest:
+	if b.Recipients == 0 {
+		switch b.Audience {
+		case models.AudienceTest:
 			return nil, models.NewError(models.Conflict, models.ErrNoTesters)
-		case pulled:
+		case models.AudienceRetry:
+			return nil, models.NewError(models.Conflict, models.ErrNothingToRetry, "ID", b.RetryOf)
+		case models.AudienceMe, models.AudienceAll:
 			return nil, models.NewError(models.Conflict, models.ErrNoRecipients)
 		}
 	}
 	return e.store.SampleAudience(ctx, b, sampleSize)
+}
+
+// pullSoon sees to it that the followers are known before the first broadcast to
+// all of them, if that takes no longer than the asker can wait. Otherwise it
+// returns false: the pull goes on, and the broadcast waits for it.
+func (e *Engine) pullSoon(ctx context.Context) (pulled bool, err error) {
+	if pulled, err = e.everPulled(ctx); pulled || err != nil {
+		return pulled, err
+	}
+	done := make(chan error, 1)
+	e.asides.Go(func() { done <- e.pull(e.soft) })
+	select {
+	case err := <-done:
+		var told *models.Error
+		if err == nil || errors.As(err, &told) {
+			return err == nil, err
+		}
+		e.log.WarnContext(ctx, "pull the followers, trying again when the broadcast starts", "err", err)
+		return false, nil
+	case <-time.After(askPlatform):
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
 }
 
 // checkContent fills the message for some of its recipients.
@@ -183,10 +248,10 @@ func (e *Engine) checkContent(b *models.Broadcast, people []models.Recipient) ([
 	return warnings, nil
 }
 
-// checkPlatform holds the message against the account's template and the number
-// of recipients against what is left of the day's quota. A platform that does
-// not answer in time forbids nothing.
-func (e *Engine) checkPlatform(ctx context.Context, b *models.Broadcast, def *config.Message) ([]Warning, error) {
+// checkPlatform holds the message against the account's template and reads what
+// is left of the day's quota, nil if that is not known. A platform that does not
+// answer in time forbids nothing.
+func (e *Engine) checkPlatform(ctx context.Context, def *config.Message) ([]Warning, *wechat.Quota, error) {
 	ctx, cancel := context.WithTimeout(ctx, askPlatform)
 	defer cancel()
 	var quota *wechat.Quota
@@ -204,19 +269,14 @@ func (e *Engine) checkPlatform(ctx context.Context, b *models.Broadcast, def *co
 		e.log.WarnContext(ctx, "the account's templates could not be read, so the message goes unchecked", "err", err)
 	}
 	wait.Wait()
-	var warnings []Warning
-	if templates != nil {
-		i := slices.IndexFunc(templates, func(t wechat.Template) bool { return t.ID == def.TemplateID })
-		if i < 0 {
-			warnings = append(warnings, Warning{WarnTemplateUnknown, map[string]any{"ID": def.TemplateID}})
-		} else if err := checkKeys(def, templates[i]); err != nil {
-			return nil, err
-		}
+	if templates == nil {
+		return nil, quota, nil
 	}
-	if n, err := e.store.CountAudience(ctx, b); err == nil && quota != nil && n > quota.Remain {
-		warnings = append(warnings, Warning{WarnQuota, map[string]any{"Remain": quota.Remain, "Recipients": n}})
+	i := slices.IndexFunc(templates, func(t wechat.Template) bool { return t.ID == def.TemplateID })
+	if i < 0 {
+		return []Warning{{WarnTemplateUnknown, map[string]any{"ID": def.TemplateID}}}, quota, nil
 	}
-	return warnings, nil
+	return nil, quota, checkKeys(def, templates[i])
 }
 
 // checkKeys refuses a message that leaves a field of its template empty or

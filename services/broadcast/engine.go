@@ -18,6 +18,13 @@ const (
 	showEvery  = 5 * time.Second
 	hardAfter  = 7 * time.Second // a stop cuts calls in flight after this
 	retakeLock = 2 * time.Second
+
+	// keepReplies is how long the reply to a chat message is kept for its
+	// redelivery, which comes within seconds.
+	keepReplies = 24 * time.Hour
+
+	resetWithin = 2 * time.Hour    // how late the platform may reset a quota …
+	resetRetry  = 10 * time.Minute // … and how often it is tried meanwhile
 )
 
 // Config is what an Engine needs.
@@ -67,9 +74,11 @@ type Engine struct {
 	sender    *Sender
 	templates templateCache
 
-	hard    context.Context
-	hardEnd context.CancelFunc
-	woken   chan struct{}
+	// hard ends what may outlast a stop for a while, soft what may not.
+	hard, soft       context.Context
+	hardEnd, softEnd context.CancelFunc
+	asides           sync.WaitGroup
+	woken            chan struct{}
 
 	// untold counts the tries of notices that could not be handed over.
 	untold map[noticeKey]int
@@ -89,6 +98,7 @@ func New(c Config) *Engine {
 		woken:    make(chan struct{}, 1), runs: map[int64]*run{}, untold: map[noticeKey]int{},
 	}
 	e.hard, e.hardEnd = context.WithCancel(context.Background())
+	e.soft, e.softEnd = context.WithCancel(e.hard)
 	e.recorder = newRecorder(e.hard, c.Store, c.Now, c.Log)
 	e.sender = &Sender{
 		store: c.Store, platform: c.Platform, pacer: e.pacer, gate: e.gate, recorder: e.recorder,
@@ -100,6 +110,8 @@ func New(c Config) *Engine {
 
 // Close ends what New started. Run must have returned.
 func (e *Engine) Close() {
+	e.softEnd()
+	e.asides.Wait()
 	e.sender.stop()
 	e.recorder.close()
 	e.receipts.close()
@@ -274,6 +286,9 @@ func (e *Engine) forget(ctx context.Context) {
 	if err := e.store.DropReceipts(ctx, e.now().Add(-keepReceipts)); err != nil && ctx.Err() == nil {
 		e.log.WarnContext(ctx, "drop old receipts", "err", err)
 	}
+	if _, err := e.store.PurgeInbound(ctx, e.now().Add(-keepReplies)); err != nil && ctx.Err() == nil {
+		e.log.WarnContext(ctx, "drop old replies", "err", err)
+	}
 }
 
 // show renews the figures of the running broadcasts.
@@ -296,11 +311,16 @@ func (e *Engine) show(ctx context.Context) {
 	e.metrics.show(list)
 }
 
-// quotaReset returns when the platform's daily quota starts anew.
+// quotaReset returns when the platform's daily quota should be there again: at
+// the next reset. Shortly after one, when the quota is still gone, it is asked
+// for again soon, since the platform's hour is known from the field only.
 func (e *Engine) quotaReset() time.Time {
 	now := e.now().In(beijing)
 	at := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, beijing).Add(e.resetAt)
 	if !at.After(now) {
+		if now.Sub(at) < resetWithin {
+			return now.Add(resetRetry)
+		}
 		at = at.AddDate(0, 0, 1)
 	}
 	return at

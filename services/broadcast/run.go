@@ -233,6 +233,29 @@ func (r *run) refused(res wechat.Result) {
 	}
 }
 
+// haltOthers stops every other broadcast, those too that wait for their time: the
+// account itself is at stake.
+func (e *Engine) haltOthers(r *run, res wechat.Result) {
+	why := models.Change{Reason: models.ReasonAccount, Detail: describe(res)}
+	e.mu.Lock()
+	for _, other := range e.runs {
+		if other != r {
+			other.stop(models.Paused, why)
+		}
+	}
+	e.mu.Unlock()
+	e.asides.Go(func() {
+		_ = persist(e.soft, e.log, "halt what waits", func(ctx context.Context) error {
+			list, err := e.store.Broadcasts(ctx, 1000, models.Scheduled)
+			for _, b := range list {
+				_, moveErr := e.store.MoveBroadcast(ctx, b.ID, []models.BroadcastState{models.Scheduled}, models.Paused, why)
+				err = errors.Join(err, moveErr)
+			}
+			return err
+		})
+	})
+}
+
 // hold pauses the broadcast until the platform's daily quota is reset.
 func (r *run) hold(res wechat.Result) {
 	until := r.e.quotaReset()
@@ -246,6 +269,7 @@ func (r *run) halt(res wechat.Result) {
 		r.fail(res)
 	case wechat.HaltAccount:
 		r.stop(models.Paused, models.Change{Reason: models.ReasonAccount, Detail: describe(res)})
+		r.e.haltOthers(r, res)
 	default:
 		r.stop(models.Paused, models.Change{Reason: models.ReasonCredentials, Detail: describe(res)})
 	}

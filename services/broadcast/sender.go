@@ -21,6 +21,8 @@ const (
 	askAgainFor = 9 * time.Minute
 	// maxAttempts is how many calls a recipient is worth.
 	maxAttempts = 5
+	// codeInvalidOpenID is the platform's refusal that is sometimes wrong.
+	codeInvalidOpenID = 40003
 	// laterAfter is how long a recipient rests that was written to too often.
 	laterAfter = 65 * time.Second
 )
@@ -296,8 +298,12 @@ func (s *Sender) settle(j *job, res wechat.Result) {
 		s.finish(j, models.Accepted, res)
 	case wechat.Refused:
 		j.calls++
-		s.finish(j, models.FailedFor, res)
 		j.run.refused(res)
+		if res.Code == codeInvalidOpenID && !s.confirm(j, &res) {
+			s.retry(j, res)
+			return
+		}
+		s.finish(j, models.FailedFor, res)
 	case wechat.Retry:
 		j.calls++
 		j.run.refused(res)
@@ -318,6 +324,19 @@ func (s *Sender) settle(j *job, res wechat.Result) {
 		j.run.halt(res)
 		s.leave(j)
 	}
+}
+
+// confirm asks the platform about a person whose OpenID it just called invalid:
+// it says so of real followers now and then. It tells whether the refusal
+// stands; who does not follow is marked as gone.
+func (s *Sender) confirm(j *job, res *wechat.Result) bool {
+	follows, err := s.platform.Follows(s.hard, j.task.OpenID)
+	if err != nil {
+		s.log.Debug("confirm an invalid OpenID", "openid", models.MaskOpenID(j.task.OpenID), "err", err)
+		return false
+	}
+	res.Gone = !follows
+	return !follows
 }
 
 // retry tries a job again after a back-off, or ends it when it had its share.

@@ -44,7 +44,7 @@ type Warning struct {
 const (
 	WarnCut             = "cut"              // Field, Value: cut to what the platform shows
 	WarnTemplateUnknown = "template_unknown" // ID: not among the account's templates
-	WarnQuota           = "quota"            // Remain, Recipients: today's rest is too small
+	WarnQuota           = "quota"            // Remain, Recipients, ResumeAt: today's rest is too small
 )
 
 // Status is where a broadcast stands.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,6 +21,7 @@ const (
 	notifyPath    = "/cgi-bin/message/custom/send"
 	templatesPath = "/cgi-bin/template/get_all_private_template"
 	quotaPath     = "/cgi-bin/openapi/quota/get"
+	personPath    = "/cgi-bin/user/info"
 
 	// pageSize is how many followers a full page has (WeChat: user/get docs).
 	pageSize = 10_000
@@ -34,6 +36,10 @@ type (
 	templatesAnswer struct {
 		reply
 		List []message.TemplateItem `json:"template_list"`
+	}
+	personAnswer struct {
+		reply
+		Subscribe int `json:"subscribe"`
 	}
 	quotaAnswer struct {
 		reply
@@ -65,6 +71,25 @@ func (c *Client) Followers(ctx context.Context, next string) (FollowerPage, erro
 		// stays where it was would page for ever.
 		Last: !full || len(ids) == 0 || answer.NextOpenID == "" || answer.NextOpenID == next,
 	}, nil
+}
+
+// Follows asks whether a person follows the account (WeChat: user/info docs;
+// 5,000,000 calls a day). Someone whom the platform does not know does not. The
+// error wraps an *APIError if the platform refused for another reason.
+func (c *Client) Follows(ctx context.Context, openID string) (bool, error) {
+	req := call{
+		method: http.MethodGet, path: personPath, query: url.Values{"openid": {openID}},
+		limit: answerLimit, timeout: c.timeout, openID: openID,
+	}
+	answer, err := ask[personAnswer](ctx, c, req, transient)
+	var refused *APIError
+	switch {
+	case errors.As(err, &refused) && (refused.Code == 40003 || refused.Code == 49003):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("ask for a person: %w", err)
+	}
+	return answer.Subscribe == 1, nil
 }
 
 // Notify sends a customer-service text message; it reaches only somebody who
