@@ -80,7 +80,7 @@ func TestBroadcast(t *testing.T) {
 			call: "ask {Message: Audience:me AskedBy:" + admin + " RequestKey:m:1 Again:false}",
 			want: "Broadcast #7 · notice → you\nMind: thing1 is too long for WeChat and goes out as “abc…”.\n" +
 				"Mind: the account has no template tpl, so WeChat may refuse it.\n" +
-				"Mind: today's quota has 10,000 sends left for 24,900 recipients. It will pause there and go on by itself at 00:00 (Beijing).",
+				"Mind: today's quota has 10,000 sends left for 24,900 recipients. It will pause there and go on by itself at 11-25 00:00 (Beijing).",
 		},
 	}
 	for _, tt := range tests {
