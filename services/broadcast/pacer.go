@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,7 +10,9 @@ import (
 )
 
 // Pacer decides when the next send may go: never faster than the ceiling, and
-// slower for as long as the platform says that the account sends too fast.
+// slower for as long as the platform says, or shows, that the account sends too
+// fast. After a cut it climbs back quickly to just below the rate at which it
+// was refused, and feels its way from there.
 type Pacer struct {
 	now     func() time.Time
 	ceiling rate.Limit
@@ -17,19 +20,30 @@ type Pacer struct {
 
 	mu       sync.Mutex
 	limit    rate.Limit // what is allowed now, at most the ceiling
+	edge     float64    // the rate at which the last cut was made
 	lastCut  time.Time
 	lastStep time.Time
 	window   time.Time // start of the second that is counted
 	sent     int       // sends in it
 	measured float64   // sends in the second before it
+	refusals int       // in a row
+
+	latencies []time.Duration // of the last calls
+	usual     time.Duration   // their median when all was well
 }
 
 const (
 	cutFactor   = 0.7         // what is left of the rate after a refusal
 	cutEvery    = time.Second // refusals that come together count as one
-	calmBefore  = 5 * time.Second
-	stepFactor  = 1.05 // growth a second after the calm
+	calmBefore  = 3 * time.Second
+	climbFactor = 1.15 // growth a second up to …
+	nearEdge    = 0.9  // … this part of the edge, and
+	feelFactor  = 1.01 // growth a second beyond it
 	slowestRate = 1    // sends a second at least
+
+	latencySample = 64 // calls
+	latencyRise   = 3  // times the usual that count as a sign of load …
+	latencyFloor  = 300 * time.Millisecond
 )
 
 // NewPacer returns a Pacer with a ceiling in sends a second, 0 for none.
@@ -73,23 +87,57 @@ func (p *Pacer) count() {
 		return
 	}
 	p.lastStep = now
-	p.set(max(p.limit*stepFactor, p.limit+1))
+	next := p.limit * feelFactor
+	if float64(p.limit) < nearEdge*p.edge {
+		next = min(p.limit*climbFactor, rate.Limit(nearEdge*p.edge))
+	}
+	p.set(max(next, p.limit+0.5))
 }
 
-// Slow cuts the rate: the platform refused a send for coming too fast.
-func (p *Pacer) Slow() {
-	now := p.now()
+// Slow cuts the rate: the platform refused a send for coming too fast. It
+// returns how many times in a row it did.
+func (p *Pacer) Slow() (inARow int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.refusals++
+	p.cut()
+	return p.refusals
+}
+
+// Answered takes note of a call that the platform did not refuse for its speed,
+// and of how long it took: calls that take much longer than they used to are a
+// sign of load as well.
+func (p *Pacer) Answered(took time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refusals = 0
+	p.latencies = append(p.latencies, took)
+	if len(p.latencies) < latencySample {
+		return
+	}
+	slices.Sort(p.latencies)
+	median := p.latencies[len(p.latencies)/2]
+	p.latencies = p.latencies[:0]
+	switch {
+	case p.usual == 0 || median < p.usual:
+		p.usual = median
+	case median > latencyFloor && median > latencyRise*p.usual:
+		p.usual = median // should it stay so, it is the new usual
+		p.cut()
+	}
+}
+
+func (p *Pacer) cut() {
+	now := p.now()
 	if now.Sub(p.lastCut) < cutEvery {
 		return
 	}
 	p.lastCut = now
-	base := max(p.measured, float64(p.sent))
+	p.edge = max(p.measured, float64(p.sent))
 	if p.limit != rate.Inf {
-		base = min(base, float64(p.limit))
+		p.edge = min(p.edge, float64(p.limit))
 	}
-	p.set(rate.Limit(max(base*cutFactor, slowestRate)))
+	p.set(rate.Limit(max(p.edge*cutFactor, slowestRate)))
 }
 
 // Limit returns the sends a second that are allowed now, 0 for no limit.

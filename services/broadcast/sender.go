@@ -23,6 +23,10 @@ const (
 	maxAttempts = 5
 	// codeInvalidOpenID is the platform's refusal that is sometimes wrong.
 	codeInvalidOpenID = 40003
+	// slowStreak is how many refusals in a row for sending too fast close the
+	// gate, and slowRest how long a recipient rests that met one.
+	slowStreak = 8
+	slowRest   = 2 * time.Second
 	// laterAfter is how long a recipient rests that was written to too often.
 	laterAfter = 65 * time.Second
 )
@@ -266,10 +270,26 @@ func (s *Sender) try(j *job) {
 		return
 	}
 	s.metrics.inFlight.Inc()
+	began := s.now()
 	res := s.platform.Send(s.hard, msg)
 	s.metrics.inFlight.Dec()
-	s.gate.Report(probe, res.Verdict != wechat.Away && res.Verdict != wechat.Hold)
+	s.gate.Report(probe, s.passes(res, s.now().Sub(began)))
 	s.settle(j, res)
+}
+
+// passes tells the pacer of an answer, and the gate whether further sends make
+// sense: not while the platform is away or refuses every one.
+func (s *Sender) passes(res wechat.Result, took time.Duration) bool {
+	switch res.Verdict {
+	case wechat.Away, wechat.Hold:
+		return false
+	case wechat.Slow:
+		return s.pacer.Slow() < slowStreak
+	case wechat.Accepted, wechat.Refused, wechat.Later:
+		s.pacer.Answered(took)
+	case wechat.Retry, wechat.Halt:
+	}
+	return true
 }
 
 // expire ends a job whose claim is too old for its client_msg_id to protect it:
@@ -312,8 +332,7 @@ func (s *Sender) settle(j *job, res wechat.Result) {
 		j.calls++
 		s.putOff(j, res)
 	case wechat.Slow:
-		s.pacer.Slow()
-		s.again(j, 2*time.Second)
+		s.again(j, slowRest)
 	case wechat.Away:
 		s.again(j, 0)
 	case wechat.Hold:
