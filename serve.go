@@ -10,12 +10,19 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"wechat-broadcast/config"
 	"wechat-broadcast/handlers"
 )
 
-// closeHTTPAfter is how long requests may take to end when the program stops.
-const closeHTTPAfter = 5 * time.Second
+const (
+	// closeHTTPAfter is how long requests may take to end when the program stops.
+	closeHTTPAfter = 5 * time.Second
+	// maxConnections is how many connections are served at a time; further ones
+	// wait. It bounds what strangers can make the program hold in memory.
+	maxConnections = 512
+)
 
 type serveCommand struct{}
 
@@ -55,7 +62,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener) error {
 	server.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
 	var parts sync.WaitGroup
 	parts.Go(func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(netutil.LimitListener(listener, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
 			fail(fmt.Errorf("serve HTTP: %w", err))
 		}
 	})

@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"wechat-broadcast/models"
@@ -20,6 +21,50 @@ func (e *Engine) Status(ctx context.Context, id int64) (*Status, error) {
 		return nil, err
 	}
 	return e.status(ctx, *b)
+}
+
+// Glance returns a Status that may be a little old: for those who look again and
+// again. Counting takes the longer the larger the broadcast is, so the older it
+// may be, and all who look meanwhile share one count.
+func (e *Engine) Glance(ctx context.Context, id int64) (*Status, error) {
+	e.glances.mu.Lock()
+	g := e.glances.last[id]
+	if g == nil {
+		g = &glance{}
+		e.glances.last[id] = g
+	}
+	e.glances.mu.Unlock()
+
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	began := e.now()
+	if g.status != nil && began.Before(g.until) {
+		return g.status, nil
+	}
+	st, err := e.Status(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	now := e.now()
+	g.status, g.until = st, now.Add(max(glanceLeast, glanceShare*now.Sub(began)))
+	return st, nil
+}
+
+const (
+	glanceLeast = 500 * time.Millisecond
+	glanceShare = 20 // times what counting took: it costs at most this part of one core
+)
+
+// glances are the last Status of each broadcast that somebody looked at.
+type glances struct {
+	mu   sync.Mutex
+	last map[int64]*glance
+}
+
+type glance struct {
+	mu     sync.Mutex
+	status *Status
+	until  time.Time
 }
 
 // List returns the latest n broadcasts, the newest first.

@@ -73,6 +73,7 @@ type Engine struct {
 	receipts  *receipts
 	sender    *Sender
 	templates templateCache
+	glances   glances
 
 	// hard ends what may outlast a stop for a while, soft what may not.
 	hard, soft       context.Context
@@ -95,7 +96,7 @@ func New(c Config) *Engine {
 		notice: c.Notice, undoWindow: c.UndoWindow, resetAt: c.QuotaReset, now: c.Now, log: c.Log, metrics: c.Metrics,
 		pacer: NewPacer(c.Rate, c.Now), gate: NewGate(500*time.Millisecond, 5*time.Second),
 		receipts: newReceipts(c.Store, c.Metrics, c.Now, c.Log),
-		woken:    make(chan struct{}, 1), runs: map[int64]*run{}, untold: map[noticeKey]int{},
+		woken:    make(chan struct{}, 1), runs: map[int64]*run{}, untold: map[noticeKey]int{}, glances: glances{last: map[int64]*glance{}},
 	}
 	e.hard, e.hardEnd = context.WithCancel(context.Background())
 	e.soft, e.softEnd = context.WithCancel(e.hard)
@@ -301,7 +302,7 @@ func (e *Engine) show(ctx context.Context) {
 	e.mu.Unlock()
 	var list []Status
 	for _, id := range ids {
-		st, err := e.Status(ctx, id)
+		st, err := e.Glance(ctx, id)
 		if err != nil {
 			e.log.DebugContext(ctx, "renew metrics", "err", err)
 			return
