@@ -19,6 +19,9 @@ type demoCommand struct {
 	Verbose   bool `help:"Show the server's log too."`
 }
 
+// Validate lets the command line be refused.
+func (c demoCommand) Validate() error { return demo.Options{Followers: c.Followers}.Validate() }
+
 // Run starts the simulated platform and the server, and a conversation with
 // them.
 func (c demoCommand) Run(s *session) (err error) {

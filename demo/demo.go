@@ -45,6 +45,14 @@ type Options struct {
 	Out io.Writer
 }
 
+// Validate checks what can be wrong.
+func (o Options) Validate() error {
+	if o.Followers < 10 || o.Followers > 100_000 {
+		return fmt.Errorf("the demo takes 10 to 100,000 followers, not %d", o.Followers)
+	}
+	return nil
+}
+
 // Demo is a simulated platform and a conversation on it.
 type Demo struct {
 	options  Options
@@ -63,8 +71,8 @@ type Demo struct {
 
 // New starts the platform. Close must follow.
 func New(o Options) (*Demo, error) {
-	if o.Followers < 10 || o.Followers > 100_000 {
-		return nil, fmt.Errorf("the demo takes 10 to 100,000 followers, not %d", o.Followers)
+	if err := o.Validate(); err != nil {
+		return nil, err
 	}
 	d := &Demo{
 		options: o, words: wordsIn(o.Language), screen: newScreen(o.Out),
@@ -92,12 +100,12 @@ func (d *Demo) Settings() map[string]string {
 func (d *Demo) Testers() []string { return []string{adminOpenID, linOpenID, wangOpenID} }
 
 // Log returns where the server's log can be written without spoiling the
-// screen: elsewhere, or between the lines if the demo is a terminal.
-func (d *Demo) Log(elsewhere io.Writer) io.Writer {
-	if d.screen.live {
+// screen: to w itself, or between the demo's lines if both are a terminal.
+func (d *Demo) Log(w io.Writer) io.Writer {
+	if d.screen.live && isTerminal(w) {
 		return d.screen
 	}
-	return elsewhere
+	return w
 }
 
 func (d *Demo) canType() bool { return d.screen.live && isTerminal(d.options.In) }
@@ -121,6 +129,7 @@ func (d *Demo) Run(ctx context.Context, callback string, look func(ctx context.C
 		return err
 	}
 	defer in.restore()
+	defer d.screen.close()
 	err = d.converse(ctx, in)
 	if ctx.Err() != nil {
 		return nil

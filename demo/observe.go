@@ -33,7 +33,7 @@ func (d *Demo) observe(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look at the broadcasts: %w", err)
 	}
-	var running *broadcast.Status
+	var shown *broadcast.Status
 	for _, st := range slices.Backward(list) {
 		t := d.tracks[st.Broadcast.ID]
 		if t == nil {
@@ -41,11 +41,11 @@ func (d *Demo) observe(ctx context.Context) error {
 			d.tracks[st.Broadcast.ID] = t
 		}
 		d.follow(t, st)
-		if st.Broadcast.State == models.Running && st.Broadcast.Recipients > few && done(st) > 0 {
-			running = &st
+		if st.Broadcast.Recipients > few && !st.Broadcast.State.Final() {
+			shown = &st
 		}
 	}
-	d.showBar(running)
+	d.showBar(shown)
 	for _, n := range notices {
 		d.hear(n.OpenID, n.Text)
 	}
@@ -89,14 +89,14 @@ func (d *Demo) follow(t *track, st broadcast.Status) {
 	}
 }
 
-// showBar keeps the progress of the running broadcast in the foot of a
+// showBar keeps how the latest unfinished broadcast stands in the foot of a
 // terminal.
 func (d *Demo) showBar(st *broadcast.Status) {
 	if st == nil {
 		d.screen.setBar(nil)
 		return
 	}
-	d.screen.setBar(func(columns int) string { return "  " + d.words.bar(*st, columns-2) })
+	d.screen.setBar(func(columns int) string { return "  " + d.words.foot(*st, time.Now(), columns-2) })
 }
 
 // showCard shows the message of a broadcast as one of its recipients sees it,

@@ -3,7 +3,9 @@ package demo
 import (
 	"fmt"
 	"strings"
+	"time"
 
+	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 )
 
@@ -18,6 +20,18 @@ func percent(st broadcast.Status) int {
 		return 0
 	}
 	return int(min(100, 100*done(st)/st.Broadcast.Recipients))
+}
+
+// foot is how an unfinished broadcast stands, in one line that fits the columns.
+func (w words) foot(st broadcast.Status, now time.Time, columns int) string {
+	b := st.Broadcast
+	wait := b.NotBefore.Sub(now)
+	if b.State != models.Scheduled || wait <= 0 {
+		return w.bar(st, columns)
+	}
+	// Rounded up: "in 0 s" would be wrong for most of a second.
+	text := fmt.Sprintf(w.starts, b.ID, int((wait+time.Second-1)/time.Second))
+	return wrap(text, columns-1)[0]
 }
 
 // bar draws how far a broadcast has got, in one line that fits the columns.
@@ -35,7 +49,10 @@ func (w words) bar(st broadcast.Status, columns int) string {
 // progress says in words how far a broadcast has got.
 func (w words) progress(st broadcast.Status) string {
 	text := fmt.Sprintf("%3d%% · %s/%s", percent(st), thousands(done(st)), thousands(st.Broadcast.Recipients))
-	if st.Rate >= 1 {
+	switch {
+	case st.Broadcast.State == models.Paused:
+		text += " · " + w.states[models.Paused]
+	case st.Rate >= 1:
 		text += " · " + fmt.Sprintf(w.speed, thousands(int64(st.Rate+0.5)))
 	}
 	return text
@@ -64,7 +81,7 @@ func (w words) outcome(st broadcast.Status, reached, twice, columns int) []strin
 				parts = append(parts, r.label+" "+thousands(r.count))
 			}
 		}
-		text := fmt.Sprintf("%s %s: %s", w.recipients, total, strings.Join(parts, " + "))
+		text := fmt.Sprintf(w.recipientsAre, total, strings.Join(parts, " + "))
 		return append(append(lines, hang("  ", text, columns)...), hang("  ", ledger, columns)...)
 	}
 	widest := cells(w.recipients)

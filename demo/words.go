@@ -5,30 +5,35 @@ import "wechat-broadcast/models"
 // words are what the demo itself says in one language; what the account says
 // comes from the server.
 type words struct {
-	intro                []string // takes followers, blocking, leaving where it says %s
-	hint, typing, others string
+	intro                []string // takes followers, blocking and left where it says %s
+	hint, others, typing string
+	you, lin, wang       string
+	noReply              string
+	faulty               string // takes what is wrong
+	whom                 string // takes a name
+	onYours, onPhones    string
+	onPhone              string // takes an OpenID
+	details              string
+	speed                string // takes a number
+	starts               string // takes number and seconds
+	bye, byeTyped        string
 
-	you, lin, wang    string
-	noReply, faulty   string
-	whom              string // takes the names
-	onYours, onPhones string
-	onPhone           string // takes an OpenID
-	details, speed    string // speed takes a number
-	bye, byeTyped     string
+	outcomeHead              string // takes number, name and state
+	recipients               string
+	recipientsAre            string // takes a number and its parts
+	delivered, deliveredNote string
+	accepted, acceptedNote   string
+	blocked, blockedNote     string
+	failed, failedNote       string
+	uncertain, uncertainNote string
+	unsent, unsentNote       string
+	sumRight, sumWrong       string
+	ledger                   string // takes how many were reached, and one of the next two
+	noneTwice                string
+	someTwice                string // takes a number
+	states                   map[models.BroadcastState]string
 
-	outcomeHead               string // takes number, name, state
-	recipients, delivered     string
-	accepted, blocked, failed string
-	uncertain, unsent         string
-	deliveredNote             string
-	acceptedNote, blockedNote string
-	failedNote, uncertainNote string
-	unsentNote                string
-	sumRight, sumWrong        string
-	ledger                    string // takes how many were reached, and one of the next two
-	noneTwice, someTwice      string // someTwice takes a number
-	states                    map[models.BroadcastState]string
-	quit                      []string
+	quit []string
 }
 
 // wordsIn gives the words of a language: "zh", or English.
@@ -57,12 +62,12 @@ func english() words {
 		onYours:  "On your phone:",
 		onPhones: "On the phones of the test list:",
 		onPhone:  "On the phone of follower %s:",
-		details:  "Details", speed: "%s a second",
+		details:  "Details", speed: "%s a second", starts: "#%d starts in %d s",
 		bye: "The demo is over. To chat yourself, run it in a terminal: go run . demo", byeTyped: "Bye.",
 
 		outcomeHead: "Outcome of broadcast #%d · %s · %s",
-		recipients:  "recipients",
-		delivered:   "delivered", deliveredNote: "it reached the phone",
+		recipients:  "recipients", recipientsAre: "recipients %s: %s",
+		delivered: "delivered", deliveredNote: "it reached the phone",
 		accepted: "accepted", acceptedNote: "WeChat took it; no receipt yet",
 		blocked: "blocked", blockedNote: "the follower blocks the account",
 		failed: "failed", failedNote: "the person has left the account",
@@ -97,12 +102,12 @@ func chinese() words {
 		onYours:  "您的手机收到：",
 		onPhones: "测试名单上的手机收到：",
 		onPhone:  "关注者 %s 的手机收到：",
-		details:  "详情", speed: "每秒 %s",
+		details:  "详情", speed: "每秒 %s", starts: "#%d 将在 %d 秒后开始",
 		bye: "演示结束。想亲自聊一聊，请在终端里运行：go run . demo", byeTyped: "再见。",
 
 		outcomeHead: "群发 #%d · %s 的结果 · %s",
-		recipients:  "收件人",
-		delivered:   "已送达", deliveredNote: "到达手机",
+		recipients:  "收件人", recipientsAre: "收件人 %s：%s",
+		delivered: "已送达", deliveredNote: "到达手机",
 		accepted: "已受理", acceptedNote: "微信已接收，回执未到",
 		blocked: "被拒收", blockedNote: "对方拒收公众号消息",
 		failed: "失败", failedNote: "对方已取消关注",

@@ -20,6 +20,7 @@ const (
 	contentFor    = 2 * time.Second
 	codeStreak    = 20 // … and of any one code
 	busyStreak    = 5  // answers of "system busy" in a row that slow the account down
+	codeBusy      = -1
 )
 
 // The causes for which a run ends before its broadcast does.
@@ -41,6 +42,7 @@ type run struct {
 	mu       sync.Mutex
 	code     int // the code of the streak
 	count    int
+	busy     int // answers of "system busy" in a row
 	since    time.Time
 	stopped  bool
 	failed   int           // the code that failed the broadcast
@@ -197,17 +199,30 @@ func (r *run) finish(ctx context.Context) error {
 // accepted ends a streak of refusals.
 func (r *run) accepted() {
 	r.mu.Lock()
-	r.count = 0
+	r.count, r.busy = 0, 0
 	r.mu.Unlock()
 }
 
 // refused counts a refusal and stops the broadcast when they do not end.
 func (r *run) refused(res wechat.Result) {
-	if res.Code == 0 {
+	switch {
+	case res.Code == 0, res.Gone:
+		// That people left, many of them one after the other, is no fault of the
+		// broadcast; nor does it say that another one is over.
+		return
+	case res.Code == codeBusy:
+		r.mu.Lock()
+		r.busy++
+		busy := r.busy
+		r.mu.Unlock()
+		if busy >= busyStreak {
+			r.e.pacer.Slow()
+		}
 		return
 	}
 	now := r.e.now()
 	r.mu.Lock()
+	r.busy = 0
 	if r.count == 0 || r.code != res.Code {
 		r.code, r.count, r.since = res.Code, 0, now
 	}
@@ -218,12 +233,6 @@ func (r *run) refused(res wechat.Result) {
 	}
 	r.mu.Unlock()
 	switch {
-	case res.Code == -1:
-		if count >= busyStreak {
-			r.e.pacer.Slow()
-		}
-	case res.Gone:
-		// Many people who left, one after the other, are no fault of the broadcast.
 	case res.Group == wechat.HaltContent && count >= contentStreak && lasted >= contentFor:
 		r.fail(res)
 	case res.Group == wechat.HaltAccount && count >= contentStreak:

@@ -374,7 +374,14 @@ func (s *Sender) retry(j *job, res wechat.Result) {
 // putOff rests a recipient that the platform will not have written to so soon,
 // once: its delivery is recorded as such and tried in another run of the batch.
 func (s *Sender) putOff(j *job, res wechat.Result) {
-	if j.putOff {
+	switch {
+	case j.doubt:
+		// An earlier call may have been taken, of which this may even be the
+		// platform's way to tell; and after the rest it may no longer know the
+		// client_msg_id.
+		s.finish(j, models.Uncertain, res)
+		return
+	case j.putOff:
 		s.finish(j, models.FailedFor, res)
 		return
 	}
