@@ -1,0 +1,505 @@
+package broadcast
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"wechat-broadcast/config"
+	"wechat-broadcast/models"
+	"wechat-broadcast/models/modelstest"
+	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/simulator"
+)
+
+const (
+	admin     = "oAdmin-0000000000000000000-A"
+	simSecret = "0123456789abcdef0123456789abcdef"
+	simApp    = "wxd0a1b2c3d4e5f607"
+)
+
+const messageFile = `
+default: notice
+messages:
+  notice:
+    template_id: ngqIpbwh8bUfcSsECmogfXcV14J0tQlEpBO27izEYtY
+    data:
+      thing1: {value: "图书馆周三闭馆"}
+      time2: {value: '{{.Now.Format "2006年1月2日 15:04"}}'}
+      keyword3: {value: "请相互转告"}
+  personal:
+    template_id: ngqIpbwh8bUfcSsECmogfXcV14J0tQlEpBO27izEYtY
+    data:
+      thing1: {value: "{{slice .OpenID 20}}"}
+      time2: {value: "09:00"}
+      keyword3: {value: "{{.Scene}}"}
+  gone:
+    template_id: no-such-template
+    data:
+      thing1: {value: "图书馆周三闭馆"}
+`
+
+// setup is what an account under test differs in.
+type setup struct {
+	simulator.Options
+	concurrency, rate int
+	undo              time.Duration
+	driver            string // SQLite if empty
+	// unpulled leaves the database empty and the followers to a pull.
+	unpulled bool
+	// overHTTP puts a network between engine and platform, for tests in real time.
+	overHTTP bool
+}
+
+// account is a platform with its followers, a database that knows them, and an
+// engine between the two.
+type account struct {
+	t      *testing.T
+	sim    *simulator.Simulator
+	wire   *wire
+	client *wechat.Client
+	store  *models.Store
+	db     *sql.DB // past the store, to look and to break
+	set    setup
+
+	engine   *Engine
+	messages atomic.Pointer[string]
+	pulls    atomic.Int64
+	pulled   atomic.Bool
+	pull     func(context.Context) error
+	// ahead is added to the engine's clock.
+	ahead atomic.Int64
+
+	mu      sync.Mutex
+	notices []string
+	asks    int
+}
+
+func newAccount(t *testing.T, set setup) *account {
+	t.Helper()
+	a := &account{t: t, set: set}
+	set.Admin = append(set.Admin, admin)
+	set.Options.Followers += len(set.Admin)
+	set.AppID, set.AppSecret = simApp, simSecret
+	if set.Faults.Latency == 0 {
+		set.Faults.Latency = 2 * time.Millisecond
+	}
+	var err error
+	if a.sim, err = simulator.New(set.Options); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.sim.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	conf := wechat.Config{AppID: simApp, AppSecret: simSecret, Now: a.now, Log: modelstest.Log(t), MaxConns: 64}
+	if set.overHTTP {
+		if err := a.sim.Start("127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		conf.BaseURL = a.sim.URL()
+	} else {
+		a.wire = &wire{handler: a.sim}
+		conf.BaseURL, conf.HTTP = "http://platform.test", &http.Client{Transport: a.wire}
+	}
+	a.client = wechat.New(conf)
+	t.Cleanup(a.client.Close)
+	a.store, a.db = openStore(t, set.driver)
+	a.setMessages(messageFile)
+	a.pulled.Store(!set.unpulled)
+	a.pull = a.fill
+	if !set.unpulled {
+		a.fill(t.Context())
+	}
+	a.letNoticesIn()
+	a.engine = a.newEngine()
+	return a
+}
+
+// newEngine makes a further engine on the account.
+func (a *account) newEngine() *Engine {
+	a.t.Helper()
+	e := New(Config{
+		Store: a.store, Platform: a.client,
+		Messages:   func() (*config.Messages, error) { return config.ParseMessages([]byte(*a.messages.Load())) },
+		EverPulled: func(context.Context) (bool, error) { return a.pulled.Load(), nil },
+		Pull: func(ctx context.Context) error {
+			a.pulls.Add(1)
+			return a.pull(ctx)
+		},
+		Notice:      a.word,
+		Concurrency: max(a.set.concurrency, 16), Rate: a.set.rate, UndoWindow: a.set.undo,
+		Metrics: NewMetrics(prometheus.NewRegistry()), Now: a.now, Log: modelstest.Log(a.t),
+	})
+	a.t.Cleanup(e.Close)
+	return e
+}
+
+// openStore opens a fresh, migrated database, twice.
+func openStore(t *testing.T, driver string) (*models.Store, *sql.DB) {
+	t.Helper()
+	name, dsn := "sqlite", filepath.Join(t.TempDir(), "broadcast.db")
+	raw := "file:" + dsn + "?_pragma=busy_timeout(10000)"
+	if driver == models.MySQL {
+		name, dsn = "mysql", modelstest.MySQLDSN(t)
+		raw = dsn
+	} else {
+		driver = models.SQLite
+	}
+	s, err := models.Open(driver, dsn, modelstest.Log(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open(name, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, db
+}
+
+func (a *account) now() time.Time { return time.Now().Add(time.Duration(a.ahead.Load())) }
+
+func (a *account) setMessages(file string) { a.messages.Store(&file) }
+
+// fill enters every follower of the platform into the database.
+func (a *account) fill(ctx context.Context) error {
+	people := a.people()
+	for group := range slices.Chunk(people, 500) {
+		var rows []string
+		var args []any
+		for _, openID := range group {
+			rows = append(rows, "(?, 1, 0, 0, ?, 'qr', '', 0, 1, 1)")
+			args = append(args, openID, int64(1_700_000_000_000))
+		}
+		_, err := a.db.ExecContext(ctx, "INSERT INTO recipients (openid, subscribed, opted_out, tester, subscribed_at,"+
+			" scene, fields, seen_sync, created_at, updated_at) VALUES "+strings.Join(rows, ","), args...)
+		if err != nil {
+			return err
+		}
+	}
+	a.pulled.Store(true)
+	return nil
+}
+
+// people are the OpenIDs of everyone who follows at the start.
+func (a *account) people() []string {
+	var all []string
+	for i := range a.set.Followers + len(a.set.Admin) + 1 {
+		all = append(all, a.sim.Follower(i))
+	}
+	return all
+}
+
+// letNoticesIn lets the admin write to the account, which opens the window for
+// notices. There is no callback that could hear of it.
+func (a *account) letNoticesIn() {
+	ctx, cancel := context.WithCancel(a.t.Context())
+	cancel()
+	_, _ = a.sim.Say(ctx, admin, "openid")
+}
+
+// word words a notice as the chat would.
+func (a *account) word(kind string, st Status) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	text := fmt.Sprintf("%s #%d %s taken=%d failed=%d uncertain=%d", kind, st.Broadcast.ID, st.Broadcast.Reason,
+		st.Counts.Taken(), st.Counts.Failed, st.Counts.Uncertain)
+	a.notices = append(a.notices, text)
+	return text
+}
+
+// worded are the notices that were worded so far.
+func (a *account) worded() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.notices)
+}
+
+// start runs the engine until stop is called, or the test ends.
+func (a *account) start() (stop func()) {
+	return a.run(a.engine)
+}
+
+func (a *account) run(e *Engine) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		e.Run(ctx)
+	}()
+	stop = func() { cancel(); <-done }
+	a.t.Cleanup(stop)
+	return stop
+}
+
+// ask asks for a broadcast that nobody has a reason to refuse.
+func (a *account) ask(message string, to models.Audience) int64 {
+	a.t.Helper()
+	asked, err := a.tryAsk(message, to, false)
+	if err != nil {
+		a.t.Fatalf("ask for %s to %s: %v", message, to, err)
+	}
+	return asked.Broadcast.ID
+}
+
+func (a *account) tryAsk(message string, to models.Audience, again bool) (*Asked, error) {
+	a.mu.Lock()
+	a.asks++
+	key := fmt.Sprintf("ask %d", a.asks)
+	a.mu.Unlock()
+	return a.engine.Ask(a.t.Context(), Request{Message: message, Audience: to, AskedBy: admin, RequestKey: key, Again: again})
+}
+
+func (a *account) broadcast(id int64) models.Broadcast {
+	a.t.Helper()
+	b, err := a.store.FindBroadcast(context.Background(), id)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return *b
+}
+
+func (a *account) counts(id int64) models.Counts {
+	a.t.Helper()
+	c, err := a.store.CountDeliveries(context.Background(), id)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return c
+}
+
+// until waits for something, in small steps of time.
+func (a *account) until(what string, happened func() bool) {
+	a.t.Helper()
+	for range 30 * 60 * 50 {
+		if happened() {
+			return
+		}
+		_ = sleep(context.Background(), 20*time.Millisecond)
+	}
+	a.t.Fatalf("%s did not happen", what)
+}
+
+// reaches waits until a broadcast is in a state and returns it.
+func (a *account) reaches(id int64, state models.BroadcastState) models.Broadcast {
+	a.t.Helper()
+	var b models.Broadcast
+	a.until(fmt.Sprintf("broadcast %d being %s", id, state), func() bool {
+		b = a.broadcast(id)
+		if b.State != state && b.State.Final() {
+			a.t.Fatalf("broadcast %d is %s (%s %s), want %s", id, b.State, b.Reason, b.Detail, state)
+		}
+		return b.State == state
+	})
+	return b
+}
+
+// received waits until so many followers received something.
+func (a *account) received(n int64) {
+	a.t.Helper()
+	a.until(fmt.Sprintf("%d messages arriving", n), func() bool { return a.sim.Stats().Accepted >= n })
+}
+
+// delivery is a row of the table, with the person's OpenID.
+type delivery struct {
+	OpenID   string
+	State    models.DeliveryState
+	MsgID    int64
+	Code     int
+	Detail   string
+	Attempts int
+	SentAt   int64
+}
+
+func (a *account) deliveries(id int64) map[string]delivery {
+	a.t.Helper()
+	rows, err := a.db.QueryContext(context.Background(), `SELECT r.openid, d.state, d.msgid, d.errcode, d.detail, d.attempts, d.sent_at
+		FROM deliveries d JOIN recipients r ON r.id = d.recipient_id WHERE d.broadcast_id = ?`, id)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer rows.Close()
+	all := map[string]delivery{}
+	for rows.Next() {
+		var d delivery
+		if err := rows.Scan(&d.OpenID, &d.State, &d.MsgID, &d.Code, &d.Detail, &d.Attempts, &d.SentAt); err != nil {
+			a.t.Fatal(err)
+		}
+		all[d.OpenID] = d
+	}
+	if err := rows.Err(); err != nil {
+		a.t.Fatal(err)
+	}
+	return all
+}
+
+// audit holds what the database says of a broadcast, the only one, against what
+// the followers received: each at most once, and nobody counted falsely.
+func (a *account) audit(id int64) {
+	a.t.Helper()
+	rows := a.deliveries(id)
+	for _, openID := range a.people() {
+		got, _ := a.sim.Ledger(openID)
+		row, tried := rows[openID]
+		switch {
+		case len(got) > 1:
+			a.t.Errorf("%s received it %d times (%s)", openID, len(got), row.State)
+		case !tried && len(got) > 0:
+			a.t.Errorf("%s received it and has no delivery", openID)
+		}
+		if !tried {
+			continue
+		}
+		switch row.State {
+		case models.Accepted, models.Delivered, models.Blocked:
+			if len(got) != 1 || got[0].MsgID != row.MsgID {
+				a.t.Errorf("%s is %s with msgid %d and received %d, not that one once", openID, row.State, row.MsgID, len(got))
+			}
+		case models.FailedFor:
+			if len(got) != 0 {
+				a.t.Errorf("%s is failed (%d %s) and received it", openID, row.Code, row.Detail)
+			}
+		case models.Uncertain:
+		case models.Sending, models.Later:
+			if a.broadcast(id).State.Final() {
+				a.t.Errorf("%s is still %s after the end", openID, row.State)
+			}
+		}
+	}
+}
+
+// everyoneOnce fails unless each follower received exactly one message.
+func (a *account) everyoneOnce() {
+	a.t.Helper()
+	if twice := a.sim.Received(2, -1, 5); len(twice) > 0 {
+		a.t.Errorf("received more than once: %v", twice)
+	}
+	if missing := a.sim.Missing(5); len(missing) > 0 {
+		a.t.Errorf("received nothing: %v", missing)
+	}
+}
+
+// exec runs a statement past the store.
+func (a *account) exec(query string, args ...any) {
+	a.t.Helper()
+	if _, err := a.db.ExecContext(context.Background(), query, args...); err != nil {
+		a.t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// recipient returns a person's row number.
+func (a *account) recipient(openID string) int64 {
+	a.t.Helper()
+	var id int64
+	if err := a.db.QueryRowContext(context.Background(), "SELECT id FROM recipients WHERE openid = ?", openID).Scan(&id); err != nil {
+		a.t.Fatalf("find %s: %v", openID, err)
+	}
+	return id
+}
+
+// calls counts the sends that the platform got.
+func (a *account) calls() int64 { return a.sim.Stats().Calls }
+
+// wire carries requests to a handler without a network, so that time can be fake.
+type wire struct {
+	handler http.Handler
+	down    atomic.Bool // nobody listens
+	// before, if set, is called with each send and may answer it itself.
+	before atomic.Pointer[func(w http.ResponseWriter, r *http.Request) (answered bool)]
+}
+
+// RoundTrip implements http.RoundTripper.
+func (c *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	if c.down.Load() {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}
+	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.GotConn != nil {
+		trace.GotConn(httptrace.GotConnInfo{})
+	}
+	r = r.Clone(r.Context())
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+	answered := make(chan error, 1)
+	go func() {
+		defer func() {
+			if cause := recover(); cause == http.ErrAbortHandler { //nolint:errorlint // a panic's value
+				answered <- io.EOF
+			} else if cause != nil {
+				panic(cause)
+			}
+		}()
+		if before := c.before.Load(); before == nil || r.URL.Path != SendPath || !(*before)(w, r) {
+			c.handler.ServeHTTP(w, r)
+		}
+		answered <- nil
+	}()
+	select {
+	case err := <-answered:
+		if err != nil {
+			return nil, err
+		}
+		return w.Result(), nil
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+// onSend has f see every send first; f may answer it instead of the platform.
+func (a *account) onSend(f func(w http.ResponseWriter, openID string) (answered bool)) {
+	before := func(w http.ResponseWriter, r *http.Request) bool {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			a.t.Error(err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		var m struct {
+			ToUser string `json:"touser"`
+		}
+		if err := json.Unmarshal(body, &m); err != nil {
+			a.t.Error(err)
+		}
+		return f(w, m.ToUser)
+	}
+	a.wire.before.Store(&before)
+}
+
+// answer answers as the platform does, with a code.
+func answer(w http.ResponseWriter, code int) {
+	_, _ = fmt.Fprintf(w, `{"errcode":%d,"errmsg":"as the test says rid: 65609427-54c9eae0-289148d7"}`, code)
+}
