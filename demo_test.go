@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+)
+
+// runDemoOn runs the demo on the lines of a script and gives what it printed.
+func runDemoOn(t *testing.T, language, script string, args ...string) string {
+	t.Helper()
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	t.Setenv("LANGUAGE", language)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	code := run(ctx, append([]string{"demo"}, args...), strings.NewReader(script), &stdout, &stderr)
+	out := stdout.String()
+	if code != exitOK || stderr.Len() > 0 || ctx.Err() != nil {
+		t.Fatalf("exit code %d, %v, standard error:\n%s\nstandard output:\n%s", code, ctx.Err(), &stderr, out)
+	}
+	if left, err := filepath.Glob(filepath.Join(folder, "*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	for _, r := range out {
+		if r != '\n' && unicode.IsControl(r) {
+			t.Errorf("a control character, %q, in:\n%s", r, out)
+			break
+		}
+	}
+	return out
+}
+
+var tableRow = regexp.MustCompile(`(?m)^  ([a-z]+) +([0-9,]+)(?:   .*)?$`)
+
+func TestDemoFromAScript(t *testing.T) {
+	out := runDemoOn(t, "en", "openid\nbroadcast test\nbroadcast all\nbroadcast all\nnonsense\n", "--followers", "250")
+	for _, part := range []string{
+		"Nothing leaves this machine", "250 followers",
+		"you> openid\n  ← oDemo-admin-", // the OpenID and nothing else
+		"│ Notice  Closed on Wednesday ",
+		"Outcome of broadcast #1 · notice · finished\n  recipients 3: delivered 3\n",
+		"Outcome of broadcast #2 · notice · finished\n",
+		"= the sum",
+		"100% · 250/250",
+		"it reached 245 phones, each exactly once.",
+	} {
+		if !strings.Contains(out, part) {
+			t.Errorf("no %q", part)
+		}
+	}
+	if n := strings.Count(out, "Outcome of"); n != 2 {
+		t.Errorf("%d outcomes, want 2", n)
+	}
+	counts := map[string]int{}
+	sum := 0
+	for _, row := range tableRow.FindAllStringSubmatch(out, -1) {
+		n, err := strconv.Atoi(strings.ReplaceAll(row[2], ",", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts[row[1]] = n
+		if row[1] != "recipients" {
+			sum += n
+		}
+	}
+	if counts["recipients"] != 250 || sum != 250 || counts["delivered"] != 245 || counts["blocked"] != 3 || counts["failed"] != 2 {
+		t.Errorf("the counts are %v, their sum %d", counts, sum)
+	}
+	if t.Failed() {
+		t.Log(out)
+	}
+}
+
+func TestDemoInChinese(t *testing.T) {
+	out := runDemoOn(t, "zh_CN.UTF-8", "@小林 退订\n@nobody hi\n群发全部\n取消\n", "--followers", "20")
+	for _, part := range []string{"小林> 退订\n  小林 ← ", `"nobody"`, "您> 取消\n  ← ", "演示结束"} {
+		if !strings.Contains(out, part) {
+			t.Errorf("no %q", part)
+		}
+	}
+	if strings.Contains(out, "┌") {
+		t.Error("a broadcast that was cancelled in its undo window reached someone")
+	}
+	if t.Failed() {
+		t.Log(out)
+	}
+}
+
+func TestDemoRefusesItsFlags(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"demo", "--followers", "3"}, strings.NewReader(""), &stdout, &stderr)
+	if code != exitUsage || !strings.Contains(stderr.String(), "followers") {
+		t.Errorf("exit code %d: %s", code, &stderr)
+	}
+}
+
+func TestDemoStopsWhenTold(t *testing.T) {
+	t.Parallel()
+	in, typed, err := os.Pipe() // lines that never come
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = in.Close(), typed.Close() }()
+	ctx, cancel := context.WithCancel(t.Context())
+	var stderr bytes.Buffer
+	seen := &stopWhenSeen{text: "@lin", stop: cancel}
+	if code := run(ctx, []string{"demo", "--followers", "20"}, in, seen, &stderr); code != exitOK || stderr.Len() > 0 {
+		t.Errorf("exit code %d: %s", code, &stderr)
+	}
+}
+
+// stopWhenSeen stops something once a text was written.
+type stopWhenSeen struct {
+	text string
+	stop func()
+	got  bytes.Buffer
+}
+
+func (s *stopWhenSeen) Write(p []byte) (int, error) {
+	n, err := s.got.Write(p)
+	if strings.Contains(s.got.String(), s.text) || strings.Contains(s.got.String(), "@小林") {
+		s.stop()
+	}
+	return n, err
+}
