@@ -34,6 +34,7 @@ func TestEveryoneIsReachedOnce(t *testing.T) {
 		}
 
 		notice := s.closingNotice(reachable, followers)
+		s.noMoreNotices()
 		if got := counted(notice, `Failed: (\S+)`); got != refusing {
 			t.Errorf("the notice says that %d failed, want %d:\n%s", got, refusing, notice)
 		}

@@ -34,6 +34,7 @@ func TestKilledInMidBroadcast(t *testing.T) {
 		s.finishes()
 		p.reached(followers)
 		s.closingNotice(followers, followers)
+		s.noMoreNotices()
 		status := p.say(admin, "broadcast status #1")
 		if uncertain, failed := counted(status, `uncertain (\S+)`), counted(status, `failed (\S+)`); uncertain != 0 || failed != 0 {
 			t.Errorf("uncertain %d, failed %d, want none:\n%s", uncertain, failed, status)
@@ -52,8 +53,8 @@ func TestToldToStop(t *testing.T) {
 		// has to be asked about again.
 		recorded bool
 	}{
-		"slow answers":              {slowFor: "2s", recorded: true},
-		"answers that never matter": {slowFor: "60s"},
+		"slow answers":             {slowFor: "2s", recorded: true},
+		"answers that do not come": {slowFor: "60s"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -23,6 +23,7 @@ var binary string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	severalAtOnce()
 	os.Exit(run(m)) //nolint:forbidigo // how a TestMain fails
 }
 
@@ -44,6 +45,19 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// severalAtOnce lets more trials go at once than there are processors, unless
+// -parallel says how many: they wait most of the time.
+func severalAtOnce() {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return
+	}
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err) // the flag is the testing package's
+	}
 }
 
 // full tells whether the trials run with the numbers that the project promises
