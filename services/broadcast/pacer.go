@@ -40,6 +40,7 @@ const (
 	nearEdge    = 0.9  // … this part of the edge, and
 	feelFactor  = 1.01 // growth a second beyond it
 	slowestRate = 1    // sends a second at least
+	slowStreak  = 8    // refusals in a row after which nothing passes
 
 	latencySample = 64 // calls
 	latencyRise   = 3  // times the usual that count as a sign of load …
@@ -94,14 +95,18 @@ func (p *Pacer) count() {
 	p.set(max(next, p.limit+0.5))
 }
 
-// Slow cuts the rate: the platform refused a send for coming too fast. It
-// returns how many times in a row it did.
-func (p *Pacer) Slow() (inARow int) {
+// Slow cuts the rate: the platform refused a send for coming too fast. A whole
+// row of refusals counts once, whatever its length: it says that nothing passes
+// now, not that the rate must come down further. all tells whether it is such a
+// row.
+func (p *Pacer) Slow() (all bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refusals++
-	p.cut()
-	return p.refusals
+	if p.refusals <= slowStreak {
+		p.cut()
+	}
+	return p.refusals >= slowStreak
 }
 
 // Answered takes note of a call that the platform did not refuse for its speed,

@@ -23,10 +23,8 @@ const (
 	maxAttempts = 5
 	// codeInvalidOpenID is the platform's refusal that is sometimes wrong.
 	codeInvalidOpenID = 40003
-	// slowStreak is how many refusals in a row for sending too fast close the
-	// gate, and slowRest how long a recipient rests that met one.
-	slowStreak = 8
-	slowRest   = 2 * time.Second
+	// slowRest is how long a recipient rests that was refused for sending too fast.
+	slowRest = 2 * time.Second
 	// laterAfter is how long a recipient rests that was written to too often.
 	laterAfter = 65 * time.Second
 )
@@ -284,7 +282,7 @@ func (s *Sender) passes(res wechat.Result, took time.Duration) bool {
 	case wechat.Away, wechat.Hold:
 		return false
 	case wechat.Slow:
-		return s.pacer.Slow() < slowStreak
+		return !s.pacer.Slow()
 	case wechat.Accepted, wechat.Refused, wechat.Later:
 		s.pacer.Answered(took)
 	case wechat.Retry, wechat.Halt:
