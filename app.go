@@ -48,7 +48,7 @@ func (s *session) load() (*config.Settings, *slog.Logger, error) {
 	}
 	log := newLogger(settings, s.stderr)
 	for _, w := range settings.Warnings {
-		log.Warn(w)
+		log.Warn("settings", "doubt", w)
 	}
 	return settings, log, nil
 }

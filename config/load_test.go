@@ -145,7 +145,8 @@ func TestLoadFile(t *testing.T) {
 		},
 		{
 			"nested key", "send: {rate: 7, concurrency: 9}", required(),
-			func(s *Settings) any { return [2]int{s.SendRate, s.SendConcurrency} }, [2]int{7, 9},
+			func(s *Settings) any { return [2]int{s.SendRate, s.SendConcurrency} },
+			[2]int{7, 9},
 		},
 		{
 			"environment wins", "send_rate: 7", with(map[string]string{"SEND_RATE": "8"}),
@@ -157,19 +158,23 @@ func TestLoadFile(t *testing.T) {
 		},
 		{
 			"empty in the file is not set", "send_rate: ''\nsend_concurrency:", required(),
-			func(s *Settings) any { return [2]int{s.SendRate, s.SendConcurrency} }, [2]int{100, 64},
+			func(s *Settings) any { return [2]int{s.SendRate, s.SendConcurrency} },
+			[2]int{100, 64},
 		},
 		{
-			"numbers keep their spelling", "wechat_token: 0123456\nwechat_app_secret: 1e10", map[string]string{"WECHAT_APP_ID": "wx1"},
+			"numbers keep their spelling", "wechat_token: 0123456\nwechat_app_secret: 1e10",
+			map[string]string{"WECHAT_APP_ID": "wx1"},
 			func(s *Settings) any { return s.Token.Reveal() + s.AppSecret.Reveal() }, "01234561e10",
 		},
 		{
 			"list of admins", "admin_openids: [oA1, oB2]", required(),
-			func(s *Settings) any { return s.AdminOpenIDs }, []string{"oA1", "oB2"},
+			func(s *Settings) any { return s.AdminOpenIDs },
+			[]string{"oA1", "oB2"},
 		},
 		{
 			"admins as text", "admin_openids: oA1,oB2", required(),
-			func(s *Settings) any { return s.AdminOpenIDs }, []string{"oA1", "oB2"},
+			func(s *Settings) any { return s.AdminOpenIDs },
+			[]string{"oA1", "oB2"},
 		},
 		{
 			"time of day", "quota_reset: 16:00", required(),

@@ -168,7 +168,8 @@ func TestParseMessagesRefuses(t *testing.T) {
 		{
 			"many at once",
 			"default: z\nmessages:\n  a: {data: {x: {value: v, color: red}}}\n  b: {template_id: t, data: {x: {value: '{{.Nope}}'}}}\n",
-			[]string{"messages.a.data.x.color", "messages.a.template_id", "messages.b.data.x.value", "default"}, "line 4",
+			[]string{"messages.a.data.x.color", "messages.a.template_id", "messages.b.data.x.value", "default"},
+			"line 4",
 		},
 	}
 	for _, tt := range tests {

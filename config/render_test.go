@@ -213,7 +213,8 @@ func TestRenderRefuses(t *testing.T) {
 			RenderError{"m", "thing1", `index .Fields "town"`, "has no value for this recipient"},
 		},
 		{
-			"no fields at all", valued("{{.Fields.city}}"), Vars{},
+			"no fields at all", valued("{{.Fields.city}}"),
+			Vars{},
 			RenderError{"m", "thing1", ".Fields.city", "has no value for this recipient"},
 		},
 		{

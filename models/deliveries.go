@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -126,7 +125,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, broadcastID int64, recipien
 	for _, r := range recipients {
 		args = append(args, broadcastID, r, at, at)
 	}
-	_, err := s.exec(ctx, "INSERT INTO deliveries (broadcast_id, recipient_id, state, sent_at, updated_at) VALUES "+
+	err := s.exec(ctx, "INSERT INTO deliveries (broadcast_id, recipient_id, state, sent_at, updated_at) VALUES "+
 		tuples("(?,?,'sending',?,?)", len(recipients)), args...)
 	if err != nil {
 		return fmt.Errorf("claim deliveries: %w", err)
@@ -141,7 +140,7 @@ func (s *Store) ReclaimDeliveries(ctx context.Context, broadcastID int64, recipi
 	for _, r := range recipients {
 		args = append(args, r)
 	}
-	_, err := s.exec(ctx, "UPDATE deliveries SET state = 'sending', sent_at = ?, updated_at = ?"+
+	err := s.exec(ctx, "UPDATE deliveries SET state = 'sending', sent_at = ?, updated_at = ?"+
 		" WHERE broadcast_id = ? AND state = 'later' AND recipient_id IN ("+tuples("?", len(recipients))+")", args...)
 	if err != nil {
 		return fmt.Errorf("claim deliveries again: %w", err)
@@ -157,7 +156,7 @@ func (s *Store) ReleaseDeliveries(ctx context.Context, broadcastID int64, recipi
 	for _, r := range recipients {
 		args = append(args, r)
 	}
-	_, err := s.exec(ctx, "DELETE FROM deliveries WHERE broadcast_id = ? AND state = 'sending' AND recipient_id IN ("+
+	err := s.exec(ctx, "DELETE FROM deliveries WHERE broadcast_id = ? AND state = 'sending' AND recipient_id IN ("+
 		tuples("?", len(recipients))+")", args...)
 	if err != nil {
 		return fmt.Errorf("release deliveries: %w", err)
@@ -205,7 +204,7 @@ func (s *Store) RecordOutcomes(ctx context.Context, outcomes []Outcome, now time
 			updated_at = IF(state = 'sending', VALUES(updated_at), updated_at),
 			state = IF(state = 'sending', VALUES(state), state)`
 	}
-	if _, err := s.exec(ctx, query, args...); err != nil {
+	if err := s.exec(ctx, query, args...); err != nil {
 		return fmt.Errorf("record outcomes: %w", err)
 	}
 	if len(gone) == 0 {
@@ -214,7 +213,7 @@ func (s *Store) RecordOutcomes(ctx context.Context, outcomes []Outcome, now time
 	// An event that says otherwise, and is newer, wins.
 	known := KnownAt(now)
 	args = append([]any{known, known}, gone...)
-	_, err := s.exec(ctx, "UPDATE recipients SET "+erased+", updated_at = ? WHERE updated_at <= ? AND id IN ("+
+	err := s.exec(ctx, "UPDATE recipients SET "+erased+", updated_at = ? WHERE updated_at <= ? AND id IN ("+
 		tuples("?", len(gone))+")", args...)
 	if err != nil {
 		return fmt.Errorf("mark the gone: %w", err)
@@ -224,15 +223,15 @@ func (s *Store) RecordOutcomes(ctx context.Context, outcomes []Outcome, now time
 
 // exec runs one statement on the writer, past GORM: the hot statements have
 // hundreds of parameters. A deadlock with another writer is tried again.
-func (s *Store) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (s *Store) exec(ctx context.Context, query string, args ...any) error {
 	db, err := s.w.DB()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for try := 1; ; try++ {
-		res, err := db.ExecContext(ctx, query, args...)
+		_, err := db.ExecContext(ctx, query, args...)
 		if err == nil || try == maxTries || !isDeadlock(err) {
-			return res, err
+			return err
 		}
 	}
 }

@@ -117,7 +117,7 @@ func comparePage(tx *gorm.DB, st SyncState, openIDs []string) (page, error) {
 	for chunk := range slices.Chunk(openIDs, maxRows) {
 		clear(known)
 		rows, err := tx.Raw("SELECT id, openid, subscribed, updated_at, seen_sync FROM recipients WHERE openid IN "+
-			places(len(chunk)), anys(chunk)...).Rows()
+			places(len(chunk)), anys(chunk)...).Rows() //nolint:sqlclosecheck // closed after each chunk, not at the end
 		if err != nil {
 			return p, fmt.Errorf("look up followers: %w", err)
 		}
@@ -276,7 +276,7 @@ func writeSync(tx *gorm.DB, st SyncState) error {
 	return writeFact(tx, factSync, string(value))
 }
 
-// checkSync fails if another sync has written since was was written.
+// checkSync fails if another sync has written since was became true of it.
 func checkSync(tx *gorm.DB, was SyncState) error {
 	stored, err := readSync(forUpdate(tx))
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 
 // The paths of the platform's API.
 const (
-	pathToken         = "/cgi-bin/token"        //nolint:gosec // a path, no credential
-	pathStableToken   = "/cgi-bin/stable_token" //nolint:gosec // a path, no credential
+	pathToken         = "/cgi-bin/token"       
+	pathStableToken   = "/cgi-bin/stable_token"
 	pathUserGet       = "/cgi-bin/user/get"
 	pathUserInfo      = "/cgi-bin/user/info"
 	pathUserInfoBatch = "/cgi-bin/user/info/batchget"

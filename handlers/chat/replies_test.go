@@ -108,12 +108,16 @@ func TestStatus(t *testing.T) {
 		change         func(*broadcast.Status)
 		want           string
 	}{
-		{"running", "en", func(st *broadcast.Status) {},
+		{
+			"running", "en", func(*broadcast.Status) {},
 			"Broadcast #7 · notice · all followers\nRunning · 12,450 of 24,900 (50%)\n" +
-				"delivered 11,000 · accepted 1340 · blocked 60 · failed 40 · uncertain 10 · under way 64\n98 a second · about 2 min left\nProgress: https://example.com/b/x"},
-		{"running", "zh", func(st *broadcast.Status) {},
+				"delivered 11,000 · accepted 1340 · blocked 60 · failed 40 · uncertain 10 · under way 64\n98 a second · about 2 min left\nProgress: https://example.com/b/x",
+		},
+		{
+			"running", "zh", func(*broadcast.Status) {},
 			"群发 #7 · notice · 全体关注者\n进行中 · 12,450 / 24,900（50%）\n" +
-				"送达 11,000 · 已受理 1340 · 拒收 60 · 失败 40 · 不确定 10 · 发送中 64\n每秒 98 条 · 约剩 2 分钟\n进度：https://example.com/b/x"},
+				"送达 11,000 · 已受理 1340 · 拒收 60 · 失败 40 · 不确定 10 · 发送中 64\n每秒 98 条 · 约剩 2 分钟\n进度：https://example.com/b/x",
+		},
 		{"waiting", "en", func(st *broadcast.Status) {
 			st.Broadcast.State, st.Broadcast.NotBefore, st.Counts = models.Scheduled, models.At(now.Add(8*time.Second)), models.Counts{}
 		}, "Broadcast #7 · notice · all followers\nWaiting · starts in 8 s; to stop it: broadcast cancel #7\nProgress: https://example.com/b/x"},
@@ -276,19 +280,28 @@ func TestNotice(t *testing.T) {
 		st                   broadcast.Status
 		want                 string
 	}{
-		{"finished", "en", broadcast.NoticeFinished,
+		{
+			"finished", "en", broadcast.NoticeFinished,
 			broadcast.Status{Broadcast: done, Counts: models.Counts{Accepted: 4_800, Delivered: 20_000, Blocked: 60, Failed: 37, Uncertain: 3}},
 			"Broadcast #7 · notice is finished after 4 min.\nWeChat took 24,860 of 24,900 (99.8%).\nDelivered: 20,000\n" +
-				"Accepted, no receipt yet: 4800\nBlocked by the recipient: 60\nFailed: 37\nUncertain, may have arrived: 3"},
-		{"finished", "zh", broadcast.NoticeFinished,
+				"Accepted, no receipt yet: 4800\nBlocked by the recipient: 60\nFailed: 37\nUncertain, may have arrived: 3",
+		},
+		{
+			"finished", "zh", broadcast.NoticeFinished,
 			broadcast.Status{Broadcast: done, Counts: models.Counts{Delivered: 24_900}},
-			"群发 #7 · notice 已完成，用时 4 分钟。\n24,900 位收件人，微信受理 24,900（100%）。\n送达：24,900"},
-		{"out of quota", "en", broadcast.NoticePaused,
+			"群发 #7 · notice 已完成，用时 4 分钟。\n24,900 位收件人，微信受理 24,900（100%）。\n送达：24,900",
+		},
+		{
+			"out of quota", "en", broadcast.NoticePaused,
 			broadcast.Status{Broadcast: paused, Counts: models.Counts{Accepted: 10_000, Sending: 2}},
 			"Broadcast #7 · notice is paused.\nToday's quota is used up.\nWeChat took 10,000 of 24,900 (40.2%).\nAccepted, no receipt yet: 10,000\n" +
-				"Under way: 2\nNot sent yet: 14,898\nIt goes on by itself at 11-25 00:00 (Beijing). Sooner: broadcast resume #7"},
-		{"wrong template", "en", broadcast.NoticeFailed, broadcast.Status{Broadcast: failed},
-			"Broadcast #7 · notice has stopped.\nWeChat refuses the template or its data. It says: “40037 invalid template_id”. Mend the message and ask for a new broadcast.\nNothing was sent."},
+				"Under way: 2\nNot sent yet: 14,898\nIt goes on by itself at 11-25 00:00 (Beijing). Sooner: broadcast resume #7",
+		},
+		{
+			"wrong template", "en", broadcast.NoticeFailed,
+			broadcast.Status{Broadcast: failed},
+			"Broadcast #7 · notice has stopped.\nWeChat refuses the template or its data. It says: “40037 invalid template_id”. Mend the message and ask for a new broadcast.\nNothing was sent.",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name+" "+tt.language, func(t *testing.T) {
@@ -307,15 +320,23 @@ func TestErrors(t *testing.T) {
 		err  *models.Error
 		want []string
 	}{
-		{models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(12_345), "Name", "notice", "Ago", 3*time.Hour),
-			[]string{"“notice” went to everyone 3 h ago (#12345)", "broadcast all notice again"}},
-		{models.NewError(models.NotFound, models.ErrMessageUnknown, "Name", "notcie", "Known", []string{"notice", "other"}),
-			[]string{"no message “notcie”", "notice, other"}},
-		{models.NewError(models.Conflict, models.ErrWrongState, "ID", int64(7), "State", models.Finished, "Action", "pause"),
-			[]string{"#7 is finished, so there is nothing to pause"}},
+		{
+			models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(12_345), "Name", "notice", "Ago", 3*time.Hour),
+			[]string{"“notice” went to everyone 3 h ago (#12345)", "broadcast all notice again"},
+		},
+		{
+			models.NewError(models.NotFound, models.ErrMessageUnknown, "Name", "notcie", "Known", []string{"notice", "other"}),
+			[]string{"no message “notcie”", "notice, other"},
+		},
+		{
+			models.NewError(models.Conflict, models.ErrWrongState, "ID", int64(7), "State", models.Finished, "Action", "pause"),
+			[]string{"#7 is finished, so there is nothing to pause"},
+		},
 		{models.NewError(models.Conflict, models.ErrNothingTo, "Action", "cancel"), []string{"no broadcast to cancel"}},
-		{models.NewError(models.Invalid, models.ErrTemplateField, "Name", "notice", "Field", "thing9", "Problem", "missing"),
-			[]string{"nothing is sent", "lacks", "thing9"}},
+		{
+			models.NewError(models.Invalid, models.ErrTemplateField, "Name", "notice", "Field", "thing9", "Problem", "missing"),
+			[]string{"nothing is sent", "lacks", "thing9"},
+		},
 		{models.NewError(models.Unavailable, models.ErrPlatform, "Code", 0, "Reason", "timeout"), []string{"WeChat refused: timeout"}},
 		{models.NewError(models.Unavailable, models.ErrPlatform, "Code", 48001, "Reason", "api unauthorized"), []string{"WeChat refused (48001): api unauthorized"}},
 	}

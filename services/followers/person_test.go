@@ -231,7 +231,10 @@ func TestWhatIsNoOpenIDIsRefused(t *testing.T) {
 			"opt out":      func() error { _, err := h.OptOut(t.Context(), openID); return err },
 			"add tester":   func() error { _, err := h.AddTester(t.Context(), openID); return err },
 		} {
-			t.Run(name, func(t *testing.T) { wantCode(t, do(), models.ErrOpenIDInvalid) })
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				wantCode(t, do(), models.ErrOpenIDInvalid)
+			})
 		}
 	}
 }

@@ -3,7 +3,7 @@ package wechat
 import (
 	"fmt"
 	"io"
-	"log"
+	"log" //nolint:depguard // net/http wants one
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -41,7 +41,7 @@ func TestNoSecretInAnyErrorOrLog(t *testing.T) {
 			fmt.Fprintf(conn, "%s %s\r\n\r\n", testSecret, r.URL.RawQuery)
 			conn.Close()
 		},
-		"hung": func(w http.ResponseWriter, r *http.Request) {
+		"hung": func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
 		},

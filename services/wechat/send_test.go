@@ -112,14 +112,14 @@ func TestSendWithoutAUsableAnswer(t *testing.T) {
 			func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Length", "100")
 				fmt.Fprint(w, `{"errcode":0`)
-				http.NewResponseController(w).Flush()
+				_ = http.NewResponseController(w).Flush()
 				panic(http.ErrAbortHandler)
 			},
 			Result{Verdict: Retry, MaybeSent: true, Detail: "the connection was cut"},
 			false,
 		},
 		"no answer": {
-			func(w http.ResponseWriter, r *http.Request) {
+			func(_ http.ResponseWriter, r *http.Request) {
 				// The server sees that the client is gone once the body is read.
 				_ = readBody(t, r)
 				<-r.Context().Done()
@@ -153,7 +153,7 @@ func TestSendWithoutAUsableAnswer(t *testing.T) {
 // deadAddress is a loopback address on which nobody listens.
 func deadAddress(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
