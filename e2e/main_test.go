@@ -83,9 +83,20 @@ func long(t *testing.T) {
 // eventually waits until ok holds, and fails the test if that takes too long.
 func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
 	t.Helper()
+	poll(t, 20*time.Millisecond, within, what, ok)
+}
+
+// seldom is eventually for what costs the program something to be asked.
+func seldom(t *testing.T, within time.Duration, what string, ok func() bool) {
+	t.Helper()
+	poll(t, 300*time.Millisecond, within, what, ok)
+}
+
+func poll(t *testing.T, interval, within time.Duration, what string, ok func() bool) {
+	t.Helper()
 	late := time.NewTimer(within)
 	defer late.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for !ok() {
 		select {

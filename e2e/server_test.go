@@ -147,7 +147,7 @@ func (s *server) unready() map[string]string {
 func (s *server) finishes() string {
 	s.t.Helper()
 	var status string
-	eventually(s.t, patience, "the broadcast finishes", func() bool {
+	seldom(s.t, patience, "the broadcast finishes", func() bool {
 		status = s.platform.say(admin, "broadcast status #1")
 		for _, other := range []string{"Stopped", "Cancelled", "Paused", "no broadcast"} {
 			if strings.Contains(status, other) {
