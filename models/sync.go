@@ -117,14 +117,14 @@ func comparePage(tx *gorm.DB, st SyncState, openIDs []string) (page, error) {
 	for chunk := range slices.Chunk(openIDs, maxRows) {
 		clear(known)
 		rows, err := tx.Raw("SELECT id, openid, subscribed, updated_at, seen_sync FROM recipients WHERE openid IN "+
-			places(len(chunk)), anys(chunk)...).Rows() //nolint:sqlclosecheck // closed after each chunk, not at the end
+			places(len(chunk)), anys(chunk)...).Rows()
 		if err != nil {
 			return p, fmt.Errorf("look up followers: %w", err)
 		}
 		for rows.Next() {
 			var r Recipient
 			if err := rows.Scan(&r.ID, &r.OpenID, &r.Subscribed, &r.UpdatedAt, &r.SeenSync); err != nil {
-				return p, fmt.Errorf("look up followers: %w", errors.Join(err, rows.Close()))
+				return p, fmt.Errorf("look up followers: %w", errors.Join(err, rows.Close())) //nolint:sqlclosecheck // once for each chunk
 			}
 			known[r.OpenID] = struct{}{}
 			switch {

@@ -14,7 +14,7 @@ import (
 
 // The paths of the platform's API.
 const (
-	pathToken         = "/cgi-bin/token"       
+	pathToken         = "/cgi-bin/token"
 	pathStableToken   = "/cgi-bin/stable_token"
 	pathUserGet       = "/cgi-bin/user/get"
 	pathUserInfo      = "/cgi-bin/user/info"
