@@ -43,13 +43,17 @@ func (c demoCommand) Run(s *session) (err error) {
 	if c.Verbose {
 		log = newLogger(settings, show.Log(s.stderr))
 	}
-	return runDemo(s.ctx, show, settings, log)
+	err = runDemo(s.ctx, show, settings, log)
+	if s.ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // told to stop before it had begun
+	}
+	return err
 }
 
 // demoLanguage is what the environment asks for: Chinese, or else English.
 func demoLanguage() string {
 	for _, name := range []string{"LANGUAGE", "LC_ALL", "LANG"} {
-		if value := os.Getenv(name); value != "" { //nolint:forbidigo // main reads the environment
+		if value := os.Getenv(name); value != "" {
 			if strings.HasPrefix(strings.ToLower(value), "zh") {
 				return "zh"
 			}

@@ -130,11 +130,10 @@ func (d *Demo) Run(ctx context.Context, callback string, look func(ctx context.C
 	}
 	defer in.restore()
 	defer d.screen.close()
-	err = d.converse(ctx, in)
-	if ctx.Err() != nil {
-		return nil
+	if err := d.converse(ctx, in); err != nil && ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 func (d *Demo) introduce() {
@@ -223,9 +222,7 @@ func (d *Demo) say(ctx context.Context, line string, shown bool) error {
 	}
 	reply, err := d.platform.Say(ctx, who.openID, text)
 	switch {
-	case ctx.Err() != nil:
-		return nil
-	case errors.Is(err, simulator.ErrFaulty):
+	case errors.Is(err, simulator.ErrFaulty) && ctx.Err() == nil:
 		reply = fmt.Sprintf(d.words.faulty, err)
 	case err != nil:
 		return fmt.Errorf("say %q: %w", text, err)

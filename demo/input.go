@@ -37,14 +37,14 @@ func newInput(ctx context.Context, in io.Reader, s *screen, prompt string) (*inp
 		go i.scan(ctx, in, lines)
 		return i, nil
 	}
-	before, err := term.MakeRaw(int(file.Fd())) //nolint:gosec // a file descriptor is an int everywhere
+	before, err := term.MakeRaw(int(file.Fd()))
 	if err != nil {
 		return nil, fmt.Errorf("prepare the terminal: %w", err)
 	}
 	i.typed = true
 	i.restore = func() {
 		s.close()
-		_ = term.Restore(int(file.Fd()), before) //nolint:gosec // as above
+		_ = term.Restore(int(file.Fd()), before)
 	}
 	s.open(prompt)
 	go i.read(ctx, file, s, lines)

@@ -27,9 +27,6 @@ type track struct {
 func (d *Demo) observe(ctx context.Context) error {
 	notices := d.takeNotices()
 	list, err := d.look(ctx, looked)
-	if ctx.Err() != nil {
-		return nil
-	}
 	if err != nil {
 		return fmt.Errorf("look at the broadcasts: %w", err)
 	}
@@ -110,13 +107,14 @@ func (d *Demo) showCard(st broadcast.Status) bool {
 		return false
 	}
 	w := d.words
-	caption := fmt.Sprintf(w.onPhone, masked(m.OpenID))
+	var caption string
 	switch st.Broadcast.Audience {
 	case models.AudienceMe:
 		caption = w.onYours
 	case models.AudienceTest:
 		caption = w.onPhones
-	case models.AudienceAll:
+	default:
+		caption = fmt.Sprintf(w.onPhone, masked(m.OpenID))
 	}
 	lines := []string{"  " + caption}
 	for _, line := range card(m, d.platform.template(m.Content.TemplateID), w.details, d.screen.width()) {

@@ -38,7 +38,7 @@ func newScreen(out io.Writer) *screen {
 	}
 	s.live = true
 	s.columns = func() int {
-		columns, _, err := term.GetSize(int(file.Fd())) //nolint:gosec // a file descriptor is an int everywhere
+		columns, _, err := term.GetSize(int(file.Fd()))
 		if err != nil || columns < 1 {
 			return usualColumns
 		}
@@ -50,7 +50,7 @@ func newScreen(out io.Writer) *screen {
 // isTerminal tells whether a reader or writer is a terminal.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor is an int everywhere
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // width is the columns that text should fill at most.
