@@ -1,0 +1,279 @@
+package broadcast
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
+)
+
+const (
+	// askAgainFor is how long after a send was begun the platform may be asked
+	// again with the same client_msg_id. It honours one for ten minutes
+	// (template/send docs); a minute is left for clocks and slow answers.
+	askAgainFor = 9 * time.Minute
+	// maxAttempts is how many calls a recipient is worth.
+	maxAttempts = 5
+	// codeInvalidOpenID is the platform's refusal that is sometimes wrong.
+	codeInvalidOpenID = 40003
+	// slowRest is how long a recipient rests that was refused for sending too fast.
+	slowRest = 2 * time.Second
+	// laterAfter is how long a recipient rests that was written to too often.
+	laterAfter = 65 * time.Second
+)
+
+// job is a recipient on the way to its outcome.
+type job struct {
+	ctx     context.Context
+	run     *run
+	batch   *batchWork
+	task    models.Task
+	calls   int  // made so far
+	doubt   bool // the platform may have taken it although it did not say so
+	last    wechat.Result
+	putOff  bool      // was put off once already
+	claimed time.Time // when the row was written: the client_msg_id is good from then on
+}
+
+// batchWork is a batch being sent.
+type batchWork struct {
+	pending sync.WaitGroup
+	mu      sync.Mutex
+	unsent  []int64 // claimed, surely not sent
+	undone  bool    // something is left for another run of the batch
+	again   time.Time
+}
+
+// leave notes that a recipient is left for another run, not before a moment.
+func (w *batchWork) leave(again time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.undone || again.Before(w.again) {
+		w.again = again
+	}
+	w.undone = true
+}
+
+// undoneError says that part of a batch is left for another run of it.
+type undoneError struct{ again time.Time }
+
+func (e *undoneError) Error() string { return "part of the batch is left" }
+
+// hand gives a job to the next free worker.
+func (s *Sender) hand(j *job) {
+	select {
+	case s.jobs <- j:
+	case <-j.ctx.Done():
+		s.leave(j)
+	}
+}
+
+// leave ends a job without an outcome: the recipient stays for another run.
+func (s *Sender) leave(j *job) {
+	if j.last.Code != 0 && !j.doubt && j.run.failedBy(j.last.Code) {
+		s.finish(j, models.FailedFor, j.last)
+		return
+	}
+	w := j.batch
+	w.leave(s.now().Add(time.Second))
+	if !j.doubt {
+		w.mu.Lock()
+		w.unsent = append(w.unsent, j.task.RecipientID)
+		w.mu.Unlock()
+	}
+	s.budget.Release(1)
+	w.pending.Done()
+}
+
+// try makes one call for a job, when gate and pacer let it.
+func (s *Sender) try(j *job) {
+	probe, err := s.gate.Pass(j.ctx)
+	if err == nil {
+		err = s.pacer.Wait(j.ctx)
+	}
+	if err != nil {
+		if probe {
+			s.gate.Abandon()
+		}
+		s.leave(j)
+		return
+	}
+	if s.tooOld(j.claimed) {
+		if probe {
+			s.gate.Abandon()
+		}
+		s.expire(j)
+		return
+	}
+	msg, err := j.run.content.message(j.task)
+	if err != nil {
+		if probe {
+			s.gate.Abandon()
+		}
+		s.finish(j, models.FailedFor, wechat.Result{Detail: err.Error()})
+		return
+	}
+	s.metrics.inFlight.Inc()
+	began := s.now()
+	res := s.platform.Send(s.hard, msg)
+	s.metrics.inFlight.Dec()
+	s.gate.Report(probe, s.passes(res, s.now().Sub(began)))
+	s.settle(j, res)
+}
+
+// passes tells the pacer of an answer, and the gate whether further sends make
+// sense: not while the platform is away or refuses every one.
+func (s *Sender) passes(res wechat.Result, took time.Duration) bool {
+	switch res.Verdict {
+	case wechat.Away, wechat.Hold:
+		return false
+	case wechat.Slow:
+		return !s.pacer.Slow()
+	case wechat.Accepted, wechat.Refused, wechat.Later:
+		s.pacer.Answered(took)
+	case wechat.Retry, wechat.Halt:
+	}
+	return true
+}
+
+// expire ends a job whose claim is too old for its client_msg_id to protect it:
+// what may have been sent is uncertain, the rest is claimed anew.
+func (s *Sender) expire(j *job) {
+	if j.doubt {
+		j.last.Detail = "no answer came while it was safe to ask again: " + j.last.Detail
+		s.finish(j, models.Uncertain, j.last)
+		return
+	}
+	s.leave(j)
+}
+
+// settle does what the verdict on a call asks for.
+func (s *Sender) settle(j *job, res wechat.Result) {
+	j.last = res
+	j.doubt = j.doubt || res.MaybeSent
+	if s.hard.Err() != nil && res.Verdict != wechat.Accepted && res.Verdict != wechat.Refused {
+		s.leave(j)
+		return
+	}
+	switch res.Verdict {
+	case wechat.Accepted:
+		j.calls++
+		j.run.accepted()
+		s.finish(j, models.Accepted, res)
+	case wechat.Refused:
+		j.calls++
+		j.run.refused(res)
+		if res.Code == codeInvalidOpenID && !s.confirm(j, &res) {
+			s.retry(j, res)
+			return
+		}
+		s.finish(j, models.FailedFor, res)
+	case wechat.Retry:
+		j.calls++
+		j.run.refused(res)
+		s.retry(j, res)
+	case wechat.Later:
+		j.calls++
+		s.putOff(j, res)
+	case wechat.Slow:
+		s.again(j, slowRest)
+	case wechat.Away:
+		s.again(j, 0)
+	case wechat.Hold:
+		j.run.hold(res)
+		s.leave(j)
+	case wechat.Halt:
+		j.calls++
+		j.run.halt(res)
+		s.leave(j)
+	}
+}
+
+// confirm asks the platform about a person whose OpenID it just called invalid:
+// it says so of real followers now and then. It tells whether the refusal
+// stands; who does not follow is marked as gone.
+func (s *Sender) confirm(j *job, res *wechat.Result) bool {
+	follows, err := s.platform.Follows(s.hard, j.task.OpenID)
+	if err != nil {
+		s.log.Debug("confirm an invalid OpenID", "openid", models.MaskOpenID(j.task.OpenID), "err", err)
+		return false
+	}
+	res.Gone = !follows
+	return !follows
+}
+
+// retry tries a job again after a back-off, or ends it when it had its share.
+func (s *Sender) retry(j *job, res wechat.Result) {
+	if j.calls >= maxAttempts {
+		state := models.FailedFor
+		if j.doubt {
+			state = models.Uncertain
+		}
+		s.finish(j, state, res)
+		return
+	}
+	s.again(j, max(res.RetryAfter, 500*time.Millisecond<<(j.calls-1)))
+}
+
+// putOff rests a recipient that the platform will not have written to so soon,
+// once: its delivery is recorded as such and tried in another run of the batch.
+func (s *Sender) putOff(j *job, res wechat.Result) {
+	switch {
+	case j.doubt:
+		// An earlier call may have been taken, of which this may even be the
+		// platform's way to tell; and after the rest it may no longer know the
+		// client_msg_id.
+		s.finish(j, models.Uncertain, res)
+		return
+	case j.putOff:
+		s.finish(j, models.FailedFor, res)
+		return
+	}
+	j.batch.leave(s.now().Add(laterAfter))
+	s.record(j, models.Later, res)
+}
+
+// again hands the job to a worker after a while. Meanwhile it keeps neither a
+// worker nor a part of the budget, or a spell of retries would stall the rest.
+func (s *Sender) again(j *job, after time.Duration) {
+	s.budget.Release(1)
+	go func() {
+		err := sleep(j.ctx, after)
+		// The budget is taken in any case, since leave and finish give it back.
+		if err == nil {
+			err = s.budget.Acquire(j.ctx, 1)
+		}
+		if err != nil {
+			_ = s.budget.Acquire(context.WithoutCancel(j.ctx), 1)
+			s.leave(j)
+			return
+		}
+		s.hand(j)
+	}()
+}
+
+// finish has the outcome of a job recorded.
+func (s *Sender) finish(j *job, state models.DeliveryState, res wechat.Result) {
+	s.metrics.sent(state)
+	j.run.meter.add(s.now())
+	s.record(j, state, res)
+}
+
+func (s *Sender) record(j *job, state models.DeliveryState, res wechat.Result) {
+	s.recorder.in <- record{
+		outcome: models.Outcome{
+			BroadcastID: j.run.b.ID, RecipientID: j.task.RecipientID, State: state,
+			MsgID: res.MsgID, ErrCode: res.Code, Detail: res.Detail, Attempts: j.calls,
+			SentAt: j.claimed, Gone: res.Gone,
+		},
+		done: func(recorded bool) {
+			if !recorded {
+				j.batch.leave(s.now())
+			}
+			s.budget.Release(1)
+			j.batch.pending.Done()
+		},
+	}
+}
