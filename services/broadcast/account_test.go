@@ -368,15 +368,26 @@ func (a *account) deliveries(id int64) map[string]delivery {
 // the followers received: each at most once, and nobody counted falsely.
 func (a *account) audit(id int64) {
 	a.t.Helper()
-	rows := a.deliveries(id)
+	rows, faults := a.deliveries(id), 0
+	fault := func(format string, args ...any) {
+		a.t.Helper()
+		if faults++; faults <= 5 {
+			a.t.Errorf(format, args...)
+		}
+	}
+	defer func() {
+		if faults > 5 {
+			a.t.Errorf("… and %d more", faults-5)
+		}
+	}()
 	for _, openID := range a.people() {
 		got, _ := a.sim.Ledger(openID)
 		row, tried := rows[openID]
 		switch {
 		case len(got) > 1:
-			a.t.Errorf("%s received it %d times (%s)", openID, len(got), row.State)
+			fault("%s received it %d times (%s)", openID, len(got), row.State)
 		case !tried && len(got) > 0:
-			a.t.Errorf("%s received it and has no delivery", openID)
+			fault("%s received it and has no delivery", openID)
 		}
 		if !tried {
 			continue
@@ -384,16 +395,16 @@ func (a *account) audit(id int64) {
 		switch row.State {
 		case models.Accepted, models.Delivered, models.Blocked:
 			if len(got) != 1 || got[0].MsgID != row.MsgID {
-				a.t.Errorf("%s is %s with msgid %d and received %d, not that one once", openID, row.State, row.MsgID, len(got))
+				fault("%s is %s with msgid %d and received %d, not that one once", openID, row.State, row.MsgID, len(got))
 			}
 		case models.FailedFor:
 			if len(got) != 0 {
-				a.t.Errorf("%s is failed (%d %s) and received it", openID, row.Code, row.Detail)
+				fault("%s is failed (%d %s) and received it", openID, row.Code, row.Detail)
 			}
 		case models.Uncertain:
 		case models.Sending, models.Later:
 			if a.broadcast(id).State.Final() {
-				a.t.Errorf("%s is still %s after the end", openID, row.State)
+				fault("%s is still %s after the end", openID, row.State)
 			}
 		}
 	}

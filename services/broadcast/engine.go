@@ -16,7 +16,8 @@ const (
 	pollEvery  = 500 * time.Millisecond // how soon a change made by another process is seen
 	tidyEvery  = 2 * time.Second
 	showEvery  = 5 * time.Second
-	hardAfter  = 7 * time.Second // a stop cuts calls in flight after this
+	hardAfter  = 7 * time.Second // a stop cuts calls in flight after this …
+	lastAfter  = 2 * time.Second // … and gives up storing what came of them after this
 	retakeLock = 2 * time.Second
 
 	// keepReplies is how long the reply to a chat message is kept for its
@@ -75,11 +76,12 @@ type Engine struct {
 	templates templateCache
 	glances   glances
 
-	// hard ends what may outlast a stop for a while, soft what may not.
-	hard, soft       context.Context
-	hardEnd, softEnd context.CancelFunc
-	asides           sync.WaitGroup
-	woken            chan struct{}
+	// hard ends what may outlast a stop for a while, soft what may not, and last
+	// the storing of what is known.
+	hard, soft, last          context.Context
+	hardEnd, softEnd, lastEnd context.CancelFunc
+	asides                    sync.WaitGroup
+	woken                     chan struct{}
 
 	// untold counts the tries of notices that could not be handed over.
 	untold map[noticeKey]int
@@ -100,10 +102,11 @@ func New(c Config) *Engine {
 	}
 	e.hard, e.hardEnd = context.WithCancel(context.Background())
 	e.soft, e.softEnd = context.WithCancel(e.hard)
-	e.recorder = newRecorder(e.hard, c.Store, c.Now, c.Log)
+	e.last, e.lastEnd = context.WithCancel(context.Background())
+	e.recorder = newRecorder(e.last, c.Store, c.Now, c.Log)
 	e.sender = &Sender{
 		store: c.Store, platform: c.Platform, pacer: e.pacer, gate: e.gate, recorder: e.recorder,
-		metrics: c.Metrics, now: c.Now, log: c.Log, hard: e.hard,
+		metrics: c.Metrics, now: c.Now, log: c.Log, hard: e.hard, last: e.last,
 	}
 	e.sender.start(c.Concurrency)
 	return e
@@ -118,12 +121,16 @@ func (e *Engine) Close() {
 	e.receipts.close()
 	e.gate.Stop()
 	e.hardEnd()
+	e.lastEnd()
 }
 
 // Run sends broadcasts until ctx ends: as the one process of the database that
 // does, or standing by until that one dies. When ctx ends nothing new is sent,
 // what is in flight is recorded, and the rest goes on at the next start.
 func (e *Engine) Run(ctx context.Context) {
+	// Only the end of the program is in a hurry. When the right to send is lost,
+	// calls end by themselves, and what came of them waits for the database.
+	defer context.AfterFunc(ctx, e.hurry)()
 	standby := false
 	for ctx.Err() == nil {
 		lock, err := e.store.TakeSendLock(ctx)
@@ -191,10 +198,18 @@ func (e *Engine) drain() {
 		runs = append(runs, r)
 	}
 	e.mu.Unlock()
-	timer := time.AfterFunc(hardAfter, e.hardEnd)
-	defer timer.Stop()
 	for _, r := range runs {
 		<-r.done
+	}
+}
+
+// hurry ends what keeps a stop waiting for too long.
+func (e *Engine) hurry() {
+	if sleep(e.last, hardAfter) == nil {
+		e.hardEnd()
+	}
+	if sleep(e.last, lastAfter) == nil {
+		e.lastEnd()
 	}
 }
 

@@ -18,18 +18,18 @@ type record struct {
 }
 
 // recorder records outcomes in groups. With the database away it keeps trying
-// until hard ends.
+// until last ends.
 type recorder struct {
 	*grouper[record]
 }
 
-func newRecorder(hard context.Context, store *models.Store, now func() time.Time, log *slog.Logger) *recorder {
+func newRecorder(last context.Context, store *models.Store, now func() time.Time, log *slog.Logger) *recorder {
 	flush := func(group []record) {
 		outcomes := make([]models.Outcome, len(group))
 		for i, r := range group {
 			outcomes[i] = r.outcome
 		}
-		err := persist(hard, log, "record outcomes", func(ctx context.Context) error {
+		err := persist(last, log, "record outcomes", func(ctx context.Context) error {
 			return store.RecordOutcomes(ctx, outcomes, now())
 		})
 		for _, r := range group {

@@ -310,7 +310,7 @@ func (r *run) stop(state models.BroadcastState, c models.Change) {
 	r.e.log.Warn("broadcast stops itself", "broadcast", r.b.ID, "state", state, "reason", c.Reason, "detail", c.Detail)
 	go func() {
 		defer close(r.moved)
-		_ = persist(r.e.hard, r.e.log, "move broadcast", func(ctx context.Context) error {
+		_ = persist(r.e.last, r.e.log, "move broadcast", func(ctx context.Context) error {
 			_, err := r.e.store.MoveBroadcast(ctx, r.b.ID, []models.BroadcastState{models.Running}, state, c)
 			return err
 		})

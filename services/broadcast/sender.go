@@ -26,9 +26,10 @@ type Sender struct {
 	now      func() time.Time
 	log      *slog.Logger
 
-	// hard ends calls in flight when a stop takes too long.
-	hard context.Context
-	jobs chan *job
+	// hard ends calls in flight when a stop takes too long, last the storing of
+	// what came of them.
+	hard, last context.Context
+	jobs       chan *job
 	// budget bounds the rows in state sending: those in flight, those whose
 	// outcome is not recorded yet and one or two groups that are up next.
 	budget  *semaphore.Weighted
@@ -91,7 +92,7 @@ func (s *Sender) SendBatch(ctx context.Context, r *run, b models.Batch) error {
 	}
 	w.pending.Wait()
 	if len(w.unsent) > 0 {
-		releaseErr := persist(s.hard, s.log, "release deliveries", func(ctx context.Context) error {
+		releaseErr := persist(s.last, s.log, "release deliveries", func(ctx context.Context) error {
 			return s.store.ReleaseDeliveries(ctx, r.b.ID, w.unsent)
 		})
 		err = errors.Join(err, releaseErr)
@@ -122,7 +123,12 @@ func (s *Sender) giveUp(r *run, w *batchWork, t models.Task) {
 			BroadcastID: r.b.ID, RecipientID: t.RecipientID, State: models.Uncertain,
 			Attempts: max(t.Attempts, 1), SentAt: t.SentAt.Time, Detail: "begun and not recorded; too late to ask again",
 		},
-		done: func(bool) { w.pending.Done() },
+		done: func(recorded bool) {
+			if !recorded {
+				w.leave(s.now())
+			}
+			w.pending.Done()
+		},
 	}
 	s.metrics.sent(models.Uncertain)
 }
