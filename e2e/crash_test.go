@@ -22,7 +22,7 @@ func TestKilledInMidBroadcast(t *testing.T) {
 		p.say(admin, "broadcast all personal")
 		for kill := range int64(kills) {
 			p.callsReach((kill + 1) * followers / (kills + 1))
-			pass(t, time.Duration(rand.Int64N(int64(60*time.Millisecond)))) //nolint:gosec // any moment will do
+			pass(t, time.Duration(rand.Int64N(int64(60*time.Millisecond))))
 			s.kill()
 			st := p.stats()
 			if st.Accepted >= followers {

@@ -39,7 +39,7 @@ func run(m *testing.M) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	binary = filepath.Join(dir, "wechat-broadcast")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "wechat-broadcast") //nolint:gosec // our own program
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "wechat-broadcast")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, out)
 		return 1
@@ -62,7 +62,7 @@ func severalAtOnce() {
 
 // full tells whether the trials run with the numbers that the project promises
 // rather than with those that suit every change.
-func full() bool { return os.Getenv("E2E_FULL") == "1" } //nolint:forbidigo // a switch of the tests
+func full() bool { return os.Getenv("E2E_FULL") == "1" }
 
 // sized returns usual, or large in a full run.
 func sized[T any](usual, large T) T {

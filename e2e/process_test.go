@@ -89,7 +89,7 @@ func start(t *testing.T, log *logFile, env []string, args ...string) *process {
 	t.Helper()
 	name := strings.TrimSuffix(filepath.Base(log.path), ".log")
 	p := &process{t: t, name: name, log: log, since: log.size(), done: make(chan struct{})}
-	p.cmd = exec.CommandContext(t.Context(), binary, args...) //nolint:gosec // our own program
+	p.cmd = exec.CommandContext(t.Context(), binary, args...)
 	p.cmd.Dir, p.cmd.Env = filepath.Dir(log.path), append([]string{"HOME=" + filepath.Dir(log.path)}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = log.file, log.file
 	if err := p.cmd.Start(); err != nil {

@@ -6,7 +6,7 @@ import (
 
 // With 64 sends in flight at 50 ms each, the limit is 1,280 a second; at least
 // 90% of it are kept over the steady middle of a broadcast. It runs alone.
-func TestThroughput(t *testing.T) { //nolint:tparallel,paralleltest // others would slow it down
+func TestThroughput(t *testing.T) {
 	if !full() {
 		t.Skip("skipped: set E2E_FULL=1 to measure the throughput, on a machine that does nothing else")
 	}
