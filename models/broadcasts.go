@@ -181,13 +181,22 @@ func (s *Store) Unnotified(ctx context.Context, since time.Time) ([]Broadcast, e
 	return rest, nil
 }
 
-// NoticeMark names the state that a notice told of.
+// NoticeMark names the state that a notice told of. A pause that ends by itself
+// and is at once made again, since its reason was still there, is the same one,
+// but on another day (in Beijing) it is not.
 func (b *Broadcast) NoticeMark() string {
-	if b.State == Paused {
-		return fmt.Sprintf("%s %s %d", b.State, b.Reason, b.ResumeAt.UnixMilli())
+	switch {
+	case b.State != Paused:
+		return string(b.State)
+	case b.ResumeAt.IsZero():
+		return fmt.Sprintf("%s %s", b.State, b.Reason)
+	default:
+		return fmt.Sprintf("%s %s %s", b.State, b.Reason, b.ResumeAt.In(beijing).Format(time.DateOnly))
 	}
-	return string(b.State)
 }
+
+// beijing is the platform's time zone; it has no summer time.
+var beijing = time.FixedZone("Asia/Shanghai", 8*60*60)
 
 // Change is what a move of a broadcast sets besides its state.
 type Change struct {
@@ -208,6 +217,10 @@ func (s *Store) MoveBroadcast(ctx context.Context, id int64, from []BroadcastSta
 	}
 	if !c.FinishedAt.IsZero() {
 		set["finished_at"] = At(c.FinishedAt)
+	}
+	if to == Scheduled {
+		// An admin resumed it, so that another pause is news, for the same reason too.
+		set["notified_state"] = ""
 	}
 	res := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ? AND state IN ?", id, from).Updates(set)
 	if res.Error != nil {

@@ -221,6 +221,30 @@ func (s *Store) RecordOutcomes(ctx context.Context, outcomes []Outcome, now time
 	return nil
 }
 
+// SettleEnded gives an outcome to the deliveries that a broadcast left without
+// one when it was cancelled or failed: what was begun is uncertain, what was put
+// off is failed. It returns how many they are. Nobody may be sending it any more.
+func (s *Store) SettleEnded(ctx context.Context, id int64, now time.Time) (int64, error) {
+	const left = "broadcast_id = ? AND state IN ('sending', 'later')"
+	// No index leads there, and on SQLite whoever writes keeps the others waiting.
+	var n int64
+	err := s.r.WithContext(ctx).Raw("SELECT COUNT(*) FROM deliveries WHERE "+left, id).Scan(&n).Error
+	if err != nil {
+		return 0, fmt.Errorf("look for open deliveries: %w", err)
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	// MySQL assigns from left to right, so state comes last.
+	err = s.exec(ctx, `UPDATE deliveries SET updated_at = ?,
+		detail = CASE state WHEN 'sending' THEN 'begun, and the broadcast ended before it was known what came of it' ELSE detail END,
+		state = CASE state WHEN 'sending' THEN 'uncertain' ELSE 'failed' END WHERE `+left, now.UnixMilli(), id)
+	if err != nil {
+		return 0, fmt.Errorf("settle open deliveries: %w", err)
+	}
+	return n, nil
+}
+
 // exec runs one statement on the writer, past GORM: the hot statements have
 // hundreds of parameters. A deadlock with another writer is tried again.
 func (s *Store) exec(ctx context.Context, query string, args ...any) error {

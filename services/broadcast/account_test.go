@@ -299,16 +299,17 @@ func (a *account) counts(id int64) models.Counts {
 	return c
 }
 
-// until waits for something, in small steps of time.
+// until waits for something, for an hour at most, in steps of a fiftieth of the
+// time that it took so far.
 func (a *account) until(what string, happened func() bool) {
 	a.t.Helper()
-	for range 30 * 60 * 50 {
-		if happened() {
-			return
+	for begun := time.Now(); !happened(); {
+		waited := time.Since(begun)
+		if waited > time.Hour || a.set.overHTTP && waited > time.Minute {
+			a.t.Fatalf("%s did not happen within %s", what, waited)
 		}
-		_ = sleep(context.Background(), 20*time.Millisecond)
+		_ = sleep(context.Background(), max(waited/50, 20*time.Millisecond))
 	}
-	a.t.Fatalf("%s did not happen", what)
 }
 
 // reaches waits until a broadcast is in a state and returns it.

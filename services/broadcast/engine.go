@@ -85,6 +85,8 @@ type Engine struct {
 
 	// untold counts the tries of notices that could not be handed over.
 	untold map[noticeKey]int
+	// settled are the broadcasts that ended early and left nobody without an outcome.
+	settled map[int64]bool
 
 	mu   sync.Mutex
 	runs map[int64]*run
@@ -98,7 +100,7 @@ func New(c Config) *Engine {
 		notice: c.Notice, undoWindow: c.UndoWindow, resetAt: c.QuotaReset, now: c.Now, log: c.Log, metrics: c.Metrics,
 		pacer: NewPacer(c.Rate, c.Now), gate: NewGate(500*time.Millisecond, 5*time.Second),
 		receipts: newReceipts(c.Store, c.Metrics, c.Now, c.Log),
-		woken:    make(chan struct{}, 1), runs: map[int64]*run{}, untold: map[noticeKey]int{}, glances: glances{last: map[int64]*glance{}},
+		woken:    make(chan struct{}, 1), runs: map[int64]*run{}, untold: map[noticeKey]int{}, settled: map[int64]bool{}, glances: glances{last: map[int64]*glance{}},
 	}
 	e.hard, e.hardEnd = context.WithCancel(context.Background())
 	e.soft, e.softEnd = context.WithCancel(e.hard)
@@ -131,6 +133,16 @@ func (e *Engine) Run(ctx context.Context) {
 	// Only the end of the program is in a hurry. When the right to send is lost,
 	// calls end by themselves, and what came of them waits for the database.
 	defer context.AfterFunc(ctx, e.hurry)()
+	// Receipts come to every process, to those that stand by too.
+	var joining sync.WaitGroup
+	defer joining.Wait()
+	joining.Go(func() {
+		every(ctx, tidyEvery, func() {
+			if err := e.receipts.join(ctx); err != nil && ctx.Err() == nil {
+				e.log.WarnContext(ctx, "join receipts, trying again", "err", err)
+			}
+		})
+	})
 	standby := false
 	for ctx.Err() == nil {
 		lock, err := e.store.TakeSendLock(ctx)
@@ -287,10 +299,10 @@ func (e *Engine) startRun(ctx context.Context, b models.Broadcast) {
 	}()
 }
 
-// tidy joins early receipts and tells admins what they do not know yet.
+// tidy settles what ended early and tells admins what they do not know yet.
 func (e *Engine) tidy(ctx context.Context) {
-	if err := e.receipts.join(ctx); err != nil && ctx.Err() == nil {
-		e.log.WarnContext(ctx, "join receipts, trying again", "err", err)
+	if err := e.settle(ctx); err != nil && ctx.Err() == nil {
+		e.log.WarnContext(ctx, "settle what ended early, trying again", "err", err)
 	}
 	if err := e.notify(ctx); err != nil && ctx.Err() == nil {
 		e.log.WarnContext(ctx, "tell admins, trying again", "err", err)

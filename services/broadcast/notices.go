@@ -26,6 +26,9 @@ func (e *Engine) notify(ctx context.Context) error {
 		return err
 	}
 	for _, b := range list {
+		if e.sending(b.ID) {
+			continue // its last calls are not counted yet
+		}
 		st, err := e.status(ctx, b)
 		if err != nil {
 			return err
