@@ -30,6 +30,7 @@ type app struct {
 	followers *followers.Service
 	engine    *broadcast.Engine
 	chat      *chat.Chat
+	pages     *handlers.Pages
 	handler   http.Handler
 	background
 	// ready is true once the database's schema is up to date.
@@ -91,6 +92,17 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 		UndoWindow: settings.UndoWindow, QuotaReset: settings.QuotaReset,
 		Metrics: broadcast.NewMetrics(registry), Now: time.Now, Log: log,
 	})
+	links, err := handlers.NewLinks(settings.PublicURL, settings.AppSecret.Reveal(), settings.Token.Reveal(), time.Now)
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	a.pages, err = handlers.NewPages(handlers.PagesConfig{
+		Links: links, Store: store, Status: a.engine.Glance, List: a.engine.List, Preview: a.engine.Preview,
+		Templates: a.platform.Templates, Language: settings.Language, Now: time.Now, Log: log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
 	a.chat, err = chat.New(chat.Config{
 		Admins: settings.AdminOpenIDs, Language: settings.Language,
 		Broadcasts: chat.Broadcasts{
@@ -101,7 +113,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 			OptOut: a.followers.OptOut, OptIn: a.followers.OptIn, Stats: a.followers.Stats,
 			Testers: a.followers.Testers, AddTester: a.followers.AddTester, RemoveTester: a.followers.RemoveTester,
 		},
-		Messages: messages, StartSync: a.startSync,
+		Messages: messages, StartSync: a.startSync, PublicLink: links.Broadcast, HistoryLink: links.History,
 		Quota: func(ctx context.Context) (wechat.Quota, error) {
 			return a.platform.Quota(ctx, broadcast.SendPath)
 		},
@@ -126,6 +138,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 			{Name: "database", Check: a.checkDatabase},
 			{Name: "platform", Check: a.checkPlatform, KeepFor: 5 * time.Second},
 		},
+		Pages: a.pages,
 	})
 	return a, nil
 }
@@ -133,6 +146,9 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 // close ends what newApp started, once nothing uses it any more.
 func (a *app) close() error {
 	a.stopBackground()
+	if a.pages != nil {
+		a.pages.Close()
+	}
 	a.engine.Close()
 	a.platform.Close()
 	return a.store.Close()

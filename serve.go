@@ -59,6 +59,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener) error {
 	defer fail(nil)
 
 	server := handlers.NewHTTPServer(a.handler)
+	server.RegisterOnShutdown(a.pages.Close) // event streams would keep it from stopping
 	server.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
 	var parts sync.WaitGroup
 	parts.Go(func() {

@@ -45,6 +45,9 @@ func accessLog(log *slog.Logger) gin.HandlerFunc {
 		path := g.FullPath()
 		if path == "" {
 			path = cut(g.Request.URL.Path, 200)
+			if strings.HasPrefix(path, "/b/") {
+				path = "/b/…" // what follows may be a link's signature
+			}
 		}
 		ctx, status := g.Request.Context(), g.Writer.Status()
 		level := n.level(path, status)

@@ -1,5 +1,6 @@
 // Package handlers is how the outside reaches in over HTTP: the platform's
-// callback, health, readiness and metrics. It is the only package with Gin.
+// callback, health, readiness, metrics and the pages. It is the only package
+// with Gin.
 package handlers
 
 import (
@@ -55,6 +56,8 @@ type Config struct {
 	Receipt func(ctx context.Context, openID string, msgID int64, status string) error
 	// Checks are what /readyz asks.
 	Checks []Check
+	// Pages are served under /b; nil for none.
+	Pages *Pages
 }
 
 // Incoming is a text that a person wrote to the account.
@@ -96,6 +99,9 @@ func New(cfg Config) http.Handler {
 	r.GET("/healthz", func(g *gin.Context) { g.String(http.StatusOK, "ok") })
 	r.GET("/readyz", newReadiness(cfg.Checks, cfg.Now).serve)
 	r.GET("/metrics", gin.WrapH(promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{})))
+	if cfg.Pages != nil {
+		cfg.Pages.register(r)
+	}
 	return r
 }
 

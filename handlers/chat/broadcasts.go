@@ -130,7 +130,15 @@ func (c *Chat) list(ctx context.Context, _ request) (string, error) {
 			"Taken": st.Counts.Taken(), "Total": b.Recipients, "At": b.AskedAt,
 		})
 	}
-	return fitList(c.say("list.head", nil), items, c.more), nil
+	head, link := c.say("list.head", nil), ""
+	if c.config.HistoryLink != nil {
+		if url := c.config.HistoryLink(); url != "" {
+			link = "\n" + c.say("list.link", vars{"URL": url})
+		}
+	}
+	// It is fitted with the link in front, so that the link at the end is whole.
+	rest := strings.TrimPrefix(fitList(head+link, items, c.more), head+link)
+	return head + rest + link, nil
 }
 
 // messages shows the message file as the asker's phone would show it.

@@ -60,6 +60,9 @@ type Config struct {
 	// PublicLink returns the address of a broadcast's progress page, or ""; nil
 	// if there are no pages.
 	PublicLink func(id int64) string
+	// HistoryLink returns the address of the page with the latest broadcasts, or
+	// ""; nil if there are no pages.
+	HistoryLink func() string
 
 	Now func() time.Time
 	Log *slog.Logger

@@ -58,6 +58,7 @@ type stage struct {
 	file    string
 	quota   func(context.Context) (wechat.Quota, error)
 	link    string
+	history string
 }
 
 // watch fails the test when a sentence is missing, and keeps the log.
@@ -134,10 +135,11 @@ func newStage(t *testing.T, language string) *stage {
 			record("sync for %s", by)
 			return s.err
 		},
-		Quota:      func(ctx context.Context) (wechat.Quota, error) { return s.quota(ctx) },
-		PublicLink: func(int64) string { return s.link },
-		Now:        func() time.Time { return now },
-		Log:        slog.New(watch{slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}), t}),
+		Quota:       func(ctx context.Context) (wechat.Quota, error) { return s.quota(ctx) },
+		PublicLink:  func(int64) string { return s.link },
+		HistoryLink: func() string { return s.history },
+		Now:         func() time.Time { return now },
+		Log:         slog.New(watch{slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}), t}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +199,7 @@ func TestNew(t *testing.T) {
 		t.Error("an engine without Cancel was accepted")
 	}
 	good := s.config
-	good.PublicLink, good.Quota = nil, nil
+	good.PublicLink, good.HistoryLink, good.Quota = nil, nil, nil
 	if _, err := New(good); err != nil {
 		t.Errorf("pages and quota must be optional: %v", err)
 	}

@@ -183,6 +183,28 @@ func TestList(t *testing.T) {
 	s.wantCalls(t, "list 10", "list 10")
 }
 
+// TestListLink wants the link to the history at the end, whole, however long
+// the list is.
+func TestListLink(t *testing.T) {
+	t.Parallel()
+	for _, language := range Languages {
+		s := newStage(t, language)
+		s.history = "https://example.com/b/" + strings.Repeat("x", 60)
+		for range 10 {
+			b := sample()
+			b.Name = strings.Repeat("通知", 20)
+			s.list = append(s.list, broadcast.Status{Broadcast: b})
+		}
+		if got := s.ask(t, admin, "broadcast list"); !strings.HasSuffix(got, s.history) {
+			t.Errorf("%s: the list ends without the link:\n%s", language, got)
+		}
+		s.list = nil
+		if got := s.ask(t, admin, "broadcast list"); strings.Contains(got, s.history) {
+			t.Errorf("%s: there is a link to an empty history:\n%s", language, got)
+		}
+	}
+}
+
 func TestMessages(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "en")

@@ -1,0 +1,317 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/web"
+)
+
+// PagesConfig is what Pages work with. All fields are required.
+type PagesConfig struct {
+	// Links reads the links that it made.
+	Links *Links
+	Store *models.Store
+	// Status and List tell where broadcasts stand: one, and the latest n.
+	Status func(ctx context.Context, id int64) (*broadcast.Status, error)
+	List   func(ctx context.Context, n int) ([]broadcast.Status, error)
+	// Preview fills the message of a broadcast for the admin who asked for it.
+	Preview func(ctx context.Context, b models.Broadcast) (wechat.Message, error)
+	// Templates reads the account's templates from the platform.
+	Templates func(ctx context.Context) ([]wechat.Template, error)
+	// Language is that of a page whose address does not ask for another: zh or en.
+	Language string
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Pages are the pages for people: a broadcast's progress and the history, each
+// for whoever holds a signed link.
+type Pages struct {
+	config    PagesConfig
+	words     map[string]*words
+	templates *template.Template
+	assets    map[string]web.Asset // by the name that they are served as
+	titles    titles
+	tag       string // of this process, in the ids of events
+	streams   atomic.Int64
+	csvs      chan struct{}
+
+	ctx     context.Context
+	cancel  context.CancelFunc
+	pollers sync.WaitGroup
+
+	mu      sync.Mutex
+	boards  map[int64]*board
+	history history
+}
+
+// NewPages returns Pages. Close must follow.
+func NewPages(c PagesConfig) (*Pages, error) {
+	assets, err := web.Assets()
+	if err != nil {
+		return nil, err
+	}
+	p := &Pages{
+		config: c, words: map[string]*words{}, assets: map[string]web.Asset{}, boards: map[int64]*board{},
+		titles: titles{ask: c.Templates, now: c.Now, log: c.Log},
+		tag:    rand.Text()[:8], csvs: make(chan struct{}, maxCSVs),
+	}
+	p.history.turn = make(chan struct{}, 1)
+	for _, a := range assets {
+		p.assets[a.Name] = a
+	}
+	for language := range otherLanguage {
+		if p.words[language], err = newWords(language); err != nil {
+			return nil, err
+		}
+	}
+	p.templates, err = web.Templates(template.FuncMap{
+		"asset": func(name string) string { return "assets/" + assets[name].Name },
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p, nil
+}
+
+// Close ends the event streams and what keeps them up to date. It can be called
+// again.
+func (p *Pages) Close() {
+	p.mu.Lock()
+	p.cancel()
+	p.mu.Unlock()
+	p.pollers.Wait()
+}
+
+// begin starts what outlasts a request, until Close.
+func (p *Pages) begin(f func(ctx context.Context)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ctx.Err() == nil {
+		p.pollers.Go(func() { f(p.ctx) })
+	}
+}
+
+// register adds the routes.
+func (p *Pages) register(r *gin.Engine) {
+	pages := r.Group("/b", guarded)
+	pages.GET("/:token", p.page)
+	pages.GET("/:token/events", p.events)
+	pages.GET("/:token/failed.csv", p.failedCSV)
+	pages.GET("/assets/:name", p.asset)
+	r.NoRoute(func(g *gin.Context) {
+		if strings.HasPrefix(g.Request.URL.Path, "/b/") {
+			guarded(g)
+			p.lost(g)
+		}
+	})
+}
+
+// guarded sets the headers that keep a page to itself.
+func guarded(g *gin.Context) {
+	h := g.Writer.Header()
+	h.Set("Content-Security-Policy", web.Policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer") // the address is the key
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("X-Robots-Tag", "noindex")
+	h.Set("Cache-Control", "no-store")
+}
+
+func (p *Pages) asset(g *gin.Context) {
+	a, ok := p.assets[g.Param("name")]
+	if !ok {
+		p.lost(g)
+		return
+	}
+	g.Header("Cache-Control", "public, max-age=31536000, immutable")
+	g.Data(http.StatusOK, a.Type, a.Content)
+}
+
+// language is what the address asks for, or the server's.
+func (p *Pages) language(g *gin.Context) string {
+	if asked := g.Query("lang"); p.words[asked] != nil {
+		return asked
+	}
+	return p.config.Language
+}
+
+// query is what keeps a chosen language in an address of ours.
+func (p *Pages) query(g *gin.Context) string {
+	if language := p.language(g); language != p.config.Language {
+		return "?lang=" + language
+	}
+	return ""
+}
+
+// read returns what the address' token stands for. If that is nothing of one of
+// these kinds, it answers and ok is false.
+func (p *Pages) read(g *gin.Context, kinds ...linkKind) (to link, ok bool) {
+	if to, ok = p.config.Links.read(g.Param("token")); ok {
+		for _, kind := range kinds {
+			if to.kind == kind {
+				return to, true
+			}
+		}
+	}
+	p.lost(g)
+	return link{}, false
+}
+
+func (p *Pages) page(g *gin.Context) {
+	to, ok := p.read(g, linkBroadcast, linkHistory)
+	if !ok {
+		return
+	}
+	if to.kind == linkHistory {
+		p.serveHistory(g, to)
+		return
+	}
+	p.serveBroadcast(g, to)
+}
+
+// frame is what every page has.
+type frame struct {
+	*words
+	Lang, OtherLang string
+	Title, Heading  string
+	// Root leads from the address' folder to that of the pages.
+	Root    string
+	Expires string
+	Kinds   []string
+}
+
+// Say returns a text of the page's language.
+func (f frame) Say(key string) string { return f.say(key) }
+
+func (p *Pages) frame(g *gin.Context, heading string) frame {
+	w := p.words[p.language(g)]
+	below := strings.Count(strings.TrimPrefix(g.Request.URL.Path, "/b/"), "/")
+	return frame{
+		words: w, Lang: w.language, OtherLang: otherLanguage[w.language],
+		Title: heading, Heading: heading, Root: strings.Repeat("../", below), Kinds: kinds,
+	}
+}
+
+// progressPage is what the template "progress" shows.
+type progressPage struct {
+	frame
+	Name, Audience, AskedAt string
+	View                    *view
+	Card                    *web.Card
+	Events, CSV             string
+}
+
+func (p *Pages) serveBroadcast(g *gin.Context, to link) {
+	ctx := g.Request.Context()
+	s, err := p.board(to.id).look(ctx)
+	if err != nil {
+		p.fail(g, err)
+		return
+	}
+	b := s.Broadcast
+	id := strconv.FormatInt(b.ID, 10)
+	f := p.frame(g, p.words[p.language(g)].say("broadcast", "id", id))
+	f.Title += " · " + b.Name
+	f.Expires = f.say("expires", "at", minute(to.expires))
+	token := g.Param("token")
+	p.render(g, http.StatusOK, "progress", progressPage{
+		frame: f, Name: b.Name, Audience: f.audience(b), AskedAt: moment(b.AskedAt),
+		View: f.view(s), Card: p.card(ctx, f.words, b),
+		Events: token + "/events" + p.query(g), CSV: token + "/failed.csv" + p.query(g),
+	})
+}
+
+func (w *words) audience(b models.Broadcast) string {
+	return w.say("audience."+string(b.Audience), "of", strconv.FormatInt(b.RetryOf, 10))
+}
+
+// card draws the message of a broadcast, or returns nil if it cannot be filled.
+func (p *Pages) card(ctx context.Context, w *words, b models.Broadcast) *web.Card {
+	m, err := p.config.Preview(ctx, b)
+	if err != nil {
+		p.config.Log.DebugContext(ctx, "preview a broadcast for its page", "broadcast", b.ID, "err", err)
+		return nil
+	}
+	t := p.titles.find(ctx, m.TemplateID, p.begin)
+	values := map[string]string{}
+	var keys []string
+	for _, field := range m.Data {
+		values[field.Key] = field.Value
+		keys = append(keys, field.Key)
+	}
+	title := t.Title
+	if title == "" {
+		title = b.Name
+	}
+	c := web.NewCard(title, t.Content, keys, func(key string) string { return values[key] })
+	at := b.AskedAt.Time
+	if !b.StartedAt.IsZero() {
+		at = b.StartedAt.Time
+	}
+	c.Time = minute(at)
+	if m.URL != "" || m.MiniProgram != nil {
+		c.Details = w.say("card_details")
+	}
+	return &c
+}
+
+// sorryPage is what the template "lost" shows.
+type sorryPage struct {
+	frame
+	Lead, Todo string
+}
+
+// lost answers the same to every link that leads nowhere, whatever the cause.
+func (p *Pages) lost(g *gin.Context) { p.sorry(g, http.StatusNotFound, "lost") }
+
+func (p *Pages) sorry(g *gin.Context, status int, what string) {
+	f := p.frame(g, p.words[p.language(g)].say(what+".title"))
+	page := sorryPage{frame: f, Lead: f.say(what + ".lead")}
+	if key := what + ".todo"; f.has(key) {
+		page.Todo = f.say(key)
+	}
+	p.render(g, status, "lost", page)
+}
+
+// fail answers for a broadcast that could not be read.
+func (p *Pages) fail(g *gin.Context, err error) {
+	switch {
+	case g.Request.Context().Err() != nil: // nobody is there to read it
+		g.Status(http.StatusServiceUnavailable)
+	case models.KindOf(err) == models.NotFound:
+		p.lost(g)
+	default:
+		noteOf(g).err = err
+		g.Header("Retry-After", "5")
+		p.sorry(g, http.StatusServiceUnavailable, "broken")
+	}
+}
+
+// render answers with a page, whole or not at all.
+func (p *Pages) render(g *gin.Context, status int, name string, data any) {
+	var b bytes.Buffer
+	if err := p.templates.ExecuteTemplate(&b, name, data); err != nil {
+		noteOf(g).err = err
+		g.Status(http.StatusInternalServerError)
+		return
+	}
+	g.Data(status, "text/html; charset=utf-8", b.Bytes())
+}

@@ -1,0 +1,98 @@
+package handlers
+
+import (
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"wechat-broadcast/models"
+)
+
+const (
+	csvPage = 1000 // recipients read at a time
+	maxCSVs = 4    // downloads at a time
+	// byteOrderMark tells spreadsheets that the text is UTF-8.
+	byteOrderMark = "\uFEFF"
+)
+
+// failedCSV answers with the recipients whose deliveries failed or are uncertain.
+func (p *Pages) failedCSV(g *gin.Context) {
+	to, ok := p.read(g, linkBroadcast)
+	if !ok {
+		return
+	}
+	select {
+	case p.csvs <- struct{}{}:
+		defer func() { <-p.csvs }()
+	default:
+		g.Header("Retry-After", "30")
+		p.sorry(g, http.StatusServiceUnavailable, "busy")
+		return
+	}
+	ctx := g.Request.Context()
+	page, err := p.config.Store.Unreached(ctx, to.id, 0, csvPage)
+	if err == nil {
+		_, err = p.config.Status(ctx, to.id) // one that does not exist has no list either
+	}
+	if err != nil {
+		p.fail(g, err)
+		return
+	}
+	h := g.Writer.Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="broadcast-%d-failed.csv"`, to.id))
+	w := p.words[p.language(g)]
+	control := http.NewResponseController(g.Writer)
+	out := csv.NewWriter(g.Writer)
+	out.UseCRLF = true
+	_, _ = g.Writer.WriteString(byteOrderMark)
+	_ = out.Write(w.csvHead()) // its error is told by Flush
+	for {
+		_ = control.SetWriteDeadline(time.Now().Add(writeWithin))
+		for _, u := range page {
+			_ = out.Write(w.csvRow(u))
+		}
+		out.Flush()
+		if out.Error() != nil || len(page) < csvPage {
+			return
+		}
+		if page, err = p.config.Store.Unreached(ctx, to.id, page[len(page)-1].RecipientID, csvPage); err != nil {
+			noteOf(g).err = err
+			// A list that was cut short must not look whole.
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+func (w *words) csvHead() []string {
+	var head []string
+	for _, column := range []string{"openid", "state", "code", "cause", "words", "attempts", "sent_at"} {
+		head = append(head, w.say("csv."+column))
+	}
+	return head
+}
+
+func (w *words) csvRow(u models.Unreached) []string {
+	code := ""
+	if u.ErrCode != 0 {
+		code = strconv.Itoa(u.ErrCode)
+	}
+	return []string{
+		cell(u.OpenID), w.say("csv." + string(u.State)), code, w.cause(u.State, u.ErrCode, u.Detail).What,
+		cell(u.Detail), strconv.Itoa(u.Attempts), moment(u.SentAt),
+	}
+}
+
+// cell makes a text that came from outside harmless to a spreadsheet, which
+// would take some for a formula.
+func cell(text string) string {
+	if strings.TrimLeft(text, " ") != "" && strings.ContainsRune("=+-@\t\r\n|%", rune(strings.TrimLeft(text, " ")[0])) {
+		return "'" + text
+	}
+	return text
+}

@@ -1,0 +1,194 @@
+package handlers
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"wechat-broadcast/models"
+)
+
+// kinds are what becomes of recipients, in the order of the page's figures.
+var kinds = []string{"delivered", "accepted", "blocked", "failed", "uncertain", "left"}
+
+// view is what a progress page shows and what changes on it, in one language.
+// As JSON it is what the page's script gets.
+type view struct {
+	// Rank grows whenever a delivery gets further: of two views, the one with the
+	// lower rank is the older one.
+	Rank    int64  `json:"rank"`
+	State   string `json:"state"`
+	Percent string `json:"percent"`
+	// Text is what stands in the elements of these names; one that is empty is
+	// not shown.
+	Text     map[string]string `json:"text"`
+	Bar      []barPart         `json:"bar"`
+	Chart    chart             `json:"chart"`
+	Failures []failureView     `json:"failures"`
+}
+
+// barPart is a part of the bar: where it begins and how long it is, in percent.
+type barPart struct {
+	Kind  string `json:"kind"`
+	X     string `json:"x"`
+	Width string `json:"width"`
+}
+
+type failureView struct {
+	Kind  string `json:"kind"`
+	What  string `json:"what"`
+	Code  string `json:"code"`
+	Todo  string `json:"todo"`
+	Count string `json:"count"`
+}
+
+// rank orders what a broadcast has come to: one for each that was taken and two
+// for each that has its final outcome. No delivery ever goes back.
+func rank(n models.Counts) int64 {
+	return n.Accepted + 2*(n.Delivered+n.Blocked+n.Failed+n.Uncertain)
+}
+
+// figures are the numbers of the kinds.
+func figures(s *shot) map[string]int64 {
+	n := s.Counts
+	return map[string]int64{
+		"delivered": n.Delivered, "accepted": n.Accepted, "blocked": n.Blocked,
+		"failed": n.Failed, "uncertain": n.Uncertain, "left": s.Remaining(),
+	}
+}
+
+// view words a shot.
+func (w *words) view(s *shot) *view {
+	b := s.Broadcast
+	done := s.Counts.Tried() - s.Counts.Sending
+	v := &view{
+		Rank: rank(s.Counts), State: string(b.State), Percent: percent(done, b.Recipients), Chart: s.chart,
+		Bar: bar(s.Counts, b.Recipients), Failures: w.failures(s.failures),
+	}
+	v.Text = map[string]string{
+		"at": w.say("as_of", "at", clock(s.at)), "state": w.say("state." + v.State),
+		"percent": v.Percent + "%", "done": w.say("of", "done", done, "total", b.Recipients), "pace": w.pace(s),
+		"speed_max": "", "speed_none": w.say("speed_none"), "speed_alt": "", "from": "", "to": "",
+		"started_at": moment(b.StartedAt), "finished_at": moment(b.FinishedAt), "took": w.took(b, s.at), "retry": "",
+	}
+	v.Text["value"] = strings.Join([]string{v.Text["state"], v.Text["percent"], v.Text["done"]}, " · ")
+	for kind, n := range figures(s) {
+		v.Text["count."+kind] = number(n)
+	}
+	w.reason(v.Text, b)
+	if s.chart.Line != "" {
+		format := clock
+		if s.to.Sub(s.from) > 20*time.Hour {
+			format = minute
+		}
+		most := int64(math.Round(s.chart.max))
+		v.Text["speed_none"] = ""
+		v.Text["speed_max"] = w.say("speed_max", "max", most)
+		v.Text["from"], v.Text["to"] = format(s.from), format(s.to)
+		v.Text["speed_alt"] = w.say("speed_alt", "max", most, "from", v.Text["from"], "to", v.Text["to"])
+	}
+	if b.State.Final() && len(s.failures) > 0 {
+		v.Text["retry"] = w.say("retry_note", "id", strconv.FormatInt(b.ID, 10))
+	}
+	return v
+}
+
+// pace is what there is to say of time and speed.
+func (w *words) pace(s *shot) string {
+	b := s.Broadcast
+	var parts []string
+	switch {
+	case b.State == models.Scheduled && b.NotBefore.After(s.at):
+		parts = append(parts, w.say("line.starts", "in", w.span(b.NotBefore.Sub(s.at))))
+	case b.State == models.Scheduled:
+		parts = append(parts, w.say("line.due"))
+	case b.State == models.Running && b.PlannedAt.IsZero() && s.Counts.Tried() == 0:
+		parts = append(parts, w.say("line.planning"))
+	case b.State == models.Running:
+		if s.rate > 0 {
+			parts = append(parts, w.say("line.speed", "rate", max(1, int64(math.Round(s.rate)))))
+		}
+		if s.left > 0 {
+			parts = append(parts, w.say("line.left", "left", w.span(s.left)))
+		}
+	case b.State == models.Paused && !b.ResumeAt.IsZero():
+		parts = append(parts, w.say("line.resumes", "at", minute(b.ResumeAt.Time)))
+	case b.State.Final() && s.Counts.Tried() == 0:
+		parts = append(parts, w.say("line.none"))
+	case b.State.Final() && !b.StartedAt.IsZero() && !b.FinishedAt.IsZero():
+		parts = append(parts, w.say("line.took", "took", w.took(b, s.at)))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// took is how long a broadcast has been or was under way.
+func (w *words) took(b models.Broadcast, now time.Time) string {
+	switch {
+	case b.StartedAt.IsZero():
+		return "–"
+	case b.FinishedAt.IsZero():
+		return w.span(now.Sub(b.StartedAt.Time))
+	default:
+		return w.span(b.FinishedAt.Sub(b.StartedAt.Time))
+	}
+}
+
+// reason says why a broadcast is paused, cancelled or failed, and what to do.
+func (w *words) reason(text map[string]string, b models.Broadcast) {
+	text["reason"], text["said"], text["todo"] = "", "", ""
+	if b.Reason == "" {
+		return
+	}
+	text["reason"] = b.Reason
+	if key := "reason." + b.Reason; w.has(key) {
+		text["reason"] = w.say(key)
+	}
+	switch {
+	case b.Detail == "":
+	case b.Reason == models.ReasonSync, b.State == models.Failed:
+		text["said"] = w.say("reason.detail", "detail", b.Detail)
+	default:
+		text["said"] = w.say("reason.said", "detail", b.Detail)
+	}
+	resumable := b.State == models.Paused
+	if key := "todo." + b.Reason; w.has(key) && (resumable || b.Reason == models.ReasonContent) {
+		text["todo"] = w.say(key)
+	}
+}
+
+func (w *words) failures(list []models.Failures) []failureView {
+	views := make([]failureView, 0, len(list))
+	for _, f := range list {
+		c := w.cause(f.State, f.ErrCode, f.Detail)
+		v := failureView{Kind: string(f.State), What: c.What, Todo: c.Todo, Count: number(f.N)}
+		switch {
+		case f.ErrCode != 0:
+			v.Code = w.say("failures_code", "code", strconv.Itoa(f.ErrCode))
+		case f.Detail != "":
+			v.Code = f.Detail
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+// bar divides the bar among the outcomes.
+func bar(n models.Counts, total int64) []barPart {
+	total = max(total, n.Tried(), 1)
+	x := 0.0
+	var parts []barPart
+	for _, k := range []struct {
+		kind string
+		n    int64
+	}{
+		{"delivered", n.Delivered}, {"accepted", n.Accepted}, {"blocked", n.Blocked},
+		{"failed", n.Failed}, {"uncertain", n.Uncertain},
+	} {
+		width := 100 * float64(k.n) / float64(total)
+		parts = append(parts, barPart{k.kind, fmt.Sprintf("%.3f", x), fmt.Sprintf("%.3f", width)})
+		x += width
+	}
+	return parts
+}

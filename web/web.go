@@ -1,0 +1,77 @@
+// Package web holds the pages as they are served: HTML templates, style sheets,
+// scripts and their words, embedded and without a build step. It knows nothing
+// of what the pages are about.
+package web
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+//go:embed assets templates locales
+var files embed.FS
+
+// Policy is the Content-Security-Policy of every page: its own scripts, styles,
+// images and event streams, nothing inline and nothing from another host.
+const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// Asset is a file that pages load.
+type Asset struct {
+	// Name is what it is served as: with a hash of its content, so that it can be
+	// kept for good.
+	Name string
+	// Type is its content type.
+	Type    string
+	Content []byte
+}
+
+var types = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+	".svg": "image/svg+xml",
+}
+
+// Assets returns the assets by the names under which pages ask for them with the
+// template function "asset", such as page.css.
+func Assets() (map[string]Asset, error) {
+	entries, err := fs.ReadDir(files, "assets")
+	if err != nil {
+		return nil, fmt.Errorf("list assets: %w", err)
+	}
+	all := make(map[string]Asset, len(entries))
+	for _, e := range entries {
+		content, err := files.ReadFile("assets/" + e.Name())
+		if err != nil {
+			return nil, fmt.Errorf("read asset: %w", err)
+		}
+		sum := sha256.Sum256(content)
+		ext := path.Ext(e.Name())
+		all[e.Name()] = Asset{
+			Name: strings.TrimSuffix(e.Name(), ext) + "." + hex.EncodeToString(sum[:6]) + ext,
+			Type: types[ext], Content: content,
+		}
+	}
+	return all, nil
+}
+
+// Templates returns the templates of the pages. They use functions that are to
+// be given, by name: asset (a page's name of an asset to its address).
+func Templates(functions template.FuncMap) (*template.Template, error) {
+	t, err := template.New("").Funcs(functions).ParseFS(files, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("read page templates: %w", err)
+	}
+	return t, nil
+}
+
+// Locale returns the words of the pages in a language, as YAML.
+func Locale(language string) ([]byte, error) {
+	return files.ReadFile("locales/" + language + ".yaml")
+}

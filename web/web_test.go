@@ -1,0 +1,123 @@
+package web
+
+import (
+	"html/template"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+)
+
+// TestLocales holds the two languages side by side.
+func TestLocales(t *testing.T) {
+	t.Parallel()
+	type locale struct {
+		Text   map[string]string
+		Causes map[string]struct{ What, Todo string }
+	}
+	read := func(language string) locale {
+		data, err := Locale(language)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var l locale
+		if err := yaml.Unmarshal(data, &l); err != nil {
+			t.Fatalf("%s: %v", language, err)
+		}
+		return l
+	}
+	zh, en := read("zh"), read("en")
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(zh.Text)), slices.Sorted(maps.Keys(en.Text))); diff != "" {
+		t.Errorf("texts (-zh +en):\n%s", diff)
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(zh.Causes)), slices.Sorted(maps.Keys(en.Causes))); diff != "" {
+		t.Errorf("causes (-zh +en):\n%s", diff)
+	}
+	blank := regexp.MustCompile(`\{\w+\}`)
+	blanks := func(text string) []string { return slices.Sorted(slices.Values(blank.FindAllString(text, -1))) }
+	for key, text := range zh.Text {
+		if diff := cmp.Diff(blanks(text), blanks(en.Text[key])); diff != "" {
+			t.Errorf("%s is filled with other values (-zh +en):\n%s", key, diff)
+		}
+	}
+	for _, l := range []locale{zh, en} {
+		for key, c := range l.Causes {
+			if c.What == "" || c.Todo == "" {
+				t.Errorf("cause %s is not told in full", key)
+			}
+		}
+	}
+}
+
+// TestNothingInline makes sure that no template or script needs what Policy
+// forbids.
+func TestNothingInline(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"layout", "progress", "history", "lost"} {
+		data, err := files.ReadFile("templates/" + name + ".html")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, never := range []string{`style=`, `<style`, `onclick`, `onload`, `javascript:`, `http://`, `https://`, `//cdn`} {
+			if strings.Contains(string(data), never) {
+				t.Errorf("%s.html has %q", name, never)
+			}
+		}
+	}
+	assets, err := Assets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := string(assets["page.js"].Content)
+	for _, never := range []string{"innerHTML", "eval(", "new Function", "document.write", "https:"} {
+		if strings.Contains(script, never) {
+			t.Errorf("the script has %q", never)
+		}
+	}
+}
+
+func TestAssets(t *testing.T) {
+	t.Parallel()
+	assets, err := Assets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"page.css", "page.js", "icon.svg"} {
+		a := assets[name]
+		if !regexp.MustCompile(`^\w+\.[0-9a-f]{12}\.\w+$`).MatchString(a.Name) || a.Type == "" || len(a.Content) == 0 {
+			t.Errorf("%s is served as %q, %q, %d bytes", name, a.Name, a.Type, len(a.Content))
+		}
+	}
+	if _, err := Templates(template.FuncMap{"asset": func(string) string { return "" }}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNewCard(t *testing.T) {
+	t.Parallel()
+	values := map[string]string{"first": "hello", "thing1": "Closed", "time2": "09:00", "remark": "bye"}
+	value := func(key string) string { return values[key] }
+	tests := map[string]struct {
+		content string
+		want    []CardField
+	}{
+		"template": {
+			"{{first.DATA}}\nWhat：{{thing1.DATA}}\n\nWhen: {{ time2.DATA }}\r\n{{remark.DATA}}",
+			[]CardField{{"What", "Closed"}, {"When", "09:00"}},
+		},
+		"no template": {"", []CardField{{"thing1", "Closed"}, {"time2", "09:00"}}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := NewCard("Title", tt.content, []string{"first", "thing1", "time2", "remark"}, value)
+			if diff := cmp.Diff(Card{Title: "Title", Fields: tt.want}, got); diff != "" {
+				t.Errorf("card (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
