@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"wechat-broadcast/models"
@@ -24,6 +25,10 @@ func (r *run) pullFirst(ctx context.Context) error {
 	if err := r.e.pull(ctx); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		var told *models.Error
+		if !errors.As(err, &told) {
+			return err // the platform or the database is away: the run is tried again
 		}
 		r.stop(models.Paused, models.Change{Reason: models.ReasonSync, Detail: err.Error()})
 		return errSelf
