@@ -1,0 +1,315 @@
+package handlers
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"wechat-broadcast/models"
+)
+
+// patience is how long anything may take on a busy machine.
+const patience = 20 * time.Second
+
+// serve serves the gallery as the program does, with limits that are soon over.
+// ended gets the outcome of stop.
+func (g *gallery) serve(tb testing.TB) (url string, stop func() error) {
+	tb.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	server := NewHTTPServer(g.account)
+	server.ReadTimeout, server.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
+	server.RegisterOnShutdown(g.pages.Close)
+	go func() { _ = server.Serve(listener) }()
+	stop = func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		return server.Shutdown(ctx)
+	}
+	tb.Cleanup(func() { _ = stop() })
+	return "http://" + listener.Addr().String(), stop
+}
+
+// feed is an event stream under test.
+type feed struct {
+	tb   testing.TB
+	resp *http.Response
+	in   *bufio.Scanner
+}
+
+// happened is one event.
+type happened struct{ event, id, data string }
+
+func open(tb testing.TB, url, lastEventID string) *feed {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	tb.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if lastEventID != "" {
+		req.Header.Set("Last-Event-ID", lastEventID)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = resp.Body.Close() })
+	return &feed{tb: tb, resp: resp, in: bufio.NewScanner(resp.Body)}
+}
+
+// next reads an event; it has none once the stream has ended.
+func (f *feed) next() (e happened) {
+	f.tb.Helper()
+	for f.in.Scan() {
+		name, value, _ := strings.Cut(f.in.Text(), ": ")
+		switch name {
+		case "event":
+			e.event = value
+		case "id":
+			e.id = value
+		case "data":
+			e.data = value
+		case "":
+			if e != (happened{}) {
+				return e
+			}
+		}
+	}
+	return happened{}
+}
+
+// state reads events until one with a state comes.
+func (f *feed) state() (string, view) {
+	f.tb.Helper()
+	for {
+		e := f.next()
+		if e == (happened{}) {
+			f.tb.Fatal("the stream ended")
+		}
+		if e.event != "state" {
+			continue
+		}
+		var v view
+		if err := json.Unmarshal([]byte(e.data), &v); err != nil {
+			f.tb.Fatalf("read %q: %v", e.data, err)
+		}
+		return e.id, v
+	}
+}
+
+// TestEvents follows a broadcast past the server's limits for requests, through
+// its end.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	g := newGallery(t)
+	g.change(func() { g.now = time.Now() })
+	g.links.now = time.Now
+	g.pages.config.Now = time.Now
+	url, stop := g.serve(t)
+	token := g.links.token(link{linkBroadcast, 7, time.Now().Add(time.Hour)})
+	f := open(t, url+"/b/"+token+"/events?lang=zh", "")
+	if got := f.resp.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/event-stream") || f.resp.Header.Get("Set-Cookie") != "" {
+		t.Errorf("the stream's headers: %v", f.resp.Header)
+	}
+	_, v := f.state()
+	if v.Percent != "40.2" || v.Text["count.delivered"] != "3,000" || v.Text["state"] != "进行中" || len(v.Failures) != 3 {
+		t.Errorf("the first state: %+v", v)
+	}
+	if e := f.next(); e.event != "beat" || !strings.HasPrefix(e.data, "截至 ") {
+		t.Errorf("after the first state came %+v", e)
+	}
+	steps := []func(){
+		func() { g.status.Counts.Delivered += 500 },
+		func() { g.status.Counts.Delivered, g.status.Broadcast.State = 9977, models.Finished },
+	}
+	var id string
+	for i, want := range []string{"45.2", "100"} {
+		g.change(steps[i])
+		for v.Percent != want {
+			before := v.Rank
+			if id, v = f.state(); v.Rank < before {
+				t.Fatalf("progress went back from %d to %d", before, v.Rank)
+			}
+		}
+	}
+	if v.State != "finished" {
+		t.Errorf("at the end the state is %s", v.State)
+	}
+	// Who comes back with the last id has all there is; another gets it.
+	if e := open(t, url+"/b/"+token+"/events", id).next(); e.event != "beat" {
+		t.Errorf("who has the state gets %+v", e)
+	}
+	if e := open(t, url+"/b/"+token+"/events", "other-1").next(); e.event != "state" {
+		t.Errorf("who comes from another process gets %+v", e)
+	}
+	begun := time.Now()
+	if err := stop(); err != nil || time.Since(begun) > 3*time.Second {
+		t.Errorf("stopping took %s: %v", time.Since(begun), err)
+	}
+}
+
+// TestEventsShareOneLook opens many pages of one broadcast.
+func TestEventsShareOneLook(t *testing.T) {
+	t.Parallel()
+	g := newGallery(t)
+	g.links.now, g.pages.config.Now = time.Now, time.Now
+	url, _ := g.serve(t)
+	address := url + "/b/" + g.links.token(link{linkBroadcast, 7, time.Now().Add(time.Hour)}) + "/events"
+	var feeds []*feed
+	for range 60 {
+		feeds = append(feeds, open(t, address, ""))
+	}
+	for _, f := range feeds {
+		f.state()
+	}
+	looks := func() int {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.looks
+	}
+	begun, before := time.Now(), looks()
+	g.change(func() { g.status.Counts.Delivered++ })
+	for _, f := range feeds {
+		if _, v := f.state(); v.Text["count.delivered"] != "3,001" {
+			t.Fatalf("a page got %+v", v)
+		}
+	}
+	if n, most := looks()-before, int(time.Since(begun)/pollEvery)+2; n > most {
+		t.Errorf("%d looks at the database, want %d at most", n, most)
+	}
+	for _, f := range feeds {
+		_ = f.resp.Body.Close()
+	}
+	b := g.pages.board(7)
+	for polling := true; polling; {
+		time.Sleep(20 * time.Millisecond) //nolint:forbidigo // the server notices in its own time
+		b.mu.Lock()
+		polling = b.polling
+		b.mu.Unlock()
+		if time.Since(begun) > patience {
+			t.Fatal("the database is asked although nobody watches")
+		}
+	}
+}
+
+// TestEventsTooMany refuses the stream that would be one too many.
+func TestEventsTooMany(t *testing.T) {
+	t.Parallel()
+	g := newGallery(t)
+	g.pages.streams.Store(maxStreams)
+	rec := g.get("/b/" + g.token(7) + "/events")
+	if rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") == "" {
+		t.Errorf("one too many is answered %d, %v", rec.Code, rec.Header())
+	}
+	if n := g.pages.streams.Load(); n != maxStreams {
+		t.Errorf("%d streams are counted", n)
+	}
+}
+
+// TestBoard looks at a database that comes and goes, and at one that shows an
+// older state.
+func TestBoard(t *testing.T) {
+	t.Parallel()
+	g := newGallery(t)
+	g.change(func() { // of one that runs, every second shows another time
+		g.status.Broadcast.State, g.status.Broadcast.FinishedAt = models.Finished, models.At(testNow)
+	})
+	b := g.pages.board(7)
+	look := func() (*shot, error) {
+		g.lookAgain()
+		return b.look(t.Context())
+	}
+	first, err := look()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.change(func() { g.status.Counts.Delivered -= 10 })
+	if s, err := look(); err != nil || s != first {
+		t.Errorf("an older state is shown: %+v, %v", s, err)
+	}
+	if _, live := b.current(); live {
+		t.Error("an old state counts as live")
+	}
+	g.change(func() { g.err = errors.New("away") })
+	if _, err := look(); err == nil {
+		t.Error("nothing is said of a database that is away")
+	}
+	g.change(func() { g.err, g.status.Counts.Delivered = nil, g.status.Counts.Delivered+10 })
+	if s, err := look(); err != nil || s.version != first.version {
+		t.Errorf("the same state is version %d, was %d: %v", s.version, first.version, err)
+	}
+	if _, live := b.current(); !live {
+		t.Error("the state is back and does not count as live")
+	}
+	g.change(func() { g.status.Counts.Delivered++ })
+	if s, err := look(); err != nil || s.version != first.version+1 {
+		t.Errorf("another state is version %d, after %d: %v", s.version, first.version, err)
+	}
+}
+
+// TestRank makes sure that no move of a delivery lowers the rank.
+func TestRank(t *testing.T) {
+	t.Parallel()
+	one := map[models.DeliveryState]models.Counts{
+		models.Sending: {Sending: 1}, models.Accepted: {Accepted: 1}, models.Delivered: {Delivered: 1},
+		models.Blocked: {Blocked: 1}, models.FailedFor: {Failed: 1}, models.Uncertain: {Uncertain: 1},
+	}
+	final := []models.DeliveryState{models.Delivered, models.Blocked, models.FailedFor, models.Uncertain}
+	for _, to := range append(final, models.Accepted) {
+		if rank(one[models.Sending]) >= rank(one[to]) {
+			t.Errorf("from sending to %s the rank does not grow", to)
+		}
+	}
+	for _, to := range final {
+		if rank(one[models.Accepted]) >= rank(one[to]) {
+			t.Errorf("from accepted to %s the rank does not grow", to)
+		}
+	}
+}
+
+// TestBoardsForgotten drops the boards that nobody looks at.
+func TestBoardsForgotten(t *testing.T) {
+	t.Parallel()
+	g := newGallery(t)
+	first := g.pages.board(7)
+	_, end := g.pages.board(8).watch()
+	g.change(func() { g.now = g.now.Add(boardsLast + time.Second) })
+	if g.pages.board(9); g.pages.boards[7] != nil || g.pages.boards[8] == nil {
+		t.Errorf("kept: %v", g.pages.boards)
+	}
+	end()
+	if g.pages.board(7) == first {
+		t.Error("a board came back")
+	}
+}
+
+// TestOtherProcessSends measures the speed where no engine tells it.
+func TestOtherProcessSends(t *testing.T) {
+	t.Parallel()
+	g := newGallery(t)
+	g.change(func() { g.status.Rate, g.status.Left = 0, 0 })
+	b := g.pages.board(7)
+	for range 20 {
+		if _, err := b.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		g.change(func() { g.now, g.status.Counts.Accepted = g.now.Add(time.Second), g.status.Counts.Accepted+50 })
+	}
+	s, err := b.look(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.rate < 49 || s.rate > 51 || s.left < 90*time.Second || s.left > 110*time.Second {
+		t.Errorf("the speed is %.1f, %s left", s.rate, s.left)
+	}
+}
