@@ -112,7 +112,7 @@ func (s *Sender) try(j *job) {
 		if probe {
 			s.gate.Abandon()
 		}
-		s.finish(j, models.FailedFor, wechat.Result{Detail: err.Error()})
+		s.finish(j, j.unanswered(), wechat.Result{Detail: err.Error()})
 		return
 	}
 	s.metrics.inFlight.Inc()
@@ -207,14 +207,18 @@ func (s *Sender) confirm(j *job, res *wechat.Result) bool {
 // retry tries a job again after a back-off, or ends it when it had its share.
 func (s *Sender) retry(j *job, res wechat.Result) {
 	if j.calls >= maxAttempts {
-		state := models.FailedFor
-		if j.doubt {
-			state = models.Uncertain
-		}
-		s.finish(j, state, res)
+		s.finish(j, j.unanswered(), res)
 		return
 	}
 	s.again(j, max(res.RetryAfter, 500*time.Millisecond<<(j.calls-1)))
+}
+
+// unanswered is the outcome of a job that is given up without the platform's word.
+func (j *job) unanswered() models.DeliveryState {
+	if j.doubt {
+		return models.Uncertain
+	}
+	return models.FailedFor
 }
 
 // putOff rests a recipient that the platform will not have written to so soon,

@@ -260,6 +260,51 @@ func TestAnAccountAtStakeStopsAtOnce(t *testing.T) {
 	}
 }
 
+// The account is at stake, so no other broadcast goes on or begins either, not
+// even one that waits for the quota.
+func TestAnAccountAtStakeStopsEveryBroadcast(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_ = sleep(t.Context(), 15*time.Hour+59*time.Minute)
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 300}, rate: 50, undo: 30 * time.Second})
+		code := 45009
+		a.onSend(func(w http.ResponseWriter, _ string) bool {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			if code != 0 {
+				answer(w, code)
+			}
+			return code != 0
+		})
+		set := func(c int) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			code = c
+		}
+		a.start()
+		waits := a.ask("", models.AudienceMe)
+		a.reaches(waits, models.Paused)
+		set(0)
+		goes := a.ask("", models.AudienceAll)
+		a.received(50)
+		later := a.ask("personal", models.AudienceAll)
+		set(48004)
+		a.reaches(goes, models.Paused)
+		_ = sleep(t.Context(), 5*time.Second)
+		calls := a.calls()
+		set(0)
+		_ = sleep(t.Context(), 10*time.Minute)
+		for _, id := range []int64{waits, goes, later} {
+			if b := a.broadcast(id); b.State != models.Paused || b.Reason != models.ReasonAccount || !b.ResumeAt.IsZero() {
+				t.Errorf("#%d is %s (%s) until %s", id, b.State, b.Reason, b.ResumeAt)
+			}
+		}
+		if a.calls() != calls {
+			t.Errorf("%d calls with the account at stake", a.calls()-calls)
+		}
+	})
+}
+
 func TestATemplateThatDoesNotExistFailsTheBroadcast(t *testing.T) {
 	t.Parallel()
 	for name, refusing := range map[string]int{"everyone follows": 0, "one in ten left": 100} {

@@ -17,6 +17,9 @@ type Pacer struct {
 	now     func() time.Time
 	ceiling rate.Limit
 	limiter *rate.Limiter
+	// turn is held by the one who waits for the limiter. A queue inside of it would
+	// keep its moments when the rate changes, and when those ahead give up.
+	turn chan struct{}
 
 	mu       sync.Mutex
 	limit    rate.Limit // what is allowed now, at most the ceiling
@@ -53,7 +56,7 @@ func NewPacer(perSecond int, now func() time.Time) *Pacer {
 	if perSecond == 0 {
 		ceiling = rate.Inf
 	}
-	return &Pacer{now: now, ceiling: ceiling, limit: ceiling, limiter: rate.NewLimiter(ceiling, burst(ceiling))}
+	return &Pacer{now: now, ceiling: ceiling, limit: ceiling, limiter: rate.NewLimiter(ceiling, burst(ceiling)), turn: make(chan struct{}, 1)}
 }
 
 // burst is how many sends may go at the same instant: 1/50 of a second's, so
@@ -67,7 +70,14 @@ func burst(l rate.Limit) int {
 
 // Wait blocks until a send may go, or ctx ends.
 func (p *Pacer) Wait(ctx context.Context) error {
-	if err := p.limiter.Wait(ctx); err != nil {
+	select {
+	case p.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	err := p.limiter.Wait(ctx)
+	<-p.turn
+	if err != nil {
 		return err
 	}
 	p.count()

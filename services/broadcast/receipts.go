@@ -96,12 +96,15 @@ func (r *receipts) join(ctx context.Context) error {
 	}
 }
 
+// colons parts the words around either sort of colon.
+var colons = strings.NewReplacer(":", " : ", "：", " : ")
+
 // receiptState reads the Status of a TEMPLATESENDJOBFINISH event in any of its
 // spellings: success, "failed:user block", "failed: system failed" and, seen in
 // the field, "failed:freq limit". detail is empty for a success.
 func receiptState(status string) (state models.DeliveryState, detail string) {
-	words := strings.Fields(strings.ReplaceAll(strings.ToLower(status), ":", ": "))
-	norm := strings.Join(words, " ")
+	words := strings.Fields(colons.Replace(strings.ToLower(status)))
+	norm := strings.ReplaceAll(strings.Join(words, " "), " :", ":")
 	switch {
 	case norm == "success":
 		return models.Delivered, ""

@@ -242,8 +242,8 @@ func (r *run) refused(res wechat.Result) {
 	}
 }
 
-// haltOthers stops every other broadcast, those too that wait for their time: the
-// account itself is at stake.
+// haltOthers stops every other broadcast, those too that wait for their time or
+// for the quota: the account itself is at stake.
 func (e *Engine) haltOthers(r *run, res wechat.Result) {
 	why := models.Change{Reason: models.ReasonAccount, Detail: describe(res)}
 	e.mu.Lock()
@@ -255,9 +255,12 @@ func (e *Engine) haltOthers(r *run, res wechat.Result) {
 	e.mu.Unlock()
 	e.asides.Go(func() {
 		_ = persist(e.soft, e.log, "halt what waits", func(ctx context.Context) error {
-			list, err := e.store.Broadcasts(ctx, 1000, models.Scheduled)
+			list, err := e.store.Broadcasts(ctx, 1000, models.Scheduled, models.Paused)
 			for _, b := range list {
-				_, moveErr := e.store.MoveBroadcast(ctx, b.ID, []models.BroadcastState{models.Scheduled}, models.Paused, why)
+				if b.State == models.Paused && b.ResumeAt.IsZero() {
+					continue
+				}
+				_, moveErr := e.store.MoveBroadcast(ctx, b.ID, []models.BroadcastState{b.State}, models.Paused, why)
 				err = errors.Join(err, moveErr)
 			}
 			return err

@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -114,7 +115,7 @@ func crashed(a *account, people []string, accepted bool) (id int64) {
 		t.Fatal(err)
 	}
 	for i, openID := range people {
-		m, err := c.message(models.Task{RecipientID: begun[i], OpenID: openID})
+		m, err := c.message(models.Task{RecipientID: begun[i], OpenID: openID, Scene: "qr"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,6 +173,25 @@ func TestAfterACrash(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whoever left after the crash has lost what the message is filled with, so it
+// cannot be asked again.
+func TestDoubtOfOneWhoLeftIsUncertain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 20}})
+		a.setMessages(strings.Replace(messageFile, "default: notice", "default: personal", 1))
+		people := a.people()[:2]
+		id := crashed(a, people, true)
+		a.exec("UPDATE recipients SET subscribed = 0, scene = '' WHERE openid IN (?, ?)", people[0], people[1])
+		a.start()
+		a.reaches(id, models.Finished)
+		a.audit(id)
+		if c := a.counts(id); c.Uncertain != 2 || c.Accepted != 19 {
+			t.Errorf("%+v", c)
+		}
+	})
 }
 
 // A platform that stays away after a crash for longer than it may be asked again.

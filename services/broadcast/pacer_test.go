@@ -1,0 +1,186 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// pace sends with many workers until ctx ends and returns the moments.
+func pace(ctx context.Context, p *Pacer, workers int) []time.Time {
+	var mu sync.Mutex
+	var sent []time.Time
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for p.Wait(ctx) == nil {
+				mu.Lock()
+				sent = append(sent, time.Now())
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return sent
+}
+
+// fullest returns how many of the moments lie in the fullest second.
+func fullest(sent []time.Time) int {
+	most, from := 0, 0
+	for i, at := range sent {
+		for at.Sub(sent[from]) >= time.Second {
+			from++
+		}
+		most = max(most, i-from+1)
+	}
+	return most
+}
+
+func TestTheCeilingHoldsInEverySecond(t *testing.T) {
+	t.Parallel()
+	for _, ceiling := range []int{1, 7, 50, 100, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			p := NewPacer(ceiling, time.Now)
+			_ = sleep(t.Context(), time.Minute) // what was not sent is not saved up
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			sent := pace(ctx, p, 64)
+			if most := fullest(sent); most > ceiling+max(1, ceiling/10) {
+				t.Errorf("%d in one second, the ceiling is %d", most, ceiling)
+			}
+			if len(sent) < 10*ceiling*9/10 {
+				t.Errorf("%d in 10 s, the ceiling is %d a second", len(sent), ceiling)
+			}
+		})
+	}
+}
+
+func TestNoCeiling(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPacer(0, time.Now)
+		if p.Limit() != 0 {
+			t.Errorf("limit %v", p.Limit())
+		}
+		begun := time.Now()
+		for range 10_000 {
+			if err := p.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("10,000 sends waited for %s", took)
+		}
+	})
+}
+
+func TestARefusalCutsTheRateOnceAndItGrowsBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPacer(100, time.Now)
+		ctx, cancel := context.WithCancel(t.Context())
+		var done sync.WaitGroup
+		done.Go(func() { pace(ctx, p, 32) })
+		_ = sleep(ctx, 3*time.Second)
+		for range 4 { // of calls that were in flight together
+			p.Slow()
+		}
+		cut := p.Limit()
+		if cut < 50 || cut > 80 {
+			t.Errorf("cut to %.1f, want about 70", cut)
+		}
+		_ = sleep(ctx, 2*time.Second)
+		if p.Limit() > cut {
+			t.Errorf("it grew within 2 s, to %.1f", p.Limit())
+		}
+		p.Answered(10 * time.Millisecond)
+		p.Slow()
+		if again := p.Limit(); again >= cut {
+			t.Errorf("a later refusal left it at %.1f", again)
+		}
+		_ = sleep(ctx, 20*time.Second)
+		if p.Limit() <= cut*.7 {
+			t.Errorf("after a calm of 20 s it is still %.1f", p.Limit())
+		}
+		_ = sleep(ctx, 3*time.Minute)
+		if p.Limit() != 100 {
+			t.Errorf("after a calm of three minutes it is %.1f", p.Limit())
+		}
+		cancel()
+		done.Wait()
+	})
+}
+
+func TestTheRateNeverFallsToNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPacer(100, time.Now)
+		for range 60 {
+			if err := p.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			p.Slow()
+			p.Answered(time.Millisecond)
+			_ = sleep(t.Context(), 2*time.Second)
+		}
+		if l := p.Limit(); l < slowestRate {
+			t.Errorf("%.2f a second", l)
+		}
+	})
+}
+
+func TestCallsThatTakeLongerSlowTheAccountDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPacer(100, time.Now)
+		answers := func(took time.Duration) {
+			for range latencySample {
+				if err := p.Wait(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				p.Answered(took)
+			}
+		}
+		answers(100 * time.Millisecond)
+		answers(250 * time.Millisecond)
+		if p.Limit() != 100 {
+			t.Errorf("a rise that nobody would notice: %.1f", p.Limit())
+		}
+		answers(time.Second)
+		if p.Limit() > 80 {
+			t.Errorf("ten times the usual: %.1f", p.Limit())
+		}
+	})
+}
+
+func TestAWaitEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPacer(1, time.Now)
+		ctx, cancel := context.WithCancel(t.Context())
+		var failed atomic.Int64
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				if errors.Is(p.Wait(ctx), context.Canceled) {
+					failed.Add(1)
+				}
+			})
+		}
+		_ = sleep(ctx, 500*time.Millisecond)
+		begun := time.Now()
+		cancel()
+		wg.Wait()
+		if failed.Load() != 19 || time.Since(begun) > 0 {
+			t.Errorf("%d of 20 ended with the context, after %s", failed.Load(), time.Since(begun))
+		}
+		// Those who gave up took nothing with them.
+		if err := p.Wait(t.Context()); err != nil || time.Since(begun) > time.Second {
+			t.Errorf("the next one waited %s: %v", time.Since(begun), err)
+		}
+	})
+}
