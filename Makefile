@@ -48,6 +48,10 @@ fmt: ## format the code
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@scripts/fuzz.sh
 
+.PHONY: bench
+bench: ## measure what a broadcast costs, some 20 minutes (QUICK=1: one); MariaDB too if TEST_MYSQL_URL is set
+	go run ./bench $(if $(QUICK),-quick) -json bench/results.json
+
 .PHONY: vet tidy
 vet:
 	go vet ./...

@@ -1,0 +1,422 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"wechat-broadcast/config"
+)
+
+// sizes are how much of everything is measured.
+type sizes struct {
+	Rounds int
+	// Sends is how many recipients a broadcast has where its speed is measured,
+	// LatentSends the same at 50 ms a call.
+	Sends, LatentSends int
+	// Scale are the numbers of recipients over which costs are compared, from the
+	// smallest, and ScaleRounds how often each is measured.
+	Scale       []int
+	ScaleRounds []int
+	Calls       int // of the callback
+	Receipts    int
+	Flood       int
+}
+
+var (
+	fullSizes = sizes{
+		Rounds: 5, Sends: 100_000, LatentSends: 40_000,
+		Scale: []int{10_000, 100_000, 1_000_000}, ScaleRounds: []int{5, 5, 2},
+		Calls: 50_000, Receipts: 100_000, Flood: 500_000,
+	}
+	quickSizes = sizes{
+		Rounds: 3, Sends: 20_000, LatentSends: 8_000,
+		Scale: []int{10_000, 100_000}, ScaleRounds: []int{2, 1},
+		Calls: 10_000, Receipts: 20_000, Flood: 200_000,
+	}
+	// smokeSizes are for the test that the benchmark works.
+	smokeSizes = sizes{
+		Rounds: 1, Sends: 300, LatentSends: 300,
+		Scale: []int{100, 200}, ScaleRounds: []int{1, 1},
+		Calls: 100, Receipts: 600, Flood: 1000,
+	}
+)
+
+const (
+	inFlight       = 64
+	latentInFlight = 200
+	latency        = 50 * time.Millisecond
+	callers        = 64
+)
+
+// bench measures everything.
+type bench struct {
+	sizes
+	folder   string // for files that last as long as the run
+	profiles string
+	dbs      *databases
+	platform string // its URL
+	control  http.Client
+	progress io.Writer
+
+	results results
+}
+
+// results are the series of each figure, one value for each round.
+type results struct {
+	Bare, Fast                      loopSeries
+	Program                         map[string]*loopSeries // by driver
+	LatentBare                      loopSeries
+	LatentProgram, LatentSDK        map[string]*loopSeries
+	Conns                           series
+	Scale                           map[string]map[int]*scaleSeries // by driver and recipients
+	Gin, Callback                   loopSeries
+	Receipts, Update                map[string]*loopSeries
+	PlatformAlone, PlatformAloneCPU float64
+	PlatformCPU                     series // microseconds for a send, beside the program
+}
+
+// loopSeries are sends a second, and CPU microseconds of one.
+type loopSeries struct{ Rate, CPU series }
+
+func (s *loopSeries) add(m sample) {
+	s.Rate, s.CPU = append(s.Rate, m.perSecond()), append(s.CPU, m.micros())
+}
+
+// scaleSeries is what a life of the program took at a number of recipients.
+type scaleSeries struct {
+	Fetch, Sync, Resync series // seconds
+	Asked, FirstSend    series // seconds from the request
+	SendCPU             series // microseconds
+	PeakMiB             series
+}
+
+// all measures everything.
+func (b *bench) all(ctx context.Context) error {
+	p, err := launch(ctx, "platform", platformSettings{})
+	if err != nil {
+		return err
+	}
+	if b.platform, err = p.line(); err != nil {
+		return err
+	}
+	steps := []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"what the platform's end can take", b.floodPlatform},
+		{"sends without latency", b.sends},
+		{"sends at 50 ms", b.latentSends},
+		{"10,000 to 1,000,000 recipients", b.scale},
+		{"the callback", b.callback},
+		{"receipts", b.receipts},
+	}
+	for _, s := range steps {
+		began := time.Now()
+		if err := s.do(ctx); err != nil {
+			return errors.Join(fmt.Errorf("measure %s: %w", s.what, err), p.stop())
+		}
+		fmt.Fprintf(b.progress, "%s: %.0f s\n", s.what, time.Since(began).Seconds())
+	}
+	return p.stop()
+}
+
+// floodPlatform measures the platform's end alone.
+func (b *bench) floodPlatform(ctx context.Context) error {
+	if err := b.set(ctx, b.Flood, 0); err != nil {
+		return err
+	}
+	m, err := run[sample](ctx, "flood", loopTask{Platform: b.platform, Followers: b.Flood})
+	if err != nil {
+		return err
+	}
+	stats, err := b.stats(ctx, b.Flood)
+	b.results.PlatformAlone = m.perSecond()
+	b.results.PlatformAloneCPU = 1e6 * stats.CPU / float64(b.Flood)
+	return err
+}
+
+// sends compares the program with the baselines, one after the other in each
+// round.
+func (b *bench) sends(ctx context.Context) error {
+	b.results.Program = map[string]*loopSeries{}
+	for range b.Rounds {
+		if err := b.loop(ctx, "bare", b.Sends, inFlight, &b.results.Bare); err != nil {
+			return err
+		}
+		for _, driver := range b.dbs.drivers() {
+			res, stats, err := b.life(ctx, programTask{
+				Driver: driver, Followers: b.Sends, InFlight: inFlight, Broadcast: true, Profiles: b.profiles,
+			}, 0)
+			if err != nil {
+				return err
+			}
+			of(b.results.Program, driver).add(broadcastOf(res, stats))
+			b.results.Conns = append(b.results.Conns, float64(stats.Conns))
+			b.results.PlatformCPU = append(b.results.PlatformCPU, 1e6*stats.CPU/float64(stats.Sends))
+		}
+		if err := b.loop(ctx, "fasthttp", b.Sends, inFlight, &b.results.Fast); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// latentSends is the same at 50 ms a call, and with the SDK.
+func (b *bench) latentSends(ctx context.Context) error {
+	b.results.LatentProgram, b.results.LatentSDK = map[string]*loopSeries{}, map[string]*loopSeries{}
+	for range min(b.Rounds, 3) {
+		if err := b.latentLoop(ctx, "bare", loopTask{}, &b.results.LatentBare); err != nil {
+			return err
+		}
+		for _, driver := range b.dbs.drivers() {
+			res, stats, err := b.life(ctx, programTask{
+				Driver: driver, Followers: b.LatentSends, InFlight: latentInFlight, Broadcast: true,
+			}, latency)
+			if err != nil {
+				return err
+			}
+			of(b.results.LatentProgram, driver).add(broadcastOf(res, stats))
+			db, err := b.dbs.fresh(ctx, driver)
+			if err != nil {
+				return err
+			}
+			task := loopTask{DatabaseDriver: driver, DSN: db.DSN}
+			err = errors.Join(b.latentLoop(ctx, "sdk", task, of(b.results.LatentSDK, driver)), db.drop())
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// broadcastOf is a broadcast's speed, from its first send to its last answer as
+// the platform's end saw it, and its cost from the request to the end.
+func broadcastOf(res programResult, stats platformStats) sample {
+	m := res.Send
+	m.Wall = float64(stats.Last-stats.First) / 1e9
+	return m
+}
+
+func of(m map[string]*loopSeries, driver string) *loopSeries {
+	if m[driver] == nil {
+		m[driver] = &loopSeries{}
+	}
+	return m[driver]
+}
+
+// loop runs a round of a baseline.
+func (b *bench) loop(ctx context.Context, name string, n, atOnce int, into *loopSeries) error {
+	if err := b.set(ctx, n, 0); err != nil {
+		return err
+	}
+	m, err := run[sample](ctx, name, loopTask{Platform: b.platform, Followers: n, InFlight: atOnce})
+	if err != nil {
+		return err
+	}
+	into.add(m)
+	_, err = b.stats(ctx, n)
+	return err
+}
+
+func (b *bench) latentLoop(ctx context.Context, name string, task loopTask, into *loopSeries) error {
+	if err := b.set(ctx, b.LatentSends, latency); err != nil {
+		return err
+	}
+	task.Platform, task.Followers, task.InFlight = b.platform, b.LatentSends, latentInFlight
+	m, err := run[sample](ctx, name, task)
+	if err != nil {
+		return err
+	}
+	stats, err := b.stats(ctx, b.LatentSends)
+	m.Wall = float64(stats.Last-stats.First) / 1e9
+	into.add(m)
+	return err
+}
+
+// life runs the program once on a fresh database.
+func (b *bench) life(ctx context.Context, task programTask, latency time.Duration) (programResult, platformStats, error) {
+	if err := b.set(ctx, task.Followers, latency); err != nil {
+		return programResult{}, platformStats{}, err
+	}
+	return b.lifeOn(ctx, task)
+}
+
+// lifeOn is life with the platform's end set.
+func (b *bench) lifeOn(ctx context.Context, task programTask) (res programResult, stats platformStats, err error) {
+	db, err := b.dbs.fresh(ctx, task.Driver)
+	if err != nil {
+		return res, stats, err
+	}
+	task.DSN, task.Platform = db.DSN, b.platform
+	res, err = run[programResult](ctx, "program", task)
+	if err == nil && task.Broadcast {
+		stats, err = b.stats(ctx, task.Followers)
+	}
+	return res, stats, errors.Join(err, db.drop())
+}
+
+// scale compares lives of the program over numbers of recipients.
+func (b *bench) scale(ctx context.Context) error {
+	b.results.Scale = map[string]map[int]*scaleSeries{}
+	for _, driver := range b.dbs.drivers() {
+		b.results.Scale[driver] = map[int]*scaleSeries{}
+	}
+	for round := range b.ScaleRounds[0] {
+		for i, n := range b.Scale {
+			if round >= b.ScaleRounds[i] {
+				continue
+			}
+			for _, driver := range b.dbs.drivers() {
+				if err := b.scaleOne(ctx, driver, n); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (b *bench) scaleOne(ctx context.Context, driver string, n int) error {
+	if err := b.set(ctx, n, 0); err != nil {
+		return err
+	}
+	task := programTask{Platform: b.platform, Driver: driver, Followers: n, InFlight: inFlight, Resync: true, Broadcast: true}
+	// Once unmeasured, for the pages that the platform's end makes when they are
+	// first asked for.
+	if _, err := run[sample](ctx, "fetch", task); err != nil {
+		return err
+	}
+	fetched, err := run[sample](ctx, "fetch", task)
+	if err != nil {
+		return err
+	}
+	res, stats, err := b.lifeOn(ctx, task)
+	if err != nil {
+		return err
+	}
+	s := b.results.Scale[driver][n]
+	if s == nil {
+		s = &scaleSeries{}
+		b.results.Scale[driver][n] = s
+	}
+	s.Fetch = append(s.Fetch, fetched.Wall)
+	s.Sync, s.Resync = append(s.Sync, res.Sync.Wall), append(s.Resync, res.Resync.Wall)
+	s.Asked = append(s.Asked, res.Asked)
+	s.FirstSend = append(s.FirstSend, float64(stats.First-res.AskedAt)/1e9)
+	s.SendCPU = append(s.SendCPU, res.Send.micros())
+	s.PeakMiB = append(s.PeakMiB, res.PeakMiB)
+	return nil
+}
+
+// callback compares the program's callback with a bare Gin handler.
+func (b *bench) callback(ctx context.Context) error {
+	file, err := buildProgram(ctx, b.folder)
+	if err != nil {
+		return err
+	}
+	for range b.Rounds {
+		gin, err := launch(ctx, "gin", struct{}{})
+		if err != nil {
+			return err
+		}
+		url, err := gin.line()
+		if err != nil {
+			return err
+		}
+		if err := b.calls(ctx, gin, url, &b.results.Gin); err != nil {
+			return err
+		}
+		db, err := b.dbs.fresh(ctx, config.SQLite)
+		if err != nil {
+			return err
+		}
+		p, url, err := serveProgram(ctx, file, b.platform, db)
+		if err == nil {
+			err = b.calls(ctx, p, url, &b.results.Callback)
+		}
+		if err = errors.Join(err, db.drop()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// calls has people call a server, which it then stops.
+func (b *bench) calls(ctx context.Context, server *process, url string, into *loopSeries) error {
+	m, err := run[sample](ctx, "callers", callersTask{URL: url, N: b.Calls, InFlight: callers})
+	if err := errors.Join(err, server.stop()); err != nil {
+		return err
+	}
+	// The CPU is the server's, of its whole life.
+	m.CPU = (server.cmd.ProcessState.UserTime() + server.cmd.ProcessState.SystemTime()).Seconds()
+	into.add(m)
+	return nil
+}
+
+// receipts compares how fast receipts are counted with the statement alone.
+func (b *bench) receipts(ctx context.Context) error {
+	b.results.Receipts, b.results.Update = map[string]*loopSeries{}, map[string]*loopSeries{}
+	for range b.Rounds {
+		for _, driver := range b.dbs.drivers() {
+			db, err := b.dbs.fresh(ctx, driver)
+			if err != nil {
+				return err
+			}
+			res, err := run[receiptResult](ctx, "receipts", programTask{
+				Platform: b.platform, Driver: driver, DSN: db.DSN, Followers: b.Receipts, InFlight: inFlight,
+			})
+			if err = errors.Join(err, db.drop()); err != nil {
+				return err
+			}
+			of(b.results.Receipts, driver).add(res.Program)
+			of(b.results.Update, driver).add(res.Update)
+		}
+	}
+	return nil
+}
+
+// set makes the platform's end forget what it saw.
+func (b *bench) set(ctx context.Context, followers int, latency time.Duration) error {
+	raw, err := json.Marshal(platformSettings{Followers: followers, Latency: latency})
+	if err != nil {
+		return fmt.Errorf("set the platform: %w", err)
+	}
+	return b.ask(ctx, pathSet, raw, nil)
+}
+
+// stats returns what the platform's end saw, which must be n people once each.
+func (b *bench) stats(ctx context.Context, n int) (platformStats, error) {
+	var s platformStats
+	err := b.ask(ctx, pathStats, nil, &s)
+	if err == nil && (s.Sends != int64(n) || s.Twice != 0 || s.Refused != 0) {
+		err = fmt.Errorf("the platform took %d sends of %d, %d twice, and refused %d", s.Sends, n, s.Twice, s.Refused)
+	}
+	return s, err
+}
+
+func (b *bench) ask(ctx context.Context, path string, body []byte, out any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.platform+path, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("ask the platform: %w", err)
+	}
+	res, err := b.control.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the platform: %w", err)
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		return fmt.Errorf("ask the platform: HTTP %d, %w", res.StatusCode, err)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(raw, out)
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// roles are the parts that run as processes of their own, so that CPU and
+// memory are those of the part alone. Each gets JSON on its standard input and
+// puts its result on its standard output.
+var roles = map[string]func(ctx context.Context, in *json.Decoder, out io.Writer) error{
+	"platform": role(servePlatform),
+	"flood":    role(flood),
+	"bare":     role(bareLoop),
+	"fasthttp": role(fastLoop),
+	"sdk":      role(sdkLoop),
+	"program":  role(program),
+	"fetch":    role(fetch),
+	"receipts": role(receiptRounds),
+	"gin":      role(serveBareGin),
+	"callers":  role(callCallback),
+}
+
+// role adapts a function to the table.
+func role[In, Out any](f func(ctx context.Context, in In, say func(line string)) (Out, error)) func(context.Context, *json.Decoder, io.Writer) error {
+	return func(ctx context.Context, in *json.Decoder, out io.Writer) error {
+		var arg In
+		if err := in.Decode(&arg); err != nil {
+			return fmt.Errorf("read the task: %w", err)
+		}
+		result, err := f(ctx, arg, func(line string) { fmt.Fprintln(out, line) })
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(out).Encode(result)
+	}
+}
+
+// run runs a role to its end and returns its result.
+func run[Out any](ctx context.Context, name string, in any) (Out, error) {
+	var out Out
+	p, err := launch(ctx, name, in)
+	if err != nil {
+		return out, err
+	}
+	return finish[Out](p)
+}
+
+// process is a role, or another program, that is running.
+type process struct {
+	name string
+	cmd  *exec.Cmd
+	out  *bufio.Reader
+	err  bytes.Buffer
+}
+
+// launch starts a role.
+func launch(ctx context.Context, name string, in any) (*process, error) {
+	arg, err := json.Marshal(in)
+	if err != nil {
+		return nil, fmt.Errorf("write the task: %w", err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the benchmark itself: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, self, "role", name) //nolint:gosec // it is this very program
+	cmd.Stdin = bytes.NewReader(arg)
+	return begin(name, cmd)
+}
+
+// begin starts a program whose standard output is read line by line.
+func begin(name string, cmd *exec.Cmd) (*process, error) {
+	p := &process{name: name, cmd: cmd}
+	cmd.Stderr = &p.err
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	p.out = bufio.NewReader(pipe)
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	return p, nil
+}
+
+// line reads the next line that the process says.
+func (p *process) line() (string, error) {
+	line, err := p.out.ReadString('\n')
+	if err != nil {
+		return "", p.wait()
+	}
+	return strings.TrimSpace(line), nil
+}
+
+// stop asks the process to end and waits until it has.
+func (p *process) stop() error {
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop %s: %w", p.name, err)
+	}
+	return p.wait()
+}
+
+// wait waits for the end of the process.
+func (p *process) wait() error {
+	_, _ = io.Copy(io.Discard, p.out)
+	if err := p.cmd.Wait(); err != nil {
+		return fmt.Errorf("run %s: %w: %s", p.name, err, bytes.TrimSpace(p.err.Bytes()))
+	}
+	return nil
+}
+
+// finish reads the result of a role and waits for its end.
+func finish[Out any](p *process) (Out, error) {
+	var out Out
+	decodeErr := json.NewDecoder(p.out).Decode(&out)
+	if err := p.wait(); err != nil {
+		return out, err
+	}
+	if decodeErr != nil {
+		return out, fmt.Errorf("read the result of %s: %w", p.name, decodeErr)
+	}
+	return out, nil
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"wechat-broadcast/config"
+)
+
+const (
+	receiptGroup   = 500 // receipts in a statement of the baseline, and at once on the way
+	receiptBatches = 1000
+)
+
+// receiptResult is what counting the receipts took, by the program and by
+// nothing but one UPDATE for every 500.
+type receiptResult struct{ Program, Update sample }
+
+// receiptRounds counts a receipt for everyone, first by the baseline and then,
+// with what it did undone, by the engine.
+func receiptRounds(ctx context.Context, task programTask, _ func(string)) (res receiptResult, err error) {
+	p, err := newParts(ctx, task)
+	if err != nil {
+		return res, err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	driver := "mysql"
+	if task.Driver == config.SQLite {
+		driver = "sqlite"
+	}
+	db, err := sql.Open(driver, task.DSN)
+	if err != nil {
+		return res, fmt.Errorf("open the database: %w", err)
+	}
+	defer db.Close()
+	ids := make([]any, task.Followers)
+	for i := range ids {
+		ids[i] = int64(firstMsgID + i)
+	}
+	if err := acceptAll(ctx, db, ids); err != nil {
+		return res, err
+	}
+	watch := start()
+	for group := range slices.Chunk(ids, receiptGroup) {
+		_, err := db.ExecContext(ctx, "UPDATE deliveries SET state = 'delivered', updated_at = 1 WHERE state = 'accepted' AND msgid IN ("+
+			places("?", len(group))+")", group...)
+		if err != nil {
+			return res, fmt.Errorf("count receipts: %w", err)
+		}
+	}
+	res.Update = watch.stop(task.Followers)
+	if _, err := db.ExecContext(ctx, "UPDATE deliveries SET state = 'accepted', updated_at = 0"); err != nil {
+		return res, fmt.Errorf("undo the receipts: %w", err)
+	}
+	res.Program, err = everyone(ctx, task.Followers, receiptGroup, func(ctx context.Context, i int) error {
+		return p.engine.Receipt(ctx, int64(firstMsgID+i), "success")
+	})
+	if err != nil {
+		return res, err
+	}
+	counts, err := p.store.CountDeliveries(ctx, 1)
+	if err == nil && counts.Delivered != int64(task.Followers) {
+		err = fmt.Errorf("%d of %d receipts counted", counts.Delivered, task.Followers)
+	}
+	return res, err
+}
+
+// acceptAll writes accepted deliveries with these msgids.
+func acceptAll(ctx context.Context, db *sql.DB, ids []any) error {
+	recipient := 0
+	for group := range slices.Chunk(ids, receiptBatches) {
+		args := make([]any, 0, 2*len(group))
+		for _, id := range group {
+			recipient++
+			args = append(args, recipient, id)
+		}
+		_, err := db.ExecContext(ctx, "INSERT INTO deliveries (broadcast_id, recipient_id, state, msgid, attempts) VALUES "+
+			places("(1, ?, 'accepted', ?, 1)", len(group)), args...)
+		if err != nil {
+			return fmt.Errorf("write deliveries: %w", err)
+		}
+	}
+	return nil
+}
+
+// places returns n comma-separated copies of a place.
+func places(place string, n int) string { return strings.Repeat(place+",", n-1) + place }

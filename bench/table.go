@@ -1,0 +1,209 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"wechat-broadcast/config"
+)
+
+// row is a line of the table: a figure, what it is held against, and the ratio
+// that a goal is set for.
+type row struct {
+	What     string  `json:"what"`
+	Value    series  `json:"value"`
+	Unit     string  `json:"unit"`
+	Baseline string  `json:"baseline,omitempty"`
+	Base     series  `json:"base,omitempty"`
+	Ratio    series  `json:"ratio,omitempty"`
+	Goal     string  `json:"goal,omitempty"`
+	Met      *bool   `json:"met,omitempty"`
+	Median   float64 `json:"median"`
+}
+
+// goal is a bound on a median.
+type goal struct {
+	words string
+	least float64
+	most  float64
+}
+
+func atLeast(x float64) goal {
+	return goal{words: fmt.Sprintf("≥ %g", x), least: x, most: math.Inf(1)}
+}
+
+func atMost(x float64) goal {
+	return goal{words: fmt.Sprintf("≤ %g", x), least: math.Inf(-1), most: x}
+}
+
+var noGoal = goal{words: "reported"}
+
+// against is a row whose goal is set for the ratio of a figure to a baseline.
+func against(what string, value series, unit, baseline string, base series, g goal) row {
+	r := row{What: what, Value: value, Unit: unit, Baseline: baseline, Base: base, Ratio: value.over(base), Goal: g.words, Median: value.median()}
+	r.judge(g, r.Ratio)
+	return r
+}
+
+// alone is a row whose goal, if any, is set for the figure itself.
+func alone(what string, value series, unit string, g goal) row {
+	r := row{What: what, Value: value, Unit: unit, Goal: g.words, Median: value.median()}
+	r.judge(g, value)
+	return r
+}
+
+func (r *row) judge(g goal, s series) {
+	if g == noGoal || len(s) == 0 {
+		return
+	}
+	m := s.median()
+	met := m >= g.least && m <= g.most
+	r.Met = &met
+}
+
+const (
+	perSecond = "/s"
+	micros    = "µs CPU"
+	seconds   = "s"
+	mebibytes = "MiB"
+)
+
+// names of the databases as the table has them.
+var databaseNames = map[string]string{config.SQLite: "SQLite", config.MySQL: "MariaDB"}
+
+// rows are the lines of the table.
+func (b *bench) rows() []row {
+	r := b.results
+	rows := []row{
+		alone("the platform's end alone", series{r.PlatformAlone}, perSecond, noGoal),
+		alone("the same, of one core, for a send", series{r.PlatformAloneCPU}, micros, noGoal),
+		alone("its cost for a send beside the program", r.PlatformCPU, micros, noGoal),
+		alone("bare net/http loop, 64 in flight", r.Bare.Rate, perSecond, noGoal),
+		alone("the same", r.Bare.CPU, micros, noGoal),
+		alone("fasthttp loop, 64 in flight", r.Fast.Rate, perSecond, noGoal),
+		alone("the same", r.Fast.CPU, micros, noGoal),
+	}
+	least := map[string]float64{config.SQLite: 0.9, config.MySQL: 0.8}
+	for _, d := range b.dbs.drivers() {
+		name, s := databaseNames[d], r.Program[d]
+		rows = append(rows,
+			against("recorded sends, "+name, s.Rate, perSecond, "bare loop", r.Bare.Rate, atLeast(least[d])),
+			against("the same", s.CPU, micros, "bare loop", r.Bare.CPU, atMost(1.2)),
+			against("recorded sends, "+name, s.Rate, perSecond, "fasthttp loop", r.Fast.Rate, noGoal),
+			against("the same", s.CPU, micros, "fasthttp loop", r.Fast.CPU, noGoal))
+	}
+	rows = append(rows, against("connections opened", r.Conns, "", "64 in flight", series{inFlight}, atMost(1.1)))
+	limit := series{latentInFlight / latency.Seconds()}
+	rows = append(rows, against("bare loop at 50 ms, 200 in flight", r.LatentBare.Rate, perSecond, "the limit", limit, noGoal))
+	for _, d := range b.dbs.drivers() {
+		name, ours, sdk := databaseNames[d], r.LatentProgram[d], r.LatentSDK[d]
+		rows = append(rows,
+			against("recorded sends at 50 ms, "+name, ours.Rate, perSecond, "the limit", limit, atLeast(0.97)),
+			against("the same", ours.Rate, perSecond, "SDK and db.Create", sdk.Rate, goal{words: "> 1", least: math.Nextafter(1, 2), most: math.Inf(1)}),
+			against("the same", ours.CPU, micros, "SDK and db.Create", sdk.CPU, atMost(0.5)))
+	}
+	for _, d := range b.dbs.drivers() {
+		rows = append(rows, b.scaleRows(d)...)
+	}
+	rows = append(rows,
+		against("openid answered in safe mode", r.Callback.Rate, perSecond, "bare Gin handler", r.Gin.Rate, atLeast(0.7)),
+		against("the same", r.Callback.CPU, micros, "bare Gin handler", r.Gin.CPU, noGoal))
+	for _, d := range b.dbs.drivers() {
+		g := noGoal
+		if d == config.MySQL {
+			g = atLeast(0.5)
+		}
+		rows = append(rows, against("receipts committed, "+databaseNames[d], r.Receipts[d].Rate, perSecond,
+			"multi-row UPDATE alone", r.Update[d].Rate, g))
+	}
+	return rows
+}
+
+// scaleRows compare the numbers of recipients.
+func (b *bench) scaleRows(driver string) []row {
+	name, scale := databaseNames[driver], b.results.Scale[driver]
+	sizes := slices.Sorted(maps.Keys(scale))
+	smallest, largest := sizes[0], sizes[len(sizes)-1]
+	before := sizes[max(0, len(sizes)-2)]
+	big := scale[largest]
+	rows := []row{
+		against(fmt.Sprintf("sync of %s into an empty table, %s", grouped(largest), name), big.Sync, seconds, "fetch and decode", big.Fetch, atMost(3)),
+		against("the same into a full one", big.Resync, seconds, "fetch and decode", big.Fetch, atMost(3)),
+		alone(fmt.Sprintf("asking for a broadcast of %s, %s", grouped(largest), name), big.Asked, seconds, atMost(0.2)),
+		alone("the first send after it", big.FirstSend, seconds, atMost(1)),
+		against(fmt.Sprintf("peak memory at %s, %s", grouped(largest), name), big.PeakMiB, mebibytes,
+			"at "+grouped(before), series{scale[before].PeakMiB.median()}, atMost(1.1)),
+		alone("the same", big.PeakMiB, mebibytes, atMost(64)),
+	}
+	for _, n := range sizes[1:] {
+		rows = append(rows, against(fmt.Sprintf("a send at %s, %s", grouped(n), name), scale[n].SendCPU, micros,
+			"at "+grouped(smallest), series{scale[smallest].SendCPU.median()}, atMost(1.1)))
+	}
+	return rows
+}
+
+// write prints the table.
+func write(w io.Writer, rows []row) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "what\tmedian\tspread\tbaseline\t\tratio\tspread\tgoal\t")
+	for _, r := range rows {
+		ratio, spread, base := "", "", ""
+		if len(r.Ratio) > 0 {
+			ratio, spread = digits(r.Ratio.median()), span(r.Ratio)
+		}
+		if len(r.Base) > 0 {
+			base = digits(r.Base.median())
+		}
+		verdict := ""
+		if r.Met != nil {
+			verdict = " missed"
+			if *r.Met {
+				verdict = " met"
+			}
+		}
+		fmt.Fprintf(t, "%s\t%s %s\t%s\t%s\t%s\t%s\t%s\t%s%s\t\n",
+			r.What, digits(r.Value.median()), r.Unit, span(r.Value), r.Baseline, base, ratio, spread, r.Goal, verdict)
+	}
+	return t.Flush()
+}
+
+// span is the smallest and the largest of a series.
+func span(s series) string {
+	if len(s) < 2 {
+		return ""
+	}
+	return digits(slices.Min(s)) + "–" + digits(slices.Max(s))
+}
+
+// digits writes about three significant digits.
+func digits(x float64) string {
+	switch {
+	case x >= 1000:
+		return grouped(int(math.Round(x)))
+	case x >= 100:
+		return fmt.Sprintf("%.0f", x)
+	case x >= 10:
+		return fmt.Sprintf("%.1f", x)
+	case x >= 0.1:
+		return fmt.Sprintf("%.2f", x)
+	default:
+		return fmt.Sprintf("%.3f", x)
+	}
+}
+
+// grouped writes a number with its thousands apart.
+func grouped(n int) string {
+	s := fmt.Sprint(n)
+	var parts []string
+	for len(s) > 3 {
+		parts = append(parts, s[len(s)-3:])
+		s = s[:len(s)-3]
+	}
+	slices.Reverse(parts)
+	return strings.Join(append([]string{s}, parts...), ",")
+}
