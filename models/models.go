@@ -175,6 +175,14 @@ type Batch struct {
 	// Size is how many recipients it had when it was cut.
 	Size  int64
 	State BatchState
+	// Owner names the lease under which a replica works on it, or worked on it
+	// until it died; empty if none does.
+	Owner string
+	// LeaseUntil is when, by the database's clock, another may take it: the end
+	// of the lease, or the moment for which its rest was left.
+	LeaseUntil Time
+	// Takes counts the leases on it so far.
+	Takes int64
 }
 
 // DeliveryState is what became of one recipient of one broadcast.

@@ -1,0 +1,100 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// clock is the database's time in milliseconds since the Unix epoch. Leases are
+// measured by it, so that the clocks of those who take them need not agree.
+func (s *Store) clock() string {
+	if s.driver == SQLite {
+		return "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+	}
+	return "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"
+}
+
+// LeaseBatch takes a batch for the owner, a name that no other lease has, and
+// returns it; nil if it is done, or another's, or left for later. Of two that
+// try at the same moment one gets it.
+func (s *Store) LeaseBatch(ctx context.Context, broadcastID, seq int64, owner string, lasts time.Duration) (*Batch, error) {
+	w, now := s.w.WithContext(ctx), s.clock()
+	res := w.Exec("UPDATE batches SET owner = ?, lease_until = "+now+" + ?, takes = takes + 1"+
+		" WHERE broadcast_id = ? AND seq = ? AND state = ? AND lease_until <= "+now,
+		owner, lasts.Milliseconds(), broadcastID, seq, BatchTodo)
+	if res.Error != nil {
+		return nil, fmt.Errorf("lease batch: %w", res.Error)
+	}
+	if res.RowsAffected == 0 {
+		return nil, nil
+	}
+	var b Batch
+	if err := w.Where("broadcast_id = ? AND seq = ?", broadcastID, seq).Take(&b).Error; err != nil {
+		return nil, fmt.Errorf("read leased batch: %w", err)
+	}
+	return &b, nil
+}
+
+// RenewBatch makes the lease of a batch's owner last anew from now on and tells
+// whether it is still the owner's.
+func (s *Store) RenewBatch(ctx context.Context, b Batch, lasts time.Duration) (bool, error) {
+	return s.setLease(ctx, b, "renew lease", map[string]any{
+		"lease_until": gorm.Expr(s.clock()+" + ?", lasts.Milliseconds()),
+	})
+}
+
+// LeaveBatch ends the lease of a batch's owner: what is left of it may be taken
+// after a while, 0 for at once. Who has lost the lease changes nothing.
+func (s *Store) LeaveBatch(ctx context.Context, b Batch, after time.Duration) error {
+	_, err := s.setLease(ctx, b, "end lease", map[string]any{
+		"owner": "", "lease_until": gorm.Expr(s.clock()+" + ?", max(0, after.Milliseconds())),
+	})
+	return err
+}
+
+// FinishLeased records that every recipient of a leased batch has its outcome
+// and ends the lease.
+func (s *Store) FinishLeased(ctx context.Context, b Batch) error {
+	_, err := s.setLease(ctx, b, "finish batch", map[string]any{"owner": "", "lease_until": 0, "state": BatchDone})
+	return err
+}
+
+// setLease changes a batch if it is still its owner's, and tells whether it is.
+func (s *Store) setLease(ctx context.Context, b Batch, what string, set map[string]any) (bool, error) {
+	res := s.w.WithContext(ctx).Model(&Batch{}).
+		Where("broadcast_id = ? AND seq = ? AND owner = ?", b.BroadcastID, b.Seq, b.Owner).Updates(set)
+	if res.Error != nil {
+		return false, fmt.Errorf("%s: %w", what, res.Error)
+	}
+	return res.RowsAffected == 1, nil
+}
+
+// IdleBatches returns the next n batches of a broadcast that are not done and
+// that anybody may take now, in order, and how many others are not done either:
+// leased, or left for later.
+func (s *Store) IdleBatches(ctx context.Context, id int64, n int) (idle []Batch, others int64, err error) {
+	todo := s.r.WithContext(ctx).Where("broadcast_id = ? AND state = ?", id, BatchTodo).Session(&gorm.Session{})
+	now := s.clock()
+	if err := todo.Where("lease_until <= " + now).Order("seq").Limit(n).Find(&idle).Error; err != nil {
+		return nil, 0, fmt.Errorf("list idle batches: %w", err)
+	}
+	if err := todo.Model(&Batch{}).Where("lease_until > " + now).Count(&others).Error; err != nil {
+		return nil, 0, fmt.Errorf("count leased batches: %w", err)
+	}
+	return idle, others, nil
+}
+
+// Leased tells whether a batch of the broadcast is leased: somebody sends it, or
+// did until lately.
+func (s *Store) Leased(ctx context.Context, id int64) (bool, error) {
+	var n int64
+	err := s.r.WithContext(ctx).Model(&Batch{}).
+		Where("broadcast_id = ? AND state = ? AND owner <> '' AND lease_until > "+s.clock(), id, BatchTodo).Count(&n).Error
+	if err != nil {
+		return false, fmt.Errorf("look for leases: %w", err)
+	}
+	return n > 0, nil
+}

@@ -1,0 +1,133 @@
+package models_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/models/modelstest"
+)
+
+// addBatches stores n batches of broadcast 1.
+func addBatches(t *testing.T, s *models.Store, n int64) {
+	t.Helper()
+	var list []models.Batch
+	for seq := range n {
+		list = append(list, models.Batch{BroadcastID: 1, Seq: seq + 1, AfterID: 10 * seq, ThroughID: 10 * (seq + 1), Size: 10, State: models.BatchTodo})
+	}
+	if err := s.AddBatches(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func lease(t *testing.T, s *models.Store, seq int64, owner string, lasts time.Duration) *models.Batch {
+	t.Helper()
+	b, err := s.LeaseBatch(t.Context(), 1, seq, owner, lasts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestALeaseHasOneOwner(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		addBatches(t, s, 1)
+		var got atomic.Int64
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				b, err := s.LeaseBatch(t.Context(), 1, 1, modelstest.OpenID(i), time.Minute)
+				if err != nil {
+					t.Error(err)
+				}
+				if b != nil {
+					got.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if got.Load() != 1 {
+			t.Errorf("%d of 8 got the batch, want one", got.Load())
+		}
+	})
+}
+
+func TestALeaseEnds(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		ctx := t.Context()
+		addBatches(t, s, 1)
+		first := lease(t, s, 1, "first", time.Millisecond)
+		if first == nil || first.Takes != 1 || first.ThroughID != 10 {
+			t.Fatalf("first lease: %+v", first)
+		}
+		if b := lease(t, s, 2, "first", time.Minute); b != nil {
+			t.Errorf("a batch that is not there is leased: %+v", b)
+		}
+		var second *models.Batch
+		for second == nil { // the database's clock is not ours to move
+			second = lease(t, s, 1, "second", time.Minute)
+		}
+		if second.Takes != 2 {
+			t.Errorf("%d leases, want 2", second.Takes)
+		}
+		if mine, err := s.RenewBatch(ctx, *first, time.Minute); err != nil || mine {
+			t.Errorf("who lost the lease renews it: %v, %v", mine, err)
+		}
+		if err := s.LeaveBatch(ctx, *first, 0); err != nil {
+			t.Error(err)
+		}
+		if err := s.FinishLeased(ctx, *first); err != nil {
+			t.Error(err)
+		}
+		if b := lease(t, s, 1, "third", time.Minute); b != nil {
+			t.Error("who lost the lease ended that of another")
+		}
+		if mine, err := s.RenewBatch(ctx, *second, 2*time.Minute); err != nil || !mine {
+			t.Errorf("renew: %v, %v", mine, err)
+		}
+		if leased, err := s.Leased(ctx, 1); err != nil || !leased {
+			t.Errorf("leased: %v, %v", leased, err)
+		}
+		if err := s.FinishLeased(ctx, *second); err != nil {
+			t.Fatal(err)
+		}
+		if leased, err := s.Leased(ctx, 1); err != nil || leased {
+			t.Errorf("leased when done: %v, %v", leased, err)
+		}
+		if b := lease(t, s, 1, "fourth", time.Minute); b != nil {
+			t.Error("a batch that is done is leased")
+		}
+	})
+}
+
+func TestIdleBatches(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		ctx := t.Context()
+		addBatches(t, s, 6)
+		if err := s.FinishLeased(ctx, *lease(t, s, 1, "a", time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		lease(t, s, 2, "b", time.Minute)
+		if err := s.LeaveBatch(ctx, *lease(t, s, 3, "c", time.Minute), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.LeaveBatch(ctx, *lease(t, s, 4, "d", time.Minute), 0); err != nil {
+			t.Fatal(err)
+		}
+		idle, others, err := s.IdleBatches(ctx, 1, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(idle) != 2 || idle[0].Seq != 4 || idle[1].Seq != 5 || others != 2 {
+			t.Errorf("idle %+v and %d others, want 4 and 5 and 2 others", idle, others)
+		}
+		if idle, others, err = s.IdleBatches(ctx, 2, 2); err != nil || len(idle) != 0 || others != 0 {
+			t.Errorf("of another broadcast: %+v, %d, %v", idle, others, err)
+		}
+	})
+}

@@ -1,0 +1,9 @@
+-- +goose Up
+ALTER TABLE batches ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+ALTER TABLE batches ADD COLUMN lease_until BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE batches ADD COLUMN takes BIGINT NOT NULL DEFAULT 0;
+
+-- +goose Down
+ALTER TABLE batches DROP COLUMN takes;
+ALTER TABLE batches DROP COLUMN lease_until;
+ALTER TABLE batches DROP COLUMN owner;
