@@ -63,6 +63,9 @@ func (s *Simulator) command(r *http.Request) (any, error) {
 	case "POST /_sim/expire-token":
 		s.ExpireTokens()
 		return ok{true}, nil
+	case "POST /_sim/release":
+		s.ReleaseAnswers()
+		return ok{true}, nil
 	case "POST /_sim/verify":
 		return ok{true}, s.Verify(r.Context())
 	case "GET /_sim/faults":
@@ -133,6 +136,15 @@ func (s *Simulator) commandWithBody(r *http.Request) (any, error) {
 			return nil, err
 		}
 		return ok{true}, s.UseQuota(ask.Path, ask.Used)
+	case "POST /_sim/hold":
+		var ask struct {
+			After int `json:"after"`
+		}
+		if err := s.decode(r, &ask); err != nil {
+			return nil, err
+		}
+		s.HoldAnswers(ask.After)
+		return ok{true}, nil
 	case "POST /_sim/down":
 		return s.downCommand(r) //nolint:contextcheck // being down outlasts the request that asked for it
 	default:

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -52,7 +53,7 @@ func (s *Simulator) templateSend(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, code, detail)
 		return
 	}
-	s.accept(w, id, &m, &chance, plan)
+	s.accept(r.Context(), w, id, &m, &chance, plan)
 }
 
 // strikeBefore lets a fault of the connection happen before anything is looked at, and tells whether one did.
@@ -157,7 +158,7 @@ func (s *Simulator) payload(m *sendRequest) uint64 {
 }
 
 // accept takes a message into the ledger, sees to its receipt and answers, unless a fault takes the answer away.
-func (s *Simulator) accept(w http.ResponseWriter, id uint32, m *sendRequest, chance *dice, plan *faultPlan) {
+func (s *Simulator) accept(ctx context.Context, w http.ResponseWriter, id uint32, m *sendRequest, chance *dice, plan *faultPlan) {
 	receipts := s.receipts.Load()
 	now := s.opts.Now()
 	rec := record{
@@ -178,6 +179,10 @@ func (s *Simulator) accept(w http.ResponseWriter, id uint32, m *sendRequest, cha
 	if chance.chance(plan.Slow) {
 		s.tally.add(&s.tally.faults.Slow)
 		late += plan.SlowFor
+	}
+	if !s.mayAnswer(ctx) {
+		cut(w)
+		return
 	}
 	if !s.wait(late) || chance.chance(plan.CutAccepted) {
 		s.tally.add(&s.tally.faults.CutAccepted)

@@ -52,6 +52,7 @@ type Simulator struct {
 	limits   atomic.Pointer[Limits]
 	receipts atomic.Pointer[Receipts]
 	callback atomic.Pointer[string]
+	held     atomic.Pointer[hold] // nil when no answer is kept back
 
 	calls      atomic.Uint64 // numbers whatever needs a number
 	msgIDs     atomic.Int64  // of template messages: 19 digits

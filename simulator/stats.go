@@ -38,6 +38,7 @@ type Stats struct {
 	TriedOver2  int64          `json:"tried_over_2"`  // … more than twice
 	InFlight    int64          `json:"in_flight"`     // template/send calls now under way
 	MaxInFlight int64          `json:"max_in_flight"`
+	Held        int64          `json:"held"`  // answers that are kept back now
 	Codes       map[string]int `json:"codes"` // answers of all APIs by errcode
 	Faults      FaultCounts    `json:"faults"`
 	Seconds     []Second       `json:"seconds"` // template/send calls by second
@@ -183,7 +184,7 @@ func (s *Simulator) Stats() Stats {
 	st := Stats{
 		Followers: s.people.total(), Calls: t.calls.Load(), Accepted: l.accepted.Load(), Repeated: l.repeatedAsked.Load(),
 		Reached: l.reached.Load(), Twice: l.samePayload.Load(), TwiceByID: l.sameClientID.Load(), MoreThanOne: l.moreThanOnce.Load(),
-		Tried: l.tried.Load(), TriedOver2: l.triedOverTwo.Load(), InFlight: t.inFlight.Load(), MaxInFlight: t.maxInFlight.Load(),
+		Tried: l.tried.Load(), TriedOver2: l.triedOverTwo.Load(), InFlight: t.inFlight.Load(), MaxInFlight: t.maxInFlight.Load(), Held: s.heldAnswers(),
 		Pages: t.pages.Load(), Notices: s.windows.counts(), Codes: make(map[string]int),
 	}
 	for id, size := uint32(0), s.people.size(); id < size; id++ {

@@ -1,0 +1,55 @@
+package simulator
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// hold keeps answers back: the messages are accepted, and nobody is told.
+type hold struct {
+	left atomic.Int64  // acceptances that are still answered
+	held atomic.Int64  // answers that are kept back now
+	over chan struct{} // closed when they may go
+}
+
+// HoldAnswers keeps the answers to template sends back once so many more were accepted, until ReleaseAnswers: a caller
+// that dies meanwhile dies exactly between the acceptance and its record. Stats.Held tells how many are kept back.
+func (s *Simulator) HoldAnswers(after int) {
+	h := &hold{over: make(chan struct{})}
+	h.left.Store(int64(after))
+	s.release(s.held.Swap(h))
+}
+
+// ReleaseAnswers lets the answers go that HoldAnswers kept back, and keeps back no more.
+func (s *Simulator) ReleaseAnswers() { s.release(s.held.Swap(nil)) }
+
+func (s *Simulator) release(h *hold) {
+	if h != nil {
+		close(h.over)
+	}
+}
+
+// mayAnswer keeps an answer back if it is to be, and gives false if its caller has gone away meanwhile.
+func (s *Simulator) mayAnswer(ctx context.Context) bool {
+	h := s.held.Load()
+	if h == nil || h.left.Add(-1) >= 0 {
+		return true
+	}
+	h.held.Add(1)
+	defer h.held.Add(-1)
+	select {
+	case <-h.over:
+		return true
+	case <-ctx.Done():
+	case <-s.ctx.Done():
+	}
+	return false
+}
+
+// heldAnswers is how many answers are kept back now.
+func (s *Simulator) heldAnswers() int64 {
+	if h := s.held.Load(); h != nil {
+		return h.held.Load()
+	}
+	return 0
+}
