@@ -252,3 +252,19 @@ func TestPagesGetMoreTime(t *testing.T) {
 		}
 	})
 }
+
+func TestACallThatIsNotServedIsAskedForOnce(t *testing.T) {
+	t.Parallel()
+	p := newPlatform()
+	var calls atomic.Int64
+	p.HandleFunc(quotaPath, func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		http.NotFound(w, r)
+	})
+	if _, err := serve(t, p).Quota(t.Context(), sendPath); err == nil {
+		t.Error("no error")
+	}
+	if n := calls.Load(); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}

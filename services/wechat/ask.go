@@ -66,7 +66,7 @@ func askOnce[T headed](ctx context.Context, c *Client, req call) (T, error) {
 // nothing.
 func transient(err error) bool {
 	var f *fault
-	return errors.As(err, &f) || busy(err)
+	return errors.As(err, &f) && !f.absent || busy(err)
 }
 
 // surelyNotDone tells the faults after which repeating the call can't do its

@@ -36,6 +36,8 @@ type call struct {
 
 // fault is a call that brought no usable answer. Its text holds no secret.
 type fault struct {
+	// absent: the address serves no such call, so asking again is no use.
+	absent bool
 	text  string
 	cause error
 	// reached: a connection was had, so the request may have been carried out.
@@ -78,6 +80,7 @@ func (c *Client) do(ctx context.Context, req call) ([]byte, *fault) {
 		return nil, &fault{
 			text:    "HTTP " + strconv.Itoa(res.StatusCode),
 			reached: true,
+			absent:  res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusMethodNotAllowed,
 			after:   retryAfter(res.Header.Get("Retry-After")),
 		}
 	case err != nil:
