@@ -73,6 +73,7 @@ type Engine struct {
 	recorder  *recorder
 	receipts  *receipts
 	sender    *Sender
+	queue     queue
 	templates templateCache
 	glances   glances
 
@@ -111,6 +112,7 @@ func New(c Config) *Engine {
 		metrics: c.Metrics, now: c.Now, log: c.Log, hard: e.hard, last: e.last,
 	}
 	e.sender.start(c.Concurrency)
+	e.queue = localQueue{e}
 	return e
 }
 

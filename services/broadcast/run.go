@@ -61,110 +61,12 @@ func (r *run) send(ctx context.Context) error {
 	if err := r.pullFirst(ctx); err != nil {
 		return err
 	}
-	plan := make(chan error, 1)
-	planCtx, stopPlan := context.WithCancel(ctx)
-	defer stopPlan()
-	go func() { plan <- r.plan(planCtx) }()
-	for planned := false; ; {
-		due, err := r.pass(ctx, &planned, plan)
-		if err != nil {
-			return err
-		}
-		if due.IsZero() {
-			return r.finish(ctx)
-		}
-		if err := sleep(ctx, time.Until(due)); err != nil {
-			return context.Cause(ctx)
-		}
+	planCtx, stopPlanning := context.WithCancel(ctx)
+	defer stopPlanning()
+	if err := r.e.queue.work(ctx, r, r.startPlanning(planCtx)); err != nil {
+		return err
 	}
-}
-
-// pass goes once through the batches that are not done, while the planner may
-// still be adding some. It returns when to look again, zero if all are done.
-func (r *run) pass(ctx context.Context, planned *bool, plan <-chan error) (due time.Time, err error) {
-	batches := make(chan models.Batch)
-	var workers sync.WaitGroup
-	var mu sync.Mutex
-	for range batchesAtOnce {
-		workers.Go(func() {
-			for b := range batches {
-				again, ok := r.batch(ctx, b)
-				if ok {
-					continue
-				}
-				mu.Lock()
-				if due.IsZero() || again.Before(due) {
-					due = again
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	err = r.deal(ctx, planned, plan, batches)
-	close(batches)
-	workers.Wait()
-	if ctx.Err() != nil {
-		return due, context.Cause(ctx)
-	}
-	return due, err
-}
-
-// deal hands out every batch that is not done, in order.
-func (r *run) deal(ctx context.Context, planned *bool, plan <-chan error, batches chan<- models.Batch) error {
-	var last int64
-	for {
-		wasPlanned := *planned || !r.b.PlannedAt.IsZero()
-		list, err := r.e.store.TodoBatches(ctx, r.b.ID, last, batchesAtOnce)
-		if err != nil {
-			return err
-		}
-		for _, b := range list {
-			select {
-			case batches <- b:
-				last = b.Seq
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-		if len(list) > 0 {
-			continue
-		}
-		if wasPlanned {
-			return nil
-		}
-		select {
-		case err := <-plan:
-			if err != nil {
-				return err
-			}
-			*planned = true
-		case <-time.After(20 * time.Millisecond):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// batch sends one batch and marks it done. ok is false if something of it is
-// left, for when again comes.
-func (r *run) batch(ctx context.Context, b models.Batch) (again time.Time, ok bool) {
-	err := r.e.sender.SendBatch(ctx, r, b)
-	if err == nil {
-		err = r.e.store.FinishBatch(ctx, b)
-	}
-	if err == nil {
-		return time.Time{}, true
-	}
-	var undone *undoneError
-	switch {
-	case ctx.Err() != nil:
-	case errors.As(err, &undone):
-		return undone.again, false
-	default:
-		r.e.log.WarnContext(ctx, "batch interrupted, going on with it soon", "broadcast", r.b.ID, "batch", b.Seq, "err", err)
-		_ = sleep(ctx, time.Second) // so that a database that is away is not asked by everyone at once
-	}
-	return r.e.now().Add(time.Second), false
+	return r.finish(ctx)
 }
 
 // finish ends a broadcast whose recipients all have an outcome.
