@@ -422,6 +422,14 @@ func (a *account) everyoneOnce() {
 	}
 }
 
+// faults changes the platform's troubles.
+func (a *account) faults(f simulator.Faults) {
+	a.t.Helper()
+	if err := a.sim.SetFaults(f); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
 // exec runs a statement past the store.
 func (a *account) exec(query string, args ...any) {
 	a.t.Helper()
@@ -447,6 +455,8 @@ func (a *account) calls() int64 { return a.sim.Stats().Calls }
 type wire struct {
 	handler http.Handler
 	down    atomic.Bool // nobody listens
+	// tokenless lets the token API answer 502.
+	tokenless atomic.Bool
 	// before, if set, is called with each send and may answer it itself.
 	before atomic.Pointer[func(w http.ResponseWriter, r *http.Request) (answered bool)]
 }
@@ -476,7 +486,11 @@ func (c *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 				panic(cause)
 			}
 		}()
-		if before := c.before.Load(); before == nil || r.URL.Path != SendPath || !(*before)(w, r) {
+		before := c.before.Load()
+		switch {
+		case c.tokenless.Load() && strings.HasSuffix(r.URL.Path, "token"):
+			w.WriteHeader(http.StatusBadGateway)
+		case before == nil || r.URL.Path != SendPath || !(*before)(w, r):
 			c.handler.ServeHTTP(w, r)
 		}
 		answered <- nil

@@ -16,6 +16,8 @@ const (
 	askAgainFor = 9 * time.Minute
 	// maxAttempts is how many calls a recipient is worth.
 	maxAttempts = 5
+	// muteStreak is how many calls in a row without a usable answer close the gate.
+	muteStreak = 8
 	// codeInvalidOpenID is the platform's refusal that is sometimes wrong.
 	codeInvalidOpenID = 40003
 	// slowRest is how long a recipient rests that was refused for sending too fast.
@@ -126,6 +128,12 @@ func (s *Sender) try(j *job) {
 // passes tells the pacer of an answer, and the gate whether further sends make
 // sense: not while the platform is away or refuses every one.
 func (s *Sender) passes(res wechat.Result, took time.Duration) bool {
+	if res.Verdict == wechat.Retry && (res.Code == 0 || res.Code == codeBusy) {
+		// A few of these are nothing. All of them are a platform that is as good as
+		// away, on which every recipient would waste its attempts.
+		return s.mute.Add(1) < muteStreak
+	}
+	s.mute.Store(0)
 	switch res.Verdict {
 	case wechat.Away, wechat.Hold:
 		return false

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"wechat-broadcast/models"
 )
@@ -11,6 +12,8 @@ import (
 const (
 	batchSize = 1000 // recipients
 	planAhead = 10   // batches that are cut with one query
+
+	pullAgain = 15 * time.Second // after a pull that failed
 )
 
 // pullFirst pulls the followers before the first broadcast to all of them.
@@ -28,7 +31,10 @@ func (r *run) pullFirst(ctx context.Context) error {
 		}
 		var told *models.Error
 		if !errors.As(err, &told) {
-			return err // the platform or the database is away: the run is tried again
+			// The platform or the database is away: the run is tried again, but not so
+			// often that it uses up the day's calls.
+			_ = sleep(ctx, pullAgain)
+			return err
 		}
 		r.stop(models.Paused, models.Change{Reason: models.ReasonSync, Detail: err.Error()})
 		return errSelf

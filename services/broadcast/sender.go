@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -30,6 +31,8 @@ type Sender struct {
 	// what came of them.
 	hard, last context.Context
 	jobs       chan *job
+	// mute counts the calls in a row that brought no usable answer.
+	mute atomic.Int64
 	// budget bounds the rows in state sending: those in flight, those whose
 	// outcome is not recorded yet and one or two groups that are up next.
 	budget  *semaphore.Weighted

@@ -202,8 +202,13 @@ func TestDoubtThatIsNotSettledInTimeIsUncertain(t *testing.T) {
 		people := a.people()[10:30]
 		id := crashed(a, people, true)
 		a.wire.down.Store(true)
-		a.run(a.newEngine())
-		_ = sleep(t.Context(), 11*time.Minute)
+		a.start()
+		_ = sleep(t.Context(), 10*time.Second)
+		if c := a.counts(id); c.Uncertain != 0 {
+			t.Errorf("given up at once: %+v", c)
+		}
+		a.ahead.Store(int64(9 * time.Minute))
+		_ = sleep(t.Context(), 10*time.Second)
 		a.wire.down.Store(false)
 		a.reaches(id, models.Finished)
 		a.audit(id)
