@@ -120,7 +120,7 @@ func answerOpenID(g *gin.Context) ([]byte, error) {
 		CommonToken: message.CommonToken{
 			ToUserName: msg.FromUserName, FromUserName: msg.ToUserName, CreateTime: now, MsgType: message.MsgTypeText,
 		},
-		Content: message.CDATA(msg.FromUserName),
+		Content: msg.FromUserName,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
@@ -162,7 +162,7 @@ func serveProgram(ctx context.Context, file, platform string, db *database) (*pr
 	if err := os.WriteFile(filepath.Join(folder, "messages.yaml"), []byte(messageFile), 0o600); err != nil {
 		return nil, "", fmt.Errorf("write the messages: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, file, "serve") //nolint:gosec // the program that was just built
+	cmd := exec.CommandContext(ctx, file, "serve")
 	cmd.Dir = folder
 	cmd.Env = []string{
 		"LISTEN_ADDR=" + address, "WECHAT_APP_ID=" + callbackApp, "WECHAT_APP_SECRET=0123456789abcdef0123456789abcdef",

@@ -24,7 +24,7 @@ var binary string
 func TestMain(m *testing.M) {
 	flag.Parse()
 	severalAtOnce()
-	os.Exit(run(m)) //nolint:forbidigo // how a TestMain fails
+	os.Exit(run(m))
 }
 
 // run builds the program as it is shipped, without the race detector, and runs

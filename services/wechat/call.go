@@ -38,8 +38,8 @@ type call struct {
 type fault struct {
 	// absent: the address serves no such call, so asking again is no use.
 	absent bool
-	text  string
-	cause error
+	text   string
+	cause  error
 	// reached: a connection was had, so the request may have been carried out.
 	reached bool
 	after   time.Duration
