@@ -183,8 +183,11 @@ func bar(n models.Counts, total int64) []barPart {
 		kind string
 		n    int64
 	}{
-		{"delivered", n.Delivered}, {"accepted", n.Accepted}, {"blocked", n.Blocked},
-		{"failed", n.Failed}, {"uncertain", n.Uncertain},
+		{"delivered", n.Delivered},
+		{"accepted", n.Accepted},
+		{"blocked", n.Blocked},
+		{"failed", n.Failed},
+		{"uncertain", n.Uncertain},
 	} {
 		width := 100 * float64(k.n) / float64(total)
 		parts = append(parts, barPart{k.kind, fmt.Sprintf("%.3f", x), fmt.Sprintf("%.3f", width)})
