@@ -48,6 +48,10 @@ fmt: ## format the code
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@scripts/fuzz.sh
 
+.PHONY: crash
+crash: ## kill the program KILLS (200) times in mid-broadcast and count who is lost or reached twice, a minute; MariaDB too if TEST_MYSQL_URL is set
+	go test -C e2e -count=1 -timeout 20m -run '^(TestCrash|TestReceiptFlood)$$' -kills $(or $(KILLS),200)
+
 .PHONY: bench
 bench: ## measure what a broadcast costs, some 20 minutes (QUICK=1: one); MariaDB too if TEST_MYSQL_URL is set
 	go run ./bench $(if $(QUICK),-quick) -json bench/results.json
