@@ -97,7 +97,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 		return nil, errors.Join(err, a.close())
 	}
 	a.pages, err = handlers.NewPages(handlers.PagesConfig{
-		Links: links, Store: store, Status: a.engine.Glance, List: a.engine.List, Preview: a.engine.Preview,
+		Links: links, Store: store, Status: a.engine.Status, List: a.engine.List, Preview: a.engine.Preview,
 		Templates: a.platform.Templates, Language: settings.Language, Now: time.Now, Log: log,
 	})
 	if err != nil {

@@ -53,6 +53,7 @@ type board struct {
 	failures     []models.Failures
 	failed       int64     // how many these are
 	failuresNext time.Time // not read again before
+	next         time.Time // no other shot before
 
 	mu       sync.Mutex
 	last     *shot
@@ -93,7 +94,8 @@ func (b *board) idleSince(now time.Time) time.Duration {
 	return now.Sub(b.used)
 }
 
-// look returns a shot that is not older than pollEvery.
+// look returns a shot that is not older than pollEvery, or than a database that
+// takes long to count allows.
 func (b *board) look(ctx context.Context) (*shot, error) {
 	select {
 	case <-b.turn:
@@ -104,13 +106,15 @@ func (b *board) look(ctx context.Context) (*shot, error) {
 	b.mu.Lock()
 	last := b.last
 	b.mu.Unlock()
-	if last != nil && b.pages.config.Now().Sub(last.at) < pollEvery {
+	began := b.pages.config.Now()
+	if last != nil && began.Before(b.next) {
 		return last, nil
 	}
 	// Others wait for this shot too, so it does not end with whoever began it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readWithin)
 	defer cancel()
 	s, err := b.take(ctx, last)
+	b.next = began.Add(max(pollEvery-pollEvery/10, readsShare*b.pages.config.Now().Sub(began)))
 	b.publish(s, err)
 	if errors.Is(err, errOlder) {
 		return last, nil
@@ -178,7 +182,7 @@ func (b *board) readCurve(ctx context.Context, s *shot) error {
 		if err != nil {
 			return err
 		}
-		b.curve = newCurve(started.Time, sends, span)
+		b.curve = newCurve(started.Time, until, sends, span)
 		b.curveEnded = final
 	}
 	if !final {

@@ -27,16 +27,20 @@ type point struct {
 	n  int64
 }
 
-// newCurve returns the curve of a broadcast that started at a moment from its
-// sends, counted by spans of that length.
-func newCurve(start time.Time, sends []models.Sends, span time.Duration) curve {
+// newCurve returns the curve of a broadcast from start to end from its sends,
+// counted by spans of that length.
+func newCurve(start, end time.Time, sends []models.Sends, span time.Duration) curve {
 	c := curve{points: []point{{at: start}}}
 	total := int64(0)
 	for _, s := range sends {
 		// What came before in this span came before the span, too.
 		c.add(s.At.Time, total)
 		total += s.N
-		c.add(s.At.Add(span), total)
+		through := s.At.Add(span)
+		if through.After(end) {
+			through = end
+		}
+		c.add(through, total)
 	}
 	return c
 }

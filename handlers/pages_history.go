@@ -65,7 +65,7 @@ func (w *words) row(st broadcast.Status, now time.Time) historyRow {
 		State: string(b.State), StateText: w.say("state." + string(b.State)),
 		Taken: w.say("taken", "taken", st.Counts.Taken(), "total", b.Recipients), Bar: bar(st.Counts, b.Recipients),
 	}
-	if !b.StartedAt.IsZero() {
+	if !b.StartedAt.IsZero() && b.State.Final() {
 		row.Took = w.say("line.took", "took", w.took(b, now))
 	}
 	numbers := figures(&shot{Status: st})

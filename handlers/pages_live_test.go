@@ -112,11 +112,9 @@ func (f *feed) state() (string, view) {
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
-	g.change(func() { g.now = time.Now() })
-	g.links.now = time.Now
-	g.pages.config.Now = time.Now
+	g.run()
 	url, stop := g.serve(t)
-	token := g.links.token(link{linkBroadcast, 7, time.Now().Add(time.Hour)})
+	token := g.token(7)
 	f := open(t, url+"/b/"+token+"/events?lang=zh", "")
 	if got := f.resp.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/event-stream") || f.resp.Header.Get("Set-Cookie") != "" {
 		t.Errorf("the stream's headers: %v", f.resp.Header)
@@ -162,9 +160,9 @@ func TestEvents(t *testing.T) {
 func TestEventsShareOneLook(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
-	g.links.now, g.pages.config.Now = time.Now, time.Now
+	g.run()
 	url, _ := g.serve(t)
-	address := url + "/b/" + g.links.token(link{linkBroadcast, 7, time.Now().Add(time.Hour)}) + "/events"
+	address := url + "/b/" + g.token(7) + "/events"
 	var feeds []*feed
 	for range 60 {
 		feeds = append(feeds, open(t, address, ""))

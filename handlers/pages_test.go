@@ -39,6 +39,7 @@ type gallery struct {
 	err    error
 	looks  int
 	now    time.Time
+	begun  time.Time // when the clock began to run; zero while it stands
 }
 
 func newGallery(tb testing.TB) *gallery {
@@ -119,8 +120,14 @@ func (g *gallery) fill(tb testing.TB) {
 func (g *gallery) clock() time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.now
+	if g.begun.IsZero() {
+		return g.now
+	}
+	return g.now.Add(time.Since(g.begun))
 }
+
+// run lets the clock run.
+func (g *gallery) run() { g.change(func() { g.begun = time.Now() }) }
 
 // change changes how the broadcast stands, or the clock.
 func (g *gallery) change(f func()) {
@@ -429,7 +436,7 @@ func TestNumbers(t *testing.T) {
 func TestCurve(t *testing.T) {
 	t.Parallel()
 	at := func(s float64) time.Time { return testNow.Add(time.Duration(s * float64(time.Second))) }
-	c := newCurve(at(0), []models.Sends{{At: models.At(at(0)), N: 100}, {At: models.At(at(1)), N: 100}, {At: models.At(at(8)), N: 200}}, time.Second)
+	c := newCurve(at(0), at(9), []models.Sends{{At: models.At(at(0)), N: 100}, {At: models.At(at(1)), N: 100}, {At: models.At(at(8)), N: 200}}, time.Second)
 	for s, want := range map[float64]float64{-1: 0, 0.5: 50, 1: 100, 2: 200, 5: 200, 8.5: 300, 9: 400, 20: 400} {
 		if got := c.at(at(s)); got != want {
 			t.Errorf("at %.1f s there are %.0f, want %.0f", s, got, want)

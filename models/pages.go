@@ -41,14 +41,14 @@ type Sends struct {
 	N  int64
 }
 
-// CountSends counts the sends of a broadcast by when they were begun, in spans
-// of that length (whole milliseconds, at least one), the earliest first. Spans
-// without a send are left out.
+// CountSends counts the sends of a broadcast that have an outcome by when they
+// were begun, in spans of that length (whole milliseconds, at least one), the
+// earliest first. Spans without a send are left out.
 func (s *Store) CountSends(ctx context.Context, id int64, span time.Duration) ([]Sends, error) {
 	ms := max(1, span.Milliseconds())
 	var list []Sends
 	err := s.r.WithContext(ctx).Raw(`SELECT sent_at - sent_at % ? AS at, COUNT(*) AS n FROM deliveries
-		WHERE broadcast_id = ? AND sent_at > 0 GROUP BY at ORDER BY at`, ms, id).Scan(&list).Error
+		WHERE broadcast_id = ? AND sent_at > 0 AND state NOT IN ('sending', 'later') GROUP BY at ORDER BY at`, ms, id).Scan(&list).Error
 	if err != nil {
 		return nil, fmt.Errorf("count sends by time: %w", err)
 	}

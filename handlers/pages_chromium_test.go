@@ -1,0 +1,277 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// browser is a tab of a real Chromium, with what went wrong in it.
+type browser struct {
+	ctx context.Context
+	t   *testing.T
+
+	mu       sync.Mutex
+	faults   []string
+	requests []string
+}
+
+// newBrowser starts the Chromium that TEST_BROWSER names, or skips the test.
+func newBrowser(t *testing.T) *browser {
+	t.Helper()
+	path := os.Getenv("TEST_BROWSER")
+	if path == "" {
+		t.Skip("skipped without a browser: set TEST_BROWSER=/usr/bin/chromium to run it")
+	}
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(),
+		chromedp.ExecPath(path), chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.NoSandbox, chromedp.Headless, chromedp.DisableGPU,
+		chromedp.UserDataDir(filepath.Join(t.TempDir(), "profile")),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true),
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"),
+		chromedp.WSURLReadTimeout(time.Minute),
+	)
+	t.Cleanup(cancel)
+	b := &browser{t: t}
+	b.ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	b.ctx, cancel = context.WithTimeout(b.ctx, 3*time.Minute)
+	t.Cleanup(cancel)
+	err := chromedp.Listen(b.ctx, func(event any) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		switch e := event.(type) {
+		case *runtime.EventExceptionThrown:
+			b.faults = append(b.faults, fmt.Sprintf("exception: %s %v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception))
+		case *runtime.EventConsoleAPICalled:
+			if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
+				b.faults = append(b.faults, fmt.Sprintf("console: %+v", e.Args[0]))
+			}
+		case *log.EventEntryAdded:
+			b.faults = append(b.faults, fmt.Sprintf("%s: %s %s", e.Entry.Level, e.Entry.Text, e.Entry.URL))
+		case *network.EventRequestWillBeSent:
+			b.requests = append(b.requests, e.Request.URL)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call(b, network.Enable, network.EnableParams{})
+	call(b, runtime.Enable, cdp.Empty{})
+	call(b, log.Enable, cdp.Empty{})
+	return b
+}
+
+// call gives the browser a command.
+func call[P, R any](b *browser, command cdp.Command[P, R], params P) R {
+	b.t.Helper()
+	result, err := chromedp.Call(b.ctx, command, params)
+	if err != nil {
+		b.t.Fatalf("%s: %v", command.Method, err)
+	}
+	return result
+}
+
+// do takes steps.
+func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, steps...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// open opens an address.
+func (b *browser) open(address string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(address), chromedp.WaitVisible("main"))
+}
+
+// phone makes the tab a phone's of that width, in the light or the dark.
+func (b *browser) phone(width int64, scheme string) {
+	b.t.Helper()
+	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+		Width: width, Height: 844, DeviceScaleFactor: 2, Mobile: true,
+	})
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}})
+}
+
+// eval returns the value of an expression.
+func eval[T any](b *browser, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		b.t.Fatalf("evaluate %.200s: %v", expression, err)
+	}
+	return v
+}
+
+// text returns what an element says.
+func (b *browser) text(selector string) string {
+	b.t.Helper()
+	return eval[string](b, `document.querySelector(`+"`"+selector+"`"+`).textContent.trim()`)
+}
+
+// until waits until an expression is true.
+func (b *browser) until(expression string) {
+	b.t.Helper()
+	for begun := time.Now(); !eval[bool](b, expression); {
+		if time.Since(begun) > patience {
+			b.t.Fatalf("it never came to %s", expression)
+		}
+		b.do(chromedp.Sleep(50 * time.Millisecond))
+	}
+}
+
+// sound checks that nothing went wrong and that no other host was asked.
+func (b *browser) sound(host string) {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, fault := range b.faults {
+		b.t.Errorf("the browser complains: %s", fault)
+	}
+	for _, address := range b.requests {
+		if !strings.HasPrefix(address, host+"/b/") && address != "about:blank" {
+			b.t.Errorf("the page asks for %s", address)
+		}
+	}
+	if len(b.requests) < 4 {
+		b.t.Errorf("the page made %d requests only: %v", len(b.requests), b.requests)
+	}
+}
+
+// contrast returns the texts that are too faint, with their contrast. A canvas
+// knows every notation of colours.
+const contrast = `(() => {
+  const draw = Object.assign(document.createElement("canvas"), {width: 1, height: 1}).getContext("2d", {willReadFrequently: true});
+  const shade = (layers) => {
+    draw.clearRect(0, 0, 1, 1);
+    for (const c of layers) { draw.fillStyle = c; draw.fillRect(0, 0, 1, 1); }
+    return [...draw.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const light = (rgb) => {
+    const [r, g, b] = rgb.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const faint = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const e = walk.currentNode.parentElement;
+    if (!walk.currentNode.data.trim() || !e.checkVisibility() || e.closest(".hidden, script, template, svg")) continue;
+    const layers = [];
+    for (let a = e; a; a = a.parentElement) layers.unshift(getComputedStyle(a).backgroundColor);
+    const back = light(shade(layers));
+    const ink = light(shade([...layers, getComputedStyle(e).color]));
+    const ratio = (Math.max(ink, back) + 0.05) / (Math.min(ink, back) + 0.05);
+    if (ratio < 4.5) faint.push(walk.currentNode.data.trim() + " " + ratio.toFixed(2));
+  }
+  return faint;
+})()`
+
+// overflow returns what stands out of the page at its side.
+const overflow = `[...document.querySelectorAll("body *")].filter((e) => e.checkVisibility() && !e.closest(".hidden") &&
+  (e.getBoundingClientRect().right > innerWidth + 0.5 || e.getBoundingClientRect().left < -0.5)).map((e) => e.outerHTML.slice(0, 80))`
+
+// readable checks the page at several widths in both schemes.
+func (b *browser) readable() {
+	b.t.Helper()
+	for _, scheme := range []string{"light", "dark"} {
+		for _, width := range []int64{320, 390, 1024} {
+			b.phone(width, scheme)
+			if wide := eval[[]string](b, overflow); len(wide) > 0 {
+				b.t.Errorf("at %d px there stands out: %v", width, wide)
+			}
+			if got := eval[int64](b, `document.documentElement.scrollWidth`); got > width {
+				b.t.Errorf("at %d px the page is %d wide", width, got)
+			}
+			if faint := eval[[]string](b, contrast); len(faint) > 0 {
+				b.t.Errorf("in the %s there is too faint: %v", scheme, faint)
+			}
+		}
+		back := eval[string](b, `getComputedStyle(document.body).backgroundColor`)
+		if want := map[string]string{"light": "rgb(243, 244, 243)", "dark": "rgb(16, 20, 18)"}[scheme]; back != want {
+			b.t.Errorf("in the %s the page is %s", scheme, back)
+		}
+	}
+}
+
+// named checks that what a screen reader announces has a name.
+func (b *browser) named(want ...string) {
+	b.t.Helper()
+	nodes := call(b, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes
+	value := func(v *accessibility.Value) string {
+		var text string
+		if v != nil {
+			_ = json.Unmarshal(v.Value, &text) // what is no text names nothing
+		}
+		return text
+	}
+	seen := map[string]bool{}
+	for _, n := range nodes {
+		role, name := value(n.Role), value(n.Name)
+		if n.Ignored {
+			continue
+		}
+		seen[role+" "+name] = true
+		switch role {
+		case "link", "button", "progressbar", "image", "heading", "rowheader", "columnheader", "region", "RootWebArea":
+			if name == "" {
+				b.t.Errorf("a %s has no name", role)
+			}
+		}
+	}
+	for _, w := range want {
+		if !seen[w] {
+			b.t.Errorf("a screen reader finds no %s", w)
+		}
+	}
+}
+
+// keyboard walks through the page with the tab key.
+func (b *browser) keyboard() {
+	b.t.Helper()
+	var walked []string
+	for range 6 {
+		b.do(chromedp.KeyEvent(kb.Tab))
+		walked = append(walked, eval[string](b, `(() => {
+			const e = document.activeElement;
+			return e === document.body ? "" : e.textContent + (getComputedStyle(e).outlineStyle === "none" ? " without a mark" : "");
+		})()`))
+	}
+	path := strings.Join(walked, "|")
+	if !strings.Contains(path, "Download the list (CSV)|中文") {
+		b.t.Errorf("the tab key leads to %s", path)
+	}
+}
+
+// listen serves on loopback until the test ends and returns the address.
+func listen(t *testing.T, server *http.Server) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return "http://" + l.Addr().String()
+}
