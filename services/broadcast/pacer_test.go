@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// pace sends with many workers until ctx ends and returns the moments.
-func pace(ctx context.Context, p *Pacer, workers int) []time.Time {
+// flood sends with many workers until ctx ends and returns the moments.
+func flood(ctx context.Context, p *Pacer, workers int) []time.Time {
 	var mu sync.Mutex
 	var sent []time.Time
 	var wg sync.WaitGroup
@@ -48,7 +48,7 @@ func TestTheCeilingHoldsInEverySecond(t *testing.T) {
 			_ = sleep(t.Context(), time.Minute) // what was not sent is not saved up
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
-			sent := pace(ctx, p, 64)
+			sent := flood(ctx, p, 64)
 			if most := fullest(sent); most > ceiling+max(1, ceiling/10) {
 				t.Errorf("%d in one second, the ceiling is %d", most, ceiling)
 			}
@@ -84,7 +84,7 @@ func TestARefusalCutsTheRateOnceAndItGrowsBack(t *testing.T) {
 		p := NewPacer(100, time.Now)
 		ctx, cancel := context.WithCancel(t.Context())
 		var done sync.WaitGroup
-		done.Go(func() { pace(ctx, p, 32) })
+		done.Go(func() { flood(ctx, p, 32) })
 		_ = sleep(ctx, 3*time.Second)
 		for range 4 { // of calls that were in flight together
 			p.Slow()

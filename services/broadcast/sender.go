@@ -152,7 +152,9 @@ func (s *Sender) feed(ctx context.Context, r *run, w *batchWork, tasks []models.
 			for i, t := range group {
 				ids[i] = t.RecipientID
 			}
-			if err := claim(ctx, r.b.ID, ids, now); err != nil {
+			// Not with ctx: a claim that is cut short may be there all the same, and
+			// those whom nobody sent to would be in doubt.
+			if err := claim(s.last, r.b.ID, ids, now); err != nil {
 				s.budget.Release(int64(len(group)))
 				return err
 			}
