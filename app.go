@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
 
 	"wechat-broadcast/config"
 	"wechat-broadcast/handlers"
@@ -26,6 +27,7 @@ import (
 type app struct {
 	log       *slog.Logger
 	store     *models.Store
+	redis     *redis.Client // nil when this process shares nothing
 	platform  *wechat.Client
 	followers *followers.Service
 	engine    *broadcast.Engine
@@ -76,6 +78,13 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 		Help: "Access tokens asked of the platform, by outcome.",
 	}, []string{"outcome"})
 	registry.MustRegister(refreshes)
+	var cluster *broadcast.Cluster
+	if url := settings.RedisURL.Reveal(); url != "" {
+		if a.redis, err = newRedis(url, log); err != nil {
+			return nil, errors.Join(err, store.Close())
+		}
+		cluster = &broadcast.Cluster{Redis: a.redis, Account: settings.AppID}
+	}
 
 	a.platform = wechat.New(wechat.Config{
 		AppID: settings.AppID, AppSecret: settings.AppSecret.Reveal(), BaseURL: settings.APIBaseURL,
@@ -89,7 +98,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 		Store: store, Platform: a.platform, Messages: messages,
 		EverPulled: a.followers.EverPulled, Pull: a.pull, Notice: a.notice,
 		Concurrency: settings.SendConcurrency, Rate: settings.SendRate,
-		UndoWindow: settings.UndoWindow, QuotaReset: settings.QuotaReset,
+		UndoWindow: settings.UndoWindow, QuotaReset: settings.QuotaReset, Cluster: cluster,
 		Metrics: broadcast.NewMetrics(registry), Now: time.Now, Log: log,
 	})
 	links, err := handlers.NewLinks(settings.PublicURL, settings.AppSecret.Reveal(), settings.Token.Reveal(), time.Now)
@@ -134,10 +143,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 		Receipt: func(ctx context.Context, _ string, msgID int64, status string) error {
 			return a.engine.Receipt(ctx, msgID, status)
 		},
-		Checks: []handlers.Check{
-			{Name: "database", Check: a.checkDatabase},
-			{Name: "platform", Check: a.checkPlatform, KeepFor: 5 * time.Second},
-		},
+		Checks: a.checks(),
 		Pages: a.pages,
 	})
 	return a, nil
@@ -151,7 +157,22 @@ func (a *app) close() error {
 	}
 	a.engine.Close()
 	a.platform.Close()
+	if a.redis != nil {
+		_ = a.redis.Close()
+	}
 	return a.store.Close()
+}
+
+// checks are what must be in order for the program to do its work.
+func (a *app) checks() []handlers.Check {
+	list := []handlers.Check{
+		{Name: "database", Check: a.checkDatabase},
+		{Name: "platform", Check: a.checkPlatform, KeepFor: 5 * time.Second},
+	}
+	if a.redis != nil {
+		list = append(list, handlers.Check{Name: "redis", Check: a.checkRedis})
+	}
+	return list
 }
 
 func (a *app) checkDatabase(ctx context.Context) error {

@@ -90,17 +90,31 @@ func (e *Engine) status(ctx context.Context, b models.Broadcast) (*Status, error
 		return nil, err
 	}
 	st := &Status{Broadcast: b, Counts: counts}
-	e.mu.Lock()
-	r := e.runs[b.ID]
-	e.mu.Unlock()
-	if b.State != models.Running || r == nil {
+	if b.State != models.Running {
 		return st, nil
 	}
-	st.Rate = r.meter.rate(e.now())
+	st.Rate = e.rate(ctx, b.ID)
 	if st.Rate > 0 {
 		st.Left = time.Duration(float64(st.Remaining()) / st.Rate * float64(time.Second))
 	}
 	return st, nil
+}
+
+// rate returns the sends a second of a broadcast; 0 if that is not known.
+func (e *Engine) rate(ctx context.Context, id int64) float64 {
+	if e.crew != nil {
+		perSecond, err := e.crew.pulse.rate(ctx, id)
+		if err != nil {
+			e.log.DebugContext(ctx, "speed not known", "broadcast", id, "err", err)
+		}
+		return perSecond
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r := e.runs[id]; r != nil {
+		return r.meter.rate(e.now())
+	}
+	return 0
 }
 
 // SentToday counts the recipients that were tried since midnight in Beijing.
@@ -165,6 +179,9 @@ func (e *Engine) move(ctx context.Context, id int64, action, by string, to model
 			r.cancel(errStopped)
 		}
 		e.mu.Unlock()
+		if e.crew != nil {
+			e.crew.cancel(id)
+		}
 	}
 	e.wake()
 	return b, nil

@@ -49,9 +49,11 @@ type Config struct {
 	// QuotaReset is when, after midnight in Beijing, the platform's daily quota
 	// starts anew.
 	QuotaReset time.Duration
-	Metrics    *Metrics
-	Now        func() time.Time
-	Log        *slog.Logger
+	// Cluster shares the work with other replicas; nil to do it alone.
+	Cluster *Cluster
+	Metrics *Metrics
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Engine runs broadcasts.
@@ -74,6 +76,7 @@ type Engine struct {
 	receipts  *receipts
 	sender    *Sender
 	queue     queue
+	crew      *crew // nil when the work is not shared
 	templates templateCache
 	glances   glances
 
@@ -113,6 +116,11 @@ func New(c Config) *Engine {
 	}
 	e.sender.start(c.Concurrency)
 	e.queue = localQueue{e}
+	if c.Cluster != nil {
+		e.crew = newCrew(e, *c.Cluster)
+		e.queue = redisQueue{e.crew}
+		e.pacer.shared, e.pacer.changed = newAllowance(e.crew.pulse), e.crew.pulse.soon
+	}
 	return e
 }
 
@@ -129,8 +137,9 @@ func (e *Engine) Close() {
 }
 
 // Run sends broadcasts until ctx ends: as the one process of the database that
-// does, or standing by until that one dies. When ctx ends nothing new is sent,
-// what is in flight is recorded, and the rest goes on at the next start.
+// does, or standing by until that one dies. In a cluster all send, and that one
+// decides what. When ctx ends nothing new is sent, what is in flight is
+// recorded, and the rest goes on at the next start.
 func (e *Engine) Run(ctx context.Context) {
 	// Only the end of the program is in a hurry. When the right to send is lost,
 	// calls end by themselves, and what came of them waits for the database.
@@ -145,12 +154,17 @@ func (e *Engine) Run(ctx context.Context) {
 			}
 		})
 	})
+	leads, waits := "sending for this database", "standing by: another process sends for this database"
+	if e.crew != nil {
+		leads, waits = "coordinating the replicas", "working: another replica coordinates"
+		joining.Go(func() { e.crew.run(ctx) })
+	}
 	standby := false
 	for ctx.Err() == nil {
 		lock, err := e.store.TakeSendLock(ctx)
 		switch {
 		case err == nil:
-			e.log.InfoContext(ctx, "sending for this database")
+			e.log.InfoContext(ctx, leads)
 			standby = false
 			e.lead(ctx, lock)
 			if err := lock.Release(); err != nil {
@@ -159,7 +173,7 @@ func (e *Engine) Run(ctx context.Context) {
 			continue
 		case errors.Is(err, models.ErrLocked):
 			if !standby {
-				e.log.InfoContext(ctx, "standing by: another process sends for this database")
+				e.log.InfoContext(ctx, waits)
 			}
 			standby = true
 		case ctx.Err() == nil:

@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"iter"
 	"sync"
 	"time"
 )
@@ -39,4 +40,19 @@ func (m *meter) rate(now time.Time) float64 {
 		return 0
 	}
 	return float64(sum) / float64(span)
+}
+
+// whole returns the seconds after from and before to that had an outcome, with
+// how many.
+func (m *meter) whole(from, to int64) iter.Seq2[int64, int64] {
+	m.mu.Lock()
+	seconds, counts := m.seconds, m.counts
+	m.mu.Unlock()
+	return func(yield func(second, n int64) bool) {
+		for i, s := range seconds {
+			if s > from && s < to && counts[i] > 0 && !yield(s, counts[i]) {
+				return
+			}
+		}
+	}
 }

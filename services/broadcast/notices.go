@@ -26,7 +26,11 @@ func (e *Engine) notify(ctx context.Context) error {
 		return err
 	}
 	for _, b := range list {
-		if e.sending(b.ID) {
+		busy, err := e.busy(ctx, b.ID)
+		if err != nil {
+			return err
+		}
+		if busy {
 			continue // its last calls are not counted yet
 		}
 		st, err := e.status(ctx, b)

@@ -17,6 +17,11 @@ type Pacer struct {
 	now     func() time.Time
 	ceiling rate.Limit
 	limiter *rate.Limiter
+	// With other replicas the sends are paced together, on shared; changed has
+	// them hear of a cut, and calls counts for them.
+	shared  *allowance
+	changed func()
+	calls   *meter
 	// turn is held by the one who waits for the limiter. A queue inside of it would
 	// keep its moments when the rate changes, and when those ahead give up.
 	turn chan struct{}
@@ -29,6 +34,7 @@ type Pacer struct {
 	window   time.Time // start of the second that is counted
 	sent     int       // sends in it
 	measured float64   // sends in the second before it
+	all      float64   // … of all replicas
 	refusals int       // in a row
 
 	latencies []time.Duration // of the last calls
@@ -56,7 +62,10 @@ func NewPacer(perSecond int, now func() time.Time) *Pacer {
 	if perSecond == 0 {
 		ceiling = rate.Inf
 	}
-	return &Pacer{now: now, ceiling: ceiling, limit: ceiling, limiter: rate.NewLimiter(ceiling, burst(ceiling)), turn: make(chan struct{}, 1)}
+	return &Pacer{
+		now: now, ceiling: ceiling, limit: ceiling, limiter: rate.NewLimiter(ceiling, burst(ceiling)), turn: make(chan struct{}, 1),
+		changed: func() {}, calls: &meter{},
+	}
 }
 
 // burst is how many sends may go at the same instant: 1/50 of a second's, so
@@ -75,7 +84,12 @@ func (p *Pacer) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	err := p.limiter.Wait(ctx)
+	var err error
+	if p.shared != nil {
+		err = p.shared.take(ctx, p.Limit())
+	} else {
+		err = p.limiter.Wait(ctx)
+	}
 	<-p.turn
 	if err != nil {
 		return err
@@ -87,6 +101,7 @@ func (p *Pacer) Wait(ctx context.Context) error {
 // count measures the rate and, after a calm, lets it grow back.
 func (p *Pacer) count() {
 	now := p.now()
+	p.calls.add(now)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if age := now.Sub(p.window); age >= time.Second {
@@ -148,11 +163,51 @@ func (p *Pacer) cut() {
 		return
 	}
 	p.lastCut = now
-	p.edge = max(p.measured, float64(p.sent))
+	p.edge = max(p.measured, float64(p.sent), p.all)
 	if p.limit != rate.Inf {
 		p.edge = min(p.edge, float64(p.limit))
 	}
 	p.set(rate.Limit(max(p.edge*cutFactor, slowestRate)))
+	p.changed()
+}
+
+// pace is what a pacer has learnt, for the others to know. Times are in
+// milliseconds since the Unix epoch.
+type pace struct {
+	Limit float64 `json:"limit"` // sends a second
+	Edge  float64 `json:"edge"`
+	Cut   int64   `json:"cut"` // when the last cut was; 0 if there was none
+	Step  int64   `json:"step"`
+}
+
+// learn takes over what others have learnt if it is newer, and returns what is
+// known then: the last cut counts, and after it the last step.
+func (p *Pacer) learn(other pace) pace {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lastCut.IsZero() && other.Cut == 0 {
+		return other
+	}
+	var mine pace
+	if !p.lastCut.IsZero() {
+		mine = pace{Limit: float64(p.limit), Edge: p.edge, Cut: p.lastCut.UnixMilli()}
+	}
+	if !p.lastStep.IsZero() {
+		mine.Step = p.lastStep.UnixMilli()
+	}
+	if mine.Cut > other.Cut || mine.Cut == other.Cut && mine.Step >= other.Step {
+		return mine
+	}
+	p.edge, p.lastCut, p.lastStep = other.Edge, time.UnixMilli(other.Cut), time.UnixMilli(other.Step)
+	p.set(rate.Limit(max(other.Limit, slowestRate)))
+	return other
+}
+
+// measuredAll notes how many sends all replicas together made in a second.
+func (p *Pacer) measuredAll(perSecond float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all = perSecond
 }
 
 // Limit returns the sends a second that are allowed now, 0 for no limit.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,15 +41,14 @@ type run struct {
 	cancel  context.CancelCauseFunc
 	done    chan struct{}
 
-	mu       sync.Mutex
-	code     int // the code of the streak
-	count    int
-	busy     int // answers of "system busy" in a row
-	since    time.Time
-	stopped  bool
-	failed   int           // the code that failed the broadcast
-	moved    chan struct{} // closed once the state of a run that stopped itself is stored
-	contents int           // a code that refused the content, if there was one
+	mu      sync.Mutex
+	code    int // the code of the streak
+	count   int
+	busy    int // answers of "system busy" in a row
+	since   time.Time
+	stopped bool
+	failed  int           // the code that failed the broadcast
+	moved   chan struct{} // closed once the state of a run that stopped itself is stored
 }
 
 // send plans the broadcast, sends its batches and finishes it. It returns early
@@ -80,14 +81,20 @@ func (r *run) finish(ctx context.Context) error {
 	}
 	change := models.Change{FinishedAt: r.e.now()}
 	state := models.Finished
-	r.mu.Lock()
-	refused := r.contents
-	r.mu.Unlock()
 	switch {
 	case counts.Tried() == 0:
 		state, change.Reason = models.Failed, models.ReasonNobody
-	case refused != 0 && counts.Failed == counts.Tried():
-		state, change.Reason, change.Detail = models.Failed, models.ReasonContent, fmt.Sprintf("errcode %d", refused)
+	case counts.Failed == counts.Tried():
+		failures, err := r.e.store.CountFailures(ctx, r.b.ID)
+		if err != nil {
+			return err
+		}
+		for _, f := range failures {
+			if wechat.RefusesContent(f.ErrCode) {
+				state, change.Reason, change.Detail = models.Failed, models.ReasonContent, fmt.Sprintf("errcode %d", f.ErrCode)
+				break
+			}
+		}
 	}
 	moved, err := r.e.store.MoveBroadcast(ctx, r.b.ID, []models.BroadcastState{models.Running}, state, change)
 	if err == nil && moved {
@@ -130,9 +137,6 @@ func (r *run) refused(res wechat.Result) {
 	}
 	r.count++
 	count, lasted := r.count, now.Sub(r.since)
-	if res.Group == wechat.HaltContent {
-		r.contents = res.Code
-	}
 	r.mu.Unlock()
 	switch {
 	case res.Group == wechat.HaltContent && count >= contentStreak && lasted >= contentFor:
@@ -148,18 +152,16 @@ func (r *run) refused(res wechat.Result) {
 // for the quota: the account itself is at stake.
 func (e *Engine) haltOthers(r *run, res wechat.Result) {
 	why := models.Change{Reason: models.ReasonAccount, Detail: describe(res)}
-	e.mu.Lock()
-	for _, other := range e.runs {
-		if other != r {
+	for _, other := range e.allRuns() {
+		if other.b.ID != r.b.ID {
 			other.stop(models.Paused, why)
 		}
 	}
-	e.mu.Unlock()
 	e.asides.Go(func() {
 		_ = persist(e.soft, e.log, "halt what waits", func(ctx context.Context) error {
-			list, err := e.store.Broadcasts(ctx, 1000, models.Scheduled, models.Paused)
+			list, err := e.store.Broadcasts(ctx, 1000, models.Scheduled, models.Paused, models.Running)
 			for _, b := range list {
-				if b.State == models.Paused && b.ResumeAt.IsZero() {
+				if b.ID == r.b.ID || b.State == models.Paused && b.ResumeAt.IsZero() {
 					continue
 				}
 				_, moveErr := e.store.MoveBroadcast(ctx, b.ID, []models.BroadcastState{b.State}, models.Paused, why)
@@ -168,6 +170,19 @@ func (e *Engine) haltOthers(r *run, res wechat.Result) {
 			return err
 		})
 	})
+}
+
+// allRuns returns every run that this process leads or has a part in.
+func (e *Engine) allRuns() []*run {
+	e.mu.Lock()
+	all := slices.Collect(maps.Values(e.runs))
+	e.mu.Unlock()
+	if e.crew != nil {
+		for _, s := range e.crew.list() {
+			all = append(all, s.run)
+		}
+	}
+	return all
 }
 
 // hold pauses the broadcast until the platform's daily quota is reset.
@@ -221,6 +236,23 @@ func (r *run) stop(state models.BroadcastState, c models.Change) {
 		})
 		r.e.wake()
 	}()
+}
+
+// stored tells whether the state of a run that stopped itself is stored; true
+// of one that did not.
+func (r *run) stored() bool {
+	r.mu.Lock()
+	stopped := r.stopped
+	r.mu.Unlock()
+	if !stopped {
+		return true
+	}
+	select {
+	case <-r.moved:
+		return true
+	default:
+		return false
+	}
 }
 
 // wait blocks until the state of a run that stopped itself is stored.

@@ -94,7 +94,8 @@ func (s *Sender) SendBatch(ctx context.Context, r *run, b models.Batch) error {
 		err = s.feed(ctx, r, w, fresh, s.store.ClaimDeliveries)
 	}
 	w.pending.Wait()
-	if len(w.unsent) > 0 {
+	// Who lost the lease on the batch leaves the rows to whoever has it now.
+	if len(w.unsent) > 0 && !errors.Is(context.Cause(ctx), errLeaseLost) {
 		releaseErr := persist(s.last, s.log, "release deliveries", func(ctx context.Context) error {
 			return s.store.ReleaseDeliveries(ctx, r.b.ID, w.unsent)
 		})

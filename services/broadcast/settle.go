@@ -18,7 +18,14 @@ func (e *Engine) settle(ctx context.Context) error {
 		return err
 	}
 	for _, b := range list {
-		if e.settled[b.ID] || e.sending(b.ID) {
+		if e.settled[b.ID] {
+			continue
+		}
+		busy, err := e.busy(ctx, b.ID)
+		if err != nil {
+			return err
+		}
+		if busy {
 			continue
 		}
 		n, err := e.store.SettleEnded(ctx, b.ID, e.now())
@@ -39,4 +46,13 @@ func (e *Engine) sending(id int64) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.runs[id] != nil
+}
+
+// busy tells whether anybody still sends a broadcast, or waits for its last
+// calls.
+func (e *Engine) busy(ctx context.Context, id int64) (bool, error) {
+	if e.sending(id) || e.crew == nil {
+		return e.sending(id), nil
+	}
+	return e.store.Leased(ctx, id)
 }

@@ -29,6 +29,10 @@ func outcomeOf(code int) outcome {
 	return outcome{verdict: Retry}
 }
 
+// RefusesContent tells whether an errcode says that what is sent, and not whom
+// it is sent to, is refused.
+func RefusesContent(code int) bool { return outcomeOf(code).group == HaltContent }
+
 // minuteQuota is how long a used-up minute quota lasts.
 const minuteQuota = time.Minute
 
