@@ -190,7 +190,7 @@ func TestEventsShareOneLook(t *testing.T) {
 	}
 	b := g.pages.board(7)
 	for polling := true; polling; {
-		time.Sleep(20 * time.Millisecond) //nolint:forbidigo // the server notices in its own time
+		time.Sleep(20 * time.Millisecond)
 		b.mu.Lock()
 		polling = b.polling
 		b.mu.Unlock()
