@@ -149,7 +149,7 @@ func (p *parts) broadcast(ctx context.Context, task programTask, res *programRes
 		return err
 	}
 	res.Asked = time.Since(watch.began).Seconds()
-	for tick := time.Tick(5 * time.Millisecond); ; <-tick {
+	for tick := time.Tick(20 * time.Millisecond); ; <-tick {
 		b, err := p.store.FindBroadcast(ctx, asked.Broadcast.ID)
 		if err != nil {
 			return err

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/wechat"
@@ -32,17 +29,13 @@ type Sender struct {
 	hard, last context.Context
 	jobs       chan *job
 	// mute counts the calls in a row that brought no usable answer.
-	mute atomic.Int64
-	// budget bounds the rows in state sending: those in flight, those whose
-	// outcome is not recorded yet and one or two groups that are up next.
-	budget  *semaphore.Weighted
-	group   int
+	mute    atomic.Int64
+	budget  *budget
 	workers sync.WaitGroup
 }
 
 func (s *Sender) start(concurrency int) {
-	s.group = min(max(concurrency/2, 8), 100)
-	s.budget = semaphore.NewWeighted(int64(concurrency + 2*s.group))
+	s.budget = newBudget(concurrency, s.now)
 	s.jobs = make(chan *job)
 	for range concurrency {
 		s.workers.Go(func() {
@@ -143,7 +136,9 @@ type claimFunc func(ctx context.Context, broadcastID int64, recipients []int64, 
 // feed hands the tasks to the workers, a group at a time, each group claimed
 // before the first of it is sent; a nil claim is for those that have their row.
 func (s *Sender) feed(ctx context.Context, r *run, w *batchWork, tasks []models.Task, claim claimFunc) error {
-	for group := range slices.Chunk(tasks, s.group) {
+	for len(tasks) > 0 {
+		group := tasks[:min(s.budget.size(), len(tasks))]
+		tasks = tasks[len(group):]
 		if err := s.budget.Acquire(ctx, int64(len(group))); err != nil {
 			return err
 		}
