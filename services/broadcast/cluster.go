@@ -22,6 +22,10 @@ const (
 	renewEvery  = 5 * time.Second
 	leaseMargin = 3 * time.Second
 
+	// crewBatches is how many batches a replica works on at once: more would leave
+	// the last ones of a broadcast to too few.
+	crewBatches = 4
+
 	lookForTasks = 200 * time.Millisecond // how often an idle replica does
 )
 
@@ -82,7 +86,7 @@ func newCrew(e *Engine, c Cluster) *crew {
 	w.pulse = newPulse(w)
 	for _, name := range []string{w.queueName(models.AudienceAll), w.queueName(models.AudienceTest)} {
 		w.servers = append(w.servers, asynq.NewServerFromRedisClient(c.Redis, asynq.Config{
-			Concurrency:              batchesAtOnce,
+			Concurrency:              crewBatches,
 			Queues:                   map[string]int{name: 1},
 			TaskCheckInterval:        lookForTasks,
 			DelayedTaskCheckInterval: time.Second,

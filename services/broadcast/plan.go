@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	batchSize = 1000 // recipients
-	planAhead = 10   // batches that are cut with one query
+	batchSize = 500 // recipients: small enough for replicas to share a broadcast evenly
+	planAhead = 20  // batches that are cut with one query
 
 	pullAgain = 15 * time.Second // after a pull that failed
 )

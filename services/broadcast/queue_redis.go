@@ -15,9 +15,9 @@ import (
 
 const (
 	// queuedAtMost is how many batches of a broadcast are on Redis at a time:
-	// enough for sixteen replicas, and few enough for another broadcast to come
+	// enough for thirty-two replicas, and few enough for another broadcast to come
 	// between.
-	queuedAtMost = 16 * batchesAtOnce
+	queuedAtMost = 32 * crewBatches
 	// askAgain is how often it is made sure that Redis still has a batch.
 	askAgain = 3 * time.Second
 	// stuckAfter is how long a batch that nobody has leased may be in the hands of
