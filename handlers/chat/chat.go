@@ -189,7 +189,7 @@ func (c *Chat) on(name Name, id int64) string {
 // fault says why a known command can't be carried out as written.
 func (c *Chat) fault(cmd *command, parsed Command) string {
 	return c.say("fault."+string(parsed.Fault), vars{
-		"Words":   clip(parsed.Words, 60),
+		"Words":   clip(quotable(parsed.Words), 60),
 		"Command": c.write(cmd.name, ""),
 	})
 }
@@ -208,6 +208,8 @@ func (c *Chat) errorText(err error, asked Command) (text string, known bool) {
 	switch e.Code {
 	case models.ErrOpenIDInvalid, models.ErrTesterUnknown:
 		v["OpenID"] = models.MaskOpenID(asked.OpenID)
+	case models.ErrMessageUnknown:
+		v["Name"] = quotable(fmt.Sprint(e.Args["Name"]))
 	case models.ErrPlatform:
 		if e.Args["Code"] == 0 {
 			delete(v, "Code") // there was no answer that could have had one

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -173,4 +174,13 @@ func clip(s string, n int) string {
 		return s
 	}
 	return string(runes[:n-1]) + "…"
+}
+
+// openIDs finds what may be one among words.
+var openIDs = regexp.MustCompile(`[A-Za-z0-9_-]{25,}`)
+
+// quotable returns somebody's words as a reply may repeat them: OpenIDs are
+// masked as in logs.
+func quotable(words string) string {
+	return openIDs.ReplaceAllStringFunc(words, models.MaskOpenID)
 }

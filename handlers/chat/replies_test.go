@@ -371,3 +371,22 @@ func TestErrors(t *testing.T) {
 		})
 	}
 }
+
+// Words are repeated to whoever wrote them, but no OpenID among them.
+func TestNoReplyRepeatsAnOpenID(t *testing.T) {
+	t.Parallel()
+	const openID = "oAbCdEfGhIjKlMnOpQrStUvWxYz1"
+	for _, text := range []string{
+		"broadcast all notice " + openID, "broadcast retry " + openID, "broadcast status " + openID, "testers ad " + openID,
+		"testers add x " + openID, "stop " + openID, "who " + openID, openID,
+	} {
+		got := newStage(t, "en").ask(t, admin, text)
+		if strings.Contains(got, openID) {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+	s := newStage(t, "en")
+	s.err = models.NewError(models.NotFound, models.ErrMessageUnknown, "Name", openID, "Known", []string{"notice"})
+	wantAll(t, s.ask(t, admin, "broadcast all "+openID), "no message “oAbC…Yz1”")
+	wantAll(t, s.ask(t, admin, "broadcast all notice thsi"), "thsi")
+}
