@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -153,7 +154,8 @@ func (a *account) newEngine() *Engine {
 	return e
 }
 
-// openStore opens a fresh, migrated database, twice.
+// openStore opens a fresh, migrated database, twice: for the store, and to look
+// and break past it.
 func openStore(t *testing.T, driver string) (*models.Store, *sql.DB) {
 	t.Helper()
 	name, dsn := "sqlite", filepath.Join(t.TempDir(), "broadcast.db")
@@ -163,6 +165,9 @@ func openStore(t *testing.T, driver string) (*models.Store, *sql.DB) {
 		raw = dsn
 	} else {
 		driver = models.SQLite
+		if err := os.WriteFile(dsn, migrated, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s, err := models.Open(driver, dsn, modelstest.Log(t))
 	if err != nil {
@@ -173,8 +178,10 @@ func openStore(t *testing.T, driver string) (*models.Store, *sql.DB) {
 			t.Error(err)
 		}
 	})
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
+	if driver == models.MySQL {
+		if err := s.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	db, err := sql.Open(name, raw)
 	if err != nil {

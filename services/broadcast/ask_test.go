@@ -307,7 +307,7 @@ func TestAChangedMessageFileLeavesABroadcastAlone(t *testing.T) {
 		id := a.ask("", models.AudienceAll)
 		asked := time.Now()
 		a.setMessages("broken: [")
-		_ = sleep(t.Context(), 2*time.Minute)
+		_ = sleep(t.Context(), time.Minute)
 		a.reaches(id, models.Finished)
 		for _, openID := range a.people() {
 			got, _ := a.sim.Ledger(openID)

@@ -23,7 +23,7 @@ func TestAPauseTakesHoldAndLeavesNothingClaimed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, setup{
-			Options: simulator.Options{Followers: 500, Faults: simulator.Faults{Latency: 100 * time.Millisecond, BadGateway: .05}},
+			Options: simulator.Options{Followers: 300, Faults: simulator.Faults{Latency: 100 * time.Millisecond, BadGateway: .05}},
 			rate:    100,
 		})
 		a.start()
@@ -34,7 +34,7 @@ func TestAPauseTakesHoldAndLeavesNothingClaimed(t *testing.T) {
 		}
 		_ = sleep(t.Context(), 2*time.Second)
 		calls := a.calls()
-		_ = sleep(t.Context(), time.Minute)
+		_ = sleep(t.Context(), 15*time.Second)
 		if more := a.calls() - calls; more > 0 {
 			t.Errorf("%d calls later than 2 s after the pause", more)
 		}
@@ -94,7 +94,7 @@ func TestACancelKeepsWhatWasSentAndSendsNoMore(t *testing.T) {
 		}
 		_ = sleep(t.Context(), 2*time.Second)
 		calls := a.calls()
-		_ = sleep(t.Context(), time.Minute)
+		_ = sleep(t.Context(), 15*time.Second)
 		if more := a.calls() - calls; more > 0 {
 			t.Errorf("%d calls later than 2 s after the cancel", more)
 		}
@@ -126,7 +126,7 @@ func TestACancelOfAPausedBroadcastSettlesWhatIsInDoubt(t *testing.T) {
 		if _, err := a.engine.Pause(t.Context(), id, admin); err != nil {
 			t.Fatal(err)
 		}
-		_ = sleep(t.Context(), time.Minute)
+		_ = sleep(t.Context(), 10*time.Second)
 		if a.counts(id).Sending == 0 {
 			t.Fatal("nobody is in doubt, so this shows nothing")
 		}
@@ -154,7 +154,7 @@ func TestTheUndoWindow(t *testing.T) {
 		if _, err := a.engine.Cancel(t.Context(), 0, admin); err != nil {
 			t.Fatal(err)
 		}
-		_ = sleep(t.Context(), time.Minute)
+		_ = sleep(t.Context(), 15*time.Second)
 		if a.calls() > 0 {
 			t.Errorf("%d calls after it was undone", a.calls())
 		}

@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"testing"
@@ -152,11 +153,13 @@ func TestARecipientWhoIsWrittenToTooOftenIsTriedOnceMoreLater(t *testing.T) {
 	})
 }
 
+// beforeMidnight waits until it is 23:59:30 in Beijing.
+func beforeMidnight() { _ = sleep(context.Background(), 15*time.Hour+59*time.Minute+30*time.Second) }
+
 func TestTheUsedUpQuotaIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		// 23:59 in Beijing.
-		_ = sleep(t.Context(), 15*time.Hour+59*time.Minute)
+		beforeMidnight()
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 200, Limits: simulator.Limits{SendDaily: 120}}})
 		a.start()
 		id := a.ask("", models.AudienceAll)
@@ -186,7 +189,7 @@ func TestTheUsedUpQuotaIsWaitedFor(t *testing.T) {
 func TestALateQuotaResetIsProbed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_ = sleep(t.Context(), 15*time.Hour+59*time.Minute)
+		beforeMidnight()
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 100}})
 		refuse, refused := true, 0
 		a.onSend(func(w http.ResponseWriter, _ string) bool {
@@ -204,7 +207,7 @@ func TestALateQuotaResetIsProbed(t *testing.T) {
 		a.mu.Lock()
 		before := refused
 		a.mu.Unlock()
-		_ = sleep(t.Context(), 2*time.Minute)
+		_ = sleep(t.Context(), 45*time.Second)
 		a.mu.Lock()
 		probes := refused - before
 		refuse = false
@@ -216,7 +219,7 @@ func TestALateQuotaResetIsProbed(t *testing.T) {
 		if wait := b.ResumeAt.Sub(time.Now()); wait > time.Hour {
 			t.Errorf("the next try is in %s", wait)
 		}
-		a.ahead.Store(int64(8 * time.Minute))
+		a.ahead.Store(int64(9*time.Minute + 30*time.Second))
 		a.reaches(id, models.Finished)
 		a.everyoneOnce()
 	})
@@ -246,7 +249,7 @@ func TestAnAccountAtStakeStopsAtOnce(t *testing.T) {
 				if b.Reason != models.ReasonAccount || !b.ResumeAt.IsZero() {
 					t.Errorf("paused: %q until %s", b.Reason, b.ResumeAt)
 				}
-				_ = sleep(t.Context(), time.Minute)
+				_ = sleep(t.Context(), 15*time.Second)
 				if calls > 50+16 {
 					t.Errorf("%d calls: want none after those in flight at the 50th", calls)
 				}
@@ -266,8 +269,8 @@ func TestAnAccountAtStakeStopsAtOnce(t *testing.T) {
 func TestAnAccountAtStakeStopsEveryBroadcast(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_ = sleep(t.Context(), 15*time.Hour+59*time.Minute)
-		a := newAccount(t, setup{Options: simulator.Options{Followers: 300}, rate: 50, undo: 30 * time.Second})
+		beforeMidnight()
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 300}, rate: 50, undo: 5 * time.Second})
 		code := 45009
 		a.onSend(func(w http.ResponseWriter, _ string) bool {
 			a.mu.Lock()
@@ -294,7 +297,7 @@ func TestAnAccountAtStakeStopsEveryBroadcast(t *testing.T) {
 		_ = sleep(t.Context(), 5*time.Second)
 		calls := a.calls()
 		set(0)
-		_ = sleep(t.Context(), 2*time.Minute)
+		_ = sleep(t.Context(), 40*time.Second)
 		for _, id := range []int64{waits, goes, later} {
 			if b := a.broadcast(id); b.State != models.Paused || b.Reason != models.ReasonAccount || !b.ResumeAt.IsZero() {
 				t.Errorf("#%d is %s (%s) until %s", id, b.State, b.Reason, b.ResumeAt)
@@ -374,7 +377,7 @@ func TestOneCodeForEveryonePausesTheBroadcast(t *testing.T) {
 func TestManyWhoLeftStopNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newAccount(t, setup{Options: simulator.Options{Followers: 100}, rate: 10})
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 100}, rate: 25})
 		for i := range 60 {
 			if err := a.sim.Unfollow(t.Context(), a.sim.Follower(i)); err != nil {
 				t.Fatal(err)
@@ -438,12 +441,12 @@ func TestAPlatformThatTalksNonsenseIsWaitedFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newAccount(t, setup{Options: simulator.Options{Followers: 500}, rate: 100})
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 300}, rate: 100})
 				a.start()
 				id := a.ask("", models.AudienceAll)
 				a.received(100)
 				test.begin(a)
-				_ = sleep(t.Context(), 40*time.Second)
+				_ = sleep(t.Context(), 25*time.Second)
 				test.end(a)
 				a.reaches(id, models.Finished)
 				a.audit(id)

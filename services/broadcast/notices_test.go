@@ -39,7 +39,7 @@ func TestTheAdminIsToldOfTheEndOnce(t *testing.T) {
 		a.wantTold("finished #1  taken=46 failed=5 uncertain=0")
 		stop()
 		a.run(a.newEngine())
-		_ = sleep(t.Context(), time.Minute)
+		_ = sleep(t.Context(), 20*time.Second)
 		a.wantTold("finished #1  taken=46 failed=5 uncertain=0")
 	})
 }
@@ -84,7 +84,7 @@ func TestTheAdminIsToldOfEachPauseThatTheBroadcastMakes(t *testing.T) {
 func TestTheAdminIsToldOnceOfAQuotaThatIsLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_ = sleep(t.Context(), 15*time.Hour+59*time.Minute)
+		beforeMidnight()
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 50}})
 		from := time.Now()
 		a.onSend(func(w http.ResponseWriter, _ string) bool {
@@ -97,7 +97,7 @@ func TestTheAdminIsToldOnceOfAQuotaThatIsLate(t *testing.T) {
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		a.reaches(id, models.Paused)
-		_ = sleep(t.Context(), 90*time.Second)
+		_ = sleep(t.Context(), 45*time.Second)
 		a.reaches(id, models.Paused)
 		a.ahead.Store(int64(9 * time.Minute))
 		a.reaches(id, models.Finished)
@@ -149,7 +149,7 @@ func TestARefusedNoticeIsNotRepeated(t *testing.T) {
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		a.reaches(id, models.Finished)
-		_ = sleep(t.Context(), time.Minute)
+		_ = sleep(t.Context(), 20*time.Second)
 		if n := a.sim.Stats().Codes["45015"]; n != 1 {
 			t.Errorf("refused %d times, want once", n)
 		}
@@ -172,7 +172,7 @@ func TestANoticeWaitsForAPlatformThatIsAway(t *testing.T) {
 		a.reaches(id, models.Finished)
 		_ = sleep(t.Context(), 5*time.Second)
 		a.wire.down.Store(false)
-		_ = sleep(t.Context(), time.Minute)
+		_ = sleep(t.Context(), 20*time.Second)
 		a.wantTold("finished #1  taken=11 failed=0 uncertain=0")
 	})
 }

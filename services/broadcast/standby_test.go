@@ -12,7 +12,7 @@ import (
 func TestASecondEngineStandsBy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newAccount(t, setup{Options: simulator.Options{Followers: 300, Faults: simulator.Faults{Latency: 100 * time.Millisecond}}, rate: 50})
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 250, Faults: simulator.Faults{Latency: 100 * time.Millisecond}}, rate: 100})
 		stop := a.start()
 		_ = sleep(t.Context(), time.Second)
 		second := a.newEngine()
@@ -28,7 +28,7 @@ func TestASecondEngineStandsBy(t *testing.T) {
 		}
 		_ = sleep(t.Context(), 2*time.Second)
 		calls := a.calls()
-		_ = sleep(t.Context(), 10*time.Second)
+		_ = sleep(t.Context(), 5*time.Second)
 		if a.calls() != calls {
 			t.Errorf("%d calls after a pause by the one that stands by", a.calls()-calls)
 		}
