@@ -16,7 +16,7 @@ COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## try it: a simulated platform, 1,000 followers and a chat
@@ -31,6 +31,16 @@ build: ## build bin/wechat-broadcast, one static file
 .PHONY: test
 test: ## run every test with the race detector, and say what was skipped (TEST_ARGS="-run X ./models/")
 	@scripts/test.sh $(TEST_ARGS)
+
+CHROMIUM ?= $(or $(TEST_BROWSER),$(shell command -v chromium || command -v google-chrome))
+
+.PHONY: test-browser
+test-browser: ## try the pages in a real Chromium (CHROMIUM=/path/to/it)
+	TEST_BROWSER=$(CHROMIUM) scripts/test.sh -run Browser ./handlers/
+
+.PHONY: screenshots
+screenshots: ## take the pictures of the pages again; needs a Chromium and Chinese fonts
+	TEST_BROWSER=$(CHROMIUM) SCREENSHOTS=$(CURDIR)/docs/images go test -count=1 -run Screenshots ./handlers/
 
 .PHONY: check
 check: tidy vet lint ## everything that needs no test: go.mod, vet, format, lint
