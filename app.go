@@ -79,17 +79,18 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 	}, []string{"outcome"})
 	registry.MustRegister(refreshes)
 	var cluster *broadcast.Cluster
+	var share redis.UniversalClient // stays nil without Redis
 	if url := settings.RedisURL.Reveal(); url != "" {
 		if a.redis, err = newRedis(url, log); err != nil {
 			return nil, errors.Join(err, store.Close())
 		}
-		cluster = &broadcast.Cluster{Redis: a.redis, Account: settings.AppID}
+		cluster, share = &broadcast.Cluster{Redis: a.redis, Account: settings.AppID}, a.redis
 	}
 
 	a.platform = wechat.New(wechat.Config{
 		AppID: settings.AppID, AppSecret: settings.AppSecret.Reveal(), BaseURL: settings.APIBaseURL,
 		MaxConns: settings.SendConcurrency + 8, // beside the sends: notices, follower pages, the token
-		Now:      time.Now, Log: log,
+		Redis:    share, Now: time.Now, Log: log,
 		OnTokenRefresh: func(outcome string) { refreshes.WithLabelValues(outcome).Inc() },
 	})
 	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Now: time.Now, Log: log})
@@ -144,7 +145,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 			return a.engine.Receipt(ctx, msgID, status)
 		},
 		Checks: a.checks(),
-		Pages: a.pages,
+		Pages:  a.pages,
 	})
 	return a, nil
 }

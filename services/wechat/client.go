@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/silenceper/wechat/v2/credential"
 )
 
@@ -55,12 +56,15 @@ type Config struct {
 	// Timeout bounds one call from the dial to the last byte; DefaultTimeout
 	// if 0. Follower pages get 30 s if that is more.
 	Timeout time.Duration
+	// Redis has the account's replicas share one access token; nil for a process
+	// that is alone.
+	Redis redis.UniversalClient
 	// Now is the clock; time.Now if nil.
 	Now func() time.Time
 	// Log is where token refreshes are told; nothing is logged if nil.
 	Log *slog.Logger
 	// OnTokenRefresh is told the outcome of each token refresh if set: "ok",
-	// "forced", "refused" (the platform said no) or "error" (it could not be
+	// "forced", "shared" (another replica did it), "refused" (the platform said no) or "error" (it could not be
 	// asked).
 	OnTokenRefresh func(outcome string)
 }

@@ -44,6 +44,7 @@ type tokens struct {
 	now    func() time.Time
 	log    *slog.Logger
 	hook   func(outcome string)
+	shared *shared // nil without other replicas
 
 	ctx  context.Context
 	stop context.CancelFunc
@@ -90,6 +91,12 @@ func newTokens(c *Client, cfg Config) *tokens {
 	// Callers come and go; a refresh belongs to all of them, so it lives on
 	// the client's context and not on that of whoever was first.
 	t.ctx, t.stop = context.WithCancel(context.Background())
+	if cfg.Redis != nil {
+		var err error
+		if t.shared, err = newShared(cfg, t.now); err != nil {
+			t.log.Error("the access token is not shared", "error", err)
+		}
+	}
 	return t
 }
 
@@ -168,7 +175,11 @@ var errClosed = errors.New("get access token: the client is closed")
 
 // fly refreshes, stores what came of it and lets the waiting callers go.
 func (t *tokens) fly(f *flight) {
-	g, how, err := t.obtain(t.ctx)
+	obtain := t.obtain
+	if t.shared != nil {
+		obtain = t.obtainShared
+	}
+	g, how, err := obtain(t.ctx)
 
 	t.mu.Lock()
 	f.token, f.err = g.token, err
@@ -205,7 +216,7 @@ func (t *tokens) obtain(ctx context.Context) (g grant, how string, err error) {
 	if !t.wasRefused(g.token) {
 		return g, "ok", nil
 	}
-	if wait := t.reserveForced(); wait > 0 {
+	if wait := t.reserveForced(ctx); wait > 0 {
 		return grant{}, "refused", staleError(wait)
 	}
 	g, err = t.fetch(ctx, true)
@@ -213,7 +224,7 @@ func (t *tokens) obtain(ctx context.Context) (g grant, how string, err error) {
 	switch {
 	case errors.As(err, &te) && te.api.Code == 45009:
 		// Another process has used up the day's forced refreshes.
-		return grant{}, "refused", staleError(t.exhaustForced())
+		return grant{}, "refused", staleError(t.exhaustForced(ctx))
 	case err != nil:
 		return grant{}, refreshOutcome(err), err
 	case t.wasRefused(g.token):
@@ -248,7 +259,12 @@ func (t *tokens) wasRefused(token string) bool {
 
 // reserveForced takes one of the day's forced refreshes, or says how long to
 // wait for the next.
-func (t *tokens) reserveForced() time.Duration {
+func (t *tokens) reserveForced(ctx context.Context) time.Duration {
+	if t.shared != nil {
+		if wait, err := t.shared.reserveForced(ctx); err == nil {
+			return wait
+		}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
@@ -267,7 +283,10 @@ func (t *tokens) reserveForced() time.Duration {
 }
 
 // exhaustForced ends forced refreshes for the day and says how long that is.
-func (t *tokens) exhaustForced() time.Duration {
+func (t *tokens) exhaustForced(ctx context.Context) time.Duration {
+	if t.shared != nil {
+		t.shared.exhaustForced(ctx)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.forced = forcedPerDay
