@@ -134,7 +134,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 	}
 	a.handler = handlers.New(handlers.Config{
 		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),
-		Store: store, Now: time.Now, Log: log, Registry: registry,
+		Store: store, Redis: share, Now: time.Now, Log: log, Registry: registry,
 		Text: func(ctx context.Context, in handlers.Incoming) (handlers.Reply, error) {
 			text, remember, err := a.chat.Reply(ctx, in.OpenID, in.Text, in.Key)
 			return handlers.Reply{Text: text, Remember: remember}, err

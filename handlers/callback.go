@@ -37,15 +37,22 @@ type callback struct {
 	work    *worker
 	// seen is which body each signature came with.
 	seen *lru.Cache[string, [sha256.Size]byte]
+	// shared is what other replicas have seen; nil without any.
+	shared *shared
 }
 
 func newCallback(cfg Config) *callback {
-	return &callback{
+	c := &callback{
 		cfg:     cfg,
 		latency: newLatency(cfg.Registry),
 		work:    newWorker(cfg),
 		seen:    newLRU[string, [sha256.Size]byte](maxSeen),
 	}
+	if cfg.Redis != nil {
+		c.shared = &shared{redis: cfg.Redis, app: cfg.AppID, log: cfg.Log}
+		c.work.shared = c.shared
+	}
+	return c
 }
 
 // newLRU returns an LRU of that size, which is positive.
@@ -155,7 +162,7 @@ func (c *callback) accept(w http.ResponseWriter, r *http.Request, n *note) (*rec
 			return nil, err
 		}
 	}
-	if c.replayed(signature, body) {
+	if c.replayed(r.Context(), signature, body) {
 		return nil, forbidden("replayed: its signature came with another body")
 	}
 	m, err := decode(plain)
@@ -224,10 +231,17 @@ func (c *callback) open(q url.Values, body []byte) ([]byte, error) {
 // replayed tells whether signature, which holds, came with another body before.
 // In plain mode it does not cover the body, so that whoever saw one callback
 // could else send anything in anybody's name.
-func (c *callback) replayed(signature string, body []byte) bool {
+func (c *callback) replayed(ctx context.Context, signature string, body []byte) bool {
 	sum := sha256.Sum256(body)
 	// A clone, since the signature is a part of the URL, which would be kept whole.
-	first, seen, _ := c.seen.PeekOrAdd(string([]byte(signature)), sum)
+	signature = string([]byte(signature))
+	first, seen, _ := c.seen.PeekOrAdd(signature, sum)
+	if !seen && c.shared != nil {
+		if first = c.shared.firstBody(ctx, signature, sum); first != sum {
+			c.seen.Add(signature, first)
+		}
+		return first != sum
+	}
 	return seen && first != sum
 }
 

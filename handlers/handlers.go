@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/redis/go-redis/v9"
 
 	"wechat-broadcast/models"
 )
@@ -29,6 +30,9 @@ type Config struct {
 	AESKey string
 	// Store remembers replies over a restart.
 	Store *models.Store
+	// Redis has replicas share what they remember of callbacks; nil for a process
+	// that is alone.
+	Redis redis.UniversalClient
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	Log *slog.Logger

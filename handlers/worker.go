@@ -24,6 +24,7 @@ const saveWithin = 2 * time.Second
 type done struct {
 	reply    string
 	repeated bool // it had been handled before
+	handled  bool // it was handled now
 }
 
 // worker does what messages ask for, each once however often and however much
@@ -33,6 +34,8 @@ type worker struct {
 	flight singleflight.Group
 	// answered is the reply to each message, by key; events have an empty one.
 	answered *lru.Cache[string, string]
+	// shared is what other replicas have answered; nil without any.
+	shared *shared
 }
 
 func newWorker(cfg Config) *worker {
@@ -69,6 +72,25 @@ func (w *worker) handle(ctx context.Context, m *received) (done, error) {
 	if reply, ok := w.answered.Get(key); ok {
 		return done{reply: reply, repeated: true}, nil
 	}
+	if w.shared == nil {
+		return w.act(ctx, m, key)
+	}
+	reply, answered, leave, err := w.shared.enter(ctx, key)
+	switch {
+	case err != nil:
+		return done{}, err
+	case answered:
+		w.answered.Add(key, reply)
+		return done{reply: reply, repeated: true}, nil
+	}
+	var d done
+	defer func() { leave(d.reply, d.handled) }() // also after a panic
+	d, err = w.act(ctx, m, key)
+	return d, err
+}
+
+// act does what a message asks for.
+func (w *worker) act(ctx context.Context, m *received, key string) (done, error) {
 	var d done
 	var err error
 	switch m.kind {
@@ -83,6 +105,7 @@ func (w *worker) handle(ctx context.Context, m *received) (done, error) {
 		return done{}, err
 	}
 	w.answered.Add(key, d.reply)
+	d.handled = true
 	return d, nil
 }
 
