@@ -32,6 +32,7 @@ type (
 	followersAnswer struct {
 		reply
 		user.OpenidList
+		Total *int `json:"total"`
 	}
 	templatesAnswer struct {
 		reply
@@ -39,13 +40,18 @@ type (
 	}
 	personAnswer struct {
 		reply
-		Subscribe int `json:"subscribe"`
+		Subscribe *int `json:"subscribe"`
 	}
 	quotaAnswer struct {
 		reply
 		openapi.APIQuota
 	}
 )
+
+// An answer without these would pass for an empty list and for somebody who left.
+func (a followersAnswer) whole() bool { return a.Total != nil }
+
+func (a personAnswer) whole() bool { return a.Subscribe != nil }
 
 // Followers returns the page of followers after next, which is empty for the
 // first (WeChat: user/get docs; 500 calls a day). Transient faults are tried
@@ -63,7 +69,7 @@ func (c *Client) Followers(ctx context.Context, next string) (FollowerPage, erro
 	ids := slices.DeleteFunc(answer.Data.OpenIDs, func(id string) bool { return id == "" })
 	full := max(answer.OpenidList.Count, len(ids)) >= pageSize
 	return FollowerPage{
-		Total:   answer.Total,
+		Total:   *answer.Total,
 		Count:   len(ids),
 		OpenIDs: ids,
 		Next:    answer.NextOpenID,
@@ -89,7 +95,7 @@ func (c *Client) Follows(ctx context.Context, openID string) (bool, error) {
 	case err != nil:
 		return false, fmt.Errorf("ask for a person: %w", err)
 	}
-	return answer.Subscribe == 1, nil
+	return *answer.Subscribe == 1, nil
 }
 
 // Notify sends a customer-service text message; it reaches only somebody who

@@ -13,9 +13,15 @@ import (
 const maxTries = 4
 
 // headed is an answer with its errcode.
-type headed interface{ head() reply }
+type headed interface {
+	head() reply
+	// whole tells whether a success says what the platform always says then.
+	whole() bool
+}
 
 func (r reply) head() reply { return r }
+
+func (reply) whole() bool { return true }
 
 // ask makes a call other than a send and decodes its answer, trying again
 // what again allows, a few times with growing pauses.
@@ -49,7 +55,10 @@ func askOnce[T headed](ctx context.Context, c *Client, req call) (T, error) {
 		}
 		h := answer.head()
 		code := int(h.Code.value)
-		if code == 0 {
+		switch {
+		case code == 0 && !answer.whole():
+			return answer, strangeAnswer()
+		case code == 0:
 			return answer, nil
 		}
 		if outcomeOf(code).verdict == refresh {
