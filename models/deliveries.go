@@ -2,6 +2,8 @@ package models
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -89,15 +91,23 @@ func (s *Store) Tasks(ctx context.Context, b *Broadcast, batch Batch) ([]Task, e
 	if err != nil {
 		return nil, err
 	}
+	begun, err := begun(ctx, db, batch)
+	if err != nil {
+		return nil, err
+	}
 	where, args := b.reach()
-	args = append([]any{b.ID, batch.AfterID, batch.ThroughID}, args...)
-	rows, err := db.QueryContext(ctx, `SELECT recipients.id, recipients.openid, recipients.subscribed_at,
-		recipients.scene, recipients.fields,
-		COALESCE(d.state, ''), COALESCE(d.sent_at, 0), COALESCE(d.updated_at, 0), COALESCE(d.attempts, 0)
-		FROM recipients LEFT JOIN deliveries d ON d.broadcast_id = ? AND d.recipient_id = recipients.id
-		WHERE recipients.id > ? AND recipients.id <= ?
-		AND (d.state IN ('sending', 'later') OR d.state IS NULL AND `+where+`)
-		ORDER BY recipients.id`, args...)
+	args = append([]any{batch.AfterID, batch.ThroughID}, args...)
+	// Nearly every batch is met once, so that nobody of it has a delivery.
+	columns, join := "'', 0, 0, 0", ""
+	if begun {
+		columns = "COALESCE(d.state, ''), COALESCE(d.sent_at, 0), COALESCE(d.updated_at, 0), COALESCE(d.attempts, 0)"
+		join = "LEFT JOIN deliveries d ON d.broadcast_id = ? AND d.recipient_id = recipients.id"
+		where = "(d.state IN ('sending', 'later') OR d.state IS NULL AND " + where + ")"
+		args = append([]any{b.ID}, args...)
+	}
+	rows, err := db.QueryContext(ctx, "SELECT recipients.id, recipients.openid, recipients.subscribed_at, recipients.scene,"+
+		" recipients.fields, "+columns+" FROM recipients "+join+
+		" WHERE recipients.id > ? AND recipients.id <= ? AND "+where+" ORDER BY recipients.id", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read batch: %w", err)
 	}
@@ -116,6 +126,17 @@ func (s *Store) Tasks(ctx context.Context, b *Broadcast, batch Batch) ([]Task, e
 		return nil, fmt.Errorf("read batch: %w", err)
 	}
 	return tasks, nil
+}
+
+// begun tells whether anyone of a batch has a delivery.
+func begun(ctx context.Context, db *sql.DB, batch Batch) (bool, error) {
+	var one int
+	err := db.QueryRowContext(ctx, "SELECT 1 FROM deliveries WHERE broadcast_id = ? AND recipient_id > ? AND recipient_id <= ? LIMIT 1",
+		batch.BroadcastID, batch.AfterID, batch.ThroughID).Scan(&one)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return false, fmt.Errorf("read batch: %w", err)
+	}
+	return err == nil, nil
 }
 
 // ClaimDeliveries writes the rows of recipients that are about to be sent to.

@@ -2,9 +2,12 @@ package models
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -13,13 +16,24 @@ import (
 // ErrLocked says that another process holds the lock.
 var ErrLocked = errors.New("another process sends on this database")
 
+const (
+	// checkLockWithin is how long the database may take to say who has the lock:
+	// without an answer the holder must give up before it is taken for hung.
+	checkLockWithin = 5 * time.Second
+	// hungAfter is how long the holder of MySQL's lock may give no sign of life.
+	hungAfter = 8 * time.Second
+
+	factBeat = "send_beat"
+)
+
 // SendLock is the right to send on a database: one process at a time has it.
 type SendLock struct {
 	check   func(ctx context.Context) error
 	release func() error
 }
 
-// Check fails if the lock may be lost.
+// Check fails if the lock may be lost, and gives a sign of life to those who
+// wait for it: the holder must call it every few seconds.
 func (l *SendLock) Check(ctx context.Context) error { return l.check(ctx) }
 
 // Release gives the lock back.
@@ -28,12 +42,78 @@ func (l *SendLock) Release() error { return l.release() }
 // TakeSendLock takes the lock of the database: a lock on a file beside the
 // SQLite file, or MySQL's GET_LOCK on a connection of its own. Both end with the
 // process, however it dies. It returns ErrLocked if another process has it.
+//
+// A machine that loses its power or its network leaves MySQL's connection open,
+// for hours by default. Whoever calls this again and again, and sees no sign of
+// life of the holder for 8 s, ends that connection.
 func (s *Store) TakeSendLock(ctx context.Context) (*SendLock, error) {
 	if s.driver == SQLite {
 		return s.lockFile()
 	}
-	return s.lockName(ctx, "send", 0)
+	lock, err := s.lockName(ctx, "send", 0)
+	switch {
+	case errors.Is(err, ErrLocked):
+		if err := s.endHung(ctx); err != nil {
+			s.log.WarnContext(ctx, "look after the process that sends", "err", err)
+		}
+		return nil, err
+	case err != nil:
+		return nil, err
+	}
+	check := lock.check
+	lock.check = func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, checkLockWithin)
+		defer cancel()
+		if err := check(ctx); err != nil {
+			return err
+		}
+		return s.SetFact(ctx, factBeat, rand.Text())
+	}
+	return lock, nil
 }
+
+// beat is the last sign of life of the lock's holder that this process saw.
+type beat struct {
+	mu   sync.Mutex
+	text string
+	at   time.Time // when it was new
+}
+
+// endHung ends the connection of a holder that gives no sign of life.
+func (s *Store) endHung(ctx context.Context) error {
+	text, err := s.Fact(ctx, factBeat)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	s.beat.mu.Lock()
+	defer s.beat.mu.Unlock()
+	if s.beat.at.IsZero() || s.beat.text != text {
+		s.beat.text, s.beat.at = text, now
+	}
+	if now.Sub(s.beat.at) < s.hungAfter {
+		return nil
+	}
+	s.beat.at = time.Time{} // whoever has it next gets its time
+	db, err := s.w.DB()
+	if err != nil {
+		return err
+	}
+	var holder sql.NullInt64
+	if err := db.QueryRowContext(ctx, "SELECT IS_USED_LOCK("+lockKey+")", "send").Scan(&holder); err != nil || !holder.Valid {
+		return err
+	}
+	s.log.WarnContext(ctx, "the process that sends gives no sign of life, ending its connection", "connection", holder.Int64)
+	// A user may end its own connections without further rights.
+	if _, err := db.ExecContext(ctx, "KILL CONNECTION "+strconv.FormatInt(holder.Int64, 10)); err != nil {
+		return fmt.Errorf("end the connection of the lock's holder: %w", err)
+	}
+	return nil
+}
+
+// lockKey is the name of a lock. It is the server's, so it holds the database's;
+// 64 characters at most.
+const lockKey = "LEFT(CONCAT('wechat-broadcast ', ?, ' ', SHA1(DATABASE())), 64)"
 
 func (s *Store) lockFile() (*SendLock, error) {
 	lock := flock.New(s.file + ".lock")
@@ -61,10 +141,8 @@ func (s *Store) lockName(ctx context.Context, name string, wait time.Duration) (
 	if err != nil {
 		return nil, fmt.Errorf("lock the database: %w", err)
 	}
-	// The name is the server's, so it holds the database's; 64 characters at most.
-	const key = "LEFT(CONCAT('wechat-broadcast ', ?, ' ', SHA1(DATABASE())), 64)"
 	var got sql.NullInt64
-	err = conn.QueryRowContext(ctx, "SELECT GET_LOCK("+key+", ?)", name, int(wait.Seconds())).Scan(&got)
+	err = conn.QueryRowContext(ctx, "SELECT GET_LOCK("+lockKey+", ?)", name, int(wait.Seconds())).Scan(&got)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock the database: %w", err), conn.Close())
 	}
@@ -74,7 +152,7 @@ func (s *Store) lockName(ctx context.Context, name string, wait time.Duration) (
 	return &SendLock{
 		check: func(ctx context.Context) error {
 			var mine sql.NullBool
-			err := conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK("+key+") = CONNECTION_ID()", name).Scan(&mine)
+			err := conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK("+lockKey+") = CONNECTION_ID()", name).Scan(&mine)
 			if err == nil && !mine.Bool {
 				err = ErrLocked
 			}
@@ -86,7 +164,7 @@ func (s *Store) lockName(ctx context.Context, name string, wait time.Duration) (
 		release: func() error {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 			defer cancel()
-			_, err := conn.ExecContext(ctx, "SELECT RELEASE_LOCK("+key+")", name)
+			_, err := conn.ExecContext(ctx, "SELECT RELEASE_LOCK("+lockKey+")", name)
 			return errors.Join(err, conn.Close())
 		},
 	}, nil

@@ -44,13 +44,16 @@ type Store struct {
 	// file is the SQLite file, for its lock; dsn is MySQL's, for its own.
 	file, dsn string
 	log       *slog.Logger
+
+	beat      beat
+	hungAfter time.Duration
 }
 
 // Open returns a Store on the database: driver is SQLite with a file's path as
 // dsn (its folder is made), or MySQL with a DSN of go-sql-driver/mysql. A MySQL
 // server that is away is no error: Ping and Migrate tell.
 func Open(driver, dsn string, log *slog.Logger) (*Store, error) {
-	s := &Store{driver: driver, log: log}
+	s := &Store{driver: driver, log: log, hungAfter: hungAfter}
 	var err error
 	switch driver {
 	case SQLite:
