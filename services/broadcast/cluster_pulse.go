@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"sync"
 	"time"
@@ -25,7 +26,7 @@ const (
 // nothing is sent: neither the rate nor a pause of the account could be kept.
 type pulse struct {
 	c      *crew
-	log    func(msg string, args ...any)
+	log    *slog.Logger
 	pushed int64 // the last Unix second whose calls are counted on Redis
 	beat   chan struct{}
 
@@ -35,7 +36,7 @@ type pulse struct {
 }
 
 func newPulse(c *crew) *pulse {
-	return &pulse{c: c, log: c.e.log.Warn, beat: make(chan struct{}, 1), ups: make(chan struct{})}
+	return &pulse{c: c, log: c.e.log, beat: make(chan struct{}, 1), ups: make(chan struct{})}
 }
 
 func (p *pulse) run(ctx context.Context) {
@@ -70,9 +71,10 @@ func (p *pulse) set(err error) {
 	case err == nil && !p.up:
 		p.up = true
 		close(p.ups)
+		p.log.Info("Redis answers")
 	case err != nil && p.up:
 		p.up, p.ups = false, make(chan struct{})
-		p.log("Redis does not answer: sending waits", "err", err)
+		p.log.Warn("Redis does not answer: sending waits", "err", err)
 	}
 }
 

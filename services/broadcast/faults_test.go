@@ -131,8 +131,11 @@ func TestARecipientWhoIsWrittenToTooOftenIsTriedOnceMoreLater(t *testing.T) {
 			}
 			return false
 		})
-		a.start()
+		stop := a.start()
 		id := a.ask("", models.AudienceAll)
+		_ = sleep(t.Context(), 10*time.Second)
+		stop() // the rest lasts over a restart
+		a.run(a.newEngine())
 		a.reaches(id, models.Finished)
 		a.audit(id)
 		rows := a.deliveries(id)
@@ -231,7 +234,7 @@ func TestAnAccountAtStakeStopsAtOnce(t *testing.T) {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newAccount(t, setup{Options: simulator.Options{Followers: 200}})
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 200, Faults: simulator.Faults{Latency: 40 * time.Millisecond}}})
 				calls := 0
 				a.onSend(func(w http.ResponseWriter, _ string) bool {
 					a.mu.Lock()
@@ -245,6 +248,11 @@ func TestAnAccountAtStakeStopsAtOnce(t *testing.T) {
 				})
 				a.start()
 				id := a.ask("", models.AudienceAll)
+				a.received(20)
+				// Also while it cannot be stored.
+				a.exec("CREATE TRIGGER broken BEFORE UPDATE ON broadcasts BEGIN SELECT RAISE(ABORT, 'away'); END")
+				_ = sleep(t.Context(), 5*time.Second)
+				a.exec("DROP TRIGGER broken")
 				b := a.reaches(id, models.Paused)
 				if b.Reason != models.ReasonAccount || !b.ResumeAt.IsZero() {
 					t.Errorf("paused: %q until %s", b.Reason, b.ResumeAt)
