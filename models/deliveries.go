@@ -91,7 +91,7 @@ func (s *Store) Tasks(ctx context.Context, b *Broadcast, batch Batch) ([]Task, e
 	if err != nil {
 		return nil, err
 	}
-	begun, err := begun(ctx, db, batch)
+	begun, err := begun(ctx, db, b.ID, batch)
 	if err != nil {
 		return nil, err
 	}
@@ -129,10 +129,10 @@ func (s *Store) Tasks(ctx context.Context, b *Broadcast, batch Batch) ([]Task, e
 }
 
 // begun tells whether anyone of a batch has a delivery.
-func begun(ctx context.Context, db *sql.DB, batch Batch) (bool, error) {
+func begun(ctx context.Context, db *sql.DB, id int64, batch Batch) (bool, error) {
 	var one int
 	err := db.QueryRowContext(ctx, "SELECT 1 FROM deliveries WHERE broadcast_id = ? AND recipient_id > ? AND recipient_id <= ? LIMIT 1",
-		batch.BroadcastID, batch.AfterID, batch.ThroughID).Scan(&one)
+		id, batch.AfterID, batch.ThroughID).Scan(&one)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return false, fmt.Errorf("read batch: %w", err)
 	}

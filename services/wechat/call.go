@@ -50,12 +50,66 @@ func (f *fault) Error() string { return f.text }
 // Unwrap leads to the cause, so that a caller can see its own cancellation.
 func (f *fault) Unwrap() error { return f.cause }
 
+// answer is what a call was answered.
+type answer struct {
+	status     int
+	retryAfter string // the header
+	body       []byte
+}
+
+// exchanger carries a call to the platform and its answer back. reached tells
+// of an error whether a connection was had, so that the call may have been
+// carried out.
+type exchanger interface {
+	exchange(ctx context.Context, req call) (a *answer, reached bool, err error)
+}
+
 // do makes the call and returns the body of a 200 answer. It never returns
 // both.
 func (c *Client) do(ctx context.Context, req call) ([]byte, *fault) {
 	if c.base == nil || c.base.Host == "" {
 		return nil, &fault{text: "the platform's base URL is malformed"}
 	}
+	a, reached, err := c.wire.exchange(ctx, req)
+	switch {
+	case a != nil && a.status != http.StatusOK:
+		return nil, &fault{
+			text:    "HTTP " + strconv.Itoa(a.status),
+			reached: true,
+			absent:  a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed,
+			after:   retryAfter(a.retryAfter),
+		}
+	case err != nil:
+		return nil, c.faultOf(req, err, reached)
+	}
+	return a.body, nil
+}
+
+// contentType is that of every body.
+const contentType = "application/json; charset=utf-8"
+
+// rawQuery is the call's query as it stands in its URL.
+func (req call) rawQuery() string {
+	switch {
+	case len(req.query) == 0 && req.token == "":
+		return ""
+	case len(req.query) == 0:
+		return "access_token=" + url.QueryEscape(req.token)
+	case req.token == "":
+		return req.query.Encode()
+	}
+	return "access_token=" + url.QueryEscape(req.token) + "&" + req.query.Encode()
+}
+
+// webClient carries calls by net/http: through a proxy, or as the program that
+// uses the package wants.
+type webClient struct {
+	*http.Client
+	base *url.URL
+}
+
+// exchange implements exchanger.
+func (w webClient) exchange(ctx context.Context, req call) (*answer, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, req.timeout)
 	defer cancel()
 	var reached atomic.Bool
@@ -65,31 +119,21 @@ func (c *Client) do(ctx context.Context, req call) ([]byte, *fault) {
 		GetConn: func(string) { reached.Store(false) },
 		GotConn: func(httptrace.GotConnInfo) { reached.Store(true) },
 	})
-	r, err := c.request(ctx, req)
+	r, err := w.request(ctx, req)
 	if err != nil {
-		return nil, &fault{text: "the request can't be built"}
+		return nil, false, err
 	}
-	res, err := c.http.Do(r)
+	res, err := w.Do(r)
 	if err != nil {
-		return nil, c.faultOf(req, err, reached.Load())
+		return nil, reached.Load(), err
 	}
 	defer res.Body.Close()
-	raw, err := readAll(res, req.limit)
-	switch {
-	case res.StatusCode != http.StatusOK:
-		return nil, &fault{
-			text:    "HTTP " + strconv.Itoa(res.StatusCode),
-			reached: true,
-			absent:  res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusMethodNotAllowed,
-			after:   retryAfter(res.Header.Get("Retry-After")),
-		}
-	case err != nil:
-		return nil, c.faultOf(req, err, true)
-	}
-	return raw, nil
+	a := &answer{status: res.StatusCode, retryAfter: res.Header.Get("Retry-After")}
+	a.body, err = readAll(res, req.limit)
+	return a, true, err
 }
 
-func (c *Client) request(ctx context.Context, req call) (*http.Request, error) {
+func (w webClient) request(ctx context.Context, req call) (*http.Request, error) {
 	var body io.Reader
 	if req.body != nil {
 		body = bytes.NewReader(req.body)
@@ -98,17 +142,12 @@ func (c *Client) request(ctx context.Context, req call) (*http.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build request: %w", err)
 	}
-	u := *c.base
+	u := *w.base
 	u.Path += req.path
-	if req.token != "" {
-		u.RawQuery = "access_token=" + url.QueryEscape(req.token)
-	}
-	if len(req.query) > 0 {
-		u.RawQuery += "&" + req.query.Encode()
-	}
+	u.RawQuery = req.rawQuery()
 	r.URL = &u
 	if req.body != nil {
-		r.Header.Set("Content-Type", "application/json; charset=utf-8")
+		r.Header.Set("Content-Type", contentType)
 	}
 	return r, nil
 }

@@ -65,7 +65,7 @@ type Config struct {
 	Log *slog.Logger
 	// OnTokenRefresh is told the outcome of each token refresh if set: "ok",
 	// "forced", "shared" (another replica did it), "refused" (the platform said no) or "error" (it could not be
-	// asked).
+	// asked). It may be called for one while it is for another.
 	OnTokenRefresh func(outcome string)
 }
 
@@ -75,8 +75,8 @@ type Client struct {
 	appID   string
 	secret  string
 	base    *url.URL
-	http    *http.Client
-	own     *http.Transport
+	wire    exchanger
+	close   func() // ends the idle connections
 	timeout time.Duration
 	tokens  *tokens
 }
@@ -95,26 +95,41 @@ func New(cfg Config) *Client {
 	if base, err := url.Parse(strings.TrimRight(cmp.Or(cfg.BaseURL, DefaultBaseURL), "/")); err == nil {
 		c.base = base
 	}
-	if cfg.HTTP != nil {
-		own := *cfg.HTTP
-		c.http = &own
-	} else {
-		c.own = newTransport(cmp.Or(cfg.MaxConns, DefaultMaxConns))
-		c.http = &http.Client{Transport: c.own}
-	}
-	c.http.Timeout = 0 // each call has its own
-	c.http.CheckRedirect = func(*http.Request, []*http.Request) error {
-		// A redirect would carry the access token to another host.
-		return http.ErrUseLastResponse
-	}
+	c.wire, c.close = newWire(c.base, cfg, http.ProxyFromEnvironment)
 	c.tokens = newTokens(c, cfg)
 	return c
 }
 
-func newTransport(conns int) *http.Transport {
-	conns += spareConns
+// newWire returns what carries the calls, and what ends its idle connections.
+func newWire(base *url.URL, cfg Config, proxy func(*http.Request) (*url.URL, error)) (exchanger, func()) {
+	conns := cmp.Or(cfg.MaxConns, DefaultMaxConns) + spareConns
+	if base == nil {
+		return nil, func() {}
+	}
+	if cfg.HTTP != nil {
+		return newWebClient(base, cfg.HTTP), func() {}
+	}
+	if through, err := proxy(&http.Request{URL: base}); through != nil || err != nil {
+		own := newTransport(conns, proxy)
+		return newWebClient(base, &http.Client{Transport: own}), own.CloseIdleConnections
+	}
+	own := newLanes(base, conns)
+	return own, own.close
+}
+
+func newWebClient(base *url.URL, client *http.Client) webClient {
+	own := *client
+	own.Timeout = 0 // each call has its own
+	own.CheckRedirect = func(*http.Request, []*http.Request) error {
+		// A redirect would carry the access token to another host.
+		return http.ErrUseLastResponse
+	}
+	return webClient{&own, base}
+}
+
+func newTransport(conns int, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
 	return &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
+		Proxy:               proxy,
 		DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
 		TLSHandshakeTimeout: dialTimeout,
 		MaxConnsPerHost:     conns,
@@ -128,9 +143,7 @@ func newTransport(conns int) *http.Transport {
 // Calls after it fail as soon as they need a new token.
 func (c *Client) Close() {
 	c.tokens.close()
-	if c.own != nil {
-		c.own.CloseIdleConnections()
-	}
+	c.close()
 }
 
 // Token returns an access token that the platform has not refused yet,

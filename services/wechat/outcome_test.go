@@ -1,6 +1,7 @@
 package wechat
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -144,6 +145,54 @@ func FuzzJudge(f *testing.F) {
 		}
 		if r.Verdict == Halt && r.Group == "" {
 			t.Errorf("halt without a group: %+v", r)
+		}
+	})
+}
+
+// What is read without taking the JSON apart must be what the JSON says.
+func TestPlainAccepted(t *testing.T) {
+	t.Parallel()
+	tests := map[string]int64{
+		`{"errcode":0,"errmsg":"ok","msgid":1}`:                    1,
+		`{"errcode":0,"errmsg":"ok","msgid":3557254367693750277}`:  3557254367693750277,
+		`{"errcode":0,"errmsg":"ok","msgid":9223372036854775807}`:  9223372036854775807,
+		`{"errcode":0,"errmsg":"ok","msgid":9223372036854775808}`:  0,
+		`{"errcode":0,"errmsg":"ok","msgid":9999999999999999999}`:  0,
+		`{"errcode":0,"errmsg":"ok","msgid":10000000000000000000}`: 0,
+		`{"errcode":0,"errmsg":"ok","msgid":0}`:                    0,
+		`{"errcode":0,"errmsg":"ok","msgid":01}`:                   0,
+		`{"errcode":0,"errmsg":"ok","msgid":-1}`:                   0,
+		`{"errcode":0,"errmsg":"ok","msgid":1e3}`:                  0,
+		`{"errcode":0,"errmsg":"ok","msgid":"12"}`:                 0,
+		`{"errcode":0,"errmsg":"ok","msgid":}`:                     0,
+		`{"errcode":0,"errmsg":"ok","msgid":12`:                    0,
+		`{"errcode":0,"errmsg":"ok","msgid":12}}`:                  0,
+		`{"errcode":0,"errmsg":"ok","msgid":12,"errcode":1}`:       0,
+		`{"errcode":-1,"errmsg":"ok","msgid":12}`:                  0,
+		``: 0,
+	}
+	for raw, want := range tests {
+		if got, ok := plainAccepted([]byte(raw)); ok != (want != 0) || ok && got != want {
+			t.Errorf("%s: %d, %v, want %d", raw, got, ok, want)
+		}
+	}
+}
+
+func FuzzPlainAccepted(f *testing.F) {
+	f.Add([]byte(`{"errcode":0,"errmsg":"ok","msgid":3557254367693750277}`))
+	f.Add([]byte(`{"errcode":0,"errmsg":"ok","msgid":9999999999999999999}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		got, ok := plainAccepted(raw)
+		if !ok {
+			return
+		}
+		var said struct {
+			Code  int    `json:"errcode"`
+			Msg   string `json:"errmsg"`
+			MsgID int64  `json:"msgid"`
+		}
+		if err := json.Unmarshal(raw, &said); err != nil || said.Code != 0 || said.MsgID != got {
+			t.Errorf("%q is read as msgid %d, JSON says %+v, %v", raw, got, said, err)
 		}
 	})
 }

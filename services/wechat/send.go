@@ -1,6 +1,7 @@
 package wechat
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,7 +38,9 @@ func (c *Client) sendBody(ctx context.Context, openID string, body []byte) Resul
 			return f.result(ctx.Err() != nil)
 		}
 		r := judge(raw)
-		r.Detail = c.clean(req, r.Detail)
+		if r.Detail != "" {
+			r.Detail = c.clean(req, r.Detail)
+		}
 		if r.Verdict != refresh {
 			return r
 		}
@@ -51,6 +54,9 @@ func (c *Client) sendBody(ctx context.Context, openID string, body []byte) Resul
 
 // judge reads the platform's answer to a send. Its Detail is not clean yet.
 func judge(raw []byte) Result {
+	if id, ok := plainAccepted(raw); ok {
+		return Result{Verdict: Accepted, MsgID: id}
+	}
 	var answer struct {
 		reply
 		MsgID lenient `json:"msgid"`
@@ -70,6 +76,22 @@ func judge(raw []byte) Result {
 		r.MsgID, r.Detail = answer.MsgID.value, ""
 	}
 	return r
+}
+
+// plainAccepted reads the answer that nearly all sends get as the platform
+// writes it, and no other, without taking the JSON apart.
+func plainAccepted(raw []byte) (msgID int64, ok bool) {
+	digits, ok := bytes.CutPrefix(raw, []byte(`{"errcode":0,"errmsg":"ok","msgid":`))
+	if !ok || len(digits) < 2 || len(digits) > 20 || digits[len(digits)-1] != '}' || digits[0] == '0' {
+		return 0, false
+	}
+	for _, d := range digits[:len(digits)-1] {
+		if d < '0' || d > '9' {
+			return 0, false
+		}
+		msgID = 10*msgID + int64(d-'0')
+	}
+	return msgID, msgID > 0 // 19 digits may be too many
 }
 
 // strangeAnswer is a 200 answer that is not the platform's JSON. What it says

@@ -179,7 +179,7 @@ func TestSendToNobodyIsAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		srv.Close()
-		c.own.CloseIdleConnections()
+		c.close()
 		r := c.Send(t.Context(), testMessage())
 		if r.Verdict != Away || r.MaybeSent {
 			t.Errorf("got %+v", r)
