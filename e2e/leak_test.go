@@ -91,7 +91,11 @@ func (l *leaks) looks(s *server) {
 // check fails the test if anything that was said holds what it must not.
 func (l *leaks) check() {
 	l.t.Helper()
-	if log := l.said["log"].String(); !strings.Contains(log, "level=DEBUG") || !strings.Contains(log, "oAdm…") {
+	log := ""
+	if said := l.said["log"]; said != nil {
+		log = said.String()
+	}
+	if !strings.Contains(log, "level=DEBUG") || !strings.Contains(log, "oAdm…") {
 		l.t.Error("the log is not that of a run at debug level with people in it")
 	}
 	values := map[string]string{
@@ -133,54 +137,52 @@ func TestNoLeaks(t *testing.T) {
 		"SEND_CONCURRENCY": "32",
 	}
 	flags := []string{"--followers", "400", "--refusing", "10", "--blocking", "10", "--left", "5", "--aes-key", aesKey, "--receipt-delay-max", "500ms"}
-	t.Run("paths", func(t *testing.T) {
-		apart := func(name string, path func(*testing.T)) {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				path(t)
-			})
-		}
-		apart("faults", func(t *testing.T) { leakFaults(t, l, flags, debug) })
-		apart("no token", func(t *testing.T) { leakNoToken(t, l, flags, debug) })
-		apart("strangers", func(t *testing.T) { leakStrangers(t, l, flags, debug) })
-		apart("an echo", func(t *testing.T) { leakEcho(t, l, flags, debug) })
-		apart("no database", func(t *testing.T) {
-			nobody := newProxy(t, "127.0.0.1:1")
-			p := startPlatform(t, flags...)
-			s := newServer(t, p, "mysql://broadcast:"+databasePassword+"@"+nobody.addr+"/broadcast", debug)
-			s.start(t)
-			l.asks(p, admin, "broadcast all", "testers add "+stranger, "sync", "stats")
-			s.logged(`level=WARN msg="[^"]*database`)
-			l.looks(s)
+	t.Cleanup(l.check)
+	apart := func(name string, path func(*testing.T)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path(t)
 		})
-		apart("the database goes", func(t *testing.T) {
-			db := mariadb(t)
-			p := startPlatform(t, append(slices.Clip(flags), "--latency", "20ms")...)
-			between := newProxy(t, db.addr(t))
-			between.open()
-			s := startServer(t, p, db.through(between.addr), debug.with(settings{"SEND_CONCURRENCY": "4"}))
-			l.asks(p, admin, "broadcast all personal")
-			p.callsReach(100)
-			between.refuse()
-			pass(t, 2*time.Second)
-			l.asks(p, admin, "broadcast status", "testers add "+stranger)
-			between.open()
-			s.finishes()
-			l.looks(s)
-		})
-		apart("wrong settings", func(t *testing.T) {
-			s := newServer(t, startPlatform(t), "oracle://x:"+databasePassword+"@y/z", debug.with(settings{
-				"WECHAT_ENCODING_AES_KEY": aesKey + "=", "WECHAT_APP_SECRET": " " + appSecret + "\n", "WECHAT_TOKEN": token + "!", "SEND_RATE": "x",
-				"ADMIN_OPENIDS": admin + "," + stranger + "!",
-			}))
-			s.process = start(t, s.log, s.env.environ())
-			if code := s.wait(); code != 2 {
-				t.Errorf("ended with code %d, want 2", code)
-			}
-			l.hears("log", s.log.text(0))
-		})
+	}
+	apart("faults", func(t *testing.T) { leakFaults(t, l, flags, debug) })
+	apart("no token", func(t *testing.T) { leakNoToken(t, l, flags, debug) })
+	apart("strangers", func(t *testing.T) { leakStrangers(t, l, flags, debug) })
+	apart("an echo", func(t *testing.T) { leakEcho(t, l, flags, debug) })
+	apart("no database", func(t *testing.T) {
+		nobody := newProxy(t, "127.0.0.1:1")
+		p := startPlatform(t, flags...)
+		s := newServer(t, p, "mysql://broadcast:"+databasePassword+"@"+nobody.addr+"/broadcast", debug)
+		s.start(t)
+		l.asks(p, admin, "broadcast all", "testers add "+stranger, "sync", "stats")
+		s.logged(`level=WARN msg="[^"]*database`)
+		l.looks(s)
 	})
-	l.check()
+	apart("the database goes", func(t *testing.T) {
+		db := mariadb(t)
+		p := startPlatform(t, append(slices.Clip(flags), "--latency", "20ms")...)
+		between := newProxy(t, db.addr(t))
+		between.open()
+		s := startServer(t, p, db.through(between.addr), debug.with(settings{"SEND_CONCURRENCY": "4"}))
+		l.asks(p, admin, "broadcast all personal")
+		p.callsReach(100)
+		between.refuse()
+		pass(t, 2*time.Second)
+		l.asks(p, admin, "broadcast status", "testers add "+stranger)
+		between.open()
+		s.finishes()
+		l.looks(s)
+	})
+	apart("wrong settings", func(t *testing.T) {
+		s := newServer(t, startPlatform(t), "oracle://x:"+databasePassword+"@y/z", debug.with(settings{
+			"WECHAT_ENCODING_AES_KEY": aesKey + "=", "WECHAT_APP_SECRET": " " + appSecret + "\n", "WECHAT_TOKEN": token + "!", "SEND_RATE": "x",
+			"ADMIN_OPENIDS": admin + "," + stranger + "!",
+		}))
+		s.process = start(t, s.log, s.env.environ())
+		if code := s.wait(); code != 2 {
+			t.Errorf("ended with code %d, want 2", code)
+		}
+		l.hears("log", s.log.text(0))
+	})
 }
 
 // leakFaults sends a broadcast through every fault of the platform.

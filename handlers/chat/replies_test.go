@@ -388,5 +388,5 @@ func TestNoReplyRepeatsAnOpenID(t *testing.T) {
 	s := newStage(t, "en")
 	s.err = models.NewError(models.NotFound, models.ErrMessageUnknown, "Name", openID, "Known", []string{"notice"})
 	wantAll(t, s.ask(t, admin, "broadcast all "+openID), "no message “oAbC…Yz1”")
-	wantAll(t, s.ask(t, admin, "broadcast all notice thsi"), "thsi")
+	wantAll(t, s.ask(t, admin, "broadcast all notice agian"), "agian")
 }
