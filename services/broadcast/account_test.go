@@ -67,6 +67,7 @@ type setup struct {
 	unpulled bool
 	// overHTTP puts a network between engine and platform, for tests in real time.
 	overHTTP bool
+	cluster  *Cluster
 }
 
 // account is a platform with its followers, a database that knows them, and an
@@ -147,6 +148,7 @@ func (a *account) newEngine() *Engine {
 			return a.pull(ctx)
 		},
 		Notice:      a.word,
+		Cluster:     a.set.cluster,
 		Concurrency: max(a.set.concurrency, 16), Rate: a.set.rate, UndoWindow: a.set.undo,
 		Metrics: NewMetrics(prometheus.NewRegistry()), Now: a.now, Log: modelstest.Log(a.t),
 	})

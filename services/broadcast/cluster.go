@@ -15,12 +15,18 @@ import (
 	"wechat-broadcast/models"
 )
 
+// leaseTimes are those of a lease on a batch.
+type leaseTimes struct {
+	lasts  time.Duration
+	renew  time.Duration // how often it is renewed
+	margin time.Duration // how long before another may take it who can't renew it stops
+}
+
+var usualLease = leaseTimes{lasts: 15 * time.Second, renew: 5 * time.Second, margin: 3 * time.Second}
+
 const (
-	// A lease on a batch lasts for leaseFor, is renewed every renewEvery, and ends
-	// for who can't renew it leaseMargin before another may take it.
-	leaseFor    = 15 * time.Second
-	renewEvery  = 5 * time.Second
-	leaseMargin = 3 * time.Second
+	// settledAfter is how long a broadcast has run when it may have been paused before.
+	settledAfter = 5 * time.Second
 
 	// crewBatches is how many batches a replica works on at once: more would leave
 	// the last ones of a broadcast to too few.
@@ -67,6 +73,7 @@ type crew struct {
 	e       *Engine
 	pulse   *pulse
 	servers []*asynq.Server
+	lease   leaseTimes
 
 	mu       sync.Mutex
 	runs     map[int64]*shift
@@ -82,7 +89,7 @@ type shift struct {
 }
 
 func newCrew(e *Engine, c Cluster) *crew {
-	w := &crew{Cluster: c, e: e, runs: map[int64]*shift{}}
+	w := &crew{Cluster: c, e: e, lease: usualLease, runs: map[int64]*shift{}}
 	w.pulse = newPulse(w)
 	for _, name := range []string{w.queueName(models.AudienceAll), w.queueName(models.AudienceTest)} {
 		w.servers = append(w.servers, asynq.NewServerFromRedisClient(c.Redis, asynq.Config{
@@ -157,7 +164,7 @@ func (c *crew) take(ctx context.Context, a assignment) error {
 	}
 	defer c.leave(s)
 	began := time.Now()
-	batch, err := c.e.store.LeaseBatch(ctx, a.Broadcast, a.Batch, rand.Text(), leaseFor)
+	batch, err := c.e.store.LeaseBatch(ctx, a.Broadcast, a.Batch, rand.Text(), c.lease.lasts)
 	if err != nil || batch == nil {
 		return err
 	}
@@ -197,8 +204,9 @@ func (c *crew) send(task context.Context, s *shift, b models.Batch, leased time.
 
 // keep renews the lease on a batch until ctx ends, and calls lost when it can't.
 func (c *crew) keep(ctx context.Context, b models.Batch, leased time.Time, lost context.CancelCauseFunc) {
-	good := leased.Add(leaseFor - leaseMargin)
-	for pause := renewEvery; sleep(ctx, min(pause, time.Until(good))) == nil; {
+	lasts := c.lease.lasts - c.lease.margin
+	good := leased.Add(lasts)
+	for pause := c.lease.renew; sleep(ctx, min(pause, time.Until(good))) == nil; {
 		began := time.Now()
 		if !began.Before(good) {
 			c.e.log.WarnContext(ctx, "lease not renewed in time", "broadcast", b.BroadcastID, "batch", b.Seq)
@@ -206,7 +214,7 @@ func (c *crew) keep(ctx context.Context, b models.Batch, leased time.Time, lost 
 			return
 		}
 		tryCtx, cancel := context.WithDeadline(ctx, good)
-		mine, err := c.e.store.RenewBatch(tryCtx, b, leaseFor)
+		mine, err := c.e.store.RenewBatch(tryCtx, b, c.lease.lasts)
 		cancel()
 		switch {
 		case err != nil:
@@ -215,7 +223,7 @@ func (c *crew) keep(ctx context.Context, b models.Batch, leased time.Time, lost 
 			lost(errLeaseLost)
 			return
 		default:
-			pause, good = renewEvery, began.Add(leaseFor-leaseMargin)
+			pause, good = c.lease.renew, began.Add(lasts)
 		}
 	}
 }
@@ -238,7 +246,7 @@ func (c *crew) join(b models.Broadcast) *shift {
 	s = &shift{run: &run{e: c.e, b: b, meter: &meter{}, done: make(chan struct{}), moved: make(chan struct{})}, batches: 1}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	c.runs[b.ID] = s
-	if c.e.now().Sub(b.StartedAt.Time) > renewEvery {
+	if c.e.now().Sub(b.StartedAt.Time) > settledAfter {
 		c.e.gate.Probe() // it may have been paused, and its reason may still be there
 	}
 	var err error
