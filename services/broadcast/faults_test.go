@@ -381,6 +381,22 @@ func TestOneCodeForEveryonePausesTheBroadcast(t *testing.T) {
 	})
 }
 
+func TestRefusalsHereAndThereStopNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{
+			Options: simulator.Options{Followers: 300, Faults: simulator.Faults{Codes: map[int]float64{43019: .3}}}, rate: 50,
+		})
+		a.start()
+		id := a.ask("", models.AudienceAll)
+		a.reaches(id, models.Finished)
+		a.audit(id)
+		if c := a.counts(id); c.Failed < 60 || c.Accepted+c.Failed != 301 {
+			t.Errorf("%+v", c)
+		}
+	})
+}
+
 // Those who left come in rows, and are no fault of the broadcast.
 func TestManyWhoLeftStopNothing(t *testing.T) {
 	t.Parallel()
