@@ -72,12 +72,18 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 	}
 	a := &app{log: log, store: store}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var labelled prometheus.Registerer = registry
+	var replica string
+	if settings.RedisURL.Reveal() != "" {
+		replica = replicaName()
+		labelled = prometheus.WrapRegistererWith(prometheus.Labels{"replica": replica}, registry)
+	}
+	labelled.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	refreshes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "wechat_token_refreshes_total",
 		Help: "Access tokens asked of the platform, by outcome.",
 	}, []string{"outcome"})
-	registry.MustRegister(refreshes)
+	labelled.MustRegister(refreshes)
 	var cluster *broadcast.Cluster
 	var share redis.UniversalClient // stays nil without Redis
 	if url := settings.RedisURL.Reveal(); url != "" {
@@ -100,7 +106,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 		EverPulled: a.followers.EverPulled, Pull: a.pull, Notice: a.notice,
 		Concurrency: settings.SendConcurrency, Rate: settings.SendRate,
 		UndoWindow: settings.UndoWindow, QuotaReset: settings.QuotaReset, Cluster: cluster,
-		Metrics: broadcast.NewMetrics(registry), Now: time.Now, Log: log,
+		Metrics: broadcast.NewMetrics(labelled), Now: time.Now, Log: log,
 	})
 	links, err := handlers.NewLinks(settings.PublicURL, settings.AppSecret.Reveal(), settings.Token.Reveal(), time.Now)
 	if err != nil {
@@ -134,7 +140,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 	}
 	a.handler = handlers.New(handlers.Config{
 		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),
-		Store: store, Redis: share, Now: time.Now, Log: log, Registry: registry,
+		Store: store, Redis: share, Now: time.Now, Log: log, Registry: registry, Replica: replica,
 		Text: func(ctx context.Context, in handlers.Incoming) (handlers.Reply, error) {
 			text, remember, err := a.chat.Reply(ctx, in.OpenID, in.Text, in.Key)
 			return handlers.Reply{Text: text, Remember: remember}, err

@@ -44,7 +44,7 @@ type callback struct {
 func newCallback(cfg Config) *callback {
 	c := &callback{
 		cfg:     cfg,
-		latency: newLatency(cfg.Registry),
+		latency: newLatency(cfg.registerer()),
 		work:    newWorker(cfg),
 		seen:    newLRU[string, [sha256.Size]byte](maxSeen),
 	}

@@ -39,6 +39,8 @@ type Config struct {
 	// Registry gets the metrics of this package and is what /metrics shows; nil
 	// means one of its own.
 	Registry *prometheus.Registry
+	// Replica is a label of this package's metrics; empty for none.
+	Replica string
 
 	// Text answers what a person wrote. An error is answered with Busy, and the
 	// message is handled anew when the platform delivers it again.

@@ -166,7 +166,9 @@ func (e *Engine) Run(ctx context.Context) {
 		case err == nil:
 			e.log.InfoContext(ctx, leads)
 			standby = false
+			e.metrics.leads.Set(1)
 			e.lead(ctx, lock)
+			e.metrics.leads.Set(0)
 			if err := lock.Release(); err != nil {
 				e.log.Debug("release the lock", "err", err)
 			}

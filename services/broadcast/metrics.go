@@ -15,6 +15,7 @@ type Metrics struct {
 	queue    prometheus.Gauge
 	progress *prometheus.GaugeVec
 	receipts *prometheus.CounterVec
+	leads    prometheus.Gauge
 }
 
 // NewMetrics registers the engine's figures.
@@ -40,8 +41,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "broadcast_receipts_total",
 			Help: "Delivery reports of the platform, by what they say.",
 		}, []string{"state"}),
+		leads: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "broadcast_leads",
+			Help: "1 in the process that sends for the database, or coordinates the replicas that do; 0 in the others.",
+		}),
 	}
-	reg.MustRegister(m.sends, m.inFlight, m.queue, m.progress, m.receipts)
+	reg.MustRegister(m.sends, m.inFlight, m.queue, m.progress, m.receipts, m.leads)
 	for _, s := range []models.DeliveryState{models.Accepted, models.FailedFor, models.Uncertain} {
 		m.sends.WithLabelValues(string(s))
 	}
