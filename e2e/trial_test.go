@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,6 +55,7 @@ func (tb *table) print(w io.Writer, trials []string) {
 	}
 	_, _ = fmt.Fprintf(w, cells, "trial", "database", "kills", "recipients", "reached", "twice", "lost", "uncertain", "in flight")
 	_, _ = fmt.Fprintf(w, cells, "---", "---", "---:", "---:", "---:", "---:", "---:", "---:", "---:")
+	slices.SortStableFunc(tb.rows, func(a, b row) int { return cmp.Compare(b.database, a.database) }) // SQLite first
 	sum := row{trial: "all"}
 	for _, trial := range trials {
 		for _, r := range tb.rows {
