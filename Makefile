@@ -62,6 +62,11 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 crash: ## kill the program KILLS (200) times in mid-broadcast and count who is lost or reached twice, a minute; MariaDB too if TEST_MYSQL_URL is set
 	go test -C e2e -count=1 -timeout 20m -run '^(TestCrash|TestReceiptFlood)$$' -kills $(or $(KILLS),200)
 
+.PHONY: cluster
+cluster: ## three replicas on one MySQL and Redis, killed, flushed and paced, at full size, 10 minutes; wants TEST_MYSQL_URL and TEST_REDIS_URL
+	E2E_FULL=1 go test -C e2e -count=1 -timeout 40m -v -run '^(TestReplicas|TestStandbyTakesOver)' | \
+		awk '/\| / { sub(/^.*_test.go:[0-9]+: /, ""); print; next } /^ *--- |^ok|^FAIL|_test.go:|skipped/'
+
 .PHONY: bench
 bench: ## measure what a broadcast costs, some 20 minutes (QUICK=1: one); MariaDB too if TEST_MYSQL_URL is set
 	go run ./bench $(if $(QUICK),-quick) -json bench/results.json

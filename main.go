@@ -32,6 +32,8 @@ type commands struct {
 	Sync      syncCommand      `cmd:"" help:"Pull every follower into the recipients table once."`
 	Simulator simulatorCommand `cmd:"" help:"Run the platform simulator alone, for rehearsals and load tests."`
 	Version   versionCommand   `cmd:"" help:"Print version, commit and Go version."`
+
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask the program that serves on LISTEN_ADDR for a sign of life (for containers)."`
 }
 
 // session is what a command works with.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,6 +16,21 @@ import (
 var handful = settings{"SEND_CONCURRENCY": "8"}
 
 const handfulLatency = "20ms"
+
+// alone has a trial whose speed is judged run by itself, and any other one beside
+// others.
+func alone(t *testing.T) {
+	t.Helper()
+	if !full() {
+		t.Parallel()
+	}
+}
+
+// entry is a line of the table that `make cluster` prints.
+func entry(t *testing.T, what, measured, wanted string) {
+	t.Helper()
+	t.Logf("| %-58s | %-34s | %-26s |", what, measured, wanted)
+}
 
 // pulled has the followers pulled, so that the sending is not held up by it.
 func (p *platform) pulled() {
@@ -56,7 +72,7 @@ func (db database) taken(t *testing.T, want int64) {
 // Three replicas share a broadcast: all have a part in it, everyone is reached
 // once, and three are faster than one.
 func TestReplicasShareTheWork(t *testing.T) {
-	t.Parallel()
+	alone(t)
 	long(t)
 	followers := sized[int64](6_000, 50_000)
 	var rates []float64
@@ -79,10 +95,16 @@ func TestReplicasShareTheWork(t *testing.T) {
 		rates = append(rates, pace(t, st.Seconds, 1))
 		c.stop()
 	}
-	t.Logf("one replica %.0f sends a second, three %.0f: %.2f times", rates[0], rates[1], rates[1]/rates[0])
-	if full() && rates[1] < 2.5*rates[0] {
-		t.Errorf("three replicas are %.2f times as fast as one, want 2.5", rates[1]/rates[0])
+	times := rates[1] / rates[0]
+	entry(t, fmt.Sprintf("%d recipients, 8 in flight for each replica at 20 ms", followers),
+		fmt.Sprintf("one %.0f/s, three %.0f/s: %.2f times", rates[0], rates[1], times), "at least 2.5 times")
+	if !full() || times >= 2.5 {
+		return
 	}
+	if bare := bareRate(t); bare < 0.95*limit {
+		t.Skipf("not judged: the machine is too busy for a bare loop to make %d sends a second, it made %.0f", limit, bare)
+	}
+	t.Errorf("three replicas are %.2f times as fast as one, want 2.5", times)
 }
 
 // stop ends every replica, as its administrator would.
@@ -133,14 +155,16 @@ func TestReplicasThroughFaults(t *testing.T) {
 		c.start(s)
 	}
 	c.replicas[0].finishes()
-	t.Logf("%d replicas killed", kills)
 	p.reached(followers)
+	st := p.stats()
+	entry(t, fmt.Sprintf("%d recipients, %d kills of replicas, one of MariaDB, one flush", followers, kills),
+		fmt.Sprintf("reached %d, more than once %d", st.Reached, st.MoreThanOne), "everyone, nobody twice")
 	db.taken(t, followers)
 }
 
 // The ceiling is the account's, not a replica's.
 func TestReplicasKeepTheRate(t *testing.T) {
-	t.Parallel()
+	alone(t)
 	long(t)
 	const rate, most = 500, 550
 	followers := sized[int64](5_000, 50_000)
@@ -160,7 +184,8 @@ func TestReplicasKeepTheRate(t *testing.T) {
 		fullest = max(fullest, s.Calls)
 	}
 	mean := pace(t, st.Seconds, 1)
-	t.Logf("%.0f sends a second, %d in the fullest; the status said %d", mean, fullest, speed)
+	entry(t, fmt.Sprintf("%d recipients, three replicas, SEND_RATE=%d", followers, rate),
+		fmt.Sprintf("%.0f/s, %d in the fullest second", mean, fullest), fmt.Sprintf("at most %d", most))
 	if speed <= 0 || speed > most {
 		t.Errorf("the status says %d a second", speed)
 	}
@@ -198,7 +223,9 @@ func TestReplicasAreCommanded(t *testing.T) {
 	c.start(late)
 	began := time.Now()
 	eventually(t, patience, "the third replica takes part", func() bool { return p.stats().MaxInFlight > 8 })
-	if took := time.Since(began); took > 5*time.Second {
+	took := time.Since(began)
+	entry(t, "a replica added in mid-broadcast", fmt.Sprintf("takes part after %s", took.Round(100*time.Millisecond)), "within seconds")
+	if took > 5*time.Second {
 		t.Errorf("it took part after %s", took)
 	}
 	for range 2 {
@@ -280,7 +307,8 @@ func TestReplicasWithoutTheirDatabases(t *testing.T) {
 			between.open()
 			back := time.Now()
 			p.callsReach(calls + 100)
-			t.Logf("it went on %s after %s was back", time.Since(back).Round(100*time.Millisecond), name)
+			entry(t, fmt.Sprintf("%s away for %s", name, away), fmt.Sprintf("goes on after %s", time.Since(back).Round(100*time.Millisecond)),
+				"callbacks answered in 5 s")
 			c.replicas[0].finishes()
 			p.reached(followers)
 			db.taken(t, followers)
@@ -320,7 +348,8 @@ func TestStandbyTakesOver(t *testing.T) {
 			second.logged("sending for this database")
 			p.callsReach(p.stats().Calls + 50)
 			took := time.Since(ended)
-			t.Logf("taken over after %s", took.Round(100*time.Millisecond))
+			entry(t, fmt.Sprintf("without Redis, the one that sends is %s", name), fmt.Sprintf("taken over after %s", took.Round(100*time.Millisecond)),
+				"within 15 s")
 			if took > within {
 				t.Errorf("taken over after %s, want %s", took, within)
 			}
