@@ -1,23 +1,16 @@
 package broadcast
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -129,7 +122,9 @@ func newAccount(t *testing.T, set setup) *account {
 	a.pulled.Store(!set.unpulled)
 	a.pull = a.fill
 	if !set.unpulled {
-		a.fill(t.Context())
+		if err := a.fill(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	a.letNoticesIn()
 	a.engine = a.newEngine()
@@ -290,147 +285,6 @@ func (a *account) tryAsk(message string, to models.Audience, again bool) (*Asked
 	return a.engine.Ask(a.t.Context(), Request{Message: message, Audience: to, AskedBy: admin, RequestKey: key, Again: again})
 }
 
-func (a *account) broadcast(id int64) models.Broadcast {
-	a.t.Helper()
-	b, err := a.store.FindBroadcast(context.Background(), id)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return *b
-}
-
-func (a *account) counts(id int64) models.Counts {
-	a.t.Helper()
-	c, err := a.store.CountDeliveries(context.Background(), id)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return c
-}
-
-// until waits for something, for an hour at most, in steps of a fiftieth of the
-// time that it took so far.
-func (a *account) until(what string, happened func() bool) {
-	a.t.Helper()
-	for begun := time.Now(); !happened(); {
-		waited := time.Since(begun)
-		if waited > time.Hour || a.set.overHTTP && waited > time.Minute {
-			a.t.Fatalf("%s did not happen within %s", what, waited)
-		}
-		_ = sleep(context.Background(), max(waited/50, 20*time.Millisecond))
-	}
-}
-
-// reaches waits until a broadcast is in a state and returns it.
-func (a *account) reaches(id int64, state models.BroadcastState) models.Broadcast {
-	a.t.Helper()
-	var b models.Broadcast
-	a.until(fmt.Sprintf("broadcast %d being %s", id, state), func() bool {
-		b = a.broadcast(id)
-		if b.State != state && b.State.Final() {
-			a.t.Fatalf("broadcast %d is %s (%s %s), want %s", id, b.State, b.Reason, b.Detail, state)
-		}
-		return b.State == state
-	})
-	return b
-}
-
-// received waits until so many followers received something.
-func (a *account) received(n int64) {
-	a.t.Helper()
-	a.until(fmt.Sprintf("%d messages arriving", n), func() bool { return a.sim.Stats().Accepted >= n })
-}
-
-// delivery is a row of the table, with the person's OpenID.
-type delivery struct {
-	OpenID   string
-	State    models.DeliveryState
-	MsgID    int64
-	Code     int
-	Detail   string
-	Attempts int
-	SentAt   int64
-}
-
-func (a *account) deliveries(id int64) map[string]delivery {
-	a.t.Helper()
-	rows, err := a.db.QueryContext(context.Background(), `SELECT r.openid, d.state, d.msgid, d.errcode, d.detail, d.attempts, d.sent_at
-		FROM deliveries d JOIN recipients r ON r.id = d.recipient_id WHERE d.broadcast_id = ?`, id)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	defer rows.Close()
-	all := map[string]delivery{}
-	for rows.Next() {
-		var d delivery
-		if err := rows.Scan(&d.OpenID, &d.State, &d.MsgID, &d.Code, &d.Detail, &d.Attempts, &d.SentAt); err != nil {
-			a.t.Fatal(err)
-		}
-		all[d.OpenID] = d
-	}
-	if err := rows.Err(); err != nil {
-		a.t.Fatal(err)
-	}
-	return all
-}
-
-// audit holds what the database says of a broadcast, the only one, against what
-// the followers received: each at most once, and nobody counted falsely.
-func (a *account) audit(id int64) {
-	a.t.Helper()
-	rows, faults := a.deliveries(id), 0
-	fault := func(format string, args ...any) {
-		a.t.Helper()
-		if faults++; faults <= 5 {
-			a.t.Errorf(format, args...)
-		}
-	}
-	defer func() {
-		if faults > 5 {
-			a.t.Errorf("… and %d more", faults-5)
-		}
-	}()
-	for _, openID := range a.people() {
-		got, _ := a.sim.Ledger(openID)
-		row, tried := rows[openID]
-		switch {
-		case len(got) > 1:
-			fault("%s received it %d times (%s)", openID, len(got), row.State)
-		case !tried && len(got) > 0:
-			fault("%s received it and has no delivery", openID)
-		}
-		if !tried {
-			continue
-		}
-		switch row.State {
-		case models.Accepted, models.Delivered, models.Blocked:
-			if len(got) != 1 || got[0].MsgID != row.MsgID {
-				fault("%s is %s with msgid %d and received %d, not that one once", openID, row.State, row.MsgID, len(got))
-			}
-		case models.FailedFor:
-			if len(got) != 0 {
-				fault("%s is failed (%d %s) and received it", openID, row.Code, row.Detail)
-			}
-		case models.Uncertain:
-		case models.Sending, models.Later:
-			if a.broadcast(id).State.Final() {
-				fault("%s is still %s after the end", openID, row.State)
-			}
-		}
-	}
-}
-
-// everyoneOnce fails unless each follower received exactly one message.
-func (a *account) everyoneOnce() {
-	a.t.Helper()
-	if twice := a.sim.Received(2, -1, 5); len(twice) > 0 {
-		a.t.Errorf("received more than once: %v", twice)
-	}
-	if missing := a.sim.Missing(5); len(missing) > 0 {
-		a.t.Errorf("received nothing: %v", missing)
-	}
-}
-
 // faults changes the platform's troubles.
 func (a *account) faults(f simulator.Faults) {
 	a.t.Helper()
@@ -445,96 +299,4 @@ func (a *account) exec(query string, args ...any) {
 	if _, err := a.db.ExecContext(context.Background(), query, args...); err != nil {
 		a.t.Fatalf("%s: %v", query, err)
 	}
-}
-
-// recipient returns a person's row number.
-func (a *account) recipient(openID string) int64 {
-	a.t.Helper()
-	var id int64
-	if err := a.db.QueryRowContext(context.Background(), "SELECT id FROM recipients WHERE openid = ?", openID).Scan(&id); err != nil {
-		a.t.Fatalf("find %s: %v", openID, err)
-	}
-	return id
-}
-
-// calls counts the sends that the platform got.
-func (a *account) calls() int64 { return a.sim.Stats().Calls }
-
-// wire carries requests to a handler without a network, so that time can be fake.
-type wire struct {
-	handler http.Handler
-	down    atomic.Bool // nobody listens
-	// tokenless lets the token API answer 502.
-	tokenless atomic.Bool
-	// before, if set, is called with each send and may answer it itself.
-	before atomic.Pointer[func(w http.ResponseWriter, r *http.Request) (answered bool)]
-}
-
-// RoundTrip implements http.RoundTripper.
-func (c *wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	if c.down.Load() {
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
-	}
-	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.GotConn != nil {
-		trace.GotConn(httptrace.GotConnInfo{})
-	}
-	r = r.Clone(r.Context())
-	if r.Body == nil {
-		r.Body = http.NoBody
-	}
-	w := httptest.NewRecorder()
-	answered := make(chan error, 1)
-	go func() {
-		defer func() {
-			if cause := recover(); cause == http.ErrAbortHandler { //nolint:errorlint // a panic's value
-				answered <- io.EOF
-			} else if cause != nil {
-				panic(cause)
-			}
-		}()
-		before := c.before.Load()
-		switch {
-		case c.tokenless.Load() && strings.HasSuffix(r.URL.Path, "token"):
-			w.WriteHeader(http.StatusBadGateway)
-		case before == nil || r.URL.Path != SendPath || !(*before)(w, r):
-			c.handler.ServeHTTP(w, r)
-		}
-		answered <- nil
-	}()
-	select {
-	case err := <-answered:
-		if err != nil {
-			return nil, err
-		}
-		return w.Result(), nil
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
-	}
-}
-
-// onSend has f see every send first; f may answer it instead of the platform.
-func (a *account) onSend(f func(w http.ResponseWriter, openID string) (answered bool)) {
-	before := func(w http.ResponseWriter, r *http.Request) bool {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			a.t.Error(err)
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		var m struct {
-			ToUser string `json:"touser"`
-		}
-		if err := json.Unmarshal(body, &m); err != nil {
-			a.t.Error(err)
-		}
-		return f(w, m.ToUser)
-	}
-	a.wire.before.Store(&before)
-}
-
-// answer answers as the platform does, with a code.
-func answer(w http.ResponseWriter, code int) {
-	_, _ = fmt.Fprintf(w, `{"errcode":%d,"errmsg":"as the test says rid: 65609427-54c9eae0-289148d7"}`, code)
 }
