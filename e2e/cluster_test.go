@@ -83,7 +83,7 @@ func TestReplicasShareTheWork(t *testing.T) {
 		c := startCluster(t, p, n, db.url, redisURL, handful)
 		p.pulled()
 		p.say(admin, "broadcast all personal")
-		c.replicas[0].finishes()
+		c.finishes()
 		p.reached(followers)
 		st := p.stats()
 		if want := int64(8 * n); st.MaxInFlight != want {
@@ -105,6 +105,20 @@ func TestReplicasShareTheWork(t *testing.T) {
 		t.Skipf("not judged: the machine is too busy for a bare loop to make %d sends a second, it made %.0f", limit, bare)
 	}
 	t.Errorf("three replicas are %.2f times as fast as one, want 2.5", times)
+}
+
+// finishes waits until the broadcast has ended well, as long as a large one takes.
+func (c *cluster) finishes() {
+	c.t.Helper()
+	seldom(c.t, sized(patience, 15*time.Minute), "the broadcast finishes", func() bool {
+		status := c.platform.say(admin, "broadcast status #1")
+		for _, other := range []string{"Stopped", "Cancelled", "Paused"} {
+			if strings.Contains(status, other) {
+				c.t.Fatalf("the broadcast does not finish:\n%s", status)
+			}
+		}
+		return strings.Contains(status, "Finished")
+	})
 }
 
 // stop ends every replica, as its administrator would.
@@ -154,7 +168,7 @@ func TestReplicasThroughFaults(t *testing.T) {
 		pass(t, 500*time.Millisecond)
 		c.start(s)
 	}
-	c.replicas[0].finishes()
+	c.finishes()
 	p.reached(followers)
 	st := p.stats()
 	entry(t, fmt.Sprintf("%d recipients, %d kills of replicas, one of MariaDB, one flush", followers, kills),
@@ -176,7 +190,7 @@ func TestReplicasKeepTheRate(t *testing.T) {
 	p.say(admin, "broadcast all personal")
 	pass(t, 5*time.Second)
 	speed := counted(p.say(admin, "broadcast status"), `([\d,]+) a second`)
-	c.replicas[0].finishes()
+	c.finishes()
 	p.reached(followers)
 	st := p.stats()
 	fullest := 0
@@ -309,7 +323,7 @@ func TestReplicasWithoutTheirDatabases(t *testing.T) {
 			p.callsReach(calls + 100)
 			entry(t, fmt.Sprintf("%s away for %s", name, away), fmt.Sprintf("goes on after %s", time.Since(back).Round(100*time.Millisecond)),
 				"callbacks answered in 5 s")
-			c.replicas[0].finishes()
+			c.finishes()
 			p.reached(followers)
 			db.taken(t, followers)
 		})
