@@ -42,6 +42,17 @@ func (s *Simulator) Unfollow(ctx context.Context, openID string) error {
 	return s.tellEvent(ctx, openID, "unsubscribe")
 }
 
+// Block lets someone refuse the account's template messages, or take them again, without leaving: sends are accepted,
+// and the receipt says failed:user block. Nobody is told. The error is for an OpenID that never followed.
+func (s *Simulator) Block(openID string, blocks bool) error {
+	id, known := s.people.id(openID)
+	if !known {
+		return errors.New("there is no such follower")
+	}
+	s.people.block(id, blocks)
+	return nil
+}
+
 // userGet serves GET /cgi-bin/user/get (WeChat: getFans docs).
 func (s *Simulator) userGet(w http.ResponseWriter, r *http.Request, _ []byte) {
 	next := r.URL.Query().Get("next_openid")

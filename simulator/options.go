@@ -110,6 +110,7 @@ type Faults struct {
 type Limits struct {
 	SendDaily    int `name:"limit-send-daily" json:"send_daily" help:"Template sends a day (Beijing time), then 45009; 0 for no limit."`
 	SendMinute   int `name:"limit-send-minute" json:"send_minute" help:"Template sends a minute, then 45011; 0 for no limit."`
+	SendSecond   int `name:"limit-send-second" json:"send_second" help:"Template sends a second, then 45011; 0 for no limit."`
 	UserGetDaily int `name:"limit-user-get-daily" json:"user_get_daily" help:"Pages of followers a day; below 0 for no limit." default:"500"`
 	TokenDaily   int `name:"limit-token-daily" json:"token_daily" help:"Calls of /cgi-bin/token a day; below 0 for no limit." default:"2000"`
 }

@@ -28,6 +28,10 @@ type people struct {
 	named []string          // those not from the register; ids from generated upward
 	ids   map[string]uint32 // of named
 	moved map[uint32]bool   // who followed (true) or left (false) since the start
+	// blocked are those who block the account since the start, blocks how many:
+	// usually none, and then nobody looks them up.
+	blocked map[uint32]bool
+	blocks  atomic.Int64
 }
 
 func newPeople(o Options) *people {
@@ -36,6 +40,7 @@ func newPeople(o Options) *people {
 		special:  [3]int{o.Refusing, o.Blocking, o.Left},
 		ids:      make(map[string]uint32),
 		moved:    make(map[uint32]bool),
+		blocked:  make(map[uint32]bool),
 	}
 	p.generated = uint32(max(0, o.Followers-len(o.Admin))) //nolint:gosec // Validate bounds it
 	for _, openID := range o.Admin {
@@ -184,4 +189,29 @@ func (p *people) move(openID string, follows bool) uint32 {
 	}
 	p.moved[id] = follows
 	return id
+}
+
+// blocking tells whether id takes no messages of the account.
+func (p *people) blocking(id uint32) bool {
+	if p.class(id) == classBlocking {
+		return true
+	}
+	if p.blocks.Load() == 0 {
+		return false
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.blocked[id]
+}
+
+// block lets someone block the account, or no longer.
+func (p *people) block(id uint32, blocks bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if blocks {
+		p.blocked[id] = true
+	} else {
+		delete(p.blocked, id)
+	}
+	p.blocks.Store(int64(len(p.blocked)))
 }

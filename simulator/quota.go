@@ -20,38 +20,47 @@ var beijing = time.FixedZone("UTC+8", 8*60*60)
 // beijingDay numbers the days of the platform's clock.
 func beijingDay(now time.Time) int64 { return (now.Unix() + 8*60*60) / (24 * 60 * 60) }
 
-// quota counts the calls of one API by day and minute.
+// bounds are how many calls of one API may be made in a time; 0 is for no limit.
+type bounds struct{ day, minute, second int }
+
+// quota counts the calls of one API by day, minute and second.
 type quota struct {
 	mu       sync.Mutex
 	day      int64
 	used     int
 	minute   int64
 	inMinute int
+	second   int64
+	inSecond int
 }
 
-// take counts a call and gives 0, or the code of the limit that it exceeds. A limit of 0 is none.
-func (q *quota) take(now time.Time, daily, perMinute int) int {
+// take counts a call and gives 0, or the code of the limit that it exceeds.
+func (q *quota) take(now time.Time, b bounds) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.turn(now)
-	if perMinute > 0 && q.inMinute >= perMinute {
+	if b.minute > 0 && q.inMinute >= b.minute || b.second > 0 && q.inSecond >= b.second {
 		return 45011
 	}
-	if daily > 0 && q.used >= daily {
+	if b.day > 0 && q.used >= b.day {
 		return 45009
 	}
 	q.used++
 	q.inMinute++
+	q.inSecond++
 	return 0
 }
 
-// turn begins a new day or minute. The caller holds mu.
+// turn begins a new day, minute or second. The caller holds mu.
 func (q *quota) turn(now time.Time) {
 	if day := beijingDay(now); day != q.day {
 		q.day, q.used = day, 0
 	}
 	if minute := now.Unix() / 60; minute != q.minute {
 		q.minute, q.inMinute = minute, 0
+	}
+	if second := now.Unix(); second != q.second {
+		q.second, q.inSecond = second, 0
 	}
 }
 
@@ -69,24 +78,24 @@ func (q *quota) set(now time.Time, used int) {
 	q.used = used
 }
 
-// limit is the daily and per-minute limit of a path; 0 is none.
-func (s *Simulator) limit(path string) (daily, perMinute int) {
+// limit is what bounds the calls of a path.
+func (s *Simulator) limit(path string) bounds {
 	limits := s.limits.Load()
 	switch path {
 	case pathSend:
-		return limits.SendDaily, limits.SendMinute
+		return bounds{limits.SendDaily, limits.SendMinute, limits.SendSecond}
 	case pathUserGet:
-		return max(0, limits.UserGetDaily), 0
+		return bounds{day: max(0, limits.UserGetDaily)}
 	case pathToken:
-		return max(0, limits.TokenDaily), 0
+		return bounds{day: max(0, limits.TokenDaily)}
 	case pathStableToken:
-		return 500_000, 10_000
+		return bounds{day: 500_000, minute: 10_000}
 	case pathCustom:
-		return 500_000, 0
+		return bounds{day: 500_000}
 	case pathUserInfo, pathUserInfoBatch:
-		return 5_000_000, 0
+		return bounds{day: 5_000_000}
 	default:
-		return 0, 0
+		return bounds{}
 	}
 }
 
@@ -104,14 +113,15 @@ func (s *Simulator) quotaGet(w http.ResponseWriter, _ *http.Request, body []byte
 		s.refuse(w, 76003, "")
 		return
 	}
-	daily, perMinute := s.limit(ask.Path)
+	limit := s.limit(ask.Path)
+	daily := limit.day
 	if daily == 0 {
 		daily = unlimited
 	}
 	used := q.today(s.opts.Now())
 	rate := "{}"
-	if perMinute > 0 {
-		rate = fmt.Sprintf(`{"call_count":%d,"refresh_second":60}`, perMinute)
+	if limit.minute > 0 {
+		rate = fmt.Sprintf(`{"call_count":%d,"refresh_second":60}`, limit.minute)
 	}
 	s.tally.code(0)
 	writeJSON(w, fmt.Appendf(nil, `{"errcode":0,"errmsg":"ok","quota":{"daily_limit":%d,"used":%d,"remain":%d},"rate_limit":%s,"component_rate_limit":{}}`,

@@ -48,7 +48,7 @@ type receipt struct {
 // outcome is what the receipt of a message to id will say.
 func (s *Simulator) outcome(id uint32, chance *dice, r *Receipts) status {
 	switch {
-	case s.people.class(id) == classBlocking, chance.chance(r.UserBlock):
+	case s.people.blocking(id), chance.chance(r.UserBlock):
 		return statusUserBlock
 	case chance.chance(r.SystemFailed):
 		return statusSystemFailed

@@ -85,6 +85,27 @@ func TestReceipts(t *testing.T) {
 	}
 }
 
+func TestBlock(t *testing.T) {
+	t.Parallel()
+	var got []string
+	s := mustStart(t, Options{Followers: 3, Admin: []string{"oLin"}, OnMessage: func(m Message) { got = append(got, m.OpenID[:2]+" "+m.Receipt) }})
+	token := mustToken(t, s)
+	for _, blocks := range []bool{true, false} {
+		if err := s.Block("oLin", blocks); err != nil {
+			t.Fatal(err)
+		}
+		if code := send(t, s, token, message("oLin", "")).Code; code != 0 {
+			t.Errorf("a send to someone who blocks the account answers %d", code)
+		}
+	}
+	if diff := cmp.Diff([]string{"oL failed:user block", "oL success"}, got); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+	if s.Block("oNobody", true) == nil {
+		t.Error("someone who never followed can block the account")
+	}
+}
+
 func TestEarlyReceiptComesBeforeTheAnswer(t *testing.T) {
 	t.Parallel()
 	s := mustStart(t, Options{Followers: 1, Receipts: Receipts{Early: 1, DelayMin: time.Hour, DelayMax: time.Hour}})

@@ -87,8 +87,7 @@ func (s *Simulator) judge(r *http.Request, body []byte, malformed bool, m *sendR
 	if code := s.tokens.check(r.URL.Query().Get("access_token"), now); code != 0 {
 		return code, ""
 	}
-	daily, perMinute := s.limit(pathSend)
-	if code := s.quotas[pathSend].take(now, daily, perMinute); code != 0 {
+	if code := s.quotas[pathSend].take(now, s.limit(pathSend)); code != 0 {
 		return code, ""
 	}
 	switch {

@@ -192,6 +192,24 @@ func TestTwiceIsByContent(t *testing.T) {
 	}
 }
 
+func TestSendLimitOfASecond(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	s := mustStart(t, Options{Followers: 10, Now: c.Now})
+	s.SetLimits(Limits{SendSecond: 2})
+	token := mustToken(t, s)
+	var codes []int
+	for i := range 5 {
+		codes = append(codes, send(t, s, token, message(s.Follower(i), "")).Code)
+		if i == 2 {
+			c.advance(time.Second)
+		}
+	}
+	if diff := cmp.Diff([]int{0, 0, 45011, 0, 0}, codes); diff != "" {
+		t.Errorf("codes (-want +got):\n%s", diff)
+	}
+}
+
 func TestSendLimits(t *testing.T) {
 	t.Parallel()
 	c := newClock()

@@ -242,8 +242,7 @@ func (s *Simulator) api(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, code, "")
 		return
 	}
-	daily, perMinute := s.limit(r.URL.Path)
-	if code := s.quotas[r.URL.Path].take(now, daily, perMinute); code != 0 {
+	if code := s.quotas[r.URL.Path].take(now, s.limit(r.URL.Path)); code != 0 {
 		s.refuse(w, code, "")
 		return
 	}

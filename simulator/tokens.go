@@ -142,7 +142,7 @@ func (s *Simulator) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := s.opts.Now()
-	if code := s.quotas[pathToken].take(now, max(0, s.limits.Load().TokenDaily), 0); code != 0 {
+	if code := s.quotas[pathToken].take(now, s.limit(pathToken)); code != 0 {
 		s.refuse(w, code, "")
 		return
 	}
@@ -176,7 +176,7 @@ func (s *Simulator) stableToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := s.opts.Now()
-	if code := s.quotas[pathStableToken].take(now, 500_000, 10_000); code != 0 {
+	if code := s.quotas[pathStableToken].take(now, s.limit(pathStableToken)); code != 0 {
 		s.refuse(w, code, "")
 		return
 	}
