@@ -98,6 +98,7 @@ func (s *Store) openMySQL() error {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	conf.InterpolateParams = true // one round trip for a statement, not two
+	conf.Logger = driverLog{s.log}
 	connector, err := mysqldriver.NewConnector(conf)
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
@@ -136,6 +137,12 @@ func setPool(db *gorm.DB, conns int, lifetime time.Duration) error {
 	pool.SetConnMaxLifetime(lifetime)
 	return nil
 }
+
+// driverLog is where the MySQL driver says that a connection broke: the statement
+// fails as well, so it is for debugging only.
+type driverLog struct{ log *slog.Logger }
+
+func (l driverLog) Print(v ...any) { l.log.Debug("mysql driver", "message", fmt.Sprint(v...)) }
 
 // Driver returns SQLite or MySQL.
 func (s *Store) Driver() string { return s.driver }

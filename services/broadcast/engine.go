@@ -87,8 +87,8 @@ type Engine struct {
 	asides                    sync.WaitGroup
 	woken                     chan struct{}
 
-	// untold counts the tries of notices that could not be handed over.
-	untold map[noticeKey]int
+	// untold are the notices that could not be handed over yet.
+	untold map[noticeKey]noticeRest
 	// settled are the broadcasts that ended early and left nobody without an outcome.
 	settled map[int64]bool
 
@@ -104,7 +104,8 @@ func New(c Config) *Engine {
 		notice: c.Notice, undoWindow: c.UndoWindow, resetAt: c.QuotaReset, now: c.Now, log: c.Log, metrics: c.Metrics,
 		pacer: NewPacer(c.Rate, c.Now), gate: NewGate(500*time.Millisecond, 5*time.Second),
 		receipts: newReceipts(c.Store, c.Metrics, c.Now, c.Log),
-		woken:    make(chan struct{}, 1), runs: map[int64]*run{}, untold: map[noticeKey]int{}, settled: map[int64]bool{}, glances: glances{last: map[int64]*glance{}},
+		woken:    make(chan struct{}, 1), runs: map[int64]*run{}, untold: map[noticeKey]noticeRest{}, settled: map[int64]bool{},
+		glances: glances{last: map[int64]*glance{}},
 	}
 	e.hard, e.hardEnd = context.WithCancel(context.Background())
 	e.soft, e.softEnd = context.WithCancel(e.hard)

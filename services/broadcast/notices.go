@@ -13,8 +13,10 @@ const (
 	// tellFor is how long an admin may be told of a broadcast: a customer-service
 	// message can follow within 48 hours of the admin's own.
 	tellFor = 48 * time.Hour
-	// tellTries is how often a notice is tried that could not be handed over.
-	tellTries = 5
+	// tellPause is how long a notice that could not be handed over rests at first,
+	// twice as long each time, and tellRest at most.
+	tellPause = 2 * time.Second
+	tellRest  = 5 * time.Minute
 )
 
 // notify tells the asking admins of what ended, paused or stopped by itself. A
@@ -51,6 +53,10 @@ func (e *Engine) notify(ctx context.Context) error {
 func (e *Engine) tell(ctx context.Context, st Status) bool {
 	b := st.Broadcast
 	key := noticeKey{b.ID, b.NoticeMark()}
+	rest := e.untold[key]
+	if e.now().Before(rest.until) {
+		return false
+	}
 	err := e.platform.Notify(ctx, b.AskedBy, e.notice(noticeKind(b.State), st))
 	var refused *wechat.APIError
 	switch {
@@ -60,10 +66,10 @@ func (e *Engine) tell(ctx context.Context, st Status) bool {
 	case ctx.Err() != nil:
 		return false
 	case errors.As(err, &refused):
-	default:
-		if e.untold[key]++; e.untold[key] < tellTries {
-			return false
-		}
+	default: // the platform is away
+		pause := min(max(2*rest.pause, tellPause), tellRest)
+		e.untold[key] = noticeRest{pause, e.now().Add(pause)}
+		return false
 	}
 	delete(e.untold, key)
 	e.log.WarnContext(ctx, "the admin could not be told; `broadcast status` has the same",
@@ -75,6 +81,12 @@ func (e *Engine) tell(ctx context.Context, st Status) bool {
 type noticeKey struct {
 	id   int64
 	mark string
+}
+
+// noticeRest is how long a notice waits for its next try.
+type noticeRest struct {
+	pause time.Duration
+	until time.Time
 }
 
 func noticeKind(s models.BroadcastState) string {

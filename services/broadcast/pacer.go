@@ -45,11 +45,11 @@ const (
 	cutFactor   = 0.7         // what is left of the rate after a refusal
 	cutEvery    = time.Second // refusals that come together count as one
 	calmBefore  = 3 * time.Second
-	climbFactor = 1.15 // growth a second up to …
-	nearEdge    = 0.9  // … this part of the edge, and
-	feelFactor  = 1.01 // growth a second beyond it
-	slowestRate = 1    // sends a second at least
-	slowStreak  = 8    // refusals in a row after which nothing passes
+	climbFactor = 1.15  // growth a second up to …
+	nearEdge    = 0.9   // … this part of the edge, and
+	feelGrowth  = 0.001 // growth beyond it, a second for each second since the cut
+	slowestRate = 1     // sends a second at least
+	slowStreak  = 8     // refusals in a row after which nothing passes
 
 	latencySample = 64 // calls
 	latencyRise   = 3  // times the usual that count as a sign of load …
@@ -106,6 +106,9 @@ func (p *Pacer) count() {
 	defer p.mu.Unlock()
 	if age := now.Sub(p.window); age >= time.Second {
 		p.measured = float64(p.sent) / age.Seconds()
+		if age >= 2*time.Second {
+			p.measured = 0 // a rest, which says nothing of the speed
+		}
 		p.window, p.sent = now, 0
 	}
 	p.sent++
@@ -113,7 +116,8 @@ func (p *Pacer) count() {
 		return
 	}
 	p.lastStep = now
-	next := p.limit * feelFactor
+	// The longer nothing was refused, the less the old edge means.
+	next := p.limit * rate.Limit(1+feelGrowth*now.Sub(p.lastCut).Seconds())
 	if float64(p.limit) < nearEdge*p.edge {
 		next = min(p.limit*climbFactor, rate.Limit(nearEdge*p.edge))
 	}
@@ -163,12 +167,22 @@ func (p *Pacer) cut() {
 		return
 	}
 	p.lastCut = now
-	p.edge = max(p.measured, float64(p.sent), p.all)
+	p.edge = max(p.rateNow(now), p.all)
 	if p.limit != rate.Inf {
 		p.edge = min(p.edge, float64(p.limit))
 	}
 	p.set(rate.Limit(max(p.edge*cutFactor, slowestRate)))
 	p.changed()
+}
+
+// rateNow is how many sends a second are being made. In the first second after a
+// start or a rest there is no measure yet: it is what the few sends would make.
+func (p *Pacer) rateNow(now time.Time) float64 {
+	age := now.Sub(p.window)
+	if age < 2*time.Second && p.measured > float64(p.sent) {
+		return p.measured
+	}
+	return float64(p.sent) / min(max(age.Seconds(), 0.05), 1)
 }
 
 // pace is what a pacer has learnt, for the others to know. Times are in

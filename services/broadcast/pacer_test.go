@@ -184,3 +184,29 @@ func TestAWaitEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// A refusal among the very first sends says little of the speed that the platform
+// takes, and must not slow the account for minutes.
+func TestPacerRecoversFromAnEarlyRefusal(t *testing.T) {
+	t.Parallel()
+	for name, ceiling := range map[string]int{"ceiling": 100, "none": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := NewPacer(ceiling, time.Now)
+				began := time.Now()
+				for i := 0; p.Limit() == 0 || p.Limit() < 90; i++ {
+					if err := p.Wait(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					if i == 0 {
+						p.Slow()
+					}
+					if time.Since(began) > 90*time.Second {
+						t.Fatalf("at %.1f a second after %v", p.Limit(), time.Since(began))
+					}
+				}
+			})
+		})
+	}
+}
