@@ -106,22 +106,27 @@ func (c *crash) atRandom(kills int) {
 	for c.kills < kills {
 		c.reach(c.kills)
 		c.die()
-		c.inFlight += c.begun()
+		c.count()
 		c.stumble(kills)
 	}
 }
 
 // notAnswered kills while the platform has accepted messages and told nobody.
 func (c *crash) notAnswered(kills int) {
-	for c.kills < kills {
+	hold := func() {
 		c.platform.ask(http.MethodPost, "/_sim/hold", map[string]int64{"after": rand.Int64N(c.share * 3 / 4)}, nil)
+	}
+	for hold(); c.kills < kills; {
 		want := 1 + rand.Int64N(16)
 		eventually(c.t, patience, fmt.Sprintf("%d messages are accepted and not answered", want), func() bool {
 			return c.platform.stats().Held >= want
 		})
 		c.die()
-		c.platform.ask(http.MethodPost, "/_sim/release", nil, nil)
-		c.inFlight += c.begun()
+		if c.count(); c.kills < kills {
+			hold()
+		} else {
+			c.platform.ask(http.MethodPost, "/_sim/release", nil, nil)
+		}
 		c.start(c.t)
 	}
 	c.repeats(kills)
@@ -136,7 +141,7 @@ func (c *crash) notRecorded(kills int) {
 		pass(c.t, time.Duration(rand.Int64N(int64(150*time.Millisecond))))
 		c.die()
 		unlock()
-		c.inFlight += c.begun()
+		c.count()
 		c.start(c.t)
 	}
 	c.repeats(kills)
@@ -186,7 +191,8 @@ func (c *crash) clock(kills int, by time.Duration) {
 	for c.kills < kills {
 		c.reach(c.kills)
 		c.die()
-		c.inFlight += c.begun()
+		c.count()
+		c.skipped = c.inFlight
 		_, err := c.pool.ExecContext(c.t.Context(),
 			"UPDATE deliveries SET sent_at = sent_at + ?, updated_at = updated_at + ? WHERE state = 'sending'", by.Milliseconds(), by.Milliseconds())
 		if err != nil {
