@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -14,12 +15,13 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/simulator"
+	"wechat-broadcast/web/webtest"
 )
 
 // TestBrowserProgress watches a broadcast from its first sends to its last
 // receipt.
 func TestBrowserProgress(t *testing.T) {
-	b := newBrowser(t)
+	b := webtest.New(t)
 	r := newRun(t, "en", simulator.Options{
 		Followers: 1200, Blocking: 15, Left: 9,
 		Faults:   simulator.Faults{Latency: 10 * time.Millisecond, Codes: map[int]float64{50002: 0.004}},
@@ -28,13 +30,13 @@ func TestBrowserProgress(t *testing.T) {
 	id := r.ask(t, models.AudienceAll, "ask", false)
 	r.reached(t, id, func(st *broadcast.Status) bool { return st.Counts.Tried() > 20 })
 	address := r.links.Broadcast(id)
-	b.phone(320, "light")
-	b.open(address)
-	b.until(`document.querySelector("#live").dataset.live === "live"`)
+	b.Phone(320, "light")
+	b.Open(address)
+	b.Until(`document.querySelector("#live").dataset.live === "live"`)
 
 	last, moved := -1.0, 0
 	for begun := time.Now(); last < 100; {
-		now := eval[float64](b, `parseFloat(document.querySelector("#progress").getAttribute("aria-valuenow"))`)
+		now := webtest.Eval[float64](b, `parseFloat(document.querySelector("#progress").getAttribute("aria-valuenow"))`)
 		if now < last {
 			t.Fatalf("progress went back from %g to %g", last, now)
 		}
@@ -45,54 +47,54 @@ func TestBrowserProgress(t *testing.T) {
 		if time.Since(begun) > time.Minute {
 			t.Fatalf("the page stays at %g", last)
 		}
-		b.do(chromedp.Sleep(50 * time.Millisecond))
+		b.Do(chromedp.Sleep(50 * time.Millisecond))
 	}
 	if moved < 3 {
 		t.Errorf("the page moved %d times only", moved)
 	}
 	st := r.reached(t, id, settled)
-	b.until(`document.querySelector("[data-t=state]").textContent === "Finished" &&
+	b.Until(`document.querySelector("[data-t=state]").textContent === "Finished" &&
 		document.querySelector("[data-t='count.accepted']").textContent === "0"`)
 	for kind, n := range map[string]int64{
 		"delivered": st.Counts.Delivered, "accepted": 0, "blocked": st.Counts.Blocked,
 		"failed": st.Counts.Failed, "uncertain": st.Counts.Uncertain, "left": 0,
 	} {
-		if got := b.text(`[data-t='count.` + kind + `']`); got != number(n) {
+		if got := b.Text(`[data-t='count.` + kind + `']`); got != number(n) {
 			t.Errorf("%s: the page says %s, the database %d", kind, got, n)
 		}
 	}
-	b.until(fmt.Sprintf(`[...document.querySelectorAll("#failures-rows td")].reduce((n, e) => n + Number(e.textContent), 0) === %d`,
+	b.Until(fmt.Sprintf(`[...document.querySelectorAll("#failures-rows td")].reduce((n, e) => n + Number(e.textContent), 0) === %d`,
 		st.Counts.Failed+st.Counts.Uncertain))
 	if st.Counts.Failed == 0 || st.Counts.Blocked == 0 {
 		t.Errorf("nothing failed in this run: %+v", st.Counts)
 	}
-	if line := eval[string](b, `document.querySelector("#chart-line").getAttribute("d")`); strings.Count(line, "L") < 2 {
+	if line := webtest.Eval[string](b, `document.querySelector("#chart-line").getAttribute("d")`); strings.Count(line, "L") < 2 {
 		t.Errorf("the chart is %q", line)
 	}
-	shown := eval[string](b, `document.querySelector("main").innerText`)
+	shown := webtest.Eval[string](b, `document.querySelector("main").innerText`)
 
-	b.readable()
-	b.named("progressbar Finished", "heading Failed and uncertain", "link Download the list (CSV)", "columnheader Cause", "region Speed", "link 中文")
+	b.Readable()
+	b.Named("progressbar Finished", "heading Failed and uncertain", "link Download the list (CSV)", "columnheader Cause", "region Speed", "link 中文")
 	// What the server renders is what the script had made of it.
-	b.open(address)
-	b.until(`document.querySelector("#live").dataset.live === "live"`)
+	b.Open(address)
+	b.Until(`document.querySelector("#live").dataset.live === "live"`)
 	at := func(text string) string {
 		return strings.Split(text, "as of")[0] + text[strings.Index(text, "Finished"):]
 	}
-	if again := eval[string](b, `document.querySelector("main").innerText`); at(again) != at(shown) {
+	if again := webtest.Eval[string](b, `document.querySelector("main").innerText`); at(again) != at(shown) {
 		t.Errorf("loaded anew the page says\n%s\nafter\n%s", again, shown)
 	}
-	b.keyboard()
-	b.open(r.links.History())
-	b.readable()
-	b.named("heading Broadcasts", "link #1 closed-day")
-	b.sound(strings.TrimSuffix(r.links.Broadcast(1), "/b/"+strings.Split(r.links.Broadcast(1), "/b/")[1]))
+	b.Keyboard(6, "Download the list (CSV)", "中文")
+	b.Open(r.links.History())
+	b.Readable()
+	b.Named("heading Broadcasts", "link #1 closed-day")
+	b.Sound(strings.Split(r.links.Broadcast(1), "/b/")[0] + "/b/")
 }
 
 // TestBrowserRestart takes the server away from a page and brings back one that
 // knows less.
 func TestBrowserRestart(t *testing.T) {
-	b := newBrowser(t)
+	b := webtest.New(t)
 	g := newGallery(t)
 	g.run()
 	var gone sync.Map // addresses that are cut off
@@ -105,16 +107,16 @@ func TestBrowserRestart(t *testing.T) {
 	})}
 	url := listen(t, front)
 	token := g.token(7)
-	b.phone(390, "light")
-	b.open(url + "/b/" + token + "?lang=zh")
-	b.until(`document.querySelector("#live").dataset.live === "live"`)
+	b.Phone(390, "light")
+	b.Open(url + "/b/" + token + "?lang=zh")
+	b.Until(`document.querySelector("#live").dataset.live === "live"`)
 	g.change(func() { g.status.Counts.Delivered += 500 })
-	b.until(`document.querySelector("[data-t='count.delivered']").textContent === "3,500"`)
+	b.Until(`document.querySelector("[data-t='count.delivered']").textContent === "3,500"`)
 
 	gone.Store("events", true)
 	g.pages.Close() // as at a stop: every stream ends
-	b.until(`document.querySelector("#live").dataset.live === "stale"`)
-	if word := b.text("#live-word"); word != "未更新" {
+	b.Until(`document.querySelector("#live").dataset.live === "stale"`)
+	if word := b.Text("#live-word"); word != "未更新" {
 		t.Errorf("a page that is cut off says %s", word)
 	}
 
@@ -127,31 +129,43 @@ func TestBrowserRestart(t *testing.T) {
 	g.change(func() { g.status.Counts.Delivered -= 100 })
 	g.account.Handler = New(func() Config { c := g.account.Config; c.Pages = next; return c }())
 	gone.Delete("events")
-	b.until(`document.querySelector("#live").dataset.live === "live"`)
-	if got := b.text("[data-t='count.delivered']"); got != "3,500" {
+	b.Until(`document.querySelector("#live").dataset.live === "live"`)
+	if got := b.Text("[data-t='count.delivered']"); got != "3,500" {
 		t.Errorf("progress went back to %s", got)
 	}
 	g.change(func() { g.status.Counts.Delivered += 300 })
-	b.until(`document.querySelector("[data-t='count.delivered']").textContent === "3,700"`)
+	b.Until(`document.querySelector("[data-t='count.delivered']").textContent === "3,700"`)
 }
 
 // TestBrowserWithoutScript wants the same figures from a page that can't run its
 // script, and a friendly answer to a lost link.
 func TestBrowserWithoutScript(t *testing.T) {
-	b := newBrowser(t)
+	b := webtest.New(t)
 	g := newGallery(t)
 	url := listen(t, &http.Server{ReadHeaderTimeout: time.Second, Handler: g.account})
 	token := g.token(7)
-	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-	b.open(url + "/b/" + token)
-	shown := eval[string](b, `document.querySelector("main").innerText.replace(/\s+/g, " ")`)
+	webtest.Call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	b.Open(url + "/b/" + token)
+	shown := webtest.Eval[string](b, `document.querySelector("main").innerText.replace(/\s+/g, " ")`)
 	for _, want := range []string{"40.2%", "4,023 of 10,000", "Snapshot as of", "No longer follows", "Library notice"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("without its script the page lacks %q:\n%s", want, shown)
 		}
 	}
-	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{})
-	b.open(url + "/b/" + token + "/failed.csvv")
-	b.readable()
-	b.named("heading This link leads nowhere", "link 中文")
+	webtest.Call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{})
+	b.Open(url + "/b/" + token + "/failed.csvv")
+	b.Readable()
+	b.Named("heading This link leads nowhere", "link 中文")
+}
+
+// listen serves on loopback until the test ends and returns the address.
+func listen(t *testing.T, server *http.Server) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return "http://" + l.Addr().String()
 }

@@ -1,11 +1,11 @@
-package handlers
+// Package webtest opens pages in a real Chromium for tests: it watches for
+// complaints and foreign requests, measures what can be read, and takes pictures.
+package webtest
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,8 +23,11 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// browser is a tab of a real Chromium, with what went wrong in it.
-type browser struct {
+// patience is how long anything may take on a busy machine.
+const patience = 20 * time.Second
+
+// Browser is a tab of a real Chromium, with what went wrong in it.
+type Browser struct {
 	ctx context.Context
 	t   *testing.T
 
@@ -33,8 +36,8 @@ type browser struct {
 	requests []string
 }
 
-// newBrowser starts the Chromium that TEST_BROWSER names, or skips the test.
-func newBrowser(t *testing.T) *browser {
+// New starts the Chromium that TEST_BROWSER names, or skips the test.
+func New(t *testing.T) *Browser {
 	t.Helper()
 	path := os.Getenv("TEST_BROWSER")
 	if path == "" {
@@ -50,7 +53,7 @@ func newBrowser(t *testing.T) *browser {
 		chromedp.WSURLReadTimeout(time.Minute),
 	)
 	t.Cleanup(cancel)
-	b := &browser{t: t}
+	b := &Browser{t: t}
 	b.ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
 	b.ctx, cancel = context.WithTimeout(b.ctx, 3*time.Minute)
@@ -74,14 +77,14 @@ func newBrowser(t *testing.T) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	call(b, network.Enable, network.EnableParams{})
-	call(b, runtime.Enable, cdp.Empty{})
-	call(b, log.Enable, cdp.Empty{})
+	Call(b, network.Enable, network.EnableParams{})
+	Call(b, runtime.Enable, cdp.Empty{})
+	Call(b, log.Enable, cdp.Empty{})
 	return b
 }
 
-// call gives the browser a command.
-func call[P, R any](b *browser, command cdp.Command[P, R], params P) R {
+// Call gives the browser a command.
+func Call[P, R any](b *Browser, command cdp.Command[P, R], params P) R {
 	b.t.Helper()
 	result, err := chromedp.Call(b.ctx, command, params)
 	if err != nil {
@@ -90,33 +93,43 @@ func call[P, R any](b *browser, command cdp.Command[P, R], params P) R {
 	return result
 }
 
-// do takes steps.
-func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
+// Do takes steps.
+func (b *Browser) Do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	if err := chromedp.Do(b.ctx, steps...); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-// open opens an address.
-func (b *browser) open(address string) {
+// Open opens an address.
+func (b *Browser) Open(address string) {
 	b.t.Helper()
-	b.do(chromedp.Navigate(address), chromedp.WaitVisible("main"))
+	b.Do(chromedp.Navigate(address), chromedp.WaitVisible("main"))
 }
 
-// phone makes the tab a phone's of that width, in the light or the dark.
-func (b *browser) phone(width int64, scheme string) {
+// Phone makes the tab a phone's of that width in pixels, in the scheme light or
+// dark.
+func (b *Browser) Phone(width int64, scheme string) {
 	b.t.Helper()
-	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-		Width: width, Height: 844, DeviceScaleFactor: 2, Mobile: true,
-	})
-	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+	b.size(emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 844, DeviceScaleFactor: 2, Mobile: true}, scheme)
+}
+
+// Window makes the tab a window of that size in pixels on a desk.
+func (b *Browser) Window(width, height int64, scheme string) {
+	b.t.Helper()
+	b.size(emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1.5}, scheme)
+}
+
+func (b *Browser) size(metrics emulation.SetDeviceMetricsOverrideParams, scheme string) {
+	b.t.Helper()
+	Call(b, emulation.SetDeviceMetricsOverride, metrics)
+	Call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
 	}})
 }
 
-// eval returns the value of an expression.
-func eval[T any](b *browser, expression string) T {
+// Eval returns the value of an expression.
+func Eval[T any](b *Browser, expression string) T {
 	b.t.Helper()
 	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
 	if err != nil {
@@ -125,25 +138,26 @@ func eval[T any](b *browser, expression string) T {
 	return v
 }
 
-// text returns what an element says.
-func (b *browser) text(selector string) string {
+// Text returns what an element says.
+func (b *Browser) Text(selector string) string {
 	b.t.Helper()
-	return eval[string](b, `document.querySelector(`+"`"+selector+"`"+`).textContent.trim()`)
+	return Eval[string](b, `document.querySelector(`+"`"+selector+"`"+`).textContent.trim()`)
 }
 
-// until waits until an expression is true.
-func (b *browser) until(expression string) {
+// Until waits until an expression is true.
+func (b *Browser) Until(expression string) {
 	b.t.Helper()
-	for begun := time.Now(); !eval[bool](b, expression); {
+	for begun := time.Now(); !Eval[bool](b, "Boolean("+expression+")"); {
 		if time.Since(begun) > patience {
 			b.t.Fatalf("it never came to %s", expression)
 		}
-		b.do(chromedp.Sleep(50 * time.Millisecond))
+		b.Do(chromedp.Sleep(50 * time.Millisecond))
 	}
 }
 
-// sound checks that nothing went wrong and that no other host was asked.
-func (b *browser) sound(host string) {
+// Sound checks that nothing went wrong and that no address was asked for but
+// those that begin with prefix.
+func (b *Browser) Sound(prefix string) {
 	b.t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -151,7 +165,7 @@ func (b *browser) sound(host string) {
 		b.t.Errorf("the browser complains: %s", fault)
 	}
 	for _, address := range b.requests {
-		if !strings.HasPrefix(address, host+"/b/") && address != "about:blank" {
+		if !strings.HasPrefix(address, prefix) && address != "about:blank" {
 			b.t.Errorf("the page asks for %s", address)
 		}
 	}
@@ -192,33 +206,33 @@ const contrast = `(() => {
 const overflow = `[...document.querySelectorAll("body *")].filter((e) => e.checkVisibility() && !e.closest(".hidden") &&
   (e.getBoundingClientRect().right > innerWidth + 0.5 || e.getBoundingClientRect().left < -0.5)).map((e) => e.outerHTML.slice(0, 80))`
 
-// readable checks the page at several widths in both schemes.
-func (b *browser) readable() {
+// Readable checks the page at several widths in both schemes.
+func (b *Browser) Readable() {
 	b.t.Helper()
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int64{320, 390, 1024} {
-			b.phone(width, scheme)
-			if wide := eval[[]string](b, overflow); len(wide) > 0 {
+			b.Phone(width, scheme)
+			if wide := Eval[[]string](b, overflow); len(wide) > 0 {
 				b.t.Errorf("at %d px there stands out: %v", width, wide)
 			}
-			if got := eval[int64](b, `document.documentElement.scrollWidth`); got > width {
+			if got := Eval[int64](b, `document.documentElement.scrollWidth`); got > width {
 				b.t.Errorf("at %d px the page is %d wide", width, got)
 			}
-			if faint := eval[[]string](b, contrast); len(faint) > 0 {
+			if faint := Eval[[]string](b, contrast); len(faint) > 0 {
 				b.t.Errorf("in the %s there is too faint: %v", scheme, faint)
 			}
 		}
-		back := eval[string](b, `getComputedStyle(document.body).backgroundColor`)
+		back := Eval[string](b, `getComputedStyle(document.body).backgroundColor`)
 		if want := map[string]string{"light": "rgb(243, 244, 243)", "dark": "rgb(16, 20, 18)"}[scheme]; back != want {
 			b.t.Errorf("in the %s the page is %s", scheme, back)
 		}
 	}
 }
 
-// named checks that what a screen reader announces has a name.
-func (b *browser) named(want ...string) {
+// Named checks that what a screen reader announces has a name.
+func (b *Browser) Named(want ...string) {
 	b.t.Helper()
-	nodes := call(b, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes
+	nodes := Call(b, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes
 	value := func(v *accessibility.Value) string {
 		var text string
 		if v != nil {
@@ -234,7 +248,7 @@ func (b *browser) named(want ...string) {
 		}
 		seen[role+" "+name] = true
 		switch role {
-		case "link", "button", "progressbar", "image", "heading", "rowheader", "columnheader", "region", "RootWebArea":
+		case "link", "button", "switch", "textbox", "log", "progressbar", "image", "heading", "rowheader", "columnheader", "region", "RootWebArea":
 			if name == "" {
 				b.t.Errorf("a %s has no name", role)
 			}
@@ -247,31 +261,19 @@ func (b *browser) named(want ...string) {
 	}
 }
 
-// keyboard walks through the page with the tab key.
-func (b *browser) keyboard() {
+// Keyboard walks so many steps with the tab key and checks that it comes by some
+// elements in this order, by their texts.
+func (b *Browser) Keyboard(steps int, want ...string) {
 	b.t.Helper()
 	var walked []string
-	for range 6 {
-		b.do(chromedp.KeyEvent(kb.Tab))
-		walked = append(walked, eval[string](b, `(() => {
+	for range steps {
+		b.Do(chromedp.KeyEvent(kb.Tab))
+		walked = append(walked, Eval[string](b, `(() => {
 			const e = document.activeElement;
-			return e === document.body ? "" : e.textContent + (getComputedStyle(e).outlineStyle === "none" ? " without a mark" : "");
+			return e === document.body ? "" : e.innerText.trim() + (getComputedStyle(e).outlineStyle === "none" ? " without a mark" : "");
 		})()`))
 	}
-	path := strings.Join(walked, "|")
-	if !strings.Contains(path, "Download the list (CSV)|中文") {
+	if path := strings.Join(walked, "|"); !strings.Contains(path, strings.Join(want, "|")) {
 		b.t.Errorf("the tab key leads to %s", path)
 	}
-}
-
-// listen serves on loopback until the test ends and returns the address.
-func listen(t *testing.T, server *http.Server) string {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = server.Serve(l) }()
-	t.Cleanup(func() { _ = server.Close() })
-	return "http://" + l.Addr().String()
 }
