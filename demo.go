@@ -17,6 +17,7 @@ import (
 type demoCommand struct {
 	Followers int  `help:"How many follow the simulated account." default:"1000"`
 	Verbose   bool `help:"Show the server's log too."`
+	Browser   bool `help:"Show two phones in a browser, and go on until interrupted, where nothing can be typed; on a terminal it does so by itself."`
 }
 
 // Validate lets the command line be refused.
@@ -25,7 +26,7 @@ func (c demoCommand) Validate() error { return demo.Options{Followers: c.Followe
 // Run starts the simulated platform and the server, and a conversation with
 // them.
 func (c demoCommand) Run(s *session) (err error) {
-	show, err := demo.New(demo.Options{Followers: c.Followers, Language: demoLanguage(), In: s.stdin, Out: s.stdout})
+	show, err := demo.New(demo.Options{Followers: c.Followers, Language: demoLanguage(), In: s.stdin, Out: s.stdout, Browser: c.Browser})
 	if err != nil {
 		return err
 	}
@@ -35,15 +36,19 @@ func (c demoCommand) Run(s *session) (err error) {
 		return fmt.Errorf("make a folder for the demo: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	settings, err := demoSettings(show, dir)
+	listener, err := (&net.ListenConfig{}).Listen(s.ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return err
+		return fmt.Errorf("listen for the demo: %w", err)
+	}
+	settings, err := demoSettings(show, dir, listener.Addr().String())
+	if err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	log := slog.New(slog.DiscardHandler)
 	if c.Verbose {
 		log = newLogger(settings, show.Log(s.stderr))
 	}
-	err = runDemo(s.ctx, show, settings, log)
+	err = runDemo(s.ctx, show, settings, log, listener)
 	if s.ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil // told to stop before it had begun
 	}
@@ -63,14 +68,18 @@ func demoLanguage() string {
 	return "en"
 }
 
-// demoSettings are the settings of a server for the demo, whose files are in dir.
-func demoSettings(show *demo.Demo, dir string) (*config.Settings, error) {
+// demoSettings are the settings of a server for the demo at an address, whose
+// files are in dir.
+func demoSettings(show *demo.Demo, dir, address string) (*config.Settings, error) {
 	variables := show.Settings()
 	messages := filepath.Join(dir, "messages.yaml")
 	if err := os.WriteFile(messages, []byte(demo.Messages(variables["LANGUAGE"])), 0o600); err != nil {
 		return nil, fmt.Errorf("write the messages of the demo: %w", err)
 	}
-	variables["LISTEN_ADDR"] = "127.0.0.1:0"
+	variables["LISTEN_ADDR"] = address
+	if show.Lasts() { // else the links would lead nowhere by the time they are read
+		variables["PUBLIC_URL"] = "http://" + address
+	}
 	variables["MESSAGES_FILE"] = messages
 	variables["DATABASE_URL"] = "sqlite://" + filepath.ToSlash(filepath.Join(dir, "demo.db"))
 	return config.Load("", false, func(name string) (string, bool) {
@@ -79,18 +88,14 @@ func demoSettings(show *demo.Demo, dir string) (*config.Settings, error) {
 	}, nil)
 }
 
-// runDemo runs the server for as long as the conversation takes.
-func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, log *slog.Logger) error {
+// runDemo runs the server on a listener for as long as the conversation takes.
+func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, log *slog.Logger, listener net.Listener) error {
 	a, err := newApp(settings, log)
 	if err != nil {
-		return err
+		return errors.Join(err, listener.Close())
 	}
 	if err := a.prepareDemo(ctx, show.Testers()); err != nil {
-		return errors.Join(err, a.close())
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", settings.ListenAddr)
-	if err != nil {
-		return errors.Join(fmt.Errorf("listen for the demo: %w", err), a.close())
+		return errors.Join(err, listener.Close(), a.close())
 	}
 	callback := "http://" + listener.Addr().String() + "/wechat"
 	ctx, stop := context.WithCancel(ctx)

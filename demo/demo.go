@@ -43,6 +43,9 @@ type Options struct {
 	// line. Out is where all is seen.
 	In  io.Reader
 	Out io.Writer
+	// Browser serves the phones to a browser, and lets the demo last until it is
+	// told to stop, though nothing can be typed.
+	Browser bool
 }
 
 // Validate checks what can be wrong.
@@ -65,8 +68,17 @@ type Demo struct {
 	tracks map[int64]*track
 	last   time.Time // the last event
 
-	mu      sync.Mutex
-	notices []simulator.Notice
+	phones    *phones
+	pageWords map[string]*pageWords // by language
+	shown     *broadcast.Status     // the broadcast on the phones; nil before the first
+	tally     tally
+	counted   time.Time  // when the tally was made
+	turning   sync.Mutex // held while a switch is turned
+
+	mu       sync.Mutex
+	notices  []simulator.Notice
+	messages []simulator.Message // to the phones that are shown
+	on       map[string]bool     // the switches
 }
 
 // New starts the platform. Close must follow.
@@ -76,10 +88,13 @@ func New(o Options) (*Demo, error) {
 	}
 	d := &Demo{
 		options: o, words: wordsIn(o.Language), screen: newScreen(o.Out),
-		tracks: map[int64]*track{},
+		tracks: map[int64]*track{}, phones: newPhones(), on: map[string]bool{},
 	}
 	var err error
-	d.platform, err = newPlatform(o.Followers, o.Language, d.noticed)
+	if d.pageWords, err = newPageWords(); err != nil {
+		return nil, err
+	}
+	d.platform, err = newPlatform(o.Followers, o.Language, d.messaged, d.noticed)
 	return d, err
 }
 
@@ -90,7 +105,7 @@ func (d *Demo) Close() error { return d.platform.Close() }
 // environment variables.
 func (d *Demo) Settings() map[string]string {
 	undo, pace := 2*time.Second, 2*time.Second
-	if d.canType() {
+	if d.Lasts() {
 		undo, pace = 5*time.Second, 5*time.Second // time to try cancel, pause and status
 	}
 	return d.platform.settings(d.options.Language, undo, pace)
@@ -108,6 +123,10 @@ func (d *Demo) Log(w io.Writer) io.Writer {
 	return w
 }
 
+// Lasts tells whether the demo goes on until the person leaves, and not only as
+// long as its lines and their broadcasts.
+func (d *Demo) Lasts() bool { return d.canType() || d.options.Browser }
+
 func (d *Demo) canType() bool { return d.screen.live && isTerminal(d.options.In) }
 
 // Run holds the conversation with the server at the callback URL; look gives
@@ -124,6 +143,11 @@ func (d *Demo) Run(ctx context.Context, callback string, look func(ctx context.C
 		return fmt.Errorf("verify the callback: %w", err)
 	}
 	d.introduce()
+	end, err := d.browse(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
 	in, err := newInput(ctx, d.options.In, d.screen, d.words.you+"> ")
 	if err != nil {
 		return err
@@ -164,10 +188,18 @@ func (d *Demo) converse(ctx context.Context, in *input) error {
 	for {
 		select {
 		case line, ok := <-in.lines:
+			if !ok && d.options.Browser && !in.typed && *in.failed == nil {
+				in.lines = nil // the browser goes on
+				continue
+			}
 			if !ok || d.quits(line) {
 				return d.end(ctx, in, ok)
 			}
 			if err := d.say(ctx, line, in.typed); err != nil {
+				return err
+			}
+		case a := <-d.phones.asks:
+			if err := d.sayFrom(ctx, a); err != nil {
 				return err
 			}
 		case <-ticker.C:
@@ -218,8 +250,24 @@ func (d *Demo) say(ctx context.Context, line string, shown bool) error {
 		return nil
 	}
 	if !shown {
-		d.screen.print(append([]string{""}, hang(who.name+"> ", text, d.screen.width())...)...)
+		d.echo(who, text)
 	}
+	if err := d.tell(ctx, who, text); err != nil || shown {
+		return err
+	}
+	// A small broadcast is over in a moment, and a script reads better if its
+	// next line comes after it. One to all goes on: it can be cancelled.
+	return d.await(ctx, waitFew, d.fewEnded)
+}
+
+// echo shows on the screen what someone says who did not type it there.
+func (d *Demo) echo(who person, text string) {
+	d.screen.print(append([]string{""}, hang(who.name+"> ", text, d.screen.width())...)...)
+}
+
+// tell sends what someone says to the account, and shows the reply.
+func (d *Demo) tell(ctx context.Context, who person, text string) error {
+	d.phones.chat(who.openID, entryOut, text)
 	reply, err := d.platform.Say(ctx, who.openID, text)
 	switch {
 	case errors.Is(err, simulator.ErrFaulty) && ctx.Err() == nil:
@@ -230,17 +278,13 @@ func (d *Demo) say(ctx context.Context, line string, shown bool) error {
 		reply = d.words.noReply
 	}
 	d.hear(who.openID, reply)
-	if err := d.observe(ctx); err != nil || shown {
-		return err
-	}
-	// A small broadcast is over in a moment, and a script reads better if its
-	// next line comes after it. One to all goes on: it can be cancelled.
-	return d.await(ctx, waitFew, d.fewEnded)
+	return d.observe(ctx)
 }
 
 // hear shows what the account wrote to someone.
 func (d *Demo) hear(openID, text string) {
 	d.last = time.Now()
+	d.phones.chat(openID, entryIn, clean(text))
 	prefix := "  ← "
 	if openID != adminOpenID {
 		prefix = "  " + d.person(openID).name + " ← "

@@ -25,7 +25,7 @@ type track struct {
 // observe looks at what has happened and shows it: progress, what followers
 // received, what the account wrote, outcomes.
 func (d *Demo) observe(ctx context.Context) error {
-	notices := d.takeNotices()
+	notices, messages := d.takeNotices(), d.takeMessages()
 	list, err := d.look(ctx, looked)
 	if err != nil {
 		return fmt.Errorf("look at the broadcasts: %w", err)
@@ -43,6 +43,8 @@ func (d *Demo) observe(ctx context.Context) error {
 		}
 	}
 	d.showBar(shown)
+	d.shown = latest(list)
+	d.arrive(messages)
 	for _, n := range notices {
 		d.hear(n.OpenID, n.Text)
 	}
@@ -51,7 +53,22 @@ func (d *Demo) observe(ctx context.Context) error {
 			d.conclude(t)
 		}
 	}
+	d.refresh(time.Now())
 	return nil
+}
+
+// latest is the broadcast to look at: the newest that has not ended, or else the
+// newest of a list that begins with it; nil if there is none.
+func latest(list []broadcast.Status) *broadcast.Status {
+	for i := range list {
+		if !list[i].Broadcast.State.Final() {
+			return &list[i]
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return &list[0]
 }
 
 func (d *Demo) inOrder() []*track {

@@ -65,22 +65,27 @@ type platform struct {
 	*simulator.Simulator
 	options  simulator.Options
 	received received
+	pace     int // sends a second that the server makes at most
 }
 
-// newPlatform starts the platform on loopback. onNotice gets what the account
-// writes to people of its own accord.
-func newPlatform(followers int, language string, onNotice func(simulator.Notice)) (*platform, error) {
+// newPlatform starts the platform on loopback. onMessage gets every template
+// message that it takes, onNotice what the account writes to people of its own
+// accord.
+func newPlatform(followers int, language string, onMessage func(simulator.Message), onNotice func(simulator.Notice)) (*platform, error) {
 	p := &platform{options: simulator.Options{
 		AppID: "wxd0a1b2c3d4e5f607", AppSecret: strings.ToLower(rand.Text()), Token: rand.Text(), EncodingAESKey: newAESKey(),
 		Followers: followers, Admin: []string{linOpenID, wangOpenID, adminOpenID}, Seed: 1,
 		Blocking: max(1, followers*12/1000), Left: max(1, followers*8/1000),
 		Templates: templates(language),
 		Faults:    simulator.Faults{Latency: 20 * time.Millisecond},
-		Limits:    simulator.Limits{SendDaily: 100_000},
+		Limits:    simulator.Limits{SendDaily: dailyQuota},
 		Receipts:  simulator.Receipts{DelayMin: 50 * time.Millisecond, DelayMax: 400 * time.Millisecond},
 		OnNotice:  onNotice,
 	}}
-	p.options.OnMessage = p.received.add
+	p.options.OnMessage = func(m simulator.Message) {
+		p.received.add(m)
+		onMessage(m)
+	}
 	var err error
 	if p.Simulator, err = simulator.New(p.options); err != nil {
 		return nil, err
@@ -103,6 +108,7 @@ func newAESKey() string {
 // settings are the server's settings for this platform, by variable. The pace
 // is such that a bar is seen moving for paceFor.
 func (p *platform) settings(language string, undo, paceFor time.Duration) map[string]string {
+	p.pace = max(20, int(float64(p.options.Followers)/paceFor.Seconds()))
 	return map[string]string{
 		"WECHAT_APP_ID":           p.options.AppID,
 		"WECHAT_APP_SECRET":       p.options.AppSecret,
@@ -110,7 +116,7 @@ func (p *platform) settings(language string, undo, paceFor time.Duration) map[st
 		"WECHAT_ENCODING_AES_KEY": p.options.EncodingAESKey,
 		"WECHAT_API_BASE_URL":     p.URL(),
 		"ADMIN_OPENIDS":           adminOpenID,
-		"SEND_RATE":               strconv.Itoa(max(20, int(float64(p.options.Followers)/paceFor.Seconds()))),
+		"SEND_RATE":               strconv.Itoa(p.pace),
 		"UNDO_WINDOW":             undo.String(),
 		"LANGUAGE":                language,
 	}

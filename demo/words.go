@@ -7,6 +7,7 @@ import "wechat-broadcast/models"
 type words struct {
 	intro                []string // takes followers, blocking and left where it says %s
 	hint, others, typing string
+	browser              string
 	you, lin, wang       string
 	noReply              string
 	faulty               string // takes what is wrong
@@ -52,9 +53,10 @@ func english() words {
 			"You are the account's admin. Lin and Wang are on the test list with you.",
 			"Of the followers, %s block the account's messages, and %s have left without the server knowing.",
 		},
-		hint:   "Say: openid · broadcast test · broadcast all · broadcast status · stats · help",
-		others: "Speak as somebody else: @lin stop · @wang broadcast all",
-		typing: "Leave with quit or Ctrl-D.",
+		hint:    "Say: openid · broadcast test · broadcast all · broadcast status · stats · help",
+		others:  "Speak as somebody else: @lin stop · @wang broadcast all",
+		typing:  "Leave with quit or Ctrl-D.",
+		browser: "The same on two phones, in a browser on this machine:",
 
 		you: "you", lin: "Lin", wang: "Wang",
 		noReply: "(no reply)", faulty: "(the account does not answer: %v)",
@@ -92,9 +94,10 @@ func chinese() words {
 			"您是这个公众号的管理员。小林、小王和您在测试名单上。",
 			"关注者中有 %s 位拒收公众号消息，还有 %s 位已取消关注，服务端尚不知情。",
 		},
-		hint:   "试试：openid · 群发测试 · 群发全部 · 群发状态 · 统计 · 帮助",
-		others: "换个人说话：@小林 退订 · @小王 群发全部",
-		typing: "输入“退出”或按 Ctrl-D 结束。",
+		hint:    "试试：openid · 群发测试 · 群发全部 · 群发状态 · 统计 · 帮助",
+		others:  "换个人说话：@小林 退订 · @小王 群发全部",
+		typing:  "输入“退出”或按 Ctrl-D 结束。",
+		browser: "也可以在本机的浏览器里看两部手机：",
 
 		you: "您", lin: "小林", wang: "小王",
 		noReply: "（没有回复）", faulty: "（公众号没有应答：%v）",

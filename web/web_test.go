@@ -57,7 +57,7 @@ func TestLocales(t *testing.T) {
 // forbids.
 func TestNothingInline(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"layout", "progress", "history", "lost"} {
+	for _, name := range []string{"layout", "progress", "history", "lost", "phone"} {
 		data, err := files.ReadFile("templates/" + name + ".html")
 		if err != nil {
 			t.Fatal(err)
@@ -72,10 +72,12 @@ func TestNothingInline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := string(assets["page.js"].Content)
-	for _, never := range []string{"innerHTML", "eval(", "new Function", "document.write", "https:"} {
-		if strings.Contains(script, never) {
-			t.Errorf("the script has %q", never)
+	for _, name := range []string{"page.js", "phone.js"} {
+		script := string(assets[name].Content)
+		for _, never := range []string{"innerHTML", "eval(", "new Function", "document.write", "https:"} {
+			if strings.Contains(script, never) {
+				t.Errorf("%s has %q", name, never)
+			}
 		}
 	}
 }
@@ -86,7 +88,7 @@ func TestAssets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"page.css", "page.js", "icon.svg"} {
+	for _, name := range []string{"page.css", "page.js", "phone.css", "phone.js", "icon.svg"} {
 		a := assets[name]
 		if !regexp.MustCompile(`^\w+\.[0-9a-f]{12}\.\w+$`).MatchString(a.Name) || a.Type == "" || len(a.Content) == 0 {
 			t.Errorf("%s is served as %q, %q, %d bytes", name, a.Name, a.Type, len(a.Content))
