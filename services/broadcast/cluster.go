@@ -32,6 +32,10 @@ const (
 	// the last ones of a broadcast to too few.
 	crewBatches = 4
 
+	// waitForQueue is how long a program that ends waits for Redis to take its tasks
+	// back.
+	waitForQueue = 5 * time.Second
+
 	lookForTasks = 200 * time.Millisecond // how often an idle replica does
 )
 
@@ -41,7 +45,7 @@ var errLeaseLost = errors.New("the lease on the batch is lost")
 // Cluster is what the replicas of one database share beside it.
 type Cluster struct {
 	// Redis carries the batches, the rate and what is learnt about it.
-	Redis redis.UniversalClient
+	Redis *redis.Client
 	// Account is the AppID. It is a part of every key and queue name, so that
 	// several accounts can use one Redis.
 	Account string
@@ -72,6 +76,7 @@ type crew struct {
 	Cluster
 	e       *Engine
 	pulse   *pulse
+	queue   *redis.Client // of the servers, which know no ctx: closing it ends their calls
 	servers []*asynq.Server
 	lease   leaseTimes
 
@@ -90,9 +95,9 @@ type shift struct {
 
 func newCrew(e *Engine, c Cluster) *crew {
 	w := &crew{Cluster: c, e: e, lease: usualLease, runs: map[int64]*shift{}}
-	w.pulse = newPulse(w)
+	w.pulse, w.queue = newPulse(w), redis.NewClient(c.Redis.Options())
 	for _, name := range []string{w.queueName(models.AudienceAll), w.queueName(models.AudienceTest)} {
-		w.servers = append(w.servers, asynq.NewServerFromRedisClient(c.Redis, asynq.Config{
+		w.servers = append(w.servers, asynq.NewServerFromRedisClient(w.queue, asynq.Config{
 			Concurrency:              crewBatches,
 			Queues:                   map[string]int{name: 1},
 			TaskCheckInterval:        lookForTasks,
@@ -109,8 +114,7 @@ func newCrew(e *Engine, c Cluster) *crew {
 
 // run works until ctx ends and what is in flight then is recorded.
 func (c *crew) run(ctx context.Context) {
-	var chores sync.WaitGroup
-	defer chores.Wait()
+	var chores, servers sync.WaitGroup
 	chores.Go(func() { c.pulse.run(ctx) })
 	chores.Go(func() { every(ctx, pollEvery, func() { c.look(ctx) }) })
 	for _, s := range c.servers {
@@ -118,12 +122,28 @@ func (c *crew) run(ctx context.Context) {
 			c.e.log.ErrorContext(ctx, "take batches from the queue", "err", err)
 			continue
 		}
-		chores.Go(func() {
+		servers.Go(func() {
 			<-ctx.Done()
 			s.Shutdown()
 		})
 	}
 	<-ctx.Done()
+	c.stop()
+	// A Redis that does not answer must not keep the program from ending: its tasks
+	// are put back in any case.
+	patience := waitForQueue
+	if !c.pulse.answers() {
+		patience = 0
+	}
+	late := time.AfterFunc(patience, func() { _ = c.queue.Close() })
+	servers.Wait()
+	late.Stop()
+	_ = c.queue.Close()
+	chores.Wait()
+}
+
+// stop ends every run here, and lets none begin.
+func (c *crew) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stopping = true

@@ -78,6 +78,13 @@ func (p *pulse) set(err error) {
 	}
 }
 
+// answers tells whether Redis does.
+func (p *pulse) answers() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.up
+}
+
 // alive blocks until Redis answers or ctx ends.
 func (p *pulse) alive(ctx context.Context) error {
 	p.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
@@ -315,6 +317,34 @@ func TestSendingWaitsForRedis(t *testing.T) {
 	defer cancel()
 	if err := pacer.Wait(ctx); err == nil {
 		t.Error("a send went with Redis away")
+	}
+}
+
+// Redis takes connections and says nothing: the program ends all the same.
+func TestAReplicaStopsWithoutRedis(t *testing.T) {
+	t.Parallel()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	rdb := redis.NewClient(&redis.Options{
+		Addr: listener.Addr().String(), DialTimeout: time.Second, ReadTimeout: time.Second, MaxRetries: 2, ContextTimeoutEnabled: true,
+	})
+	t.Cleanup(func() { _ = rdb.Close() })
+	a := newAccount(t, setup{cluster: &Cluster{Redis: rdb, Account: "wx"}, overHTTP: true, Options: simulator.Options{Followers: 10}})
+	stop := a.start()
+	a.ask("", models.AudienceAll)
+	_ = sleep(t.Context(), 2*time.Second)
+	began := time.Now()
+	stop()
+	if took := time.Since(began); took > 8*time.Second {
+		t.Errorf("it took %s", took)
+	} else {
+		t.Logf("it took %s", took)
+	}
+	if a.calls() > 0 {
+		t.Errorf("%d calls without Redis", a.calls())
 	}
 }
 

@@ -129,6 +129,9 @@ func New(c Config) *Engine {
 func (e *Engine) Close() {
 	e.softEnd()
 	e.asides.Wait()
+	if e.crew != nil {
+		_ = e.crew.queue.Close()
+	}
 	e.sender.stop()
 	e.recorder.close()
 	e.receipts.close()
