@@ -48,7 +48,7 @@ func (a *app) checkRedis(ctx context.Context) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &fault), errors.Is(err, context.DeadlineExceeded):
-		return errors.New("Redis can't be reached; sending waits for it")
+		return errors.New("can't reach Redis; sending waits for it")
 	default:
 		return fmt.Errorf("ask Redis: %w", err)
 	}

@@ -158,9 +158,7 @@ func (e *Engine) Run(ctx context.Context) {
 			}
 		})
 	})
-	leads, waits := "sending for this database", "standing by: another process sends for this database"
 	if e.crew != nil {
-		leads, waits = "coordinating the replicas", "working: another replica coordinates"
 		joining.Go(func() { e.crew.run(ctx) })
 	}
 	standby := false
@@ -168,7 +166,7 @@ func (e *Engine) Run(ctx context.Context) {
 		lock, err := e.store.TakeSendLock(ctx)
 		switch {
 		case err == nil:
-			e.log.InfoContext(ctx, leads)
+			e.sayRole(ctx, true)
 			standby = false
 			e.metrics.leads.Set(1)
 			e.lead(ctx, lock)
@@ -179,13 +177,27 @@ func (e *Engine) Run(ctx context.Context) {
 			continue
 		case errors.Is(err, models.ErrLocked):
 			if !standby {
-				e.log.InfoContext(ctx, waits)
+				e.sayRole(ctx, false)
 			}
 			standby = true
 		case ctx.Err() == nil:
 			e.log.WarnContext(ctx, "take the right to send, trying again", "err", err)
 		}
 		_ = sleep(ctx, retakeLock)
+	}
+}
+
+// sayRole logs what this process does from now on.
+func (e *Engine) sayRole(ctx context.Context, leads bool) {
+	switch {
+	case e.crew != nil && leads:
+		e.log.InfoContext(ctx, "coordinating the replicas")
+	case e.crew != nil:
+		e.log.InfoContext(ctx, "working: another replica coordinates")
+	case leads:
+		e.log.InfoContext(ctx, "sending for this database")
+	default:
+		e.log.InfoContext(ctx, "standing by: another process sends for this database")
 	}
 }
 
