@@ -206,9 +206,13 @@ func TestReplicasKeepTheRate(t *testing.T) {
 	if fullest > most {
 		t.Errorf("%d sends in one second, want at most %d: %v", fullest, most, st.Seconds)
 	}
-	if full() && mean < 0.9*rate {
-		t.Errorf("%.0f sends a second, want at least nine tenths of %d: %v", mean, rate, st.Seconds)
+	if !full() || mean >= 0.9*rate {
+		return
 	}
+	if bare := bareRate(t); bare < 0.95*limit {
+		t.Skipf("not judged: the machine is too busy for a bare loop to make %d sends a second, it made %.0f", limit, bare)
+	}
+	t.Errorf("%.0f sends a second, want at least nine tenths of %d: %v", mean, rate, st.Seconds)
 }
 
 // Pause, resume and cancel reach every replica within 2 s, and one that comes
