@@ -169,13 +169,21 @@ func serveProgram(ctx context.Context, file, platform string, db *database) (*pr
 		"WECHAT_TOKEN=" + callbackToken, "WECHAT_ENCODING_AES_KEY=" + callbackKey, "WECHAT_API_BASE_URL=" + platform,
 		"DATABASE_URL=" + db.URL, "HOME=" + folder,
 	}
+	// To a file, as a service's log goes: a pipe to here would cost both ends.
+	log, err := os.Create(filepath.Join(folder, "log"))
+	if err != nil {
+		return nil, "", fmt.Errorf("write the log: %w", err)
+	}
+	defer log.Close()
+	cmd.Stderr = log
 	p, err := begin("wechat-broadcast", cmd)
 	if err != nil {
 		return nil, "", err
 	}
 	url := "http://" + address
 	if err := ready(ctx, url); err != nil {
-		return nil, "", errors.Join(err, p.stop())
+		said, readErr := os.ReadFile(log.Name())
+		return nil, "", errors.Join(fmt.Errorf("%w: %s", err, said), readErr, p.stop())
 	}
 	return p, url, nil
 }

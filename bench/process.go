@@ -81,7 +81,9 @@ func launch(ctx context.Context, name string, in any) (*process, error) {
 // begin starts a program whose standard output is read line by line.
 func begin(name string, cmd *exec.Cmd) (*process, error) {
 	p := &process{name: name, cmd: cmd}
-	cmd.Stderr = &p.err
+	if cmd.Stderr == nil {
+		cmd.Stderr = &p.err
+	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	pipe, err := cmd.StdoutPipe()

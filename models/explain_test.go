@@ -1,0 +1,194 @@
+package models_test
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/models/modelstest"
+)
+
+// Whatever is asked for each group, batch, page, callback or look at a broadcast
+// finds its rows by an index: on a million recipients, a statement that reads
+// them all would be felt.
+func TestHotStatementsUseAnIndex(t *testing.T) {
+	t.Parallel()
+	const people, tried = 1000, 800
+	modelstest.Each(t, func(t *testing.T, plain *models.Store) {
+		ctx := t.Context()
+		ids := addRecipients(t, plain, people)
+		b := create(t, plain, newBroadcast("1", t0))
+		other := create(t, plain, newBroadcast("2", t0))
+		fillDeliveries(t, plain, b.ID, ids[:tried])
+		fillDeliveries(t, plain, other.ID, ids)
+		if err := plain.AddBatches(ctx, manyBatches(b.ID, 500)); err != nil {
+			t.Fatal(err)
+		}
+		if err := models.FillInbound(ctx, plain, 500, t0); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := plain.ApplyReceipts(ctx, receiptsOf(1<<50, 500), t0); err != nil {
+			t.Fatal(err)
+		}
+		if err := models.Analyze(ctx, plain); err != nil {
+			t.Fatal(err)
+		}
+		s, seen, err := models.Recorded(plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		met := models.Batch{BroadcastID: b.ID, AfterID: ids[100], ThroughID: ids[150]}
+		unmet := models.Batch{BroadcastID: b.ID, AfterID: ids[tried], ThroughID: ids[tried+50]}
+		some := ids[tried : tried+20]
+		openIDs := []string{modelstest.OpenID(1), modelstest.OpenID(2), modelstest.OpenID(people + 1)}
+		state, err := plain.BeginSync(ctx, models.At(t0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps := map[string]func() error{
+			"read a batch":             func() error { _, err := s.Tasks(ctx, b, unmet); return err },
+			"read a batch once more":   func() error { _, err := s.Tasks(ctx, b, met); return err },
+			"record outcomes":          func() error { return s.RecordOutcomes(ctx, outcomesOf(b.ID, ids[:20]), t0) },
+			"claim once more":          func() error { return s.ReclaimDeliveries(ctx, b.ID, some, t0) },
+			"release":                  func() error { return s.ReleaseDeliveries(ctx, b.ID, some) },
+			"finish a batch":           func() error { return s.FinishBatch(ctx, models.Batch{BroadcastID: b.ID, Seq: 7}) },
+			"next batches":             func() error { _, err := s.TodoBatches(ctx, b.ID, 100, 8); return err },
+			"last batch":               func() error { _, err := s.LastBatch(ctx, b.ID); return err },
+			"audience":                 func() error { _, err := s.AudienceIDs(ctx, b, ids[100], ids[people-1], 100); return err },
+			"count of the audience":    func() error { _, err := s.CountAudience(ctx, b); return err },
+			"sample of the audience":   func() error { _, err := s.SampleAudience(ctx, b, 20); return err },
+			"testers":                  func() error { _, err := s.Testers(ctx); return err },
+			"counts of a broadcast":    func() error { _, err := s.CountDeliveries(ctx, b.ID); return err },
+			"a broadcast":              func() error { _, err := s.FindBroadcast(ctx, b.ID); return err },
+			"a request":                func() error { _, err := s.FindRequest(ctx, "1"); return err },
+			"receipts":                 func() error { _, err := s.ApplyReceipts(ctx, receiptsOf(1<<40, 20), t0); return err },
+			"receipts that were early": func() error { _, err := s.JoinReceipts(ctx, t0, 20, t0); return err },
+			"a reply":                  func() error { _, _, err := s.FindReply(ctx, "fill:1"); return err },
+			"a person": func() error {
+				return s.ChangeRecipient(ctx, openIDs[0], func(r *models.Recipient) { r.OptedOut = !r.OptedOut })
+			},
+			"a page of followers": func() error {
+				next := state
+				next.Pages++
+				_, err := s.StorePage(ctx, state, next, openIDs)
+				return err
+			},
+		}
+		for name, do := range steps {
+			seen.Take()
+			if err := do(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			for _, st := range seen.Take() {
+				checkPlan(ctx, t, plain, name, st)
+			}
+		}
+		checkBadPlans(ctx, t, plain)
+	})
+}
+
+// whole is how the two databases say that they mean to read all of a table, or
+// of an index of it.
+var whole = regexp.MustCompile(`detail=SCAN (\w+)( USING INDEX recipients_testers)?|table=(\w+) .*type=(?:ALL|index) .* rows=(\d+)`)
+
+// readsAll tells whether a line of a plan is the reading of a whole table.
+func readsAll(line string) bool {
+	if strings.Contains(line, " AUTOMATIC ") { // SQLite makes an index for this statement alone
+		return true
+	}
+	m := whole.FindStringSubmatch(line)
+	if m == nil || m[2] != "" { // that index has the testers alone
+		return false
+	}
+	switch table := m[1] + m[3]; table {
+	case "broadcasts", "facts": // they are few
+		return false
+	}
+	rows, err := strconv.Atoi(m[4])
+	return err != nil || rows > 100 // a LIMIT ends it sooner
+}
+
+func checkPlan(ctx context.Context, t *testing.T, s *models.Store, name string, st models.Statement) {
+	t.Helper()
+	plain := strings.HasPrefix(st.Query, "INSERT") && !strings.Contains(st.Query, "SELECT")
+	if plain { // MySQL calls it a reading of the whole table
+		return
+	}
+	plan, err := models.Explain(ctx, s, st)
+	if err != nil {
+		t.Errorf("%s: %v\n%.200s", name, err, st.Query)
+	}
+	for _, line := range plan {
+		if readsAll(line) {
+			t.Errorf("%s reads all of it: %s\n%.300s", name, line, st.Query)
+		}
+	}
+}
+
+// checkBadPlans makes sure that the test would see a statement without an index.
+func checkBadPlans(ctx context.Context, t *testing.T, s *models.Store) {
+	t.Helper()
+	for _, query := range []string{
+		"SELECT COUNT(*) FROM recipients WHERE scene = 'x'",
+		"UPDATE deliveries SET detail = 'x' WHERE errcode = 7",
+		"SELECT r.id FROM recipients r LEFT JOIN deliveries d ON d.attempts = r.id WHERE r.id BETWEEN 1 AND 10",
+	} {
+		plan, err := models.Explain(ctx, s, models.Statement{Query: query})
+		if err != nil || !slices.ContainsFunc(plan, readsAll) {
+			t.Errorf("%s is not seen to read all of it: %q, %v", query, plan, err)
+		}
+	}
+}
+
+// fillDeliveries writes accepted deliveries, each with a msgid of its own.
+func fillDeliveries(t *testing.T, s *models.Store, id int64, recipients []int64) {
+	t.Helper()
+	for len(recipients) > 0 {
+		group := recipients[:min(500, len(recipients))]
+		recipients = recipients[len(group):]
+		if err := s.ClaimDeliveries(t.Context(), id, group, t0); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.RecordOutcomes(t.Context(), outcomesOf(id, group), t0); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func outcomesOf(id int64, recipients []int64) []models.Outcome {
+	var list []models.Outcome
+	for i, r := range recipients {
+		list = append(list, models.Outcome{
+			BroadcastID: id, RecipientID: r, State: models.Accepted, MsgID: id<<40 + r, Attempts: 1, SentAt: t0, Gone: i == 0,
+		})
+	}
+	return list
+}
+
+func manyBatches(id int64, n int) []models.Batch {
+	var list []models.Batch
+	for i := range n {
+		list = append(list, models.Batch{
+			BroadcastID: id, Seq: int64(i) + 1, AfterID: int64(i) * 10, ThroughID: int64(i)*10 + 10, Size: 10, State: models.BatchTodo,
+		})
+	}
+	return list
+}
+
+func receiptsOf(from int64, n int) []models.Receipt {
+	var list []models.Receipt
+	for i := range n {
+		list = append(list, models.Receipt{MsgID: from + int64(i), State: models.Delivered, ReceivedAt: models.At(t0.Add(time.Second))})
+	}
+	return list
+}
