@@ -36,11 +36,11 @@ CHROMIUM ?= $(or $(TEST_BROWSER),$(shell command -v chromium || command -v googl
 
 .PHONY: test-browser
 test-browser: ## try the pages in a real Chromium (CHROMIUM=/path/to/it)
-	TEST_BROWSER=$(CHROMIUM) scripts/test.sh -run Browser ./handlers/
+	TEST_BROWSER=$(CHROMIUM) scripts/test.sh -run Browser . ./handlers/
 
 .PHONY: screenshots
 screenshots: ## take the pictures of the pages again; needs a Chromium and Chinese fonts
-	TEST_BROWSER=$(CHROMIUM) SCREENSHOTS=$(CURDIR)/docs/images go test -count=1 -run Screenshots ./handlers/
+	TEST_BROWSER=$(CHROMIUM) SCREENSHOTS=$(CURDIR)/docs/images go test -count=1 -p 1 -run Screenshots . ./handlers/
 
 .PHONY: check
 check: tidy vet lint ## everything that needs no test: go.mod, vet, format, lint

@@ -165,7 +165,7 @@ func TestScreenshotsDemo(t *testing.T) {
 	for _, language := range []string{"zh", "en"} {
 		b := webtest.New(t)
 		address, _ := startDemo(t, language, "1000")
-		b.Window(1240, 840, "light")
+		b.Window(1240, 860, "light")
 		b.Open(address)
 		all, stop := "群发全部", "退订"
 		if language == "en" {

@@ -293,7 +293,7 @@ func TestLedgerWords(t *testing.T) {
 		"It has reached no phone yet.":                           words["en"].ledger(tally{}),
 		"The broadcast reached 1,200 phones, each exactly once.": words["en"].ledger(tally{reached: 1200}),
 		"The broadcast reached 1,200 phones, 3 of them twice.":   words["en"].ledger(tally{reached: 1200, twice: 3}),
-		"Answers other than ok: -1 × 2, 45011 × 1,000":           words["en"].answers(map[string]int{"0": 9, "45011": 1000, "-1": 2}),
+		"Refusals: -1\u00a0×\u00a02, 45011\u00a0×\u00a01,000":    words["en"].answers(map[string]int{"0": 9, "45011": 1000, "-1": 2}),
 		"": words["en"].answers(map[string]int{"0": 9}),
 	} {
 		if got != want {

@@ -192,7 +192,7 @@ func (w *pageWords) answers(codes map[string]int) string {
 	var list []string
 	for _, code := range slices.Sorted(maps.Keys(codes)) {
 		if code != "0" {
-			list = append(list, code+" × "+thousands(int64(codes[code])))
+			list = append(list, code+"\u00a0×\u00a0"+thousands(int64(codes[code])))
 		}
 	}
 	if list == nil {

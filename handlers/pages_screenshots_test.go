@@ -48,13 +48,15 @@ func TestScreenshots(t *testing.T) {
 			if language == "en" {
 				webtest.Eval[any](b, `document.querySelector("#failures").scrollIntoView()`)
 				b.Picture(filepath.Join(folder, "failures.png"))
+				b.Open(r.links.History())
+				b.Picture(filepath.Join(folder, "history-en.png"))
 				return
 			}
 			b.Phone(390, "dark")
 			b.Picture(filepath.Join(folder, "progress-dark.png"))
 			b.Phone(390, "light")
 			b.Open(r.links.History())
-			b.Picture(filepath.Join(folder, "history.png"))
+			b.Picture(filepath.Join(folder, "history-zh.png"))
 			b.Phone(390, "dark")
 			b.Picture(filepath.Join(folder, "history-dark.png"))
 		})
