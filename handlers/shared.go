@@ -20,7 +20,7 @@ const (
 	sharedWithin = 500 * time.Millisecond
 	sharedRest   = time.Second
 	// keepSignatures is longer than a signature is good for.
-	keepSignatures = 15 * time.Minute
+	keepSignatures = 11 * time.Minute
 	// keepAnswers outlasts the platform's redeliveries; the database remembers for
 	// longer what matters for longer.
 	keepAnswers = 2 * time.Minute
