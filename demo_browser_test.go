@@ -132,7 +132,9 @@ func TestBrowserDemo(t *testing.T) {
 		}
 	}
 
-	// Another page sees the same, in its own language.
+	// Another page sees the same, in its own language. The closing notice is the
+	// last that is said.
+	b.Until(says("admin", "Broadcast #3 · notice is finished"))
 	seen := webtest.Eval[int](b, `document.querySelectorAll(".log > li").length`)
 	b.Open(address + "?lang=zh")
 	b.Until(says("admin", "oDemo-admin-"))
