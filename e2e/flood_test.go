@@ -28,16 +28,16 @@ var statuses = []struct{ status, state string }{
 // counted, those that come again once, and each is answered in time.
 func TestReceiptFlood(t *testing.T) {
 	long(t)
-	n := sized[int64](2_000, 10_000)
-	if *kills > 0 {
-		n = 10_000
+	n, within := int64(2_000), 5*time.Second // what the platform waits
+	if *kills > 0 || full() {
+		n, within = 10_000, 2*time.Second
 	}
 	// One after the other, and alone: their speed is tried.
-	t.Run("sqlite", func(t *testing.T) { tryFlood(t, sqlite(t), n) })
-	t.Run("mysql", func(t *testing.T) { tryFlood(t, mariadb(t), n) })
+	t.Run("sqlite", func(t *testing.T) { tryFlood(t, sqlite(t), n, within) })
+	t.Run("mysql", func(t *testing.T) { tryFlood(t, mariadb(t), n, within) })
 }
 
-func tryFlood(t *testing.T, db database, n int64) {
+func tryFlood(t *testing.T, db database, n int64, within time.Duration) {
 	t.Helper()
 	p := startPlatform(t, "--followers", itoa(n), "--receipt-lost", "1")
 	s := startServer(t, p, db.url, settings{"SEND_CONCURRENCY": "64"})
@@ -57,8 +57,8 @@ func tryFlood(t *testing.T, db database, n int64) {
 		t.Errorf("the broadcast was over before the receipts: %d calls", calls)
 	}
 	db.deliveries(t, want)
-	if slowest > 2*time.Second {
-		t.Errorf("the slowest receipt was answered after %s, want 2 s", slowest)
+	if slowest > within {
+		t.Errorf("the slowest receipt was answered after %s, want %s", slowest, within)
 	}
 	if *kills > 0 {
 		_, _ = fmt.Fprintf(os.Stdout, "%d receipts within %s while a broadcast runs, on %s: %d counted, the slowest answer after %d ms\n",

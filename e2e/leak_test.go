@@ -274,6 +274,7 @@ func leakStrangers(t *testing.T, l *leaks, flags []string, more settings) {
 			t.Errorf("%s: status %d", name, status)
 		}
 		l.hears("refusals", answer)
+		r.body = http.NoBody
 		_, answer = r.send(t, s, http.MethodGet)
 		l.hears("refusals", answer)
 	}
