@@ -5,5 +5,6 @@
 //	go test ./e2e                                      on SQLite, small numbers
 //	TEST_MYSQL_URL=mysql://root@127.0.0.1:3306/ …      on MySQL or MariaDB as well
 //	E2E_FULL=1 …                                       the full numbers, and throughput
+//	make crash                                         200 kills, and a table of what came of them
 //	go test -short ./e2e                               what needs no broadcast to run
 package e2e

@@ -2,15 +2,11 @@ package e2e
 
 import (
 	"errors"
-	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -157,79 +153,4 @@ func stopDatabase(t *testing.T, kills int) *crash {
 	}
 	c.end()
 	return c
-}
-
-// fillDisk lets the disk run full in mid-broadcast. It needs the right to mount
-// a small file system.
-func fillDisk(t *testing.T, kills int) *crash {
-	t.Helper()
-	folder := t.TempDir()
-	size := fmt.Sprintf("size=%dm", 12+kills) // what the database takes without the fillers
-	mount := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", size, "tmpfs", folder)
-	if out, err := mount.CombinedOutput(); err != nil {
-		t.Skipf("skipped: a small file system cannot be mounted here: %v %s", err, strings.TrimSpace(string(out)))
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", "-l", folder).CombinedOutput(); err != nil { //nolint:noctx // the test's context is over
-			t.Errorf("unmount: %v %s", err, out)
-		}
-	})
-	path := filepath.Join(folder, "broadcast.db")
-	db := database{url: "sqlite://" + path, driver: "sqlite", dsn: "file:" + path + "?_pragma=busy_timeout(10000)"}
-	c := newCrash(t, db, kills, 800, faulty, settings{"SEND_CONCURRENCY": "32"})
-	for n := range kills {
-		c.reach(n)
-		filler := filepath.Join(folder, "filler"+strconv.Itoa(n))
-		fill(t, filler)
-		c.stands()
-		c.logged(`database or disk is full|no space left`)
-		if reply := c.platform.say(stranger, "openid"); reply != stranger {
-			t.Errorf("with the disk full, openid is answered %q", reply)
-		}
-		c.die()
-		c.count()
-		if n%2 == 0 {
-			c.start(t) // on the full disk
-			pass(t, time.Second)
-		}
-		if err := os.Remove(filler); err != nil {
-			t.Fatal(err)
-		}
-		if n%2 == 1 {
-			c.start(t)
-		}
-	}
-	c.end()
-	return c
-}
-
-// fill writes a file until the disk is full.
-func fill(t *testing.T, path string) {
-	t.Helper()
-	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = file.Close() }()
-	for block := make([]byte, 4096); err == nil; {
-		_, err = file.Write(block)
-	}
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatal(err)
-	}
-}
-
-// stands waits until the program sends nothing any more.
-func (c *crash) stands() {
-	c.t.Helper()
-	var before int64 = -1
-	poll(c.t, 700*time.Millisecond, patience, "the sending stands", func() bool {
-		calls := c.platform.stats().Calls
-		stood := calls == before
-		before = calls
-		return stood
-	})
-	if status, _ := c.get("/healthz"); status != http.StatusOK {
-		c.t.Errorf("/healthz answers %d", status)
-	}
 }
