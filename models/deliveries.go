@@ -305,14 +305,23 @@ func appendInts(query []byte, numbers ...int64) []byte {
 // exec runs one statement on the writer, past GORM. A deadlock with another
 // writer is tried again.
 func (s *Store) exec(ctx context.Context, query string, args ...any) error {
+	_, err := s.execCount(ctx, query, args...)
+	return err
+}
+
+// execCount is exec, and returns how many rows were changed.
+func (s *Store) execCount(ctx context.Context, query string, args ...any) (int64, error) {
 	db, err := s.w.DB()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for try := 1; ; try++ {
-		_, err := db.ExecContext(ctx, query, args...)
-		if err == nil || try == maxTries || !isDeadlock(err) {
-			return err
+		res, err := db.ExecContext(ctx, query, args...)
+		if err == nil {
+			return res.RowsAffected()
+		}
+		if try == maxTries || !isDeadlock(err) {
+			return 0, err
 		}
 	}
 }

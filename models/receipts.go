@@ -3,25 +3,34 @@ package models
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 )
 
-// ApplyReceipts counts the receipts in one transaction: each delivery takes its
-// first one. A receipt whose send is not recorded yet is kept, and JoinReceipts
-// joins it later; early is how many those are.
+// ApplyReceipts counts the receipts: each delivery takes its first one. A receipt
+// whose send is not recorded yet is kept, and JoinReceipts joins it later; early
+// is how many those are. After an error it can be called again.
 func (s *Store) ApplyReceipts(ctx context.Context, receipts []Receipt, now time.Time) (early int, err error) {
-	err = s.inTx(ctx, func(tx *gorm.DB) error {
-		byID := make(map[int64]Receipt, len(receipts))
-		ids := make([]int64, 0, len(receipts))
-		for _, r := range receipts {
-			if _, seen := byID[r.MsgID]; !seen {
-				byID[r.MsgID] = r
-				ids = append(ids, r.MsgID)
-			}
+	byID := make(map[int64]Receipt, len(receipts))
+	ids := make([]int64, 0, len(receipts))
+	for _, r := range receipts {
+		if _, seen := byID[r.MsgID]; !seen {
+			byID[r.MsgID] = r
+			ids = append(ids, r.MsgID)
 		}
+	}
+	counted, err := s.countReceipts(ctx, byID, ids, now)
+	if err != nil {
+		return 0, fmt.Errorf("apply receipts: %w", err)
+	}
+	if counted == int64(len(ids)) {
+		return 0, nil
+	}
+	err = s.inTx(ctx, func(tx *gorm.DB) error {
 		known, err := joinReceipts(tx, byID, ids, now)
 		if err != nil {
 			return err
@@ -44,6 +53,32 @@ func (s *Store) ApplyReceipts(ctx context.Context, receipts []Receipt, now time.
 	return early, nil
 }
 
+// countReceipts gives the receipts to accepted deliveries and returns how many
+// took one: mostly all, and then there is nothing to look up.
+func (s *Store) countReceipts(ctx context.Context, byID map[int64]Receipt, ids []int64, now time.Time) (counted int64, err error) {
+	for key, ids := range alike(byID, ids) {
+		query := append(make([]byte, 0, 256+20*len(ids)), "UPDATE deliveries SET state = ?, detail = ?, updated_at = ?"+
+			" WHERE state = 'accepted' AND msgid <> 0 AND msgid IN ("...)
+		query = append(appendInts(query, ids...), ')')
+		n, err := s.execCount(ctx, string(query), string(key.State), cut(key.Detail, 255), now.UnixMilli())
+		if err != nil {
+			return counted, err
+		}
+		counted += n
+	}
+	return counted, nil
+}
+
+// alike groups the receipts by what they say.
+func alike(byID map[int64]Receipt, ids []int64) map[Receipt][]int64 {
+	groups := map[Receipt][]int64{}
+	for _, id := range ids {
+		key := Receipt{State: byID[id].State, Detail: byID[id].Detail}
+		groups[key] = append(groups[key], id)
+	}
+	return groups
+}
+
 // joinReceipts gives the receipts to the deliveries that have their msgid, and
 // returns which msgids are known.
 func joinReceipts(tx *gorm.DB, byID map[int64]Receipt, ids []int64, now time.Time) (known map[int64]bool, err error) {
@@ -53,17 +88,10 @@ func joinReceipts(tx *gorm.DB, byID map[int64]Receipt, ids []int64, now time.Tim
 		return nil, err
 	}
 	known = make(map[int64]bool, len(found))
-	groups := map[Receipt][]int64{}
 	for _, id := range found {
-		if known[id] {
-			continue
-		}
 		known[id] = true
-		r := byID[id]
-		key := Receipt{State: r.State, Detail: r.Detail}
-		groups[key] = append(groups[key], id)
 	}
-	for key, ids := range groups {
+	for key, ids := range alike(byID, slices.Sorted(maps.Keys(known))) {
 		err := tx.Model(&Delivery{}).Where("msgid IN ? AND msgid <> 0 AND state = ?", ids, Accepted).
 			Updates(map[string]any{"state": key.State, "detail": cut(key.Detail, 255), "updated_at": At(now)}).Error
 		if err != nil {

@@ -116,8 +116,9 @@ func comparePage(tx *gorm.DB, st SyncState, openIDs []string) (page, error) {
 	known := make(map[string]struct{}, maxRows)
 	for chunk := range slices.Chunk(openIDs, maxRows) {
 		clear(known)
-		rows, err := tx.Raw("SELECT id, openid, subscribed, updated_at, seen_sync FROM recipients WHERE openid IN "+
-			places(len(chunk)), anys(chunk)...).Rows()
+		rows, err := tx.Statement.ConnPool.QueryContext(tx.Statement.Context,
+			"SELECT id, openid, subscribed, updated_at, seen_sync FROM recipients WHERE openid IN "+
+				places(len(chunk)), anys(chunk)...)
 		if err != nil {
 			return p, fmt.Errorf("look up followers: %w", err)
 		}
@@ -155,14 +156,14 @@ func (p page) store(tx *gorm.DB, driver string, st SyncState) error {
 	number, asOf := strconv.FormatInt(st.Number, 10), strconv.FormatInt(st.AsOf().UnixMilli(), 10)
 	// No index has seen_sync, so that this touches the rows alone.
 	for chunk := range slices.Chunk(p.seen, maxRows) {
-		err := tx.Exec("UPDATE recipients SET seen_sync = "+number+" WHERE id IN "+places(len(chunk)), anys(chunk)...).Error
+		err := execIn(tx, "UPDATE recipients SET seen_sync = "+number+" WHERE id IN ("+string(appendInts(nil, chunk...))+")")
 		if err != nil {
 			return fmt.Errorf("mark followers as seen: %w", err)
 		}
 	}
 	for chunk := range slices.Chunk(p.returned, maxRows) {
-		err := tx.Exec("UPDATE recipients SET subscribed = 1, seen_sync = "+number+", updated_at = "+asOf+
-			" WHERE updated_at <= "+asOf+" AND id IN "+places(len(chunk)), anys(chunk)...).Error
+		err := execIn(tx, "UPDATE recipients SET subscribed = 1, seen_sync = "+number+", updated_at = "+asOf+
+			" WHERE updated_at <= "+asOf+" AND id IN ("+string(appendInts(nil, chunk...))+")")
 		if err != nil {
 			return fmt.Errorf("mark followers as returned: %w", err)
 		}
@@ -174,8 +175,8 @@ func (p page) store(tx *gorm.DB, driver string, st SyncState) error {
 		conflict = " ON DUPLICATE KEY UPDATE seen_sync = VALUES(seen_sync)"
 	}
 	for chunk := range slices.Chunk(p.added, maxRows) {
-		err := tx.Exec("INSERT INTO recipients (openid, subscribed, fields, seen_sync, created_at, updated_at) VALUES "+
-			tuples(row, len(chunk))+conflict, anys(chunk)...).Error
+		err := execIn(tx, "INSERT INTO recipients (openid, subscribed, fields, seen_sync, created_at, updated_at) VALUES "+
+			tuples(row, len(chunk))+conflict, anys(chunk)...)
 		if err != nil {
 			return fmt.Errorf("add followers: %w", err)
 		}
@@ -286,6 +287,13 @@ func checkSync(tx *gorm.DB, was SyncState) error {
 		return NewError(Conflict, ErrSyncRunning)
 	}
 	return nil
+}
+
+// execIn runs a statement with very many values in a transaction, past GORM,
+// which would copy and count each of them.
+func execIn(tx *gorm.DB, query string, args ...any) error {
+	_, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, query, args...)
+	return err
 }
 
 // places returns the list of n places that follows an IN.
