@@ -160,6 +160,9 @@ func (c *Client) Quota(ctx context.Context, path string) (Quota, error) {
 		return Quota{}, fmt.Errorf("get quota: %w", err)
 	}
 	q := answer.APIQuota.Quota
+	if q.DailyLimit == 0 && q.Remain == 0 {
+		return Quota{}, fmt.Errorf("get quota: %w", strangeAnswer())
+	}
 	return Quota{Limit: q.DailyLimit, Used: q.Used, Remain: q.Remain}, nil
 }
 

@@ -71,3 +71,13 @@ func TestNobodyIsGoneByAStrangeAnswer(t *testing.T) {
 		})
 	}
 }
+
+// An answer that names no quota must not read as one that is used up.
+func TestNoQuotaInAStrangeAnswer(t *testing.T) {
+	t.Parallel()
+	p := newPlatform()
+	p.HandleFunc(quotaPath, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"errcode":0,"errmsg":"ok"}`) })
+	if q, err := serve(t, p).Quota(t.Context(), sendPath); err == nil {
+		t.Errorf("read as %+v", q)
+	}
+}
