@@ -65,7 +65,7 @@ crash: ## kill the program KILLS (200) times in mid-broadcast and count who is l
 .PHONY: cluster
 cluster: ## three replicas on one MySQL and Redis, killed, flushed and paced, at full size, 10 minutes; wants TEST_MYSQL_URL and TEST_REDIS_URL
 	E2E_FULL=1 go test -C e2e -count=1 -timeout 40m -v -run '^(TestReplicas|TestStandbyTakesOver)' | \
-		awk '/\| / { sub(/^.*_test.go:[0-9]+: /, ""); print; next } /^ *--- |^ok|^FAIL|_test.go:|skipped/'
+		awk '/\| / { sub(/^.*_test.go:[0-9]+: /, ""); print } / \|$$/ { next } /^ *--- |^ok|^FAIL|_test.go:/ { print } { fflush() }'
 
 .PHONY: bench
 bench: ## measure what a broadcast costs, some 20 minutes (QUICK=1: one); MariaDB too if TEST_MYSQL_URL is set
