@@ -6,13 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"wechat-broadcast/config"
 )
 
 const (
-	receiptGroup   = 500 // receipts in a statement of the baseline, and at once on the way
+	receiptGroup   = 500 // receipts in a statement of the baseline
+	receiptsAtOnce = 512 // on their way into the program: as many connections as it serves
 	receiptBatches = 1000
 )
 
@@ -37,7 +39,7 @@ func receiptRounds(ctx context.Context, task programTask, _ func(string)) (res r
 		return res, fmt.Errorf("open the database: %w", err)
 	}
 	defer db.Close()
-	ids := make([]any, task.Followers)
+	ids := make([]int64, task.Followers)
 	for i := range ids {
 		ids[i] = int64(firstMsgID + i)
 	}
@@ -46,8 +48,14 @@ func receiptRounds(ctx context.Context, task programTask, _ func(string)) (res r
 	}
 	watch := start()
 	for group := range slices.Chunk(ids, receiptGroup) {
-		_, err := db.ExecContext(ctx, "UPDATE deliveries SET state = 'delivered', updated_at = 1 WHERE state = 'accepted' AND msgid IN ("+
-			places("?", len(group))+")", group...)
+		query := []byte("UPDATE deliveries SET state = 'delivered', updated_at = 1 WHERE state = 'accepted' AND msgid <> 0 AND msgid IN (")
+		for i, id := range group {
+			if i > 0 {
+				query = append(query, ',')
+			}
+			query = strconv.AppendInt(query, id, 10)
+		}
+		_, err := db.ExecContext(ctx, string(append(query, ')')))
 		if err != nil {
 			return res, fmt.Errorf("count receipts: %w", err)
 		}
@@ -56,7 +64,7 @@ func receiptRounds(ctx context.Context, task programTask, _ func(string)) (res r
 	if _, err := db.ExecContext(ctx, "UPDATE deliveries SET state = 'accepted', updated_at = 0"); err != nil {
 		return res, fmt.Errorf("undo the receipts: %w", err)
 	}
-	res.Program, err = everyone(ctx, task.Followers, receiptGroup, func(ctx context.Context, i int) error {
+	res.Program, err = everyone(ctx, task.Followers, receiptsAtOnce, func(ctx context.Context, i int) error {
 		return p.engine.Receipt(ctx, int64(firstMsgID+i), "success")
 	})
 	if err != nil {
@@ -70,7 +78,7 @@ func receiptRounds(ctx context.Context, task programTask, _ func(string)) (res r
 }
 
 // acceptAll writes accepted deliveries with these msgids.
-func acceptAll(ctx context.Context, db *sql.DB, ids []any) error {
+func acceptAll(ctx context.Context, db *sql.DB, ids []int64) error {
 	recipient := 0
 	for group := range slices.Chunk(ids, receiptBatches) {
 		args := make([]any, 0, 2*len(group))
