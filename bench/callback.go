@@ -174,7 +174,7 @@ func serveProgram(ctx context.Context, file, platform string, db *database) (*pr
 	if err != nil {
 		return nil, "", fmt.Errorf("write the log: %w", err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the child has its own
 	cmd.Stderr = log
 	p, err := begin("wechat-broadcast", cmd)
 	if err != nil {
