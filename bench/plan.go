@@ -72,6 +72,7 @@ type results struct {
 	Bare, Fast                      loopSeries
 	Program                         map[string]*loopSeries // by driver
 	LatentBare                      loopSeries
+	Held                            series // milliseconds at the platform's end, for those at 50 ms
 	LatentProgram, LatentSDK        map[string]*loopSeries
 	Conns                           series
 	Scale                           map[string]map[int]*scaleSeries // by driver and recipients
@@ -182,6 +183,7 @@ func (b *bench) latentSends(ctx context.Context) error {
 				return err
 			}
 			of(b.results.LatentProgram, driver).add(broadcastOf(res, stats))
+			b.results.Held = append(b.results.Held, 1000*stats.Held)
 			db, err := b.dbs.fresh(ctx, driver)
 			if err != nil {
 				return err
@@ -237,6 +239,7 @@ func (b *bench) latentLoop(ctx context.Context, name string, task loopTask, into
 	stats, err := b.stats(ctx, b.LatentSends)
 	m.Wall = float64(stats.Last-stats.First) / 1e9
 	into.add(m)
+	b.results.Held = append(b.results.Held, 1000*stats.Held)
 	return err
 }
 

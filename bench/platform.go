@@ -42,8 +42,11 @@ type platformStats struct {
 	// First and Last are when the first send came and the last was answered, in
 	// Unix nanoseconds.
 	First, Last int64
-	Conns       int64
-	CPU         float64 // seconds, of this process
+	// Held is how long a send was held on average, in seconds: a timer rings late
+	// rather than early.
+	Held  float64
+	Conns int64
+	CPU   float64 // seconds, of this process
 }
 
 // platform is a platform's end that checks and answers and does nothing else,
@@ -57,10 +60,10 @@ type platform struct {
 // round is what the platform's end knows since it was last set.
 type round struct {
 	platformSettings
-	sends, twice, refused, first, last atomic.Int64
-	reached                            []atomic.Bool
-	conns                              int64 // opened before
-	cpu                                float64
+	sends, twice, refused, first, last, held atomic.Int64
+	reached                                  []atomic.Bool
+	conns                                    int64 // opened before
+	cpu                                      float64
 
 	mu    sync.Mutex
 	pages map[int][]byte
@@ -149,6 +152,7 @@ func (p *platform) stats() platformStats {
 	r := p.round.Load()
 	return platformStats{
 		Sends: r.sends.Load(), Twice: r.twice.Load(), Refused: r.refused.Load(), First: r.first.Load(), Last: r.last.Load(),
+		Held:  float64(r.held.Load()) / 1e9 / float64(max(r.sends.Load(), 1)),
 		Conns: p.conns.Load() - r.conns, CPU: cpuSeconds() - r.cpu,
 	}
 }
@@ -174,7 +178,9 @@ func (r *round) send(ctx *fasthttp.RequestCtx) {
 	id := firstMsgID + r.sends.Add(1)
 	if r.Latency > 0 {
 		<-time.After(r.Latency)
-		now = time.Now().UnixNano()
+		answered := time.Now().UnixNano()
+		r.held.Add(answered - now)
+		now = answered
 	}
 	r.last.Store(now)
 	answer := append(make([]byte, 0, 64), `{"errcode":0,"errmsg":"ok","msgid":`...)

@@ -79,7 +79,9 @@ func (s *Store) BeginSync(ctx context.Context, now Time) (SyncState, error) {
 // An unfollow that is newer than the sync's start stays, whatever the page says.
 func (s *Store) StorePage(ctx context.Context, was, next SyncState, openIDs []string) (SyncState, error) {
 	// In order the index is walked rather than jumped about in.
-	openIDs = slices.Compact(slices.Sorted(slices.Values(openIDs)))
+	openIDs = slices.Clone(openIDs)
+	slices.Sort(openIDs)
+	openIDs = slices.Compact(openIDs)
 	st := next
 	err := s.inTx(ctx, func(tx *gorm.DB) error {
 		if err := checkSync(tx, was); err != nil {
@@ -114,6 +116,7 @@ type page struct {
 func comparePage(tx *gorm.DB, st SyncState, openIDs []string) (page, error) {
 	var p page
 	known := make(map[string]struct{}, maxRows)
+	var r Recipient
 	for chunk := range slices.Chunk(openIDs, maxRows) {
 		clear(known)
 		rows, err := tx.Statement.ConnPool.QueryContext(tx.Statement.Context,
@@ -123,7 +126,6 @@ func comparePage(tx *gorm.DB, st SyncState, openIDs []string) (page, error) {
 			return p, fmt.Errorf("look up followers: %w", err)
 		}
 		for rows.Next() {
-			var r Recipient
 			if err := rows.Scan(&r.ID, &r.OpenID, &r.Subscribed, &r.UpdatedAt, &r.SeenSync); err != nil {
 				return p, fmt.Errorf("look up followers: %w", errors.Join(err, rows.Close())) //nolint:sqlclosecheck // once for each chunk
 			}
