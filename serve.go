@@ -21,7 +21,7 @@ const (
 	closeHTTPAfter = 5 * time.Second
 	// maxConnections is how many connections are served at a time; further ones
 	// wait. It bounds what strangers can make the program hold in memory.
-	maxConnections = 512
+	maxConnections = 4096
 )
 
 type serveCommand struct{}

@@ -19,6 +19,11 @@ import (
 const (
 	// maxBody is how large a callback may be, in bytes.
 	maxBody = 1 << 20
+	// smallBody is how large the platform's callbacks are at the very most, and
+	// largeBodies how many larger ones are read at a time, since strangers can
+	// send them.
+	smallBody   = 64 << 10
+	largeBodies = 64
 	// answerWithin is how long the work of one callback may take: the platform
 	// hangs up after 5 s and tells the person that the account is out of order.
 	answerWithin = 4500 * time.Millisecond
@@ -39,6 +44,8 @@ type callback struct {
 	seen *lru.Cache[string, [sha256.Size]byte]
 	// shared is what other replicas have seen; nil without any.
 	shared *shared
+	// large has a place for each large body that may be read at a time.
+	large chan struct{}
 }
 
 func newCallback(cfg Config) *callback {
@@ -47,6 +54,7 @@ func newCallback(cfg Config) *callback {
 		latency: newLatency(cfg.registerer()),
 		work:    newWorker(cfg),
 		seen:    newLRU[string, [sha256.Size]byte](maxSeen),
+		large:   make(chan struct{}, largeBodies),
 	}
 	if cfg.Redis != nil {
 		c.shared = &shared{redis: cfg.Redis, app: cfg.AppID, log: cfg.Log}
@@ -147,13 +155,9 @@ func (c *callback) accept(w http.ResponseWriter, r *http.Request, n *note) (*rec
 	if err := c.checkURL(q); err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, &refusal{http.StatusRequestEntityTooLarge, "body over 1 MiB"}
-	case err != nil:
-		return nil, malformed("body could not be read")
+	body, err := c.readBody(w, r)
+	if err != nil {
+		return nil, err
 	}
 	plain, signature := body, q.Get("signature")
 	if c.cfg.AESKey != "" {
@@ -202,6 +206,34 @@ func (c *callback) checkURL(q url.Values) error {
 		return forbidden("stale timestamp")
 	}
 	return nil
+}
+
+// readBody returns the body. What strangers can make it hold in memory at a time
+// is bounded, however many they are.
+func (c *callback) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	in := http.MaxBytesReader(w, r.Body, maxBody)
+	body, err := io.ReadAll(io.LimitReader(in, smallBody))
+	if err == nil && len(body) == smallBody {
+		select {
+		case c.large <- struct{}{}:
+			defer func() { <-c.large }()
+		case <-time.After(answerWithin):
+			return nil, &refusal{http.StatusServiceUnavailable, "too many large bodies at once"}
+		case <-r.Context().Done():
+			return nil, malformed("body could not be read")
+		}
+		var rest []byte
+		rest, err = io.ReadAll(in)
+		body = append(body, rest...)
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, &refusal{http.StatusRequestEntityTooLarge, "body over 1 MiB"}
+	case err != nil:
+		return nil, malformed("body could not be read")
+	}
+	return body, nil
 }
 
 // open returns the decrypted message of an encrypted body. Of the compatible
