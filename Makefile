@@ -55,7 +55,7 @@ fmt: ## format the code
 	$(GOLANGCI) fmt
 
 .PHONY: fuzz
-fuzz: ## run each fuzz target for FUZZTIME (10s)
+fuzz: ## run each fuzz target on FUZZTIME (100000x) inputs
 	@scripts/fuzz.sh
 
 .PHONY: crash
