@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/schollz/progressbar/v3"
+
+	"wechat-broadcast/services/followers"
 )
 
 type syncCommand struct{}
@@ -22,17 +25,32 @@ func (syncCommand) Run(s *session) error {
 	if err := a.store.Migrate(s.ctx); err != nil {
 		return err
 	}
-	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(s.stderr), progressbar.OptionSetDescription("followers"),
-		progressbar.OptionShowCount(), progressbar.OptionSetItsString("followers"), progressbar.OptionShowIts(),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
-	res, err := a.followers.Sync(s.ctx, func(done, total int64) {
-		bar.ChangeMax64(total)
-		_ = bar.Set64(done)
+	var bar *progressbar.ProgressBar
+	storing := false
+	res, err := a.followers.Sync(s.ctx, func(p followers.SyncProgress) {
+		switch {
+		case bar == nil:
+			bar = syncBar(s.stderr, "pulling")
+		case p.Storing != storing:
+			_ = bar.Exit()
+			bar = syncBar(s.stderr, "storing")
+		}
+		storing = p.Storing
+		bar.ChangeMax64(p.Total)
+		_ = bar.Set64(p.Done)
 	})
-	_ = bar.Exit()
+	if bar != nil {
+		_ = bar.Exit()
+	}
 	if err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
 	_, err = fmt.Fprintln(s.stdout, a.chat.SyncNotice(res, nil))
 	return err
+}
+
+func syncBar(w io.Writer, does string) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(-1, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(does),
+		progressbar.OptionShowCount(), progressbar.OptionSetItsString("followers"), progressbar.OptionShowIts(),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
 }

@@ -80,7 +80,11 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 			"a page of followers": func() error {
 				next := state
 				next.Pages++
-				_, err := s.StorePage(ctx, state, next, openIDs)
+				var err error
+				if state, err = s.StorePage(ctx, state, next, openIDs); err != nil {
+					return err
+				}
+				_, _, err = s.MergeList(ctx, state, nil)
 				return err
 			},
 		}

@@ -64,9 +64,7 @@ type Recipient struct {
 	// Scene is how the person came to follow (the subscribe event's EventKey).
 	Scene string
 	// Fields is a JSON object of further stored values that templates can use.
-	Fields string
-	// SeenSync is the number of the last sync that listed this person.
-	SeenSync  int64
+	Fields    string
 	CreatedAt Time
 	UpdatedAt Time
 }

@@ -30,7 +30,7 @@ func TestChangeRecipientKeepsEveryField(t *testing.T) {
 	modelstest.Each(t, func(t *testing.T, s *models.Store) {
 		want := models.Recipient{
 			OpenID: "oA", Subscribed: true, OptedOut: true, Tester: true, SubscribedAt: models.At(morning),
-			Scene: "qrscene_图书馆", Fields: `{"name":"李雷"}`, SeenSync: 3,
+			Scene: "qrscene_图书馆", Fields: `{"name":"李雷"}`,
 			CreatedAt: models.At(morning.Add(time.Second)), UpdatedAt: models.At(morning.Add(2 * time.Second)),
 		}
 		set := func(r *models.Recipient) { want.ID = r.ID; *r = want }
@@ -71,14 +71,14 @@ func TestChangeRecipientAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
-				err := s.ChangeRecipient(t.Context(), "oA", func(r *models.Recipient) { r.SeenSync++ })
+				err := s.ChangeRecipient(t.Context(), "oA", func(r *models.Recipient) { r.Scene += "+" })
 				if err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		wg.Wait()
-		if got := person(t, s, "oA").SeenSync; got != 8 {
+		if got := len(person(t, s, "oA").Scene); got != 8 {
 			t.Errorf("counted %d of 8 changes", got)
 		}
 	})
@@ -92,6 +92,9 @@ func TestOpenIDsCompareByteForByte(t *testing.T) {
 		next.Pages = 1
 		st, err := s.StorePage(t.Context(), st, next, []string{"oABC", "oabc", "oAbC"})
 		if err != nil {
+			t.Fatal(err)
+		}
+		if st, _, err = s.MergeList(t.Context(), st, nil); err != nil {
 			t.Fatal(err)
 		}
 		if st.Added != 3 {
@@ -201,6 +204,7 @@ func TestStorePageOfAnOvertakenSync(t *testing.T) {
 		var e *models.Error
 		for what, err := range map[string]error{
 			"store": func() error { _, err := s.StorePage(ctx, mine, next, []string{"oA"}); return err }(),
+			"merge": func() error { _, _, err := s.MergeList(ctx, mine, nil); return err }(),
 			"end":   func() error { _, err := s.FinishSync(ctx, mine, models.At(morning)); return err }(),
 			"drop":  s.DropSync(ctx, mine, models.At(morning)),
 		} {
@@ -246,7 +250,11 @@ func TestStorePageCounts(t *testing.T) {
 		if st, err = s.StorePage(ctx, st, next, []string{"oNew", "oThere", "oOther"}); err != nil {
 			t.Fatal(err)
 		}
-		if st, err = s.MarkLeft(ctx, st); err != nil {
+		st, unlisted, err := s.MergeList(ctx, st, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st, err = s.MarkLeft(ctx, st, unlisted); err != nil {
 			t.Fatal(err)
 		}
 		got := fmt.Sprintf("seen %d added %d returned %d left %d", st.Seen, st.Added, st.Returned, st.Left)

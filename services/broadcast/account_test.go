@@ -203,11 +203,11 @@ func (a *account) fill(ctx context.Context) error {
 		var rows []string
 		var args []any
 		for _, openID := range group {
-			rows = append(rows, "(?, 1, 0, 0, ?, 'qr', '', 0, 1, 1)")
+			rows = append(rows, "(?, 1, 0, 0, ?, 'qr', '', 1, 1)")
 			args = append(args, openID, int64(1_700_000_000_000))
 		}
 		_, err := a.db.ExecContext(ctx, "INSERT INTO recipients (openid, subscribed, opted_out, tester, subscribed_at,"+
-			" scene, fields, seen_sync, created_at, updated_at) VALUES "+strings.Join(rows, ","), args...)
+			" scene, fields, created_at, updated_at) VALUES "+strings.Join(rows, ","), args...)
 		if err != nil {
 			return err
 		}

@@ -45,30 +45,42 @@ type SyncResult struct {
 	Took       time.Duration // of this call
 }
 
-// Sync pulls the platform's follower list into the table. After each page,
-// progress (if not nil) gets how many were listed and how many there are.
+// SyncProgress is how far a sync is: so many of the followers that the platform
+// announced are pulled, and then so many of those pulled are stored.
+type SyncProgress struct {
+	Storing     bool
+	Done, Total int64
+}
+
+// Sync pulls the platform's follower list and, when it is whole, stores it in the
+// table. progress (if not nil) is told each step.
 //
 // What it has is kept if it ends early, whatever the reason, and the next Sync
 // within a day goes on there. One at a time: models.ErrSyncRunning. When the
 // day's calls are used up: models.ErrSyncQuota, with At, the moment from which it
 // can go on. When the platform refuses or can't be reached: models.ErrPlatform.
-func (s *Service) Sync(ctx context.Context, progress func(done, total int64)) (SyncResult, error) {
+func (s *Service) Sync(ctx context.Context, progress func(SyncProgress)) (SyncResult, error) {
 	if !s.syncing.CompareAndSwap(false, true) {
 		return SyncResult{}, models.NewError(models.Conflict, models.ErrSyncRunning)
 	}
 	defer s.syncing.Store(false)
+	if progress == nil {
+		progress = func(SyncProgress) {}
+	}
 	begun := s.now()
 	st, resumed, err := s.begin(ctx)
 	if err != nil {
 		return SyncResult{}, err
 	}
+	asked := make(map[string]struct{}) // the places in the list
 	for restarted := false; !st.Pulled; {
-		next, err := s.pull(ctx, st)
+		next, err := s.pull(ctx, st, asked)
 		if err != nil && st.Next != "" && !restarted && isCode(err, codeInvalidOpenID) {
 			// The person at whom the next page starts is gone, and the platform
 			// does not know any more where that is.
 			s.log.WarnContext(ctx, "follower sync begins anew: its place in the list is gone", "pages", st.Pages)
 			restarted, resumed = true, false
+			clear(asked)
 			if next, err = s.store.BeginSync(ctx, models.At(s.now())); err == nil {
 				st = next
 				continue
@@ -79,11 +91,12 @@ func (s *Service) Sync(ctx context.Context, progress func(done, total int64)) (S
 			return SyncResult{}, err
 		}
 		st = next
-		if progress != nil {
-			progress(st.Seen, max(st.Announced, st.Seen))
-		}
+		progress(SyncProgress{Done: st.Listed, Total: max(st.Announced, st.Listed)})
 	}
-	return s.finish(ctx, st, begun, resumed)
+	if st, err = s.takeOver(ctx, st, progress); err != nil {
+		return SyncResult{}, err
+	}
+	return s.conclude(ctx, st, begun, resumed), nil
 }
 
 // begin returns the state of the sync to go on with: an unfinished one that is
@@ -101,8 +114,9 @@ func (s *Service) begin(ctx context.Context) (st models.SyncState, resumed bool,
 	return st, false, err
 }
 
-// pull gets the next page and stores it.
-func (s *Service) pull(ctx context.Context, st models.SyncState) (models.SyncState, error) {
+// pull gets the next page and keeps it. asked holds the places in the list that
+// were asked for, to which it adds this one.
+func (s *Service) pull(ctx context.Context, st models.SyncState, asked map[string]struct{}) (models.SyncState, error) {
 	now := s.now()
 	day := now.In(beijing).Format(time.DateOnly)
 	ok, err := s.store.TakeFromDay(ctx, callsFact, day, callsPerDay)
@@ -126,22 +140,17 @@ func (s *Service) pull(ctx context.Context, st models.SyncState) (models.SyncSta
 	if page.Total > 0 || page.Count > 0 {
 		next.Announced = int64(page.Total)
 	} // else it is the empty page behind the last full one
-	soFar := next
-	soFar.Seen += int64(len(openIDs))
 	// A page that is not full is the last one, but a list that goes on behind it
 	// has been cut; asking once more tells.
-	next.Pulled = page.Count == 0 || page.Next == "" || page.Last && !soFar.Short()
+	next.Pulled = page.Count == 0 || page.Next == "" || page.Last && !next.Short(next.Listed+int64(len(openIDs)))
 
-	stored, err := s.store.StorePage(ctx, st, next, openIDs)
-	if err != nil {
-		return st, err
-	}
-	if !stored.Pulled && (stored.Next == st.Next || stored.Seen == st.Seen && stored.Skipped == st.Skipped) {
+	asked[st.Next] = struct{}{}
+	if _, again := asked[next.Next]; again && !next.Pulled {
 		const reason = "the follower list repeats itself"
 		err := models.NewError(models.Unavailable, models.ErrPlatform, "Code", 0, "Reason", reason)
-		return st, errors.Join(err, s.store.DropSync(ctx, stored, models.At(s.now())))
+		return st, errors.Join(err, s.store.DropSync(ctx, st, models.At(s.now())))
 	}
-	return stored, nil
+	return s.store.StorePage(ctx, st, next, openIDs)
 }
 
 // valid returns those of a page that are OpenIDs.
@@ -158,27 +167,33 @@ func (s *Service) valid(ctx context.Context, listed []string) []string {
 	return openIDs
 }
 
-// finish draws the conclusions from a list that was pulled to its end.
-func (s *Service) finish(ctx context.Context, st models.SyncState, begun time.Time, resumed bool) (SyncResult, error) {
-	short := st.Short()
-	var err error
-	if short {
+// takeOver brings the table to what the whole list says.
+func (s *Service) takeOver(ctx context.Context, st models.SyncState, progress func(SyncProgress)) (models.SyncState, error) {
+	st, unlisted, err := s.store.MergeList(ctx, st, func(stored int64) {
+		progress(SyncProgress{Storing: true, Done: stored, Total: st.Listed})
+	})
+	if err != nil {
+		return st, err
+	}
+	if st.Short(st.Seen) {
 		s.log.WarnContext(ctx, "the follower list was cut short: nobody is marked as having left",
 			"listed", st.Seen, "announced", st.Announced)
-	} else if st, err = s.store.MarkLeft(ctx, st); err != nil {
-		return SyncResult{}, err
+	} else if st, err = s.store.MarkLeft(ctx, st, unlisted); err != nil {
+		return st, err
 	}
-	if st, err = s.store.FinishSync(ctx, st, models.At(s.now())); err != nil {
-		return SyncResult{}, err
-	}
+	return s.store.FinishSync(ctx, st, models.At(s.now()))
+}
+
+// conclude tells what a finished sync changed.
+func (s *Service) conclude(ctx context.Context, st models.SyncState, begun time.Time, resumed bool) SyncResult {
 	r := SyncResult{
 		Total: st.Seen, Announced: st.Announced, Added: st.Added, Returned: st.Returned, Left: st.Left,
-		Skipped: st.Skipped, Pages: st.Pages, Resumed: resumed, Suspicious: short, Took: s.now().Sub(begun),
+		Skipped: st.Skipped, Pages: st.Pages, Resumed: resumed, Suspicious: st.Short(st.Seen), Took: s.now().Sub(begun),
 	}
 	s.log.LogAttrs(ctx, slog.LevelInfo, "followers synced",
 		slog.Int64("total", r.Total), slog.Int64("added", r.Added), slog.Int64("returned", r.Returned),
 		slog.Int64("left", r.Left), slog.Int("pages", r.Pages), slog.Bool("resumed", r.Resumed), slog.Duration("took", r.Took))
-	return r, nil
+	return r
 }
 
 // beijing is where the platform's day begins.

@@ -1,0 +1,138 @@
+package models
+
+import (
+	"bytes"
+	"container/heap"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"gorm.io/gorm"
+)
+
+// A sync's pages are kept as sorted runs until the list is whole, and then read
+// side by side, which puts the whole list in order with little of it in memory.
+
+const (
+	// runPart is how many OpenIDs of a run are read at once.
+	runPart = 1000
+	// partsPerPage is above the parts that a page can have.
+	partsPerPage = 1 << 16
+)
+
+// writeRun stores the OpenIDs of a page, which are in order.
+func writeRun(tx *gorm.DB, page int, openIDs []string) error {
+	if len(openIDs) == 0 {
+		return nil
+	}
+	var args []any
+	id := int64(page) * partsPerPage
+	for part := range slices.Chunk(openIDs, runPart) {
+		var lines []byte
+		for _, openID := range part {
+			lines = append(append(lines, openID...), '\n')
+		}
+		args = append(args, id, lines)
+		id++
+	}
+	err := execIn(tx, "INSERT INTO sync_runs (id, openids) VALUES "+tuples("(?, ?)", len(args)/2), args...)
+	if err != nil {
+		return fmt.Errorf("write a run: %w", err)
+	}
+	return nil
+}
+
+func dropRuns(tx *gorm.DB) error {
+	if err := execIn(tx, "DELETE FROM sync_runs"); err != nil {
+		return fmt.Errorf("drop the runs: %w", err)
+	}
+	return nil
+}
+
+// list reads the followers that a sync's pages list, in order, each once.
+type list struct {
+	db   gorm.ConnPool
+	runs runHeap
+	last []byte
+}
+
+// openList begins to read the runs of so many pages.
+func openList(ctx context.Context, db gorm.ConnPool, pages int) (*list, error) {
+	l := &list{db: db}
+	for page := 1; page <= pages; page++ {
+		r := &run{next: int64(page) * partsPerPage}
+		ok, err := l.advance(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			l.runs = append(l.runs, r)
+		}
+	}
+	heap.Init(&l.runs)
+	return l, nil
+}
+
+// ended tells whether everyone was taken.
+func (l *list) ended() bool { return len(l.runs) == 0 }
+
+// take returns the next followers, at most n, none at the end.
+func (l *list) take(ctx context.Context, n int) ([]string, error) {
+	openIDs := make([]string, 0, n)
+	for len(openIDs) < n && !l.ended() {
+		r := l.runs[0]
+		if !bytes.Equal(r.head, l.last) {
+			openIDs = append(openIDs, string(r.head))
+			l.last = append(l.last[:0], r.head...)
+		}
+		ok, err := l.advance(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			heap.Fix(&l.runs, 0)
+		} else {
+			heap.Pop(&l.runs)
+		}
+	}
+	return openIDs, nil
+}
+
+// advance moves a run to its next OpenID, false if it has none.
+func (l *list) advance(ctx context.Context, r *run) (bool, error) {
+	if len(r.rest) == 0 {
+		err := l.db.QueryRowContext(ctx, "SELECT openids FROM sync_runs WHERE id = ?", r.next).Scan(&r.rest)
+		if errors.Is(err, sql.ErrNoRows) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("read a run: %w", err)
+		}
+		r.next++
+	}
+	r.head, r.rest, _ = bytes.Cut(r.rest, []byte{'\n'})
+	return true, nil
+}
+
+// run is the rest of a page.
+type run struct {
+	head []byte // its first OpenID
+	rest []byte // those behind it that are read
+	next int64  // the part behind them
+}
+
+// runHeap has the run with the least head first.
+type runHeap []*run
+
+func (h runHeap) Len() int           { return len(h) }
+func (h runHeap) Less(i, j int) bool { return bytes.Compare(h[i].head, h[j].head) < 0 }
+func (h runHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *runHeap) Push(r any)        { *h = append(*h, r.(*run)) } //nolint:forcetypeassert // heap.Interface
+func (h *runHeap) Pop() any {
+	last := len(*h) - 1
+	r := (*h)[last]
+	*h = (*h)[:last]
+	return r
+}
