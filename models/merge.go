@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -178,14 +179,22 @@ func (s *Store) takeOver(ctx context.Context, st SyncState, c difference) (SyncS
 // add adds followers, except for those whom an event has added meanwhile, and
 // returns how many.
 func (s *Store) add(tx *gorm.DB, st SyncState, asOf string, openIDs []string) (int64, error) {
-	conflict := " ON CONFLICT (openid) DO NOTHING"
-	if s.driver == MySQL {
-		conflict = " ON DUPLICATE KEY UPDATE id = id"
+	rest := ", 1, '', " + strconv.FormatInt(st.TouchedAt.UnixMilli(), 10) + ", " + asOf
+	query := "INSERT INTO recipients (openid, subscribed, fields, created_at, updated_at) "
+	var args []any
+	if s.driver == SQLite {
+		// One value instead of a thousand halves what it costs.
+		list, err := json.Marshal(openIDs)
+		if err != nil {
+			return 0, err
+		}
+		query += "SELECT value" + rest + " FROM json_each(?) WHERE true ON CONFLICT (openid) DO NOTHING"
+		args = []any{string(list)}
+	} else {
+		query += "VALUES " + tuples("(?"+rest+")", len(openIDs)) + " ON DUPLICATE KEY UPDATE id = id"
+		args = anys(openIDs)
 	}
-	row := "(?, 1, '', " + strconv.FormatInt(st.TouchedAt.UnixMilli(), 10) + ", " + asOf + ")"
-	res, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context,
-		"INSERT INTO recipients (openid, subscribed, fields, created_at, updated_at) VALUES "+
-			tuples(row, len(openIDs))+conflict, anys(openIDs)...)
+	res, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, query, args...)
 	if err != nil {
 		return 0, err
 	}
