@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -42,8 +43,11 @@ func (syncCommand) Run(s *session) error {
 	if bar != nil {
 		_ = bar.Exit()
 	}
+	if s.ctx.Err() != nil {
+		return errors.New("sync: interrupted; what was pulled is kept for a day, and the next sync goes on from there")
+	}
 	if err != nil {
-		return fmt.Errorf("sync: %w", err)
+		return errors.New(a.chat.SyncNotice(res, err))
 	}
 	_, err = fmt.Fprintln(s.stdout, a.chat.SyncNotice(res, nil))
 	return err
