@@ -92,29 +92,16 @@ func (s *Sender) leave(j *job) {
 // try makes one call for a job, when gate and pacer let it.
 func (s *Sender) try(j *job) {
 	probe, err := s.gate.Pass(j.ctx)
-	if err == nil {
-		err = s.pacer.Wait(j.ctx)
-	}
 	if err != nil {
-		if probe {
-			s.gate.Abandon()
-		}
 		s.leave(j)
 		return
 	}
-	if s.tooOld(j.claimed) {
+	msg, instead := s.prepare(j)
+	if instead != nil {
 		if probe {
 			s.gate.Abandon()
 		}
-		s.expire(j)
-		return
-	}
-	msg, err := j.run.content.message(j.task)
-	if err != nil {
-		if probe {
-			s.gate.Abandon()
-		}
-		s.finish(j, j.unanswered(), wechat.Result{Detail: err.Error()})
+		instead()
 		return
 	}
 	s.metrics.inFlight.Inc()
@@ -123,6 +110,22 @@ func (s *Sender) try(j *job) {
 	s.metrics.inFlight.Dec()
 	s.gate.Report(probe, s.passes(res, s.now().Sub(began)))
 	s.settle(j, res)
+}
+
+// prepare waits for the pacer and returns the message to send, or what to do
+// with the job instead of a call.
+func (s *Sender) prepare(j *job) (msg wechat.Message, instead func()) {
+	if err := s.pacer.Wait(j.ctx); err != nil {
+		return msg, func() { s.leave(j) }
+	}
+	if s.tooOld(j.claimed) {
+		return msg, func() { s.expire(j) }
+	}
+	msg, err := j.run.content.message(j.task)
+	if err != nil {
+		return msg, func() { s.finish(j, j.unanswered(), wechat.Result{Detail: err.Error()}) }
+	}
+	return msg, nil
 }
 
 // passes tells the pacer of an answer, and the gate whether further sends make

@@ -1,0 +1,61 @@
+package broadcast
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/simulator"
+)
+
+// The send that was to try whether the platform is there again is not made after
+// all: another one does it, and nobody waits for ever.
+func TestAProbeThatIsNotMadeKeepsNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		message  string
+		rate     int
+		instead  func(a *account, id int64)
+		received int // of 60
+	}{
+		"the message cannot be filled": {"personal", 0, func(*account, int64) {}, 40},
+		"the claim is too old":         {"notice", 0, func(a *account, _ int64) { a.ahead.Store(int64(10 * time.Minute)) }, 60},
+		"a pause while it waits its turn": {"notice", 1, func(a *account, id int64) {
+			_ = sleep(a.t.Context(), 600*time.Millisecond)
+			for _, move := range []func() error{
+				func() error { _, err := a.engine.Pause(a.t.Context(), id, admin); return err },
+				func() error { _, err := a.engine.Resume(a.t.Context(), id, admin); return err },
+			} {
+				if err := move(); err != nil {
+					a.t.Fatal(err)
+				}
+				_ = sleep(a.t.Context(), time.Second)
+			}
+		}, 60},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 59}, rate: test.rate})
+				id := a.ask(test.message, models.AudienceAll)
+				if test.message == "personal" {
+					a.exec("UPDATE recipients SET scene = '' WHERE id <= 20")
+				}
+				if err := a.engine.pacer.Wait(t.Context()); err != nil { // the first of a second goes at once
+					t.Fatal(err)
+				}
+				a.engine.gate.Report(false, false)
+				a.start()
+				_ = sleep(t.Context(), 100*time.Millisecond)
+				test.instead(a, id)
+				a.reaches(id, models.Finished)
+				a.audit(id)
+				if got := a.sim.Stats().Accepted; got != int64(test.received) {
+					t.Errorf("%d received it, want %d", got, test.received)
+				}
+			})
+		})
+	}
+}
