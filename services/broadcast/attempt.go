@@ -16,6 +16,11 @@ const (
 	askAgainFor = 9 * time.Minute
 	// maxAttempts is how many calls a recipient is worth.
 	maxAttempts = 5
+	// restAtMost is how long a recipient rests between two calls, however long the
+	// platform asks for: with the longest rests, too, its last call is made while
+	// it is safe to ask again (four rests in askAgainFor). A longer one would only
+	// keep its batch open, and whoever is in doubt would become uncertain.
+	restAtMost = 2 * time.Minute
 	// muteStreak is how many calls in a row without a usable answer close the gate.
 	muteStreak = 8
 	// codeInvalidOpenID is the platform's refusal that is sometimes wrong.
@@ -221,7 +226,7 @@ func (s *Sender) retry(j *job, res wechat.Result) {
 		s.finish(j, j.unanswered(), res)
 		return
 	}
-	s.again(j, max(res.RetryAfter, 500*time.Millisecond<<(j.calls-1)))
+	s.again(j, min(max(res.RetryAfter, 500*time.Millisecond<<(j.calls-1)), restAtMost))
 }
 
 // unanswered is the outcome of a job that is given up without the platform's word.

@@ -134,6 +134,44 @@ func TestARecipientWhoIsWrittenToTooOftenIsTriedOnceMoreLater(t *testing.T) {
 	})
 }
 
+// A machine before the platform names a wait that is longer than the platform
+// may be asked again about a send: whoever it told so is not given up for it.
+func TestALongWaitThatIsAskedForIsNotWaitedOut(t *testing.T) {
+	t.Parallel()
+	for _, seconds := range []string{"60", "3600", "86400"} {
+		t.Run(seconds, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 50}})
+				told := map[string]bool{}
+				a.onSend(func(w http.ResponseWriter, openID string) bool {
+					a.mu.Lock()
+					defer a.mu.Unlock()
+					if told[openID] || openID != a.sim.Follower(3) && openID != a.sim.Follower(30) {
+						return false
+					}
+					told[openID] = true
+					w.Header().Set("Retry-After", seconds)
+					w.WriteHeader(http.StatusServiceUnavailable)
+					return true
+				})
+				a.start()
+				begun := time.Now()
+				id := a.ask("", models.AudienceAll)
+				a.reaches(id, models.Finished)
+				a.audit(id)
+				a.everyoneOnce()
+				if took := time.Since(begun); took < time.Minute || took > restAtMost+10*time.Second {
+					t.Errorf("it took %s", took)
+				}
+				if c := a.counts(id); c.Accepted != 51 {
+					t.Errorf("%+v", c)
+				}
+			})
+		})
+	}
+}
+
 func TestAPlatformThatIsAwayIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
