@@ -158,14 +158,14 @@ func (s *Store) ClaimDeliveries(ctx context.Context, broadcastID int64, recipien
 	return nil
 }
 
-// ReclaimDeliveries claims recipients that were put off.
+// ReclaimDeliveries claims recipients that were put off. Since when they were is
+// kept, should the claim be taken back.
 func (s *Store) ReclaimDeliveries(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error {
-	at := now.UnixMilli()
-	args := append(make([]any, 0, len(recipients)+3), at, at, broadcastID)
+	args := append(make([]any, 0, len(recipients)+2), now.UnixMilli(), broadcastID)
 	for _, r := range recipients {
 		args = append(args, r)
 	}
-	err := s.exec(ctx, "UPDATE deliveries SET state = 'sending', sent_at = ?, updated_at = ?"+
+	err := s.exec(ctx, "UPDATE deliveries SET state = 'sending', sent_at = ?"+
 		" WHERE broadcast_id = ? AND state = 'later' AND recipient_id IN ("+tuples("?", len(recipients))+")", args...)
 	if err != nil {
 		return fmt.Errorf("claim deliveries again: %w", err)
@@ -174,15 +174,19 @@ func (s *Store) ReclaimDeliveries(ctx context.Context, broadcastID int64, recipi
 }
 
 // ReleaseDeliveries takes back claims of recipients that surely were not sent
-// to.
+// to. Those who had been put off, whose rows tell of the calls until then, are
+// put off still.
 func (s *Store) ReleaseDeliveries(ctx context.Context, broadcastID int64, recipients []int64) error {
 	args := make([]any, 0, len(recipients)+1)
 	args = append(args, broadcastID)
 	for _, r := range recipients {
 		args = append(args, r)
 	}
-	err := s.exec(ctx, "DELETE FROM deliveries WHERE broadcast_id = ? AND state = 'sending' AND recipient_id IN ("+
-		tuples("?", len(recipients))+")", args...)
+	claimed := " WHERE broadcast_id = ? AND state = 'sending' AND recipient_id IN (" + tuples("?", len(recipients)) + ")"
+	err := s.exec(ctx, "UPDATE deliveries SET state = 'later'"+claimed+" AND attempts > 0", args...)
+	if err == nil {
+		err = s.exec(ctx, "DELETE FROM deliveries"+claimed, args...)
+	}
 	if err != nil {
 		return fmt.Errorf("release deliveries: %w", err)
 	}

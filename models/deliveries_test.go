@@ -78,6 +78,16 @@ func TestTasksAreThoseWithoutAnOutcome(t *testing.T) {
 		if task := tasks[ids[3]]; !task.SentAt.Equal(t0) {
 			t.Errorf("sent_at of a send in doubt moved to %v", task.SentAt)
 		}
+		if err := s.ReleaseDeliveries(ctx, b.ID, []int64{ids[1], ids[3]}); err != nil {
+			t.Fatal(err)
+		}
+		tasks = left(t, s, b)
+		if task := tasks[ids[1]]; task.State != models.Later || task.Attempts != 1 || !task.UpdatedAt.Equal(t0.Add(time.Second)) {
+			t.Errorf("put off, claimed again and released: %+v", task)
+		}
+		if task := tasks[ids[3]]; task.State != "" {
+			t.Errorf("released: %+v", task)
+		}
 	})
 }
 

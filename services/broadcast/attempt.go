@@ -169,7 +169,8 @@ func (s *Sender) expire(j *job) {
 func (s *Sender) settle(j *job, res wechat.Result) {
 	j.last = res
 	j.doubt = j.doubt || res.MaybeSent
-	if s.hard.Err() != nil && res.Verdict != wechat.Accepted && res.Verdict != wechat.Refused {
+	told := res.Verdict == wechat.Accepted || res.Verdict == wechat.Refused || res.Verdict == wechat.Later
+	if s.hard.Err() != nil && !told {
 		s.leave(j)
 		return
 	}

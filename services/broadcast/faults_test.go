@@ -93,47 +93,6 @@ func TestTheUnreachableAreMarkedAndLeftOutNextTime(t *testing.T) {
 	})
 }
 
-func TestARecipientWhoIsWrittenToTooOftenIsTriedOnceMoreLater(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := newAccount(t, setup{Options: simulator.Options{Followers: 3}})
-		always, once := a.sim.Follower(0), a.sim.Follower(1)
-		tries := map[string][]time.Time{}
-		a.onSend(func(w http.ResponseWriter, openID string) bool {
-			a.mu.Lock()
-			defer a.mu.Unlock()
-			tries[openID] = append(tries[openID], time.Now())
-			if openID == always || openID == once && len(tries[openID]) == 1 {
-				answer(w, 43117)
-				return true
-			}
-			return false
-		})
-		stop := a.start()
-		id := a.ask("", models.AudienceAll)
-		_ = sleep(t.Context(), 10*time.Second)
-		stop() // the rest lasts over a restart
-		a.run(a.newEngine())
-		a.reaches(id, models.Finished)
-		a.audit(id)
-		rows := a.deliveries(id)
-		if d := rows[always]; d.State != models.FailedFor || d.Code != 43117 || d.Attempts != 2 || len(tries[always]) != 2 {
-			t.Errorf("refused twice: %+v, %d calls", d, len(tries[always]))
-		}
-		if d := rows[once]; d.State != models.Accepted || d.Attempts != 2 {
-			t.Errorf("refused once: %+v", d)
-		}
-		for _, at := range tries {
-			if len(at) == 2 && at[1].Sub(at[0]) < laterAfter {
-				t.Errorf("tried again after %s", at[1].Sub(at[0]))
-			}
-		}
-		if c := a.counts(id); c.Accepted != 3 || c.Failed != 1 {
-			t.Errorf("%+v", c)
-		}
-	})
-}
-
 // A machine before the platform names a wait that is longer than the platform
 // may be asked again about a send: whoever it told so is not given up for it.
 func TestALongWaitThatIsAskedForIsNotWaitedOut(t *testing.T) {

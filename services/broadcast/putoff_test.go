@@ -1,0 +1,143 @@
+package broadcast
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/simulator"
+)
+
+// Whatever comes between, whoever is written to too often has one rest of the
+// full length and one more call after it.
+func TestARecipientWhoIsWrittenToTooOftenIsTriedOnceMoreLater(t *testing.T) {
+	t.Parallel()
+	const second = time.Second
+	tests := map[string]struct {
+		restart        bool          // a restart, not a pause
+		from, to       time.Duration // when, after the start
+		awayAt, backAt time.Duration // when the platform is away
+	}{
+		"nothing between":                         {},
+		"a restart in the rest":                   {restart: true, from: 10 * second, to: 11 * second},
+		"a pause in the rest":                     {from: 10 * second, to: 20 * second},
+		"a pause over the end of the rest":        {from: 10 * second, to: 90 * second},
+		"a restart over the end of the rest":      {restart: true, from: 10 * second, to: 20 * time.Minute},
+		"a pause after the rest, before a call":   {from: 75 * second, to: 80 * second, awayAt: 60 * second, backAt: 78 * second},
+		"a restart after the rest, before a call": {restart: true, from: 75 * second, to: 80 * second, awayAt: 60 * second, backAt: 78 * second},
+		"a restart long after, before a call":     {restart: true, from: 75 * second, to: 20 * time.Minute, awayAt: 60 * second, backAt: 78 * second},
+		"the platform is away at the rest's end":  {awayAt: 60 * second, backAt: 100 * second},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 3}})
+				always, once := a.sim.Follower(0), a.sim.Follower(1)
+				tries := map[string][]time.Time{}
+				a.onSend(func(w http.ResponseWriter, openID string) bool {
+					a.mu.Lock()
+					defer a.mu.Unlock()
+					tries[openID] = append(tries[openID], time.Now())
+					if openID == always || openID == once && len(tries[openID]) == 1 {
+						answer(w, 43117)
+						return true
+					}
+					return false
+				})
+				stop := a.start()
+				id := a.ask("", models.AudienceAll)
+				if test.awayAt > 0 {
+					time.AfterFunc(test.awayAt, func() { a.wire.down.Store(true) })
+					time.AfterFunc(test.backAt, func() { a.wire.down.Store(false) })
+				}
+				if test.to > 0 {
+					_ = sleep(t.Context(), test.from)
+					a.interrupt(id, test.restart, stop, test.to-test.from)
+				}
+				a.reaches(id, models.Finished)
+				a.audit(id)
+				rows := a.deliveries(id)
+				if d := rows[always]; d.State != models.FailedFor || d.Code != 43117 || d.Attempts != 2 || len(tries[always]) != 2 {
+					t.Errorf("refused twice: %+v, %d calls", d, len(tries[always]))
+				}
+				if d := rows[once]; d.State != models.Accepted || d.Attempts != 2 {
+					t.Errorf("refused once: %+v", d)
+				}
+				for _, at := range tries {
+					if len(at) == 2 && at[1].Sub(at[0]) < laterAfter {
+						t.Errorf("tried again after %s", at[1].Sub(at[0]))
+					}
+				}
+				if c := a.counts(id); c.Accepted != 3 || c.Failed != 1 {
+					t.Errorf("%+v", c)
+				}
+			})
+		})
+	}
+}
+
+// The answer comes when a stop has just cut the calls in flight: the rest is
+// still recorded, and kept after the restart.
+func TestThatSomeoneIsWrittenToTooOftenIsRecordedInTheLastMoment(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 3}})
+		person := a.sim.Follower(0)
+		id := crashed(a, []string{person}, false)
+		s := a.engine.sender
+		if err := s.budget.Acquire(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		j := &job{
+			ctx: t.Context(), run: &run{e: a.engine, b: a.broadcast(id), meter: &meter{}}, batch: &batchWork{},
+			task: models.Task{RecipientID: a.recipient(person), OpenID: person}, claimed: a.now(),
+		}
+		j.batch.pending.Add(1)
+		a.engine.hardEnd()
+		s.settle(j, wechat.Result{Verdict: wechat.Later, Code: 43117})
+		j.batch.pending.Wait()
+		if d := a.deliveries(id)[person]; d.State != models.Later || d.Attempts != 1 {
+			t.Errorf("%+v", d)
+		}
+		var called time.Time
+		a.onSend(func(_ http.ResponseWriter, openID string) bool {
+			if openID == person {
+				a.mu.Lock()
+				defer a.mu.Unlock()
+				called = time.Now()
+			}
+			return false
+		})
+		refused := time.Now()
+		a.run(a.newEngine())
+		a.reaches(id, models.Finished)
+		a.audit(id)
+		a.everyoneOnce()
+		if rested := called.Sub(refused); rested < laterAfter {
+			t.Errorf("tried again after %s", rested)
+		}
+	})
+}
+
+// interrupt pauses a broadcast for a while, or ends the program and starts it
+// again.
+func (a *account) interrupt(id int64, restart bool, stop func(), lasts time.Duration) {
+	a.t.Helper()
+	if restart {
+		stop()
+		_ = sleep(a.t.Context(), lasts)
+		a.run(a.newEngine())
+		return
+	}
+	if _, err := a.engine.Pause(a.t.Context(), id, admin); err != nil {
+		a.t.Fatal(err)
+	}
+	_ = sleep(a.t.Context(), lasts)
+	if _, err := a.engine.Resume(a.t.Context(), id, admin); err != nil {
+		a.t.Fatal(err)
+	}
+}
