@@ -40,7 +40,7 @@ func (s *Store) MergeList(ctx context.Context, st SyncState, progress func(store
 			return st, nil, fmt.Errorf("merge the follower list: %w", err)
 		}
 		group = append(group, more...)
-		c, err := compare(ctx, db, after, group, l.ended())
+		c, err := s.compare(ctx, db, after, group, l.ended())
 		if err != nil {
 			return st, nil, fmt.Errorf("merge the follower list: %w", err)
 		}
@@ -72,8 +72,10 @@ func (s *Store) MarkLeft(ctx context.Context, st SyncState, ids []int64) (SyncSt
 	for chunk := range slices.Chunk(ids, maxRows) {
 		next := st
 		err := s.inTx(ctx, func(tx *gorm.DB) error {
-			res := tx.Exec("UPDATE recipients SET "+erased+", updated_at = ? WHERE subscribed = 1 AND updated_at <= ?"+
-				" AND id IN ("+string(appendInts(nil, chunk...))+")", st.AsOf(), st.AsOf())
+			// NOT, because with subscribed = 1 SQLite would rather read everyone who
+			// follows than look up the ids.
+			res := tx.Exec("UPDATE recipients SET "+erased+", updated_at = ? WHERE id IN ("+string(appendInts(nil, chunk...))+")"+
+				" AND NOT (subscribed = 0 OR updated_at > ?)", st.AsOf(), st.AsOf())
 			if res.Error != nil {
 				return res.Error
 			}
@@ -100,7 +102,7 @@ type difference struct {
 // compare compares the people whose OpenIDs come after one, through the last of
 // those listed or, if the list ended with them, to the end; fewer if the table
 // has very many of them.
-func compare(ctx context.Context, db gorm.ConnPool, after string, listed []string, ended bool) (difference, error) {
+func (s *Store) compare(ctx context.Context, db gorm.ConnPool, after string, listed []string, ended bool) (difference, error) {
 	var c difference
 	part, args := "openid > ?", []any{after}
 	if !ended {
@@ -108,8 +110,12 @@ func compare(ctx context.Context, db gorm.ConnPool, after string, listed []strin
 		part, args = part+" AND openid <= ?", append(args, c.through)
 	}
 	part += " ORDER BY openid LIMIT " + strconv.Itoa(mergeGroup)
+	by := ""
+	if s.driver == SQLite { // which would take another, and read and sort everyone who ever left
+		by = " INDEXED BY recipients_left"
+	}
 	left := make(map[int64]struct{})
-	err := queryIn(ctx, db, "SELECT id, openid FROM recipients WHERE subscribed = 0 AND "+part, args,
+	err := queryIn(ctx, db, "SELECT id, openid FROM recipients"+by+" WHERE subscribed = 0 AND "+part, args,
 		func(id int64, _ sql.RawBytes) { left[id] = struct{}{} })
 	if err != nil {
 		return c, fmt.Errorf("look up who left: %w", err)
@@ -155,10 +161,10 @@ func (s *Store) takeOver(ctx context.Context, st SyncState, c difference) (SyncS
 	err := s.inTx(ctx, func(tx *gorm.DB) error {
 		next = st
 		asOf := strconv.FormatInt(st.AsOf().UnixMilli(), 10)
-		slices.Sort(c.returned) // see MarkLeft
+		slices.Sort(c.returned) // for this and for the NOT see MarkLeft
 		for chunk := range slices.Chunk(c.returned, maxRows) {
 			res := tx.Exec("UPDATE recipients SET subscribed = 1, updated_at = " + asOf +
-				" WHERE subscribed = 0 AND updated_at <= " + asOf + " AND id IN (" + string(appendInts(nil, chunk...)) + ")")
+				" WHERE id IN (" + string(appendInts(nil, chunk...)) + ") AND NOT (subscribed = 1 OR updated_at > " + asOf + ")")
 			if res.Error != nil {
 				return fmt.Errorf("mark followers as returned: %w", res.Error)
 			}
