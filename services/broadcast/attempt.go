@@ -128,7 +128,7 @@ func (s *Sender) prepare(j *job) (msg wechat.Message, instead func()) {
 	}
 	msg, err := j.run.content.message(j.task)
 	if err != nil {
-		return msg, func() { s.finish(j, j.unanswered(), wechat.Result{Detail: err.Error()}) }
+		return msg, func() { s.finish(j, j.untaken(), wechat.Result{Detail: err.Error()}) }
 	}
 	return msg, nil
 }
@@ -186,7 +186,10 @@ func (s *Sender) settle(j *job, res wechat.Result) {
 			s.retry(j, res)
 			return
 		}
-		s.finish(j, models.FailedFor, res)
+		if j.doubt {
+			res.Detail = "an earlier call may have been taken: " + res.Detail
+		}
+		s.finish(j, j.untaken(), res)
 	case wechat.Retry:
 		j.calls++
 		j.run.refused(res)
@@ -224,14 +227,18 @@ func (s *Sender) confirm(j *job, res *wechat.Result) bool {
 // retry tries a job again after a back-off, or ends it when it had its share.
 func (s *Sender) retry(j *job, res wechat.Result) {
 	if j.calls >= maxAttempts {
-		s.finish(j, j.unanswered(), res)
+		s.finish(j, j.untaken(), res)
 		return
 	}
 	s.again(j, min(max(res.RetryAfter, 500*time.Millisecond<<(j.calls-1)), restAtMost))
 }
 
-// unanswered is the outcome of a job that is given up without the platform's word.
-func (j *job) unanswered() models.DeliveryState {
+// untaken is the outcome of a job that is given up after a call that was not
+// taken. A refusal says how things are now, not what became of an earlier call
+// that brought no answer: whoever got the message may have left because of it.
+// It may even be the platform's way to tell that it knows the client_msg_id:
+// what it answers then, and what it looks at first, is not documented.
+func (j *job) untaken() models.DeliveryState {
 	if j.doubt {
 		return models.Uncertain
 	}
@@ -240,16 +247,11 @@ func (j *job) unanswered() models.DeliveryState {
 
 // putOff rests a recipient that the platform will not have written to so soon,
 // once: its delivery is recorded as such and tried in another run of the batch.
+// One in doubt has no rest: after it the platform may no longer know the
+// client_msg_id.
 func (s *Sender) putOff(j *job, res wechat.Result) {
-	switch {
-	case j.doubt:
-		// An earlier call may have been taken, of which this may even be the
-		// platform's way to tell; and after the rest it may no longer know the
-		// client_msg_id.
-		s.finish(j, models.Uncertain, res)
-		return
-	case j.putOff:
-		s.finish(j, models.FailedFor, res)
+	if j.doubt || j.putOff {
+		s.finish(j, j.untaken(), res)
 		return
 	}
 	j.batch.leave(s.now().Add(laterAfter))

@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"net/http"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,6 +59,46 @@ func TestARefusedRepetitionIsUncertain(t *testing.T) {
 			t.Errorf("%+v: want all taken or uncertain, and some uncertain", c)
 		}
 	})
+}
+
+// The same holds for any other refusal: it came too late to be about the first
+// send. Who is gone is still marked as such.
+func TestARefusalAfterACutCallIsUncertain(t *testing.T) {
+	t.Parallel()
+	tests := map[int]bool{43004: true, 50005: true, 43019: false, 43101: false, 47003: false, 49003: false, 43117: false}
+	for code, gone := range tests {
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 5, Faults: simulator.Faults{CutAccepted: 1}}})
+				calls := 0
+				a.onSend(func(w http.ResponseWriter, _ string) bool {
+					a.mu.Lock()
+					defer a.mu.Unlock()
+					if calls++; calls == 1 {
+						return false // taken, and cut
+					}
+					answer(w, code)
+					return true
+				})
+				a.start()
+				id := a.ask("", models.AudienceMe)
+				a.reaches(id, models.Finished)
+				a.audit(id)
+				got, _ := a.sim.Ledger(admin)
+				if d := a.deliveries(id)[admin]; len(got) != 1 || calls != 2 || d.State != models.Uncertain || d.Code != code || d.Attempts != 2 {
+					t.Errorf("received %d, %d calls: %+v", len(got), calls, d)
+				}
+				var subscribed bool
+				if err := a.db.QueryRowContext(t.Context(), "SELECT subscribed FROM recipients WHERE openid = ?", admin).Scan(&subscribed); err != nil {
+					t.Fatal(err)
+				}
+				if subscribed == gone {
+					t.Errorf("known as a follower: %t", subscribed)
+				}
+			})
+		})
+	}
 }
 
 func TestTheUnreachableAreMarkedAndLeftOutNextTime(t *testing.T) {
