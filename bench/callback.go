@@ -19,6 +19,8 @@ import (
 	"github.com/silenceper/wechat/v2/officialaccount/message"
 	"github.com/silenceper/wechat/v2/util"
 	"github.com/valyala/fasthttp"
+
+	"wechat-broadcast/config"
 )
 
 // The account whose callback is called.
@@ -32,6 +34,51 @@ const (
 type callersTask struct {
 	URL         string
 	N, InFlight int
+}
+
+// callback compares the program's callback with a bare Gin handler.
+func (b *bench) callback(ctx context.Context) error {
+	file, err := buildProgram(ctx, b.folder)
+	if err != nil {
+		return err
+	}
+	for range b.Rounds {
+		gin, err := launch(ctx, "gin", struct{}{})
+		if err != nil {
+			return err
+		}
+		url, err := gin.line()
+		if err != nil {
+			return err
+		}
+		if err := b.calls(ctx, gin, url, &b.results.Gin); err != nil {
+			return err
+		}
+		db, err := b.dbs.fresh(ctx, config.SQLite)
+		if err != nil {
+			return err
+		}
+		p, url, err := serveProgram(ctx, file, b.platform, db)
+		if err == nil {
+			err = b.calls(ctx, p, url, &b.results.Callback)
+		}
+		if err = errors.Join(err, db.drop()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// calls has people call a server, which it then stops.
+func (b *bench) calls(ctx context.Context, server *process, url string, into *loopSeries) error {
+	m, err := run[sample](ctx, "callers", callersTask{URL: url, N: b.Calls, InFlight: callers})
+	if err := errors.Join(err, server.stop()); err != nil {
+		return err
+	}
+	// The CPU is the server's, of its whole life.
+	m.CPU = (server.cmd.ProcessState.UserTime() + server.cmd.ProcessState.SystemTime()).Seconds()
+	into.add(m)
+	return nil
 }
 
 // callCallback prepares the messages, then sends them.

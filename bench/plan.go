@@ -9,8 +9,6 @@ import (
 	"io"
 	"net/http"
 	"time"
-
-	"wechat-broadcast/config"
 )
 
 // sizes are how much of everything is measured.
@@ -21,29 +19,30 @@ type sizes struct {
 	Sends, LatentSends int
 	// Scale are the numbers of recipients over which costs are compared, from the
 	// smallest, and ScaleRounds how often each is measured.
-	Scale       []int
-	ScaleRounds []int
-	Calls       int // of the callback
-	Receipts    int
-	Flood       int
+	Scale        []int
+	ScaleRounds  []int
+	WatchedSends int // recipients of a broadcast whose progress pages are open
+	Calls        int // of the callback
+	Receipts     int
+	Flood        int
 }
 
 var (
 	fullSizes = sizes{
 		Rounds: 5, Sends: 100_000, LatentSends: 40_000,
 		Scale: []int{10_000, 100_000, 1_000_000}, ScaleRounds: []int{5, 5, 2},
-		Calls: 50_000, Receipts: 100_000, Flood: 500_000,
+		WatchedSends: 20_000, Calls: 50_000, Receipts: 100_000, Flood: 500_000,
 	}
 	quickSizes = sizes{
 		Rounds: 3, Sends: 20_000, LatentSends: 8_000,
 		Scale: []int{10_000, 100_000}, ScaleRounds: []int{2, 1},
-		Calls: 10_000, Receipts: 20_000, Flood: 200_000,
+		WatchedSends: 8_000, Calls: 10_000, Receipts: 20_000, Flood: 200_000,
 	}
 	// smokeSizes are for the test that the benchmark works.
 	smokeSizes = sizes{
 		Rounds: 1, Sends: 300, LatentSends: 300,
 		Scale: []int{100, 200}, ScaleRounds: []int{1, 1},
-		Calls: 100, Receipts: 600, Flood: 1000,
+		WatchedSends: 300, Calls: 100, Receipts: 600, Flood: 1000,
 	}
 )
 
@@ -75,6 +74,7 @@ type results struct {
 	Held                            series // milliseconds at the platform's end, for those at 50 ms
 	LatentProgram, LatentSDK        map[string]*loopSeries
 	Conns                           series
+	Watched, Unwatched              map[string]*loopSeries
 	Scale                           map[string]map[int]*scaleSeries // by driver and recipients
 	Gin, Callback                   loopSeries
 	Receipts, Update                map[string]*loopSeries
@@ -113,6 +113,7 @@ func (b *bench) all(ctx context.Context) error {
 		{"what the platform's end can take", b.floodPlatform},
 		{"sends without latency", b.sends},
 		{"sends at 50 ms", b.latentSends},
+		{"open progress pages", b.watchedSends},
 		{"10,000 to 1,000,000 recipients", b.scale},
 		{"the callback", b.callback},
 		{"receipts", b.receipts},
@@ -315,73 +316,6 @@ func (b *bench) scaleOne(ctx context.Context, driver string, n int) error {
 	s.FirstSend = append(s.FirstSend, float64(stats.First-res.AskedAt)/1e9)
 	s.SendCPU = append(s.SendCPU, res.Send.micros())
 	s.PeakMiB = append(s.PeakMiB, res.PeakMiB)
-	return nil
-}
-
-// callback compares the program's callback with a bare Gin handler.
-func (b *bench) callback(ctx context.Context) error {
-	file, err := buildProgram(ctx, b.folder)
-	if err != nil {
-		return err
-	}
-	for range b.Rounds {
-		gin, err := launch(ctx, "gin", struct{}{})
-		if err != nil {
-			return err
-		}
-		url, err := gin.line()
-		if err != nil {
-			return err
-		}
-		if err := b.calls(ctx, gin, url, &b.results.Gin); err != nil {
-			return err
-		}
-		db, err := b.dbs.fresh(ctx, config.SQLite)
-		if err != nil {
-			return err
-		}
-		p, url, err := serveProgram(ctx, file, b.platform, db)
-		if err == nil {
-			err = b.calls(ctx, p, url, &b.results.Callback)
-		}
-		if err = errors.Join(err, db.drop()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// calls has people call a server, which it then stops.
-func (b *bench) calls(ctx context.Context, server *process, url string, into *loopSeries) error {
-	m, err := run[sample](ctx, "callers", callersTask{URL: url, N: b.Calls, InFlight: callers})
-	if err := errors.Join(err, server.stop()); err != nil {
-		return err
-	}
-	// The CPU is the server's, of its whole life.
-	m.CPU = (server.cmd.ProcessState.UserTime() + server.cmd.ProcessState.SystemTime()).Seconds()
-	into.add(m)
-	return nil
-}
-
-// receipts compares how fast receipts are counted with the statement alone.
-func (b *bench) receipts(ctx context.Context) error {
-	b.results.Receipts, b.results.Update = map[string]*loopSeries{}, map[string]*loopSeries{}
-	for range b.Rounds {
-		for _, driver := range b.dbs.drivers() {
-			db, err := b.dbs.fresh(ctx, driver)
-			if err != nil {
-				return err
-			}
-			res, err := run[receiptResult](ctx, "receipts", programTask{
-				Platform: b.platform, Driver: driver, DSN: db.DSN, Followers: b.Receipts, InFlight: inFlight,
-			})
-			if err = errors.Join(err, db.drop()); err != nil {
-				return err
-			}
-			of(b.results.Receipts, driver).add(res.Program)
-			of(b.results.Update, driver).add(res.Update)
-		}
-	}
 	return nil
 }
 

@@ -24,6 +24,8 @@ var roles = map[string]func(ctx context.Context, in *json.Decoder, out io.Writer
 	"fasthttp": role(fastLoop),
 	"sdk":      role(sdkLoop),
 	"program":  role(program),
+	"watched":  role(watched),
+	"viewers":  role(viewers),
 	"fetch":    role(fetch),
 	"receipts": role(receiptRounds),
 	"gin":      role(serveBareGin),

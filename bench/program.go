@@ -142,23 +142,37 @@ func (p *parts) broadcast(ctx context.Context, task programTask, res *programRes
 
 	watch := start()
 	res.AskedAt = watch.began.UnixNano()
-	asked, err := p.engine.Ask(ctx, broadcast.Request{
-		Audience: models.AudienceAll, AskedBy: string(appendOpenID(nil, 0)), RequestKey: "bench",
-	})
+	id, err := p.ask(ctx)
 	if err != nil {
 		return err
 	}
 	res.Asked = time.Since(watch.began).Seconds()
+	b, err := p.ended(ctx, id)
+	if err != nil {
+		return err
+	}
+	res.Send = watch.stop(task.Followers)
+	return p.check(ctx, b, task.Followers)
+}
+
+// ask asks for a broadcast to everyone.
+func (p *parts) ask(ctx context.Context) (id int64, err error) {
+	asked, err := p.engine.Ask(ctx, broadcast.Request{
+		Audience: models.AudienceAll, AskedBy: string(appendOpenID(nil, 0)), RequestKey: "bench",
+	})
+	if err != nil {
+		return 0, err
+	}
+	return asked.Broadcast.ID, nil
+}
+
+// ended waits for the end of a broadcast.
+func (p *parts) ended(ctx context.Context, id int64) (*models.Broadcast, error) {
 	for tick := time.Tick(20 * time.Millisecond); ; <-tick {
-		b, err := p.store.FindBroadcast(ctx, asked.Broadcast.ID)
-		if err != nil {
-			return err
+		b, err := p.store.FindBroadcast(ctx, id)
+		if err != nil || b.State.Final() || b.State == models.Paused {
+			return b, err
 		}
-		if !b.State.Final() && b.State != models.Paused {
-			continue
-		}
-		res.Send = watch.stop(task.Followers)
-		return p.check(ctx, b, task.Followers)
 	}
 }
 

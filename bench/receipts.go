@@ -22,6 +22,28 @@ const (
 // nothing but one UPDATE for every 500.
 type receiptResult struct{ Program, Update sample }
 
+// receipts compares how fast receipts are counted with the statement alone.
+func (b *bench) receipts(ctx context.Context) error {
+	b.results.Receipts, b.results.Update = map[string]*loopSeries{}, map[string]*loopSeries{}
+	for range b.Rounds {
+		for _, driver := range b.dbs.drivers() {
+			db, err := b.dbs.fresh(ctx, driver)
+			if err != nil {
+				return err
+			}
+			res, err := run[receiptResult](ctx, "receipts", programTask{
+				Platform: b.platform, Driver: driver, DSN: db.DSN, Followers: b.Receipts, InFlight: inFlight,
+			})
+			if err = errors.Join(err, db.drop()); err != nil {
+				return err
+			}
+			of(b.results.Receipts, driver).add(res.Program)
+			of(b.results.Update, driver).add(res.Update)
+		}
+	}
+	return nil
+}
+
 // receiptRounds counts a receipt for everyone, first by the baseline and then,
 // with what it did undone, by the engine.
 func receiptRounds(ctx context.Context, task programTask, _ func(string)) (res receiptResult, err error) {

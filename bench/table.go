@@ -111,6 +111,13 @@ func (b *bench) rows() []row {
 			against("the same", ours.CPU, micros, "SDK and db.Create", sdk.CPU, atMost(0.5)))
 	}
 	for _, d := range b.dbs.drivers() {
+		open, none := r.Watched[d], r.Unwatched[d]
+		rows = append(rows,
+			against(fmt.Sprintf("recorded sends at 20 ms, %d progress pages open, %s", openPages, databaseNames[d]),
+				open.Rate, perSecond, "none open", none.Rate, atLeast(0.95)),
+			against("the same", open.CPU, micros, "none open", none.CPU, noGoal))
+	}
+	for _, d := range b.dbs.drivers() {
 		rows = append(rows, b.scaleRows(d)...)
 	}
 	rows = append(rows,

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"wechat-broadcast/handlers"
+	"wechat-broadcast/models"
+)
+
+const (
+	openPages      = 200
+	watchedLatency = 20 * time.Millisecond
+)
+
+// watchedSends compares a broadcast whose progress page is open on many phones
+// with one at which nobody looks.
+func (b *bench) watchedSends(ctx context.Context) error {
+	b.results.Watched, b.results.Unwatched = map[string]*loopSeries{}, map[string]*loopSeries{}
+	for range min(b.Rounds, 3) {
+		for _, driver := range b.dbs.drivers() {
+			for _, side := range []struct {
+				pages int
+				into  map[string]*loopSeries
+			}{{0, b.results.Unwatched}, {openPages, b.results.Watched}} {
+				if err := b.watchedOnce(ctx, driver, side.pages, of(side.into, driver)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (b *bench) watchedOnce(ctx context.Context, driver string, pages int, into *loopSeries) error {
+	if err := b.set(ctx, b.WatchedSends, watchedLatency); err != nil {
+		return err
+	}
+	db, err := b.dbs.fresh(ctx, driver)
+	if err != nil {
+		return err
+	}
+	taken, err := run[sample](ctx, "watched", watchedTask{pages, programTask{
+		Platform: b.platform, Driver: driver, DSN: db.DSN, Followers: b.WatchedSends, InFlight: inFlight,
+	}})
+	if err = errors.Join(err, db.drop()); err != nil {
+		return err
+	}
+	stats, err := b.stats(ctx, b.WatchedSends)
+	taken.Wall = float64(stats.Last-stats.First) / 1e9
+	into.add(taken)
+	return err
+}
+
+// watchedTask is a life of the program with as many progress pages open.
+type watchedTask struct {
+	Pages   int
+	Program programTask
+}
+
+// watched sends a broadcast that starts once all pages are open, and waits until
+// each of them shows its end.
+func watched(ctx context.Context, task watchedTask, _ func(string)) (taken sample, err error) {
+	p, err := newParts(ctx, task.Program)
+	if err != nil {
+		return taken, err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	if _, err = p.sync(ctx, task.Program.Followers); err != nil {
+		return taken, err
+	}
+	id, err := p.ask(ctx)
+	if err != nil {
+		return taken, err
+	}
+	page, stop, err := p.servePages(ctx, id)
+	if err != nil {
+		return taken, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	phones, err := launch(ctx, "viewers", viewersTask{URL: page + "/events", N: task.Pages})
+	if err != nil {
+		return taken, err
+	}
+	if _, err := phones.line(); err != nil {
+		return taken, err
+	}
+
+	running, cancel := context.WithCancel(ctx)
+	var engine sync.WaitGroup
+	defer engine.Wait()
+	defer cancel()
+	watch := start()
+	engine.Go(func() { p.engine.Run(running) })
+	b, err := p.ended(ctx, id)
+	if err == nil {
+		taken = watch.stop(task.Program.Followers)
+		err = p.check(ctx, b, task.Program.Followers)
+	}
+	if err != nil {
+		return taken, errors.Join(err, phones.stop())
+	}
+	_, err = finish[struct{}](phones)
+	return taken, err
+}
+
+// servePages serves the progress pages as the program does, and returns the
+// address of one.
+func (p *parts) servePages(ctx context.Context, id int64) (page string, stop func() error, err error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, fmt.Errorf("listen: %w", err)
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	links, err := handlers.NewLinks("http://"+listener.Addr().String(), "0123456789abcdef0123456789abcdef", callbackToken, time.Now)
+	if err != nil {
+		return "", nil, errors.Join(err, listener.Close())
+	}
+	pages, err := handlers.NewPages(handlers.PagesConfig{
+		Links: links, Store: p.store, Status: p.engine.Status, List: p.engine.List, Preview: p.engine.Preview,
+		Templates: p.platform.Templates, Language: "zh", Now: time.Now, Log: log,
+	})
+	if err != nil {
+		return "", nil, errors.Join(err, listener.Close())
+	}
+	server := handlers.NewHTTPServer(handlers.New(handlers.Config{
+		AppID: callbackApp, Token: callbackToken, Store: p.store, Log: log, Pages: pages,
+	}))
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	return links.Broadcast(id), func() error {
+		pages.Close()
+		err := server.Close()
+		if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+			err = errors.Join(err, fmt.Errorf("serve: %w", end))
+		}
+		return err
+	}, nil
+}
+
+// viewersTask is a row of people who each keep a page open.
+type viewersTask struct {
+	URL string // of the events
+	N   int
+}
+
+// viewers says a line once all pages show a state, and returns when all show the
+// end of the broadcast.
+func viewers(ctx context.Context, task viewersTask, say func(string)) (struct{}, error) {
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	var opened, done sync.WaitGroup
+	opened.Add(task.N)
+	for range task.N {
+		done.Go(func() {
+			shown := sync.OnceFunc(opened.Done)
+			defer shown()
+			if err := viewer(ctx, client, task.URL, shown); err != nil {
+				fail(err)
+			}
+		})
+	}
+	opened.Wait()
+	if ctx.Err() == nil {
+		say("open")
+	}
+	done.Wait()
+	return struct{}{}, context.Cause(ctx)
+}
+
+// viewer keeps a page open until it shows the end of the broadcast.
+func viewer(ctx context.Context, client *http.Client, url string, shown func()) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return fmt.Errorf("open a page: %w", err)
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("open a page: %w", err)
+	}
+	defer res.Body.Close()
+	in := bufio.NewScanner(res.Body)
+	in.Buffer(nil, 1<<20)
+	for in.Scan() {
+		data, ok := bytes.CutPrefix(in.Bytes(), []byte("data: {"))
+		if !ok {
+			continue
+		}
+		var view struct{ State models.BroadcastState }
+		if err := json.Unmarshal(append([]byte("{"), data...), &view); err != nil {
+			return fmt.Errorf("read a page: %w", err)
+		}
+		if shown(); view.State == models.Finished {
+			return nil
+		}
+	}
+	return errors.Join(fmt.Errorf("a page ended before the broadcast (HTTP %d)", res.StatusCode), in.Err())
+}
