@@ -156,7 +156,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestEventsShareOneLook opens many pages of one broadcast.
+// TestEventsShareOneLook opens as many pages of one broadcast as it must bear;
+// each gets every news and the end.
 func TestEventsShareOneLook(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
@@ -164,7 +165,7 @@ func TestEventsShareOneLook(t *testing.T) {
 	url, _ := g.serve(t)
 	address := url + "/b/" + g.token(7) + "/events"
 	var feeds []*feed
-	for range 60 {
+	for range 200 {
 		feeds = append(feeds, open(t, address, ""))
 	}
 	for _, f := range feeds {
@@ -184,6 +185,16 @@ func TestEventsShareOneLook(t *testing.T) {
 	}
 	if n, most := looks()-before, int(time.Since(begun)/pollEvery)+2; n > most {
 		t.Errorf("%d looks at the database, want %d at most", n, most)
+	}
+	g.change(func() { g.status.Counts.Delivered, g.status.Broadcast.State = 9977, models.Finished })
+	for i, f := range feeds {
+		_, v := f.state()
+		for v.State != string(models.Finished) {
+			_, v = f.state() // of a running one, every second is news
+		}
+		if v.Percent != "100" {
+			t.Fatalf("page %d ends with %+v", i, v)
+		}
 	}
 	for _, f := range feeds {
 		_ = f.resp.Body.Close()
