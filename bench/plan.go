@@ -91,10 +91,11 @@ func (s *loopSeries) add(m sample) {
 
 // scaleSeries is what a life of the program took at a number of recipients.
 type scaleSeries struct {
-	Fetch, Sync, Resync series // seconds
-	Asked, FirstSend    series // seconds from the request
-	SendCPU             series // microseconds
-	PeakMiB             series
+	Fetch, Insert    series // seconds, of the baselines
+	Sync, Resync     series // seconds
+	Asked, FirstSend series // seconds from the request
+	SendCPU          series // microseconds
+	PeakMiB          series
 }
 
 // all measures everything.
@@ -301,6 +302,10 @@ func (b *bench) scaleOne(ctx context.Context, driver string, n int) error {
 	if err != nil {
 		return err
 	}
+	inserted, err := b.inserted(ctx, task)
+	if err != nil {
+		return err
+	}
 	res, stats, err := b.lifeOn(ctx, task)
 	if err != nil {
 		return err
@@ -310,7 +315,7 @@ func (b *bench) scaleOne(ctx context.Context, driver string, n int) error {
 		s = &scaleSeries{}
 		b.results.Scale[driver][n] = s
 	}
-	s.Fetch = append(s.Fetch, fetched.Wall)
+	s.Fetch, s.Insert = append(s.Fetch, fetched.Wall), append(s.Insert, inserted.Wall)
 	s.Sync, s.Resync = append(s.Sync, res.Sync.Wall), append(s.Resync, res.Resync.Wall)
 	s.Asked = append(s.Asked, res.Asked)
 	s.FirstSend = append(s.FirstSend, float64(stats.First-res.AskedAt)/1e9)

@@ -27,6 +27,7 @@ var roles = map[string]func(ctx context.Context, in *json.Decoder, out io.Writer
 	"watched":  role(watched),
 	"viewers":  role(viewers),
 	"fetch":    role(fetch),
+	"inserts":  role(inserts),
 	"receipts": role(receiptRounds),
 	"gin":      role(serveBareGin),
 	"callers":  role(callCallback),

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"wechat-broadcast/config"
 )
 
 const (
@@ -52,13 +50,9 @@ func receiptRounds(ctx context.Context, task programTask, _ func(string)) (res r
 		return res, err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	driver := "mysql"
-	if task.Driver == config.SQLite {
-		driver = "sqlite"
-	}
-	db, err := sql.Open(driver, task.DSN)
+	db, err := openRaw(task)
 	if err != nil {
-		return res, fmt.Errorf("open the database: %w", err)
+		return res, err
 	}
 	defer db.Close()
 	ids := make([]int64, task.Followers)

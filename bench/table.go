@@ -143,7 +143,8 @@ func (b *bench) scaleRows(driver string) []row {
 	big := scale[largest]
 	rows := []row{
 		against(fmt.Sprintf("sync of %s into an empty table, %s", grouped(largest), name), big.Sync, seconds, "fetch and decode", big.Fetch, atMost(3)),
-		against("the same into a full one", big.Resync, seconds, "fetch and decode", big.Fetch, atMost(3)),
+		against("the same", big.Sync, seconds, "its INSERTs alone, in order", big.Insert, noGoal),
+		against(fmt.Sprintf("sync of %s into a full one, %s", grouped(largest), name), big.Resync, seconds, "fetch and decode", big.Fetch, atMost(3)),
 		alone(fmt.Sprintf("asking for a broadcast of %s, %s", grouped(largest), name), big.Asked, seconds, atMost(0.2)),
 		alone("the first send after it", big.FirstSend, seconds, atMost(1)),
 		against(fmt.Sprintf("peak memory at %s, %s", grouped(largest), name), big.PeakMiB, mebibytes,

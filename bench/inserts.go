@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"wechat-broadcast/config"
+)
+
+// insertGroup is how many rows a statement of the baseline has.
+const insertGroup = 1000
+
+// inserted measures the inserts on a database of their own.
+func (b *bench) inserted(ctx context.Context, task programTask) (sample, error) {
+	db, err := b.dbs.fresh(ctx, task.Driver)
+	if err != nil {
+		return sample{}, err
+	}
+	task.DSN = db.DSN
+	taken, err := run[sample](ctx, "inserts", task)
+	return taken, errors.Join(err, db.drop())
+}
+
+// inserts is what storing everyone costs the database alone: the rows that a
+// first sync writes, known beforehand, in the order that is cheapest for it.
+func inserts(ctx context.Context, task programTask, _ func(string)) (taken sample, err error) {
+	p, err := newParts(ctx, task) // for the tables
+	if err != nil {
+		return taken, err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	db, err := openRaw(task)
+	if err != nil {
+		return taken, err
+	}
+	defer db.Close()
+	openIDs := make([]string, task.Followers)
+	for i := range openIDs {
+		openIDs[i] = string(appendOpenID(nil, i))
+	}
+	slices.Sort(openIDs)
+	watch := start()
+	for group := range slices.Chunk(openIDs, insertGroup) {
+		args := make([]any, len(group))
+		for i, openID := range group {
+			args[i] = openID
+		}
+		_, err := db.ExecContext(ctx, "INSERT INTO recipients (openid, subscribed, fields, created_at, updated_at) VALUES "+
+			places("(?, 1, '', 1, 1)", len(group)), args...)
+		if err != nil {
+			return taken, fmt.Errorf("write recipients: %w", err)
+		}
+	}
+	return watch.stop(task.Followers), nil
+}
+
+// openRaw opens the program's database past the program.
+func openRaw(task programTask) (*sql.DB, error) {
+	driver := "mysql"
+	if task.Driver == config.SQLite {
+		driver = "sqlite"
+	}
+	db, err := sql.Open(driver, task.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	return db, nil
+}
