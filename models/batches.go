@@ -8,10 +8,13 @@ import (
 	"gorm.io/gorm"
 )
 
+// willing is the condition on a row of recipients under which the person may be
+// written to.
+const willing = "recipients.subscribed = 1 AND recipients.opted_out = 0"
+
 // reach is the condition on a row of recipients under which a broadcast goes to
 // it now.
 func (b *Broadcast) reach() (where string, args []any) {
-	const willing = "recipients.subscribed = 1 AND recipients.opted_out = 0"
 	switch b.Audience {
 	case AudienceMe:
 		// Whoever asks for it gets it, whatever else the row says.
@@ -134,6 +137,17 @@ func (s *Store) PlanDone(ctx context.Context, id int64, now time.Time) (int64, e
 		return 0, fmt.Errorf("end planning: %w", err)
 	}
 	return n, nil
+}
+
+// CloseAudience records how many recipients a broadcast had in the end, when all
+// its batches are done: those who have an outcome. Whoever said stop or left
+// between the planning and their turn was none, and has no delivery.
+func (s *Store) CloseAudience(ctx context.Context, id, recipients int64) error {
+	err := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ?", id).Update("recipients", recipients).Error
+	if err != nil {
+		return fmt.Errorf("close audience: %w", err)
+	}
+	return nil
 }
 
 // TodoBatches returns the next batches that are not done, after a number.

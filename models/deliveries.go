@@ -81,6 +81,7 @@ type Task struct {
 	State     DeliveryState
 	SentAt    Time
 	UpdatedAt Time
+	ErrCode   int
 	Attempts  int
 }
 
@@ -98,9 +99,10 @@ func (s *Store) Tasks(ctx context.Context, b *Broadcast, batch Batch) ([]Task, e
 	where, args := b.reach()
 	args = append([]any{batch.AfterID, batch.ThroughID}, args...)
 	// Nearly every batch is met once, so that nobody of it has a delivery.
-	columns, join := "'', 0, 0, 0", ""
+	columns, join := "'', 0, 0, 0, 0", ""
 	if begun {
-		columns = "COALESCE(d.state, ''), COALESCE(d.sent_at, 0), COALESCE(d.updated_at, 0), COALESCE(d.attempts, 0)"
+		columns = "COALESCE(d.state, ''), COALESCE(d.sent_at, 0), COALESCE(d.updated_at, 0)," +
+			" COALESCE(d.errcode, 0), COALESCE(d.attempts, 0)"
 		join = "LEFT JOIN deliveries d ON d.broadcast_id = ? AND d.recipient_id = recipients.id"
 		where = "(d.state IN ('sending', 'later') OR d.state IS NULL AND " + where + ")"
 		args = append([]any{b.ID}, args...)
@@ -116,7 +118,7 @@ func (s *Store) Tasks(ctx context.Context, b *Broadcast, batch Batch) ([]Task, e
 	for rows.Next() {
 		var t Task
 		err := rows.Scan(&t.RecipientID, &t.OpenID, &t.SubscribedAt, &t.Scene, &t.Fields,
-			&t.State, &t.SentAt, &t.UpdatedAt, &t.Attempts)
+			&t.State, &t.SentAt, &t.UpdatedAt, &t.ErrCode, &t.Attempts)
 		if err != nil {
 			return nil, fmt.Errorf("read batch: %w", err)
 		}
@@ -137,60 +139,6 @@ func begun(ctx context.Context, db *sql.DB, id int64, batch Batch) (bool, error)
 		return false, fmt.Errorf("read batch: %w", err)
 	}
 	return err == nil, nil
-}
-
-// ClaimDeliveries writes the rows of recipients that are about to be sent to.
-// It fails, and nothing may be sent, if one of them has a row already.
-func (s *Store) ClaimDeliveries(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error {
-	at := now.UnixMilli()
-	query := append(make([]byte, 0, 128+64*len(recipients)),
-		"INSERT INTO deliveries (broadcast_id, recipient_id, state, sent_at, updated_at) VALUES "...)
-	for i, r := range recipients {
-		query = appendRow(query, i)
-		query = appendInts(query, broadcastID, r)
-		query = append(query, ",'sending',"...)
-		query = append(appendInts(query, at, at), ')')
-	}
-	err := s.exec(ctx, string(query))
-	if err != nil {
-		return fmt.Errorf("claim deliveries: %w", err)
-	}
-	return nil
-}
-
-// ReclaimDeliveries claims recipients that were put off. Since when they were is
-// kept, should the claim be taken back.
-func (s *Store) ReclaimDeliveries(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error {
-	args := append(make([]any, 0, len(recipients)+2), now.UnixMilli(), broadcastID)
-	for _, r := range recipients {
-		args = append(args, r)
-	}
-	err := s.exec(ctx, "UPDATE deliveries SET state = 'sending', sent_at = ?"+
-		" WHERE broadcast_id = ? AND state = 'later' AND recipient_id IN ("+tuples("?", len(recipients))+")", args...)
-	if err != nil {
-		return fmt.Errorf("claim deliveries again: %w", err)
-	}
-	return nil
-}
-
-// ReleaseDeliveries takes back claims of recipients that surely were not sent
-// to. Those who had been put off, whose rows tell of the calls until then, are
-// put off still.
-func (s *Store) ReleaseDeliveries(ctx context.Context, broadcastID int64, recipients []int64) error {
-	args := make([]any, 0, len(recipients)+1)
-	args = append(args, broadcastID)
-	for _, r := range recipients {
-		args = append(args, r)
-	}
-	claimed := " WHERE broadcast_id = ? AND state = 'sending' AND recipient_id IN (" + tuples("?", len(recipients)) + ")"
-	err := s.exec(ctx, "UPDATE deliveries SET state = 'later'"+claimed+" AND attempts > 0", args...)
-	if err == nil {
-		err = s.exec(ctx, "DELETE FROM deliveries"+claimed, args...)
-	}
-	if err != nil {
-		return fmt.Errorf("release deliveries: %w", err)
-	}
-	return nil
 }
 
 // Outcome is what became of a send.

@@ -30,67 +30,6 @@ func left(t *testing.T, s *models.Store, b *models.Broadcast) map[int64]models.T
 	return m
 }
 
-func TestTasksAreThoseWithoutAnOutcome(t *testing.T) {
-	t.Parallel()
-	modelstest.Each(t, func(t *testing.T, s *models.Store) {
-		ctx := t.Context()
-		ids := addRecipients(t, s, 5)
-		b := create(t, s, newBroadcast("1", t0))
-		if err := s.ClaimDeliveries(ctx, b.ID, ids[:4], t0); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.ClaimDeliveries(ctx, b.ID, ids[3:], t0); err == nil {
-			t.Fatal("a recipient could be claimed twice")
-		}
-		if tasks := left(t, s, b); tasks[ids[4]].State != "" {
-			t.Errorf("a claim that failed left a row: %+v", tasks[ids[4]])
-		}
-		err := s.RecordOutcomes(ctx, []models.Outcome{
-			{BroadcastID: b.ID, RecipientID: ids[0], State: models.Accepted, MsgID: 1<<62 + 1, Attempts: 1, SentAt: t0},
-			{BroadcastID: b.ID, RecipientID: ids[1], State: models.Later, ErrCode: 43117, Attempts: 1, SentAt: t0},
-		}, t0.Add(time.Second))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.ReleaseDeliveries(ctx, b.ID, []int64{ids[0], ids[2]}); err != nil {
-			t.Fatal(err)
-		}
-		tasks := left(t, s, b)
-		got := map[int64]models.DeliveryState{}
-		for id, task := range tasks {
-			got[id] = task.State
-		}
-		want := map[int64]models.DeliveryState{ids[1]: models.Later, ids[2]: "", ids[3]: models.Sending, ids[4]: ""}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("what is left (-want +got):\n%s", diff)
-		}
-		if task := tasks[ids[3]]; !task.SentAt.Equal(t0) {
-			t.Errorf("sent_at moved to %v", task.SentAt)
-		}
-		later := t0.Add(time.Minute)
-		if err := s.ReclaimDeliveries(ctx, b.ID, []int64{ids[1], ids[3]}, later); err != nil {
-			t.Fatal(err)
-		}
-		tasks = left(t, s, b)
-		if task := tasks[ids[1]]; task.State != models.Sending || !task.SentAt.Equal(later) {
-			t.Errorf("put off and claimed again: %+v", task)
-		}
-		if task := tasks[ids[3]]; !task.SentAt.Equal(t0) {
-			t.Errorf("sent_at of a send in doubt moved to %v", task.SentAt)
-		}
-		if err := s.ReleaseDeliveries(ctx, b.ID, []int64{ids[1], ids[3]}); err != nil {
-			t.Fatal(err)
-		}
-		tasks = left(t, s, b)
-		if task := tasks[ids[1]]; task.State != models.Later || task.Attempts != 1 || !task.UpdatedAt.Equal(t0.Add(time.Second)) {
-			t.Errorf("put off, claimed again and released: %+v", task)
-		}
-		if task := tasks[ids[3]]; task.State != "" {
-			t.Errorf("released: %+v", task)
-		}
-	})
-}
-
 func TestAnOutcomeIsFinal(t *testing.T) {
 	t.Parallel()
 	modelstest.Each(t, func(t *testing.T, s *models.Store) {
@@ -282,6 +221,12 @@ func TestPlanIsFrozenOnceAndGoesOn(t *testing.T) {
 		}
 		if n, err := s.PlanDone(ctx, b.ID, t0); err != nil || n != 3 {
 			t.Errorf("planned %d, %v", n, err)
+		}
+		if err := s.CloseAudience(ctx, b.ID, 2); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := s.FindBroadcast(ctx, b.ID); err != nil || b.Recipients != 2 {
+			t.Errorf("closed: %+v, %v", b, err)
 		}
 		if err := s.FinishBatch(ctx, models.Batch{BroadcastID: b.ID, Seq: 1}); err != nil {
 			t.Fatal(err)

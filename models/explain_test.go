@@ -63,6 +63,8 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 			"read a batch":             func() error { _, err := s.Tasks(ctx, b, unmet); return err },
 			"read a batch once more":   func() error { _, err := s.Tasks(ctx, b, met); return err },
 			"record outcomes":          func() error { return s.RecordOutcomes(ctx, outcomesOf(b.ID, ids[:20]), t0) },
+			"claim":                    func() error { _, err := s.ClaimWilling(ctx, b, append(some[:15:15], 1<<40), t0); return err },
+			"a wish":                   func() error { _, err := s.Willing(ctx, ids[5]); return err },
 			"claim once more":          func() error { return s.ReclaimDeliveries(ctx, b.ID, some, t0) },
 			"release":                  func() error { return s.ReleaseDeliveries(ctx, b.ID, some) },
 			"finish a batch":           func() error { return s.FinishBatch(ctx, models.Batch{BroadcastID: b.ID, Seq: 7}) },

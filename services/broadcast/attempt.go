@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -27,6 +28,9 @@ const (
 	codeInvalidOpenID = 40003
 	// slowRest is how long a recipient rests that was refused for sending too fast.
 	slowRest = 2 * time.Second
+	// wishFor is how long it is taken for granted that a person who was willing to
+	// be written to still is. Sends that go at once need not ask.
+	wishFor = 2 * time.Second
 	// laterAfter is how long a recipient rests that was written to too often.
 	laterAfter = 65 * time.Second
 )
@@ -42,6 +46,7 @@ type job struct {
 	last    wechat.Result
 	putOff  bool      // was put off once already
 	claimed time.Time // when the row was written: the client_msg_id is good from then on
+	willing time.Time // when the person was last known to be willing
 }
 
 // batchWork is a batch being sent.
@@ -83,15 +88,19 @@ func (s *Sender) leave(j *job) {
 		s.finish(j, models.FailedFor, j.last)
 		return
 	}
-	w := j.batch
-	w.leave(s.now().Add(time.Second))
+	j.batch.leave(s.now().Add(time.Second))
+	s.drop(j)
+}
+
+// drop ends a job, and takes its row back unless the message may have been sent.
+func (s *Sender) drop(j *job) {
 	if !j.doubt {
-		w.mu.Lock()
-		w.unsent = append(w.unsent, j.task.RecipientID)
-		w.mu.Unlock()
+		j.batch.mu.Lock()
+		j.batch.unsent = append(j.batch.unsent, j.task.RecipientID)
+		j.batch.mu.Unlock()
 	}
 	s.budget.Release(1)
-	w.pending.Done()
+	j.batch.pending.Done()
 }
 
 // try makes one call for a job, when gate and pacer let it.
@@ -126,11 +135,46 @@ func (s *Sender) prepare(j *job) (msg wechat.Message, instead func()) {
 	if s.tooOld(j.claimed) {
 		return msg, func() { s.expire(j) }
 	}
-	msg, err := j.run.content.message(j.task)
+	willing, err := s.stillWilling(j)
+	switch {
+	case err != nil:
+		return msg, func() { s.leave(j) }
+	case !willing:
+		return msg, func() { s.spare(j) }
+	}
+	msg, err = j.run.content.message(j.task)
 	if err != nil {
 		return msg, func() { s.finish(j, j.untaken(), wechat.Result{Detail: err.Error()}) }
 	}
 	return msg, nil
+}
+
+// stillWilling tells whether a person who was willing to be written to still is.
+// Since then the job may have waited for its turn, for a rest or for the platform.
+func (s *Sender) stillWilling(j *job) (bool, error) {
+	now := s.now()
+	if age := now.Sub(j.willing); age >= 0 && age < wishFor || j.run.b.Audience == models.AudienceMe {
+		return true, nil
+	}
+	j.willing = now
+	ok, err := s.store.Willing(j.ctx, j.task.RecipientID)
+	if err != nil && j.ctx.Err() == nil {
+		s.log.WarnContext(j.ctx, "a recipient is left for later", "openid", models.MaskOpenID(j.task.OpenID), "err", err)
+	}
+	return ok, err
+}
+
+// spare ends a job of someone who said stop or left: with what the platform said
+// of the calls that were made, or without a delivery if it said nothing and has
+// surely sent nothing, like those who did so before their claim.
+func (s *Sender) spare(j *job) {
+	j.last.Code = cmp.Or(j.last.Code, j.task.ErrCode)
+	if !j.doubt && (j.calls == 0 || j.last.Code == 0) {
+		s.drop(j)
+		return
+	}
+	j.last.Detail = "said stop or left before the next call"
+	s.finish(j, j.untaken(), j.last)
 }
 
 // passes tells the pacer of an answer, and the gate whether further sends make

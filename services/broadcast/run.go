@@ -79,6 +79,9 @@ func (r *run) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.e.store.CloseAudience(ctx, r.b.ID, counts.Tried()); err != nil {
+		return err
+	}
 	change := models.Change{FinishedAt: r.e.now()}
 	state := models.Finished
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,10 +82,10 @@ func (s *Sender) SendBatch(ctx context.Context, r *run, b models.Batch) error {
 	}
 	err = s.feed(ctx, r, w, begun, nil)
 	if err == nil {
-		err = s.feed(ctx, r, w, putOff, s.store.ReclaimDeliveries)
+		err = s.feed(ctx, r, w, putOff, s.claimAgain)
 	}
 	if err == nil {
-		err = s.feed(ctx, r, w, fresh, s.store.ClaimDeliveries)
+		err = s.feed(ctx, r, w, fresh, s.store.ClaimWilling)
 	}
 	w.pending.Wait()
 	// Who lost the lease on the batch leaves the rows to whoever has it now.
@@ -130,8 +131,15 @@ func (s *Sender) giveUp(r *run, w *batchWork, t models.Task) {
 	s.metrics.sent(models.Uncertain)
 }
 
-// claimFunc writes the rows of recipients that are about to be sent to.
-type claimFunc func(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error
+// claimFunc writes the rows of recipients that are about to be sent to and
+// returns those who are not to be sent to any more.
+type claimFunc func(ctx context.Context, b *models.Broadcast, recipients []int64, now time.Time) (unwilling []int64, err error)
+
+// claimAgain is the claimFunc for those who were put off. Each is asked about
+// before the call.
+func (s *Sender) claimAgain(ctx context.Context, b *models.Broadcast, recipients []int64, now time.Time) ([]int64, error) {
+	return nil, s.store.ReclaimDeliveries(ctx, b.ID, recipients, now)
+}
 
 // feed hands the tasks to the workers, a group at a time, each group claimed
 // before the first of it is sent; a nil claim is for those that have their row.
@@ -144,21 +152,19 @@ func (s *Sender) feed(ctx context.Context, r *run, w *batchWork, tasks []models.
 		}
 		now := s.now()
 		if claim != nil {
-			ids := make([]int64, len(group))
-			for i, t := range group {
-				ids[i] = t.RecipientID
-			}
-			// Not with ctx: a claim that is cut short may be there all the same, and
-			// those whom nobody sent to would be in doubt.
-			if err := claim(s.last, r.b.ID, ids, now); err != nil {
-				s.budget.Release(int64(len(group)))
+			var err error
+			if group, err = s.claim(r, group, claim, now); err != nil {
 				return err
 			}
 		}
 		for _, t := range group {
 			j := &job{ctx: ctx, run: r, batch: w, task: t, calls: t.Attempts, claimed: now}
-			j.putOff = t.State == models.Later
-			if claim == nil {
+			switch t.State {
+			case "":
+				j.willing = now
+			case models.Later:
+				j.putOff = true
+			default:
 				j.doubt, j.claimed = true, t.SentAt.Time
 			}
 			w.pending.Add(1)
@@ -166,4 +172,24 @@ func (s *Sender) feed(ctx context.Context, r *run, w *batchWork, tasks []models.
 		}
 	}
 	return nil
+}
+
+// claim claims a group and returns those of it who are to be sent to.
+func (s *Sender) claim(r *run, group []models.Task, claim claimFunc, now time.Time) ([]models.Task, error) {
+	ids := make([]int64, len(group))
+	for i, t := range group {
+		ids[i] = t.RecipientID
+	}
+	// Not with the run's ctx: a claim that is cut short may be there all the same,
+	// and those whom nobody sent to would be in doubt.
+	unwilling, err := claim(s.last, &r.b, ids, now)
+	if err != nil {
+		s.budget.Release(int64(len(group)))
+		return nil, err
+	}
+	if len(unwilling) == 0 {
+		return group, nil
+	}
+	s.budget.Release(int64(len(unwilling)))
+	return slices.DeleteFunc(group, func(t models.Task) bool { return slices.Contains(unwilling, t.RecipientID) }), nil
 }

@@ -1,0 +1,117 @@
+package models
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// ClaimWilling writes the rows of recipients that are about to be sent to, and
+// returns those who get none: they said stop or left since their batch was read.
+// Nobody does so unseen meanwhile, as it is one statement. A broadcast to the
+// admin alone goes to them whatever else their row says. It fails, and nothing
+// may be sent, if one of them has a row already.
+func (s *Store) ClaimWilling(ctx context.Context, b *Broadcast, recipients []int64, now time.Time) (unwilling []int64, err error) {
+	if b.Audience == AudienceMe {
+		return nil, s.ClaimDeliveries(ctx, b.ID, recipients, now)
+	}
+	at := now.UnixMilli()
+	query := append(make([]byte, 0, 256+20*len(recipients)),
+		"INSERT INTO deliveries (broadcast_id, recipient_id, state, sent_at, updated_at) SELECT "...)
+	query = append(appendInts(query, b.ID), ", recipients.id, 'sending', "...)
+	query = append(appendInts(query, at, at), " FROM recipients WHERE "+willing+" AND recipients.id IN ("...)
+	query = append(appendInts(query, recipients...), ')')
+	n, err := s.execCount(ctx, string(query))
+	if err == nil && n < int64(len(recipients)) {
+		unwilling, err = s.unclaimed(ctx, b.ID, recipients)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("claim deliveries: %w", err)
+	}
+	return unwilling, nil
+}
+
+// unclaimed returns those of the recipients who have no delivery.
+func (s *Store) unclaimed(ctx context.Context, broadcastID int64, recipients []int64) ([]int64, error) {
+	var claimed []int64
+	err := s.w.WithContext(ctx).Model(&Delivery{}).Where("broadcast_id = ? AND recipient_id IN ?", broadcastID, recipients).
+		Pluck("recipient_id", &claimed).Error
+	if err != nil {
+		return nil, err
+	}
+	has := make(map[int64]bool, len(claimed))
+	for _, id := range claimed {
+		has[id] = true
+	}
+	return slices.DeleteFunc(slices.Clone(recipients), func(id int64) bool { return has[id] }), nil
+}
+
+// Willing tells whether a recipient may still be written to.
+func (s *Store) Willing(ctx context.Context, recipientID int64) (bool, error) {
+	db, err := s.r.DB()
+	if err != nil {
+		return false, err
+	}
+	var one int
+	err = db.QueryRowContext(ctx, "SELECT 1 FROM recipients WHERE id = ? AND "+willing, recipientID).Scan(&one)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return false, fmt.Errorf("ask for a recipient's wish: %w", err)
+	}
+	return err == nil, nil
+}
+
+// ClaimDeliveries is ClaimWilling for those who get it in any case.
+func (s *Store) ClaimDeliveries(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error {
+	at := now.UnixMilli()
+	query := append(make([]byte, 0, 128+64*len(recipients)),
+		"INSERT INTO deliveries (broadcast_id, recipient_id, state, sent_at, updated_at) VALUES "...)
+	for i, r := range recipients {
+		query = appendRow(query, i)
+		query = appendInts(query, broadcastID, r)
+		query = append(query, ",'sending',"...)
+		query = append(appendInts(query, at, at), ')')
+	}
+	err := s.exec(ctx, string(query))
+	if err != nil {
+		return fmt.Errorf("claim deliveries: %w", err)
+	}
+	return nil
+}
+
+// ReclaimDeliveries claims recipients that were put off. Since when they were is
+// kept, should the claim be taken back.
+func (s *Store) ReclaimDeliveries(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error {
+	args := append(make([]any, 0, len(recipients)+2), now.UnixMilli(), broadcastID)
+	for _, r := range recipients {
+		args = append(args, r)
+	}
+	err := s.exec(ctx, "UPDATE deliveries SET state = 'sending', sent_at = ?"+
+		" WHERE broadcast_id = ? AND state = 'later' AND recipient_id IN ("+tuples("?", len(recipients))+")", args...)
+	if err != nil {
+		return fmt.Errorf("claim deliveries again: %w", err)
+	}
+	return nil
+}
+
+// ReleaseDeliveries takes back claims of recipients that surely were not sent
+// to. Those who had been put off, whose rows tell of the calls until then, are
+// put off still.
+func (s *Store) ReleaseDeliveries(ctx context.Context, broadcastID int64, recipients []int64) error {
+	args := make([]any, 0, len(recipients)+1)
+	args = append(args, broadcastID)
+	for _, r := range recipients {
+		args = append(args, r)
+	}
+	claimed := " WHERE broadcast_id = ? AND state = 'sending' AND recipient_id IN (" + tuples("?", len(recipients)) + ")"
+	err := s.exec(ctx, "UPDATE deliveries SET state = 'later'"+claimed+" AND attempts > 0", args...)
+	if err == nil {
+		err = s.exec(ctx, "DELETE FROM deliveries"+claimed, args...)
+	}
+	if err != nil {
+		return fmt.Errorf("release deliveries: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package models_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/models/modelstest"
+)
+
+func TestTasksAreThoseWithoutAnOutcome(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		ctx := t.Context()
+		ids := addRecipients(t, s, 5)
+		b := create(t, s, newBroadcast("1", t0))
+		if err := s.ClaimDeliveries(ctx, b.ID, ids[:4], t0); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.ClaimDeliveries(ctx, b.ID, ids[3:], t0); err == nil {
+			t.Fatal("a recipient could be claimed twice")
+		}
+		if tasks := left(t, s, b); tasks[ids[4]].State != "" {
+			t.Errorf("a claim that failed left a row: %+v", tasks[ids[4]])
+		}
+		err := s.RecordOutcomes(ctx, []models.Outcome{
+			{BroadcastID: b.ID, RecipientID: ids[0], State: models.Accepted, MsgID: 1<<62 + 1, Attempts: 1, SentAt: t0},
+			{BroadcastID: b.ID, RecipientID: ids[1], State: models.Later, ErrCode: 43117, Attempts: 1, SentAt: t0},
+		}, t0.Add(time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.ReleaseDeliveries(ctx, b.ID, []int64{ids[0], ids[2]}); err != nil {
+			t.Fatal(err)
+		}
+		tasks := left(t, s, b)
+		got := map[int64]models.DeliveryState{}
+		for id, task := range tasks {
+			got[id] = task.State
+		}
+		want := map[int64]models.DeliveryState{ids[1]: models.Later, ids[2]: "", ids[3]: models.Sending, ids[4]: ""}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("what is left (-want +got):\n%s", diff)
+		}
+		if task := tasks[ids[3]]; !task.SentAt.Equal(t0) {
+			t.Errorf("sent_at moved to %v", task.SentAt)
+		}
+		later := t0.Add(time.Minute)
+		if err := s.ReclaimDeliveries(ctx, b.ID, []int64{ids[1], ids[3]}, later); err != nil {
+			t.Fatal(err)
+		}
+		tasks = left(t, s, b)
+		if task := tasks[ids[1]]; task.State != models.Sending || !task.SentAt.Equal(later) {
+			t.Errorf("put off and claimed again: %+v", task)
+		}
+		if task := tasks[ids[3]]; !task.SentAt.Equal(t0) {
+			t.Errorf("sent_at of a send in doubt moved to %v", task.SentAt)
+		}
+		if err := s.ReleaseDeliveries(ctx, b.ID, []int64{ids[1], ids[3]}); err != nil {
+			t.Fatal(err)
+		}
+		tasks = left(t, s, b)
+		if task := tasks[ids[1]]; task.State != models.Later || task.Attempts != 1 || !task.UpdatedAt.Equal(t0.Add(time.Second)) {
+			t.Errorf("put off, claimed again and released: %+v", task)
+		}
+		if task := tasks[ids[3]]; task.State != "" {
+			t.Errorf("released: %+v", task)
+		}
+	})
+}
+
+// Who said stop or left since the batch was read has no row; the admin who wrote
+// for themselves has one.
+func TestOnlyTheWillingAreClaimed(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		ctx := t.Context()
+		ids := addRecipients(t, s, 5)
+		for i, change := range map[int]func(*models.Recipient){
+			1: func(r *models.Recipient) { r.OptedOut = true },
+			3: func(r *models.Recipient) { r.Leave() },
+		} {
+			if err := s.ChangeRecipient(ctx, modelstest.OpenID(i), change); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, want := range []bool{true, false, true, false, true} {
+			if ok, err := s.Willing(ctx, ids[i]); err != nil || ok != want {
+				t.Errorf("recipient %d is willing: %t, %v; want %t", i, ok, err, want)
+			}
+		}
+		claim := func(key string, audience models.Audience, recipients, want []int64) *models.Broadcast {
+			t.Helper()
+			b := newBroadcast(key, t0)
+			b.Audience, b.AskedBy = audience, modelstest.OpenID(1)
+			b = create(t, s, b)
+			unwilling, err := s.ClaimWilling(ctx, b, recipients, t0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, unwilling); diff != "" {
+				t.Errorf("the unwilling (-want +got):\n%s", diff)
+			}
+			c, err := s.CountDeliveries(ctx, b.ID)
+			if n := int64(len(recipients) - len(want)); err != nil || c.Sending != n || c.Tried() != n {
+				t.Errorf("%+v, %v; want %d", c, err, n)
+			}
+			return b
+		}
+		b := claim("1", models.AudienceAll, ids, []int64{ids[1], ids[3]})
+		for _, id := range []int64{ids[0], ids[2], ids[4]} {
+			if task := left(t, s, b)[id]; task.State != models.Sending || !task.SentAt.Equal(t0) || task.Attempts != 0 {
+				t.Errorf("claimed: %+v", task)
+			}
+		}
+		if _, err := s.ClaimWilling(ctx, b, ids[2:3], t0); err == nil {
+			t.Error("a recipient could be claimed twice")
+		}
+		claim("2", models.AudienceTest, ids[1:2], ids[1:2])
+		claim("3", models.AudienceAll, []int64{ids[0], ids[4]}, nil)
+		claim("4", models.AudienceMe, ids[1:2], nil)
+	})
+}
