@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"reflect"
@@ -33,11 +32,11 @@ func (m *Message) compile() (*Compiled, Faults) {
 		p.key, p.color = f.Key, f.Color
 		b.compiled.data = append(b.compiled.data, p)
 		if isBlank(f.Value) {
-			b.fault("data."+f.Key+".value", "is empty", "write what followers shall read there")
+			b.fault("data."+f.Key+".value", words(problemEmpty), words(mendValue))
 		}
 	}
 	if len(m.Data) == 0 {
-		b.fault("data", "is empty", "give the template's fields")
+		b.fault("data", words(problemEmpty), words(mendFields))
 	}
 	b.compiled.url = b.part("url", "url", m.URL)
 	if m.MiniProgram != nil {
@@ -52,7 +51,7 @@ type builder struct {
 	faults   Faults
 }
 
-func (b *builder) fault(at, problem, mend string) {
+func (b *builder) fault(at string, problem, mend Words) {
 	b.faults = append(b.faults, Fault{Key: join(b.path, at), Problem: problem, Mend: mend})
 }
 
@@ -60,7 +59,7 @@ func (b *builder) fault(at, problem, mend string) {
 func (b *builder) part(field, at, source string) part {
 	p := part{field: field}
 	if len(source) > maxValueBytes {
-		b.fault(at, errTooLong.Error(), "shorten it")
+		b.fault(at, tooLong, words(mendShorten))
 		return p
 	}
 	if !strings.Contains(source, "{{") {
@@ -69,7 +68,7 @@ func (b *builder) part(field, at, source string) part {
 	}
 	t, err := template.New(templateName).Funcs(functions()).Option("missingkey=error").Parse(source)
 	if err != nil {
-		b.fault(at, "is not a valid template: "+trimTemplateError(err), "correct what stands between {{ and }}")
+		b.fault(at, words(problemTemplate, "Detail", trimTemplateError(err)), words(mendBraces))
 		return p
 	}
 	check := templateCheck{builder: b, at: at}
@@ -94,11 +93,11 @@ func (b *builder) try(p part, at string, check templateCheck) {
 	sample := Vars{Now: time.Date(2026, time.January, 2, 15, 4, 5, 0, beijing)}
 	sample.Broadcast.ID = 1
 	value, variable, problem := execute(p.template, newScope(sample))
-	if problem == "" && !check.variable && isBlank(value) {
-		problem = "is blank"
+	if problem.none() && !check.variable && isBlank(value) {
+		problem = words(problemBlank)
 	}
-	if problem != "" {
-		b.fault(at, strings.TrimSpace(variable+" "+problem), "correct what stands between {{ and }}")
+	if !problem.none() {
+		b.faults = append(b.faults, Fault{Key: join(b.path, at), Variable: variable, Problem: problem, Mend: words(mendBraces)})
 	}
 }
 
@@ -127,7 +126,7 @@ func functions() template.FuncMap {
 		"index": func(fields map[string]string, key string) (string, error) {
 			value, ok := fields[key]
 			if !ok {
-				return "", errors.New("has no value for this recipient")
+				return "", said(words(problemNoValue))
 			}
 			return value, nil
 		},
@@ -153,7 +152,7 @@ type templateCheck struct {
 	perRecipient bool // uses one that differs between recipients
 }
 
-func (c *templateCheck) fault(problem, mend string) {
+func (c *templateCheck) fault(problem, mend Words) {
 	c.faulty = true
 	c.builder.fault(c.at, problem, mend)
 }
@@ -184,7 +183,7 @@ func (c *templateCheck) node(n parse.Node) {
 		c.node(n.Node)
 	case *parse.IdentifierNode:
 		if !slices.Contains(allowedFunctions, n.Ident) {
-			c.fault("the function "+n.Ident+" is not available", "use one of: "+strings.Join(allowedFunctions, ", "))
+			c.fault(words(problemFunction, "Name", n.Ident), words(mendUseOne, "Names", allowedFunctions))
 		}
 	case *parse.FieldNode:
 		c.uses(n.Ident)
@@ -196,10 +195,10 @@ func (c *templateCheck) node(n parse.Node) {
 		c.uses(nil)
 	case *parse.RangeNode, *parse.WithNode, *parse.TemplateNode:
 		keyword, _, _ := strings.Cut(strings.TrimPrefix(n.String(), "{{"), " ")
-		c.fault(keyword+" is not available in a template", "use variables and {{if}}")
+		c.fault(words(problemNotAvailable, "What", keyword), words(mendUseIf))
 	case *parse.TextNode, *parse.StringNode, *parse.NumberNode, *parse.BoolNode, *parse.NilNode, *parse.CommentNode:
 	default:
-		c.fault(n.String()+" is not available in a template", "use variables and {{if}}")
+		c.fault(words(problemNotAvailable, "What", n.String()), words(mendUseIf))
 	}
 }
 
@@ -208,7 +207,7 @@ func (c *templateCheck) uses(names []string) {
 	c.variable = true
 	written := "." + strings.Join(names, ".")
 	if len(names) == 0 {
-		c.fault("a lone dot is not a variable", "use one of: "+strings.Join(variableNames(), ", "))
+		c.fault(words(problemLoneDot), words(mendUseOne, "Names", variableNames()))
 		return
 	}
 	if !slices.Contains(sharedVariables, names[0]) {
@@ -217,11 +216,11 @@ func (c *templateCheck) uses(names []string) {
 	if exists(reflect.TypeFor[scope](), names) {
 		return
 	}
-	mend := "use one of: " + strings.Join(variableNames(), ", ")
+	mend := words(mendUseOne, "Names", variableNames())
 	if near := nearest(written, variableNames()); near != "" {
-		mend = "did you mean " + near + "?"
+		mend = words(mendNear, "Near", near)
 	}
-	c.fault("there is no variable "+written, mend)
+	c.fault(words(problemNoVariable, "Name", written), mend)
 }
 
 func variableNames() []string {

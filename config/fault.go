@@ -1,23 +1,34 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
 )
 
-// Fault is one thing that is wrong with what the operator wrote.
+// Fault is one thing that is wrong with what the operator wrote. Those of the
+// message file, which the chat tells too, have Words in other languages.
 type Fault struct {
-	Key     string // the setting, or the path inside the file: "messages.notice.url"
-	Problem string // what is wrong, and where if that helps; never holds a secret
-	Mend    string // what to do about it
+	Key      string // the setting, or the path inside the file: "messages.notice.url"
+	Variable string // of a template, such as .Fields.city; may be empty
+	Problem  Words  // what is wrong; never holds a secret
+	Line     int    // of the message file; 0 if that says nothing
+	Mend     Words  // what to do about it
 }
 
-// String returns the fault as one line: key, problem, remedy.
+// String returns the fault as one line of English: key, problem, remedy.
 func (f Fault) String() string {
-	line := f.Key + ": " + f.Problem
-	if f.Mend != "" {
-		line += "; " + f.Mend
+	line := f.Key + ": "
+	if f.Variable != "" {
+		line += f.Variable + " "
+	}
+	line += f.Problem.English
+	if f.Line > 0 {
+		line += fmt.Sprintf(" (line %d)", f.Line)
+	}
+	if f.Mend.English != "" {
+		line += "; " + f.Mend.English
 	}
 	return strings.Join(strings.FieldsFunc(line, isLineBreak), " ")
 }

@@ -18,15 +18,15 @@ import (
 // would turn a token like 0123456 into another number.
 func parseFile(path string, data []byte) (map[string]entry, Faults) {
 	f := fileReader{name: filepath.Base(path), entries: map[string]entry{}}
-	root, err := parseYAML(data)
-	if err != nil {
-		return nil, Faults{{Key: f.name, Problem: err.Error(), Mend: "write keys and values as in the example: wechat_app_id: wx…"}}
+	root, problem := parseYAML(data)
+	if !problem.none() {
+		return nil, Faults{{Key: f.name, Problem: problem, Mend: plain("write keys and values as in the example: wechat_app_id: wx…")}}
 	}
 	if root == nil {
 		return nil, nil
 	}
 	if root.Kind != yaml.MappingNode {
-		return nil, Faults{{Key: f.name, Problem: "it is not a list of keys and values", Mend: "write them as in the example: wechat_app_id: wx…"}}
+		return nil, Faults{{Key: f.name, Problem: plain("it is not a list of keys and values"), Mend: plain("write them as in the example: wechat_app_id: wx…")}}
 	}
 	f.mapping("", root)
 	return f.entries, f.faults
@@ -39,7 +39,7 @@ type fileReader struct {
 }
 
 func (f *fileReader) fault(key string, node *yaml.Node, problem, mend string) {
-	f.faults = append(f.faults, Fault{Key: key, Problem: problem + " (" + f.origin(node) + ")", Mend: mend})
+	f.faults = append(f.faults, Fault{Key: key, Problem: plain(problem + " (" + f.origin(node) + ")"), Mend: plain(mend)})
 }
 
 func (f *fileReader) origin(node *yaml.Node) string {
@@ -104,11 +104,11 @@ func (f *fileReader) text(name string, value *yaml.Node) (string, bool) {
 }
 
 // parseYAML returns the only document's root, or nil for an empty file.
-func parseYAML(data []byte) (*yaml.Node, error) {
+func parseYAML(data []byte) (root *yaml.Node, problem Words) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document, more yaml.Node
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
-		return nil, nil
+		return nil, Words{}
 	} else if err != nil {
 		return nil, yamlError(err)
 	}
@@ -116,21 +116,21 @@ func parseYAML(data []byte) (*yaml.Node, error) {
 		if err != nil {
 			return nil, yamlError(err)
 		}
-		return nil, fmt.Errorf("line %d: a second document begins", more.Line)
+		return nil, words(problemSecond, "Line", more.Line)
 	}
 	if len(document.Content) == 0 || isNull(document.Content[0]) {
-		return nil, nil
+		return nil, Words{}
 	}
-	return document.Content[0], nil
+	return document.Content[0], Words{}
 }
 
 // repeated matches what the YAML parser repeats from the file, which may be a
 // secret: a password that begins with * is taken for the name of an anchor.
 var repeated = regexp.MustCompile("(?s)(anchor) '.*'|`.*`")
 
-func yamlError(err error) error {
+func yamlError(err error) Words {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	return errors.New("it is not valid YAML: " + repeated.ReplaceAllString(text, "$1 …"))
+	return words(problemYAML, "Detail", repeated.ReplaceAllString(text, "$1 …"))
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }

@@ -57,7 +57,7 @@ func (l *loader) fault(key, origin, problem, mend string) {
 	if origin != "" {
 		problem += " (" + origin + ")"
 	}
-	l.faults = append(l.faults, Fault{Key: key, Problem: problem, Mend: mend})
+	l.faults = append(l.faults, Fault{Key: key, Problem: plain(problem), Mend: plain(mend)})
 }
 
 func (l *loader) readFile(path string, pathGiven bool) layer {

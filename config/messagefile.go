@@ -1,11 +1,9 @@
 package config
 
 import (
-	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -24,17 +22,17 @@ var (
 )
 
 // reservedNames have a meaning of their own behind "broadcast all" in the chat.
-var reservedNames = []string{"again", "at"}
+var reservedNames = []string{"again", "再发", "at"}
 
 // ParseMessages reads and checks the content of a message file. The error is a
 // Faults with everything that is wrong, or nil.
 func ParseMessages(data []byte) (*Messages, error) {
-	root, err := parseYAML(data)
-	if err != nil {
-		return nil, Faults{{Key: "messages", Problem: err.Error(), Mend: "put a value that holds : # { } * & or a quote in quotes"}}
+	root, problem := parseYAML(data)
+	if !problem.none() {
+		return nil, Faults{{Key: "messages", Problem: problem, Mend: words(mendQuote)}}
 	}
 	if root == nil {
-		return nil, Faults{{Key: "messages", Problem: "the file is empty", Mend: "define a message as in the example"}}
+		return nil, Faults{{Key: "messages", Problem: words(problemEmptyFile), Mend: words(mendDefine)}}
 	}
 	var r messageReader
 	messages := r.file(root)
@@ -49,8 +47,8 @@ type messageReader struct {
 	faults Faults
 }
 
-func (r *messageReader) fault(path string, node *yaml.Node, problem, mend string) {
-	r.faults = append(r.faults, Fault{Key: path, Problem: problem + " (line " + strconv.Itoa(node.Line) + ")", Mend: mend})
+func (r *messageReader) fault(path string, node *yaml.Node, problem, mend Words) {
+	r.faults = append(r.faults, Fault{Key: path, Problem: problem, Line: node.Line, Mend: mend})
 }
 
 // pair is one key of a mapping with its value.
@@ -64,7 +62,7 @@ type pair struct {
 func (r *messageReader) pairs(path string, node *yaml.Node, allowed ...string) []pair {
 	node = dereference(node)
 	if node.Kind != yaml.MappingNode {
-		r.fault(path, node, "is not a list of keys and values", "write it as in the example")
+		r.fault(path, node, words(problemShape), words(mendExample))
 		return nil
 	}
 	var pairs []pair
@@ -74,15 +72,15 @@ func (r *messageReader) pairs(path string, node *yaml.Node, allowed ...string) [
 		same := slices.IndexFunc(pairs, func(p pair) bool { return p.key == name })
 		switch {
 		case key.Kind != yaml.ScalarNode || name == "":
-			r.fault(path, key, "has a key that is not a plain text", "write it as in the example")
+			r.fault(path, key, words(problemBadKey), words(mendExample))
 		case same >= 0:
-			r.fault(join(path, name), key, fmt.Sprintf("is given twice, first in line %d", pairs[same].node.Line), "remove or rename one of the two")
+			r.fault(join(path, name), key, words(problemTwice, "First", pairs[same].node.Line), words(mendOneOfTwo))
 		case len(allowed) > 0 && !slices.Contains(allowed, name):
-			mend := "remove it; known here: " + strings.Join(allowed, ", ")
+			mend := words(mendKnown, "Names", allowed)
 			if near := nearest(name, allowed); near != "" {
-				mend = "did you mean " + near + "?"
+				mend = words(mendNear, "Near", near)
 			}
-			r.fault(join(path, name), key, "is not known", mend)
+			r.fault(join(path, name), key, words(problemUnknownKey), mend)
 		default:
 			pairs = append(pairs, pair{name, key, value})
 		}
@@ -93,7 +91,7 @@ func (r *messageReader) pairs(path string, node *yaml.Node, allowed ...string) [
 // text returns a scalar's text without surrounding space.
 func (r *messageReader) text(path string, node *yaml.Node) string {
 	if node.Kind != yaml.ScalarNode {
-		r.fault(path, node, "is not a single value", "write a text")
+		r.fault(path, node, words(problemNotSingle), words(mendText))
 		return ""
 	}
 	return strings.TrimSpace(scalarText(node))
@@ -102,7 +100,7 @@ func (r *messageReader) text(path string, node *yaml.Node) string {
 func (r *messageReader) file(root *yaml.Node) *Messages {
 	m := &Messages{}
 	if root.Kind != yaml.MappingNode {
-		r.fault("messages", root, "the file is not a list of keys and values", "write it as in the example")
+		r.fault("messages", root, words(problemFileShape), words(mendExample))
 		return m
 	}
 	var defaultNode, messagesNode *yaml.Node
@@ -116,7 +114,7 @@ func (r *messageReader) file(root *yaml.Node) *Messages {
 		}
 	}
 	if messagesNode == nil || isNull(messagesNode) {
-		r.fault("messages", root, "is missing", "define a message as in the example")
+		r.fault("messages", root, words(problemMissing), words(mendDefine))
 		return m
 	}
 	for _, p := range r.pairs("messages", messagesNode) {
@@ -124,7 +122,7 @@ func (r *messageReader) file(root *yaml.Node) *Messages {
 		m.list = append(m.list, r.message(p))
 	}
 	if messagesNode.Kind == yaml.MappingNode && len(m.list) == 0 {
-		r.fault("messages", messagesNode, "has no message", "define a message as in the example")
+		r.fault("messages", messagesNode, words(problemNoMessage), words(mendDefine))
 	}
 	if m.Default == "" {
 		if len(m.list) == 1 {
@@ -135,7 +133,7 @@ func (r *messageReader) file(root *yaml.Node) *Messages {
 	if message, ok := m.Get(m.Default); ok {
 		m.Default = message.Name
 	} else {
-		r.fault("default", defaultNode, fmt.Sprintf("there is no message %q", m.Default), "name one of: "+strings.Join(m.Names(), ", "))
+		r.fault("default", defaultNode, words(problemNoSuch, "Name", m.Default), words(mendNameOne, "Names", m.Names()))
 	}
 	return m
 }
@@ -144,15 +142,15 @@ func (r *messageReader) file(root *yaml.Node) *Messages {
 func (r *messageReader) name(m *Messages, p pair) {
 	path := join("messages", p.key)
 	if other, ok := m.Get(p.key); ok {
-		r.fault(path, p.node, fmt.Sprintf("differs from %q only in case or width, which the chat cannot tell apart", other.Name), "rename one of the two")
+		r.fault(path, p.node, words(problemSameName, "Other", other.Name), words(mendRenameOne))
 	}
 	switch {
 	case strings.ContainsFunc(p.key, func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsPrint(c) }):
-		r.fault(path, p.node, "a name holds no spaces", "write it as one word")
+		r.fault(path, p.node, words(problemSpaces), words(mendOneWord))
 	case utf8.RuneCountInString(p.key) > maxNameRunes:
-		r.fault(path, p.node, fmt.Sprintf("a name has at most %d characters", maxNameRunes), "shorten it")
+		r.fault(path, p.node, words(problemLongName, "Max", maxNameRunes), words(mendShorten))
 	case strings.HasPrefix(fold(p.key), "#") || slices.Contains(reservedNames, fold(p.key)):
-		r.fault(path, p.node, "means something else in a chat command", "rename it")
+		r.fault(path, p.node, words(problemReserved), words(mendRename))
 	}
 }
 
@@ -166,7 +164,7 @@ func (r *messageReader) message(p pair) *Message {
 		at := join(path, part.key)
 		switch part.key {
 		case "template_id":
-			m.TemplateID = r.id(at, part.value, "copy the template's id from the platform")
+			m.TemplateID = r.id(at, part.value, words(mendTemplateID))
 		case "url":
 			m.URL = r.url(at, part.value)
 		case "miniprogram":
@@ -177,10 +175,10 @@ func (r *messageReader) message(p pair) *Message {
 	}
 	if dereference(p.value).Kind == yaml.MappingNode {
 		if !given["template_id"] {
-			r.fault(join(path, "template_id"), p.node, "is missing", "copy the template's id from the platform")
+			r.fault(join(path, "template_id"), p.node, words(problemMissing), words(mendTemplateID))
 		}
 		if !given["data"] {
-			r.fault(join(path, "data"), p.node, "is missing", "give the template's fields")
+			r.fault(join(path, "data"), p.node, words(problemMissing), words(mendFields))
 		}
 	}
 	// The templates are worth a look only where the rest is sound: every fault
@@ -195,18 +193,19 @@ func (r *messageReader) message(p pair) *Message {
 func (r *messageReader) templates(m *Message, node *yaml.Node) {
 	_, faults := m.compile()
 	for _, f := range faults {
-		r.fault(f.Key, node, f.Problem, f.Mend)
+		f.Line = node.Line
+		r.faults = append(r.faults, f)
 	}
 }
 
-func (r *messageReader) id(path string, node *yaml.Node, mend string) string {
+func (r *messageReader) id(path string, node *yaml.Node, mend Words) string {
 	id := r.text(path, node)
 	switch {
 	case node.Kind != yaml.ScalarNode:
 	case id == "":
-		r.fault(path, node, "is empty", mend)
+		r.fault(path, node, words(problemEmpty), mend)
 	case !isVisible(id) || len(id) > maxIDLength:
-		r.fault(path, node, fmt.Sprintf("holds a space, a character that is not visible ASCII, or more than %d characters", maxIDLength), mend)
+		r.fault(path, node, words(problemID, "Max", maxIDLength), mend)
 	}
 	return id
 }
@@ -224,7 +223,7 @@ func (r *messageReader) url(path string, node *yaml.Node) string {
 		fixed += "x"
 	}
 	if !isWebURL(fixed) {
-		r.fault(path, node, "is not an http or https address", "write it as https://example.com/page")
+		r.fault(path, node, words(problemURL), words(mendURL))
 	}
 	return address
 }
@@ -246,21 +245,21 @@ func (r *messageReader) miniProgram(path string, node *yaml.Node) *MiniProgram {
 		at := join(path, part.key)
 		switch part.key {
 		case "appid":
-			p.AppID = r.id(at, part.value, "give the AppID (wx…) of a mini program that is linked to the account")
+			p.AppID = r.id(at, part.value, words(mendAppID))
 			named = true
 		case "pagepath":
 			p.PagePath = r.text(at, part.value)
 		}
 	}
 	if !named && node.Kind == yaml.MappingNode {
-		r.fault(join(path, "appid"), node, "is missing", "give the AppID (wx…) of a mini program that is linked to the account")
+		r.fault(join(path, "appid"), node, words(problemMissing), words(mendAppID))
 	}
 	return p
 }
 
 func (r *messageReader) data(path string, node *yaml.Node) []Field {
 	if isNull(node) || (node.Kind == yaml.MappingNode && len(node.Content) == 0) {
-		r.fault(path, node, "is empty", "give the template's fields")
+		r.fault(path, node, words(problemEmpty), words(mendFields))
 		return nil
 	}
 	var fields []Field
@@ -268,9 +267,9 @@ func (r *messageReader) data(path string, node *yaml.Node) []Field {
 		at := join(path, p.key)
 		switch {
 		case strings.HasSuffix(p.key, ".DATA"):
-			r.fault(at, p.node, "ends in .DATA", "write "+strings.TrimSuffix(p.key, ".DATA"))
+			r.fault(at, p.node, words(problemDotData), words(mendWrite, "As", strings.TrimSuffix(p.key, ".DATA")))
 		case !keyShape.MatchString(p.key):
-			r.fault(at, p.node, "is not the name of a field", "copy the name from the template, such as thing1")
+			r.fault(at, p.node, words(problemFieldName), words(mendFieldName))
 		}
 		fields = append(fields, r.field(at, p))
 	}
@@ -280,7 +279,7 @@ func (r *messageReader) data(path string, node *yaml.Node) []Field {
 func (r *messageReader) field(path string, p pair) Field {
 	f := Field{Key: p.key}
 	if p.value.Kind == yaml.ScalarNode {
-		r.fault(path, p.value, "has no value of its own", `write `+p.key+`: {value: "…"}`)
+		r.fault(path, p.value, words(problemBareValue), words(mendWrite, "As", p.key+`: {value: "…"}`))
 		return f
 	}
 	given := false
@@ -291,18 +290,18 @@ func (r *messageReader) field(path string, p pair) Field {
 			given = true
 			f.Value = r.text(at, part.value)
 			if f.Value == "" && part.value.Kind == yaml.ScalarNode {
-				r.fault(at, part.value, "is empty", "write what followers shall read there")
+				r.fault(at, part.value, words(problemEmpty), words(mendValue))
 			}
 		case "color":
 			f.Color = r.text(at, part.value)
 			// Without quotes # begins a comment, and the colour is lost unseen.
 			if part.value.Kind == yaml.ScalarNode && !colorShape.MatchString(f.Color) {
-				r.fault(at, part.value, "is not a colour", `write it as "#173177", in quotes`)
+				r.fault(at, part.value, words(problemColor), words(mendColor))
 			}
 		}
 	}
 	if !given && p.value.Kind == yaml.MappingNode {
-		r.fault(join(path, "value"), p.node, "is missing", `write `+p.key+`: {value: "…"}`)
+		r.fault(join(path, "value"), p.node, words(problemMissing), words(mendWrite, "As", p.key+`: {value: "…"}`))
 	}
 	return f
 }

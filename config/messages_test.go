@@ -162,6 +162,7 @@ func TestParseMessagesRefuses(t *testing.T) {
 		{"name with a space", "messages: {a b: {template_id: t, data: {x: {value: v}}}}", []string{"messages.a b"}, ""},
 		{"name of a number", "messages: {'#7': {template_id: t, data: {x: {value: v}}}}", []string{"messages.#7"}, ""},
 		{"name with a meaning", "messages: {Again: {template_id: t, data: {x: {value: v}}}}", []string{"messages.Again"}, ""},
+		{"name with a meaning in Chinese", "messages: {再发: {template_id: t, data: {x: {value: v}}}}", []string{"messages.再发"}, ""},
 		{"long name", "messages: {" + strings.Repeat("名", 65) + ": {template_id: t, data: {x: {value: v}}}}", []string{"messages." + strings.Repeat("名", 65)}, ""},
 		{"alias to itself", "messages: &m {m: *m}", []string{"messages.m.m", "messages.m.template_id", "messages.m.data"}, ""},
 		{"bad template", message("template_id: t\ndata: {x: {value: '{{.Openid}}'}, y: {value: '{{'}}"), []string{"messages.m.data.x.value", "messages.m.data.y.value"}, "did you mean .OpenID?"},

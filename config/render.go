@@ -44,7 +44,7 @@ type RenderError struct {
 	Message  string // the message's name
 	Field    string // the key of the data, or "url" or "miniprogram.pagepath"
 	Variable string // as in the template, such as .Fields.city; may be empty
-	Problem  string
+	Problem  Words
 }
 
 // Error returns the parts in one line.
@@ -53,7 +53,7 @@ func (e *RenderError) Error() string {
 	if e.Variable != "" {
 		where += ", " + e.Variable
 	}
-	return where + ": " + e.Problem
+	return where + ": " + e.Problem.English
 }
 
 // Compiled is a message ready to be rendered. It is safe for concurrent use.
@@ -96,7 +96,7 @@ func (c *Compiled) Render(v Vars) (*Rendered, error) {
 		return nil, err
 	}
 	if c.url.template != nil && !isWebURL(rendered.URL) {
-		return nil, &RenderError{c.message, c.url.field, "", "is not an http or https address"}
+		return nil, &RenderError{c.message, c.url.field, "", words(problemURL)}
 	}
 	if c.miniProgram != nil {
 		page, err := c.render(c.pagePath, s)
@@ -113,10 +113,10 @@ func (c *Compiled) render(p part, s scope) (string, error) {
 		return p.fixed, nil
 	}
 	value, variable, problem := execute(p.template, s)
-	if problem == "" && isBlank(value) {
-		problem = "is blank"
+	if problem.none() && isBlank(value) {
+		problem = words(problemBlank)
 	}
-	if problem != "" {
+	if !problem.none() {
 		return "", &RenderError{c.message, p.field, variable, problem}
 	}
 	return value, nil
@@ -145,27 +145,32 @@ func newScope(v Vars) scope {
 // subscription was not witnessed.
 func (s scope) SubscribedAt() (time.Time, error) {
 	if s.subscribedAt.IsZero() {
-		return time.Time{}, errors.New("is not known for this recipient")
+		return time.Time{}, said(words(problemNotKnown))
 	}
 	return s.subscribedAt.In(beijing), nil
 }
 
 // execute returns the rendered text, or what is wrong and with which variable.
-func execute(t *template.Template, s scope) (value, variable, problem string) {
+func execute(t *template.Template, s scope) (value, variable string, problem Words) {
 	var out limitedText
 	err := t.Execute(&out, s)
 	value = strings.TrimSpace(out.b.String())
 	switch {
 	case errors.Is(err, errTooLong):
-		return "", "", errTooLong.Error()
+		return "", "", tooLong
 	case err != nil:
 		variable, problem = explain(err)
 		return "", variable, problem
 	case !utf8.ValidString(value):
-		return "", "", "is not valid text: a character was cut in two"
+		return "", "", words(problemHalf)
 	}
-	return value, "", ""
+	return value, "", Words{}
 }
+
+// said is a cause of our own that comes back out of a template.
+type said Words
+
+func (s said) Error() string { return s.English }
 
 // execProblem matches the place and the cause in an error of text/template.
 var execProblem = regexp.MustCompile(`(?s)at <(.*?)>: (.*)$`)
@@ -174,16 +179,20 @@ var execProblem = regexp.MustCompile(`(?s)at <(.*?)>: (.*)$`)
 var calling = regexp.MustCompile(`^error calling \w+: `)
 
 // explain tells variable and cause apart in an error of text/template.
-func explain(err error) (variable, problem string) {
+func explain(err error) (variable string, problem Words) {
 	match := execProblem.FindStringSubmatch(err.Error())
 	if match == nil {
-		return "", trimTemplateError(err)
+		return "", words(problemFailed, "Detail", trimTemplateError(err))
 	}
-	variable, problem = match[1], match[2]
-	if strings.HasPrefix(problem, "map has no entry") {
-		problem = "has no value for this recipient"
+	var own said
+	switch {
+	case errors.As(err, &own):
+		return match[1], Words(own)
+	case strings.HasPrefix(match[2], "map has no entry"):
+		return match[1], words(problemNoValue)
+	default:
+		return match[1], words(problemFailed, "Detail", calling.ReplaceAllString(match[2], ""))
 	}
-	return variable, calling.ReplaceAllString(problem, "")
 }
 
 // isBlank tells whether a person would see nothing.
@@ -191,7 +200,10 @@ func isBlank(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
 }
 
-var errTooLong = fmt.Errorf("is longer than %d bytes", maxValueBytes)
+var (
+	tooLong    = words(problemLong, "Max", maxValueBytes)
+	errTooLong = errors.New(tooLong.English)
+)
 
 // limitedText is a text that refuses to grow beyond maxValueBytes.
 type limitedText struct{ b strings.Builder }

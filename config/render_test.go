@@ -206,44 +206,44 @@ func TestRenderRefuses(t *testing.T) {
 	}{
 		{
 			"missing field", valued("{{.Fields.town}}"), sampleVars(),
-			RenderError{"m", "thing1", ".Fields.town", "has no value for this recipient"},
+			RenderError{"m", "thing1", ".Fields.town", words(problemNoValue)},
 		},
 		{
 			"missing field by index", valued(`x{{index .Fields "town"}}`), sampleVars(),
-			RenderError{"m", "thing1", `index .Fields "town"`, "has no value for this recipient"},
+			RenderError{"m", "thing1", `index .Fields "town"`, words(problemNoValue)},
 		},
 		{
 			"no fields at all", valued("{{.Fields.city}}"),
 			Vars{},
-			RenderError{"m", "thing1", ".Fields.city", "has no value for this recipient"},
+			RenderError{"m", "thing1", ".Fields.city", words(problemNoValue)},
 		},
 		{
 			"blank field", valued("{{.Fields.empty}}"), sampleVars(),
-			RenderError{"m", "thing1", "", "is blank"},
+			RenderError{"m", "thing1", "", words(problemBlank)},
 		},
 		{
 			"blank remark", valued(" {{.Remark}}\u3000"), sampleVars(),
-			RenderError{"m", "thing1", "", "is blank"},
+			RenderError{"m", "thing1", "", words(problemBlank)},
 		},
 		{
 			"unknown date", valued(`{{.SubscribedAt.Format "2006"}}`), unknown,
-			RenderError{"m", "thing1", ".SubscribedAt.Format", "is not known for this recipient"},
+			RenderError{"m", "thing1", ".SubscribedAt.Format", words(problemNotKnown)},
 		},
 		{
 			"long field", valued("{{.Fields.long}}{{.Fields.long}}"), sampleVars(),
-			RenderError{"m", "thing1", "", "is longer than 4096 bytes"},
+			RenderError{"m", "thing1", "", words(problemLong, "Max", 4096)},
 		},
 		{
 			"half a character", valued("{{slice .Fields.city 0 2}}"), sampleVars(),
-			RenderError{"m", "thing1", "", "is not valid text: a character was cut in two"},
+			RenderError{"m", "thing1", "", words(problemHalf)},
 		},
 		{
 			"url", &Message{Name: "m", URL: "{{.Fields.city}}", Data: []Field{{Key: "x", Value: "v"}}}, sampleVars(),
-			RenderError{"m", "url", "", "is not an http or https address"},
+			RenderError{"m", "url", "", words(problemURL)},
 		},
 		{
 			"page", &Message{Name: "m", MiniProgram: &MiniProgram{"wx1", "{{.Remark}}"}, Data: []Field{{Key: "x", Value: "v"}}}, sampleVars(),
-			RenderError{"m", "miniprogram.pagepath", "", "is blank"},
+			RenderError{"m", "miniprogram.pagepath", "", words(problemBlank)},
 		},
 	}
 	for _, tt := range tests {
@@ -257,7 +257,7 @@ func TestRenderRefuses(t *testing.T) {
 			if diff := cmp.Diff(tt.want, *got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			for _, part := range []string{`"m"`, tt.want.Field, tt.want.Variable, tt.want.Problem} {
+			for _, part := range []string{`"m"`, tt.want.Field, tt.want.Variable, tt.want.Problem.English} {
 				if !strings.Contains(err.Error(), part) {
 					t.Errorf("no %q in: %v", part, err)
 				}

@@ -145,7 +145,7 @@ func (c *Chat) list(ctx context.Context, _ request) (string, error) {
 func (c *Chat) messages(_ context.Context, r request) (string, error) {
 	all, err := c.config.Messages()
 	if err != nil {
-		return c.say("error.messages_file", vars{"Reason": err.Error()}), nil
+		return c.messagesFile(err), nil
 	}
 	var items []string
 	for _, name := range all.Names() {
@@ -160,9 +160,15 @@ func (c *Chat) messages(_ context.Context, r request) (string, error) {
 	return fitList(c.say("messages.head", vars{"Count": int64(len(items))}), items, c.more), nil
 }
 
+// messagesFile says why the message file can't be used: as many of its faults as
+// a reply can hold.
+func (c *Chat) messagesFile(err error) string {
+	return fitList(c.say("error.messages_file", nil), c.locale.faults(err), c.more)
+}
+
 // preview renders a message for one person, or says why that can't be done.
 func (c *Chat) preview(m *config.Message, openID string) string {
-	broken := func(err error) string { return c.say("messages.broken", vars{"Reason": err.Error()}) }
+	broken := func(err error) string { return c.say("messages.broken", vars{"Reason": err}) }
 	compiled, err := m.Compile()
 	if err != nil {
 		return broken(err)

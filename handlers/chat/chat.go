@@ -206,6 +206,10 @@ func (c *Chat) errorText(err error, asked Command) (text string, known bool) {
 		v[name] = value
 	}
 	switch e.Code {
+	case models.ErrMessagesFile:
+		if reason, ok := e.Args["Reason"].(error); ok {
+			return c.messagesFile(reason), true
+		}
 	case models.ErrOpenIDInvalid, models.ErrTesterUnknown:
 		v["OpenID"] = models.MaskOpenID(asked.OpenID)
 	case models.ErrMessageUnknown:
@@ -215,9 +219,9 @@ func (c *Chat) errorText(err error, asked Command) (text string, known bool) {
 			delete(v, "Code") // there was no answer that could have had one
 		}
 	case models.ErrSameMessage:
-		again := "again"
+		again := againWords[0]
 		if c.locale.language == "zh" {
-			again = "再发"
+			again = againWords[1]
 		}
 		v["Again"] = c.write(BroadcastAll, fmt.Sprintf("%v %s", e.Args["Name"], again))
 	case models.ErrHalted:

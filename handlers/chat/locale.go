@@ -96,6 +96,8 @@ func (l *locale) word(name string, value any) string {
 		return clock(v.Time)
 	case []string:
 		return clip(strings.Join(v, l.say("list_separator", nil)), maxArgument)
+	case error:
+		return clip(strings.Join(l.faults(v), "\n"), maxArgument)
 	case nil:
 		return ""
 	default:

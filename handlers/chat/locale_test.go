@@ -120,6 +120,9 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 		{"models", "Audience", "audience."},
 		{"services/broadcast", "Warn", "warning."},
 		{"services/broadcast", "Notice", "notice."},
+		{"services/wechat", "Rule", "field."},
+		{"config", "problem", "file."},
+		{"config", "mend", "file."},
 	} {
 		for _, value := range constants(t, source.folder, source.constants) {
 			want[source.ids+value] = true

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -132,9 +133,11 @@ func (cmd *Command) extra(rest []word) {
 	}
 }
 
-func again(w word) bool {
-	return w.folded == "again" || w.folded == "再发"
-}
+// againWords are what Again can be written as: in English, in Chinese. The
+// message file takes neither for a message's name.
+var againWords = []string{"again", "再发"}
+
+func again(w word) bool { return slices.Contains(againWords, w.folded) }
 
 // broadcastNumber reads #7 or 7 of a folded word.
 func broadcastNumber(s string) (int64, bool) {

@@ -51,7 +51,7 @@ func TestBroadcast(t *testing.T) {
 			name: "nobody pulled yet", language: "en", text: "broadcast all",
 			asked: func(a *broadcast.Asked) { a.Recipients, a.SyncFirst = 0, true },
 			call:  "ask {Message: Audience:all AskedBy:" + admin + " RequestKey:m:1 Again:false}",
-			want:  "Broadcast #7 · notice → every follower\nI don't have the followers yet and am pulling them first.\nStarts in 10 s. To stop it: broadcast cancel #7",
+			want:  "Broadcast #7 · notice → every follower\nI don't have the list of followers yet, so I pull it first.\nStarts in 10 s. To stop it: broadcast cancel #7",
 		},
 		{
 			name: "me", language: "en", text: "broadcast me",
@@ -78,9 +78,9 @@ func TestBroadcast(t *testing.T) {
 				}
 			},
 			call: "ask {Message: Audience:me AskedBy:" + admin + " RequestKey:m:1 Again:false}",
-			want: "Broadcast #7 · notice → you\nMind: thing1 is too long for WeChat and goes out as “abc…”.\n" +
-				"Mind: the account has no template tpl, so WeChat may refuse it.\n" +
-				"Mind: today's quota has 10,000 sends left for 24,900 recipients. It will pause there and go on by itself at 11-25 00:00 (Beijing).",
+			want: "Broadcast #7 · notice → you\nNote: thing1 is too long for WeChat and goes out as “abc…”.\n" +
+				"Note: the account has no template tpl, so WeChat may refuse it.\n" +
+				"Note: today's quota has 10,000 sends left for 24,900 recipients. It will pause there and go on by itself at 11-25 00:00 (Beijing).",
 		},
 	}
 	for _, tt := range tests {
@@ -137,7 +137,7 @@ func TestStatus(t *testing.T) {
 			st.Counts = models.Counts{Accepted: 1}
 		}, "群发 #7 · notice · 全体关注者\n已暂停 · 1 / 24,900（0.1%）\n已受理 1\n" +
 			"微信对账号或模板采取了措施。微信提示「43116 banned」。请先到 mp.weixin.qq.com 查看站内信，再决定是否继续。\n" +
-			"想接着发，请发：继续 #7\n不想再发，请发：取消 #7\n进度：https://example.com/b/x"},
+			"想继续就发：继续 #7\n想取消就发：取消 #7\n进度：https://example.com/b/x"},
 		{"finished", "en", func(st *broadcast.Status) {
 			st.Broadcast.State, st.Broadcast.FinishedAt = models.Finished, models.At(now)
 			st.Counts = models.Counts{Delivered: 24_900}
@@ -266,7 +266,7 @@ func TestStats(t *testing.T) {
 	s := newStage(t, "en")
 	s.stats = followers.Stats{Followers: 24_900, OptedOut: 12, Testers: 3, Left: 310}
 	wantAll(t, s.ask(t, admin, "stats"), "Followers: 24,900", "Left: 310", "Opted out: 12", "Test list: 3", "Sent today: 24,800",
-		"75,200 of 100,000", "never pulled; to do so: sync")
+		"75,200 of 100,000", "Followers pulled: never yet. To pull them: sync")
 	s.stats.LastSync = now
 	s.quota = func(context.Context) (wechat.Quota, error) { return wechat.Quota{}, errors.New("away") }
 	wantAll(t, s.ask(t, admin, "统计"), "WeChat doesn't say", "pulled: 11-24 09:00")
@@ -322,7 +322,7 @@ func TestNotice(t *testing.T) {
 		{
 			"wrong template", "en", broadcast.NoticeFailed,
 			broadcast.Status{Broadcast: failed},
-			"Broadcast #7 · notice has stopped.\nWeChat refuses the template or its data. It says: “40037 invalid template_id”. Mend the message and ask for a new broadcast.\nNothing was sent.",
+			"Broadcast #7 · notice has stopped.\nWeChat refuses the template or its data. It says: “40037 invalid template_id”. Correct the message and ask for a new broadcast.\nNothing was sent.",
 		},
 	}
 	for _, tt := range tests {
@@ -359,7 +359,7 @@ func TestErrors(t *testing.T) {
 			models.NewError(models.Invalid, models.ErrTemplateField, "Name", "notice", "Field", "thing9", "Problem", "missing"),
 			[]string{"nothing is sent", "lacks", "thing9"},
 		},
-		{models.NewError(models.Unavailable, models.ErrPlatform, "Code", 0, "Reason", "timeout"), []string{"WeChat refused: timeout"}},
+		{models.NewError(models.Unavailable, models.ErrPlatform, "Code", 0, "Reason", "timeout"), []string{"WeChat gave no proper answer: timeout"}},
 		{models.NewError(models.Unavailable, models.ErrPlatform, "Code", 48001, "Reason", "api unauthorized"), []string{"WeChat refused (48001): api unauthorized"}},
 	}
 	for _, tt := range tests {

@@ -130,7 +130,7 @@ func (e *Engine) asked(ctx context.Context, b *models.Broadcast, err error) (*As
 func (e *Engine) definition(name string) (*config.Message, error) {
 	file, err := e.messages()
 	if err != nil {
-		return nil, models.NewError(models.Invalid, models.ErrMessagesFile, "Reason", err.Error())
+		return nil, models.NewError(models.Invalid, models.ErrMessagesFile, "Reason", err)
 	}
 	if name == "" {
 		name = file.Default
@@ -218,7 +218,7 @@ func (e *Engine) pullSoon(ctx context.Context) (pulled bool, err error) {
 // checkContent fills the message for some of its recipients.
 func (e *Engine) checkContent(b *models.Broadcast, people []models.Recipient) ([]Warning, error) {
 	refuse := func(err error) error {
-		return models.NewError(models.Invalid, models.ErrContent, "Name", b.Name, "Reason", err.Error())
+		return models.NewError(models.Invalid, models.ErrContent, "Name", b.Name, "Reason", err)
 	}
 	c, err := newContent(*b)
 	if err != nil {

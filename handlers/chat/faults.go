@@ -1,0 +1,53 @@
+package chat
+
+import (
+	"errors"
+	"io/fs"
+
+	"wechat-broadcast/config"
+	"wechat-broadcast/services/wechat"
+)
+
+// faults says in the locale's language what is wrong with the message file, or
+// with what fills a message: an item for each fault. What has no sentence, such
+// as the words of a library, is repeated.
+func (l *locale) faults(err error) []string {
+	var (
+		many     config.Faults
+		unfilled *config.RenderError
+		misfit   *wechat.FieldError
+		file     *fs.PathError
+	)
+	switch {
+	case errors.As(err, &many):
+		items := make([]string, len(many))
+		for i, f := range many {
+			v := vars{"Key": f.Key, "Variable": f.Variable, "Problem": l.translated(f.Problem), "Mend": l.translated(f.Mend)}
+			if f.Line > 0 {
+				v["Line"] = f.Line
+			}
+			items[i] = l.say("file.fault", v)
+		}
+		return items
+	case errors.As(err, &unfilled):
+		return []string{l.say("file.unfilled", vars{
+			"Field": unfilled.Field, "Variable": unfilled.Variable, "Problem": l.translated(unfilled.Problem),
+		})}
+	case errors.As(err, &misfit):
+		return []string{l.say("field."+string(misfit.Rule), vars{"Key": misfit.Key, "Type": misfit.Type, "Limit": misfit.Limit})}
+	case errors.As(err, &file) && errors.Is(err, fs.ErrNotExist):
+		return []string{l.say("file.absent", vars{"Path": file.Path})}
+	case errors.As(err, &file):
+		return []string{l.say("file.unreadable", vars{"Path": file.Path, "Detail": file.Err})}
+	default:
+		return []string{err.Error()}
+	}
+}
+
+// translated says what config says in English.
+func (l *locale) translated(w config.Words) string {
+	if id := "file." + w.Code; w.Code != "" && l.has(id) {
+		return l.say(id, w.Args)
+	}
+	return w.English
+}

@@ -1,0 +1,133 @@
+package chat
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"wechat-broadcast/config"
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
+)
+
+// Whoever chats in Chinese reads in Chinese what is wrong with the message file.
+func TestBrokenMessageFile(t *testing.T) {
+	t.Parallel()
+	const broken = "default: notcie\nmessages:\n  notice:\n    template_id: t\n    data:\n      thing1: {value: '{{.Openid}}'}\n" +
+		"  again: {template_id: t, data: {thing1: {value: x, color: red}}}\n"
+	for language, want := range map[string]string{
+		"zh": "消息文件不能用：\n" +
+			"messages.notice.data.thing1.value（第 3 行）：没有变量 .Openid；是不是想写 .OpenID？\n" +
+			"messages.again（第 7 行）：这个词在聊天指令里另有含义；请改名\n" +
+			"messages.again.data.thing1.color（第 7 行）：不是颜色；请写成 \"#173177\"，引号不能少\n" +
+			"default（第 1 行）：没有名为「notcie」的消息；可以写：notice、again",
+		"en": "The message file can't be used:\n" +
+			"messages.notice.data.thing1.value: there is no variable .Openid (line 3); did you mean .OpenID?\n" +
+			"messages.again: means something else in a chat command (line 7); rename it\n" +
+			"messages.again.data.thing1.color: is not a colour (line 7); write it as \"#173177\", in quotes\n" +
+			"default: there is no message “notcie” (line 1); name one of: notice, again",
+	} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, language)
+			s.file = broken
+			_, err := config.ParseMessages([]byte(broken))
+			s.err = models.NewError(models.Invalid, models.ErrMessagesFile, "Reason", err)
+			for _, text := range []string{"messages", "broadcast all"} {
+				if got := s.ask(t, admin, text); got != want {
+					t.Errorf("%s:\n%s\nwant:\n%s", text, got, want)
+				}
+			}
+		})
+	}
+}
+
+// A reply names as many faults as it can hold, and how many more there are.
+func TestManyFaults(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "zh")
+	s.file = "messages:\n"
+	for i := range 90 {
+		s.file += fmt.Sprintf("  m%d: {template_id: t, data: {thing1: {value: ''}}}\n", i)
+	}
+	lines := strings.Split(s.ask(t, admin, "消息"), "\n")
+	var rest int
+	if _, err := fmt.Sscanf(lines[len(lines)-1], "……还有 %d 条", &rest); err != nil || rest+len(lines)-2 != 90 {
+		t.Errorf("the last of %d lines is %q", len(lines), lines[len(lines)-1])
+	}
+}
+
+func TestFaultsInWords(t *testing.T) {
+	t.Parallel()
+	compile := func(template string) *config.Compiled {
+		m := &config.Message{Name: "m", TemplateID: "t", Data: []config.Field{{Key: "thing1", Value: template}}}
+		c, err := m.Compile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	render := func(template string) error {
+		_, err := compile(template).Render(config.Vars{})
+		return err
+	}
+	check := func(key, value string) error {
+		_, _, err := wechat.CheckField(key, value)
+		return fmt.Errorf("field %s: %w", key, err)
+	}
+	_, second := config.ParseMessages([]byte("a: b\n---\nc: d\n"))
+	for _, tt := range []struct {
+		err    error
+		zh, en string
+	}{
+		{second, "messages：第 2 行又开始了一个文档，只能有一个；值里有 : # { } * & 或引号时，请用引号括起来", "messages: line 2: a second document begins; put a value that holds : # { } * & or a quote in quotes"},
+		{render("{{.Fields.town}}"), "thing1（.Fields.town）：这位收件人没有这个值", "thing1 (.Fields.town): has no value for this recipient"},
+		{render(`{{.SubscribedAt.Format "2006"}}`), "thing1（.SubscribedAt.Format）：这位收件人的这个值未知", "thing1 (.SubscribedAt.Format): is not known for this recipient"},
+		{render("{{.Remark}}"), "thing1：填出来是空白", "thing1: is blank"},
+		{check("phrase1", ""), "phrase1 是空的", "phrase1 is empty"},
+		{check("phrase1", "一二三四五六"), "phrase1 太长，phrase 类字段最多 5 个字", "phrase1 is too long: a phrase field takes 5 characters"},
+		{check("time2", "soon"), "time2 不符合 time 类字段的格式", "time2 is not what a time field may hold"},
+		{
+			fmt.Errorf("read messages: %w", &fs.PathError{Op: "open", Path: "messages.yaml", Err: fs.ErrNotExist}),
+			"没有这个文件：messages.yaml", "There is no file messages.yaml",
+		},
+		{
+			fmt.Errorf("read messages: %w", &fs.PathError{Op: "open", Path: "messages.yaml", Err: fs.ErrPermission}),
+			"messages.yaml 读不了：permission denied", "messages.yaml can't be read: permission denied",
+		},
+		{errors.New("dial: refused"), "dial: refused", "dial: refused"},
+	} {
+		t.Run(tt.en, func(t *testing.T) {
+			t.Parallel()
+			for language, want := range map[string]string{"zh": tt.zh, "en": tt.en} {
+				s := newStage(t, language)
+				s.err = models.NewError(models.Invalid, models.ErrContent, "Name", "notice", "Reason", tt.err)
+				wantAll(t, s.ask(t, admin, "broadcast all"), want)
+			}
+		})
+	}
+}
+
+// A message whose name means something else in a command could never be asked
+// for.
+func TestEveryNameCanBeAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, name := range append([]string{
+		"at", "AT", "#7", "Ａｇａｉｎ", "test", "all", "me", "测试", "全部", "自己", "名单", "再发一次", "定时", "7", "notice", "status", "暂停",
+	}, againWords...) {
+		_, err := config.ParseMessages([]byte("messages: {'" + name + "': {template_id: t, data: {thing1: {value: x}}}}"))
+		for _, text := range []string{"broadcast all " + name, "群发全部 " + name, "群发测试" + name} {
+			cmd := Parse(text)
+			if means := cmd.Fault == "" && !cmd.Again && cmd.Message == name; err == nil && !means {
+				t.Errorf("%q may be a message's name, but %s is %+v", name, text, cmd)
+			}
+		}
+	}
+	for _, word := range append([]string{"at"}, againWords...) {
+		if _, err := config.ParseMessages([]byte("messages: {" + word + ": {template_id: t, data: {thing1: {value: x}}}}")); err == nil {
+			t.Errorf("%q may be a message's name", word)
+		}
+	}
+}
