@@ -32,6 +32,8 @@ type SyncState struct {
 	Returned  int64 `json:"returned"` // of these, who had left before
 	Left      int64 `json:"left"`     // followers who are not listed any more
 	Skipped   int64 `json:"skipped"`  // what was listed and is no OpenID
+	// ShortBefore is how many were seen by the sync before, if its list was short.
+	ShortBefore int64 `json:"short_before"`
 	// CompleteAt is when a sync last saw the whole list.
 	CompleteAt Time `json:"complete_at"`
 }
@@ -39,10 +41,20 @@ type SyncState struct {
 // Open tells whether it was begun and not finished.
 func (st SyncState) Open() bool { return st.Number > 0 && st.FinishedAt.IsZero() }
 
-// Short tells whether a list of so many OpenIDs lacks a good part of the
-// followers that the platform announced. A list moves while it is read, but not
-// by a tenth.
-func (st SyncState) Short(listed int64) bool { return (listed+st.Skipped)*10 < st.Announced*9 }
+// Missing tells whether some of the followers that the platform announced are
+// not listed so far.
+func (st SyncState) Missing() bool { return st.Listed+st.Skipped < st.Announced }
+
+// Short tells whether the whole list lacks a good part of the followers that the
+// platform announced. A list moves while it is read, but not by a tenth.
+func (st SyncState) Short() bool { return (st.Seen+st.Skipped)*10 < st.Announced*9 }
+
+// Suspicious tells whether the list must have been cut short: it is, and the one
+// before did not say the same. What two say, the platform means: its total also
+// counts people whom it does not list.
+func (st SyncState) Suspicious() bool {
+	return st.Short() && (st.ShortBefore == 0 || st.Seen*100 < st.ShortBefore*99)
+}
 
 // AsOf is the moment whose truth the sync's pages tell: what an event says of a
 // later one is newer.
@@ -67,6 +79,9 @@ func (s *Store) BeginSync(ctx context.Context, now Time) (SyncState, error) {
 			return err
 		}
 		st = SyncState{Number: last.Number + 1, StartedAt: now, TouchedAt: now, CompleteAt: last.CompleteAt}
+		if !last.Open() && last.Pulled && last.Short() {
+			st.ShortBefore = last.Seen
+		}
 		return endPages(tx, st)
 	})
 	return st, err
@@ -82,7 +97,6 @@ func (s *Store) BeginSync(ctx context.Context, now Time) (SyncState, error) {
 func (s *Store) StorePage(ctx context.Context, was, next SyncState, openIDs []string) (SyncState, error) {
 	openIDs = slices.Clone(openIDs)
 	slices.Sort(openIDs)
-	next.Listed += int64(len(openIDs))
 	err := s.inTx(ctx, func(tx *gorm.DB) error {
 		if err := checkSync(tx, was); err != nil {
 			return err
@@ -98,7 +112,7 @@ func (s *Store) StorePage(ctx context.Context, was, next SyncState, openIDs []st
 	return next, nil
 }
 
-// FinishSync ends a sync; unless its list was cut short, the follower list
+// FinishSync ends a sync; unless its list is suspicious, the follower list
 // counts as complete from now on.
 func (s *Store) FinishSync(ctx context.Context, was SyncState, now Time) (SyncState, error) {
 	st := was
@@ -107,7 +121,7 @@ func (s *Store) FinishSync(ctx context.Context, was SyncState, now Time) (SyncSt
 		if err := checkSync(tx, was); err != nil {
 			return err
 		}
-		if !st.Short(st.Seen) {
+		if !st.Suspicious() {
 			st.CompleteAt = now
 			if err := writeFact(tx, FactPulled, strconv.FormatInt(now.UnixMilli(), 10)); err != nil {
 				return err

@@ -136,13 +136,14 @@ func (s *Service) pull(ctx context.Context, st models.SyncState, asked map[strin
 	next.TouchedAt = models.At(now)
 	next.Next = page.Next
 	next.Pages++
+	next.Listed += int64(len(openIDs))
 	next.Skipped += int64(len(page.OpenIDs) - len(openIDs))
 	if page.Total > 0 || page.Count > 0 {
 		next.Announced = int64(page.Total)
 	} // else it is the empty page behind the last full one
-	// A page that is not full is the last one, but a list that goes on behind it
-	// has been cut; asking once more tells.
-	next.Pulled = page.Count == 0 || page.Next == "" || page.Last && !next.Short(next.Listed+int64(len(openIDs)))
+	// A page that is not full is the last one, but if someone is missing it costs
+	// little to ask once more.
+	next.Pulled = page.Count == 0 || page.Next == "" || page.Last && !next.Missing()
 
 	asked[st.Next] = struct{}{}
 	if _, again := asked[next.Next]; again && !next.Pulled {
@@ -175,7 +176,7 @@ func (s *Service) takeOver(ctx context.Context, st models.SyncState, progress fu
 	if err != nil {
 		return st, err
 	}
-	if st.Short(st.Seen) {
+	if st.Suspicious() {
 		s.log.WarnContext(ctx, "the follower list was cut short: nobody is marked as having left",
 			"listed", st.Seen, "announced", st.Announced)
 	} else if st, err = s.store.MarkLeft(ctx, st, unlisted); err != nil {
@@ -188,7 +189,7 @@ func (s *Service) takeOver(ctx context.Context, st models.SyncState, progress fu
 func (s *Service) conclude(ctx context.Context, st models.SyncState, begun time.Time, resumed bool) SyncResult {
 	r := SyncResult{
 		Total: st.Seen, Announced: st.Announced, Added: st.Added, Returned: st.Returned, Left: st.Left,
-		Skipped: st.Skipped, Pages: st.Pages, Resumed: resumed, Suspicious: st.Short(st.Seen), Took: s.now().Sub(begun),
+		Skipped: st.Skipped, Pages: st.Pages, Resumed: resumed, Suspicious: st.Suspicious(), Took: s.now().Sub(begun),
 	}
 	s.log.LogAttrs(ctx, slog.LevelInfo, "followers synced",
 		slog.Int64("total", r.Total), slog.Int64("added", r.Added), slog.Int64("returned", r.Returned),

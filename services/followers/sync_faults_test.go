@@ -3,6 +3,7 @@ package followers_test
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -118,22 +119,60 @@ func TestSyncDistrustsAListCutShort(t *testing.T) {
 		want = followers.SyncResult{Total: 80, Announced: 100, Pages: 9, Suspicious: true}
 		wantResult(t, h.sync(t), want)
 		h.wantFollowers(t, map[string]bool{modelstest.OpenID(99): true})
+
+		// Less than the one before said is no confirmation; the same is.
+		h.clock.add(time.Hour)
+		h.platform.set(people(0, 60)...)
+		want = followers.SyncResult{Total: 60, Announced: 100, Pages: 7, Suspicious: true}
+		wantResult(t, h.sync(t), want)
+		h.clock.add(time.Hour)
+		h.platform.set(people(0, 60)...)
+		wantResult(t, h.sync(t), followers.SyncResult{Total: 60, Announced: 100, Left: 40, Pages: 7})
+		h.wantFollowers(t, map[string]bool{modelstest.OpenID(59): true, modelstest.OpenID(60): false})
 	})
 }
 
-// A page that is not full in the middle of the list is not its end.
-func TestSyncGoesOnBehindAShortPage(t *testing.T) {
+// A platform that lists nobody is never believed to have lost everyone.
+func TestSyncNeverBelievesThatNobodyIsLeft(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, modelstest.SQLite(t))
-	h.platform.set(people(0, 40)...)
-	h.platform.before = func(call int) any {
-		if call != 2 {
-			return nil
+	h.platform.set(people(0, 15)...)
+	h.sync(t)
+	for range 3 {
+		h.clock.add(time.Hour)
+		h.platform.total = 15
+		h.platform.set()
+		if got := h.sync(t); !got.Suspicious || got.Left != 0 {
+			t.Errorf("got %+v, want a list that nobody believes", got)
 		}
-		ids := people(10, 3)
-		return answer{"total": 40, "count": 3, "data": answer{"openid": ids}, "next_openid": ids[2]}
 	}
-	wantResult(t, h.sync(t), followers.SyncResult{Total: 40, Announced: 40, Added: 40, Pages: 5})
+}
+
+// A page that is not full in the middle of the list is not its end, however few
+// are behind it.
+func TestSyncGoesOnBehindAShortPage(t *testing.T) {
+	t.Parallel()
+	for total, pages := range map[int]int{40: 5, 21: 3} {
+		t.Run(strconv.Itoa(total), func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, modelstest.SQLite(t))
+			h.platform.set(people(0, total)...)
+			h.platform.before = func(call int) any {
+				n := 3
+				switch {
+				case call == 2 && total == 21:
+					n = 9
+				case call != 2:
+					return nil
+				}
+				ids := people(10, n)
+				return answer{"total": total, "count": n, "data": answer{"openid": ids}, "next_openid": ids[n-1]}
+			}
+			wantResult(t, h.sync(t), followers.SyncResult{
+				Total: int64(total), Announced: int64(total), Added: int64(total), Pages: pages,
+			})
+		})
+	}
 }
 
 // People come and go, and turn up twice, while the list is read.
