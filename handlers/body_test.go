@@ -1,11 +1,17 @@
 package handlers
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestReadBody(t *testing.T) {
@@ -38,5 +44,88 @@ func TestReadBody(t *testing.T) {
 	<-c.large
 	if _, err := read(t.Context(), smallBody+1); err != nil {
 		t.Errorf("with a place again: %v", err)
+	}
+}
+
+// A client that writes its whole body before it reads gets the refusal, and not
+// a connection that is reset.
+func TestTooLargeIsAnsweredToWhoWritesFirst(t *testing.T) {
+	t.Parallel()
+	block := strings.Repeat("x", 1<<16)
+	for _, tt := range []struct {
+		name         string
+		head         string
+		before, tail string // around each block
+		end          string
+		signed       bool
+	}{
+		{name: "declared", head: fmt.Sprintf("Content-Length: %d", 8<<20), signed: true},
+		{name: "declared, unsigned", head: fmt.Sprintf("Content-Length: %d", 8<<20)},
+		{name: "chunked", head: "Transfer-Encoding: chunked", before: "10000\r\n", tail: "\r\n", end: "0\r\n\r\n", signed: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			a := newAccount(t)
+			server := httptest.NewUnstartedServer(nil)
+			server.Config = NewHTTPServer(a)
+			server.Start()
+			t.Cleanup(server.Close)
+			target := "/wechat"
+			if tt.signed {
+				target += "?" + a.query(testNow).Encode()
+			}
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+			body := strings.Repeat(tt.before+block+tt.tail, (8<<20)/len(block)) + tt.end
+			if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n%s", target, tt.head, body); err != nil {
+				t.Fatalf("write: %v", err)
+			}
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatalf("read: %v", err)
+			}
+			_, _ = io.Copy(io.Discard, res.Body)
+			_ = res.Body.Close()
+			if res.StatusCode != http.StatusRequestEntityTooLarge || !res.Close {
+				t.Errorf("status %d, closing %t", res.StatusCode, res.Close)
+			}
+		})
+	}
+}
+
+// endless is a body without end that counts what is read of it.
+type endless struct{ read int64 }
+
+func (e *endless) Read(p []byte) (int, error) {
+	e.read += int64(len(p))
+	return len(p), nil
+}
+
+func TestDrainHasAnEnd(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t)
+	for _, tt := range []struct {
+		name   string
+		length int64
+		expect string
+		most   int64
+	}{
+		{"no length", -1, "", maxBody + maxDrained + 64<<10},
+		{"a declared terabyte", 1 << 40, "", maxDrained + 64<<10},
+		{"who waits for leave", 8 << 20, "100-Continue", 0},
+	} {
+		body := &endless{}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/wechat?"+a.query(testNow).Encode(), body)
+		r.ContentLength = tt.length
+		r.Header.Set("Expect", tt.expect)
+		rec := httptest.NewRecorder()
+		a.ServeHTTP(rec, r)
+		if rec.Code != http.StatusRequestEntityTooLarge || body.read > tt.most {
+			t.Errorf("%s: status %d after %d bytes", tt.name, rec.Code, body.read)
+		}
 	}
 }

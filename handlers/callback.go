@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -19,6 +20,10 @@ import (
 const (
 	// maxBody is how large a callback may be, in bytes.
 	maxBody = 1 << 20
+	// maxDrained is how much of a body over maxBody is read and thrown away before
+	// the refusal. A client that writes everything before it reads would else find
+	// the connection reset, and not the status.
+	maxDrained = 16 << 20
 	// smallBody is how large the platform's callbacks are at the very most, and
 	// largeBodies how many larger ones are read at a time, since strangers can
 	// send them.
@@ -134,7 +139,8 @@ func (c *callback) refuse(g *gin.Context, err error) (outcome string) {
 			outcome = outcomeRefused
 		case http.StatusRequestEntityTooLarge:
 			outcome = outcomeTooLarge
-			g.Header("Connection", "close") // do not read the rest
+			drain(g.Request)
+			g.Header("Connection", "close") // do not read what may be left
 		default:
 			outcome = outcomeInvalid
 		}
@@ -234,6 +240,15 @@ func (c *callback) readBody(w http.ResponseWriter, r *http.Request) ([]byte, err
 		return nil, malformed("body could not be read")
 	}
 	return body, nil
+}
+
+// drain throws away what is left of a body that is refused, as far as
+// maxDrained and the server's read timeout go, and holds none of it.
+func drain(r *http.Request) {
+	if r.ContentLength > maxBody && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		return // it waits for leave before it sends anything
+	}
+	_, _ = io.CopyN(io.Discard, r.Body, maxDrained)
 }
 
 // open returns the decrypted message of an encrypted body. Of the compatible
