@@ -35,6 +35,22 @@ func (s *Store) CountFailures(ctx context.Context, id int64) ([]Failures, error)
 	return list, nil
 }
 
+// FailureWords returns what the platform said to one of the deliveries of a
+// broadcast that failed with a code.
+func (s *Store) FailureWords(ctx context.Context, id int64, code int) (string, error) {
+	var words []string
+	err := s.r.WithContext(ctx).Model(&Delivery{}).
+		Where("broadcast_id = ? AND state = ? AND errcode = ? AND detail <> ''", id, FailedFor, code).
+		Order("recipient_id").Limit(1).Pluck("detail", &words).Error
+	if err != nil {
+		return "", fmt.Errorf("read the words of a failure: %w", err)
+	}
+	if len(words) == 0 {
+		return "", nil
+	}
+	return words[0], nil
+}
+
 // Sends are the sends of a broadcast that were begun in a span of time.
 type Sends struct {
 	At Time // when the span begins

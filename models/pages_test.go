@@ -60,6 +60,12 @@ func TestPagesQueries(t *testing.T) {
 			t.Errorf("failures (-want +got):\n%s", diff)
 		}
 
+		for code, want := range map[int]string{43004: "require subscribe rid: 1", -1: "", 40003: ""} {
+			if got, err := s.FailureWords(ctx, 7, code); got != want || err != nil {
+				t.Errorf("%d: %q, %v", code, got, err)
+			}
+		}
+
 		if err := s.ClaimDeliveries(ctx, 7, ids[8:], began); err != nil {
 			t.Fatal(err) // without an outcome it counts nowhere
 		}

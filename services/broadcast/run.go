@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,24 +90,43 @@ func (r *run) finish(ctx context.Context) error {
 	case counts.Tried() == 0:
 		state, change.Reason = models.Failed, models.ReasonNobody
 	case counts.Failed == counts.Tried():
-		failures, err := r.e.store.CountFailures(ctx, r.b.ID)
+		said, err := r.contentRefused(ctx)
 		if err != nil {
 			return err
 		}
-		for _, f := range failures {
-			if wechat.RefusesContent(f.ErrCode) {
-				state, change.Reason, change.Detail = models.Failed, models.ReasonContent, fmt.Sprintf("errcode %d", f.ErrCode)
-				break
-			}
+		if said != "" {
+			state, change.Reason, change.Detail = models.Failed, models.ReasonContent, said
 		}
 	}
 	moved, err := r.e.store.MoveBroadcast(ctx, r.b.ID, []models.BroadcastState{models.Running}, state, change)
 	if err == nil && moved {
-		r.e.log.InfoContext(ctx, "broadcast ended", "broadcast", r.b.ID, "state", state, "reason", change.Reason,
+		level := slog.LevelInfo
+		if state == models.Failed {
+			level = slog.LevelWarn
+		}
+		r.e.log.Log(ctx, level, "broadcast ended", "broadcast", r.b.ID, "state", state, "reason", change.Reason, "detail", change.Detail,
 			"accepted", counts.Taken(), "failed", counts.Failed, "uncertain", counts.Uncertain)
 		r.e.wake()
 	}
 	return err
+}
+
+// contentRefused returns how the platform refused what a broadcast sent, empty
+// if it did not. Too few may have been tried for a streak.
+func (r *run) contentRefused(ctx context.Context) (said string, err error) {
+	failures, err := r.e.store.CountFailures(ctx, r.b.ID)
+	if err != nil {
+		return "", err
+	}
+	for _, f := range failures {
+		if !wechat.RefusesContent(f.ErrCode) {
+			continue
+		}
+		// Only its words name the field that is wrong.
+		words, err := r.e.store.FailureWords(ctx, r.b.ID, f.ErrCode)
+		return describe(wechat.Result{Code: f.ErrCode, Detail: words}), err
+	}
+	return "", nil
 }
 
 // accepted ends a streak of refusals.
@@ -272,7 +293,7 @@ func describe(res wechat.Result) string {
 	if res.Code == 0 {
 		return res.Detail
 	}
-	return fmt.Sprintf("%d %s", res.Code, res.Detail)
+	return strings.TrimSpace(fmt.Sprintf("%d %s", res.Code, res.Detail))
 }
 
 // sleep waits for d or until ctx ends.

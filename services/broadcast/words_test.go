@@ -1,0 +1,102 @@
+package broadcast
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/simulator"
+)
+
+// Of whatever stops a broadcast, or refuses all of it, the admin and the
+// operator get the platform's words: nothing else names what is wrong.
+func TestTheReasonCarriesThePlatformsWords(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		code, followers int
+		state           models.BroadcastState
+		reason          string
+	}{
+		"data of everyone, too few for a streak":     {47003, 3, models.Failed, models.ReasonContent},
+		"template of everyone, too few for a streak": {40037, 3, models.Failed, models.ReasonContent},
+		"data, in a streak":                          {47003, 300, models.Failed, models.ReasonContent},
+		"template, in a streak":                      {40037, 300, models.Failed, models.ReasonContent},
+		"mini program":                               {40013, 3, models.Failed, models.ReasonContent},
+		"bad JSON":                                   {47001, 3, models.Failed, models.ReasonContent},
+		"account":                                    {48004, 3, models.Paused, models.ReasonAccount},
+		"account, in a streak":                       {50002, 300, models.Paused, models.ReasonAccount},
+		"credentials":                                {48001, 3, models.Paused, models.ReasonCredentials},
+		"quota":                                      {45009, 3, models.Paused, models.ReasonQuota},
+		"a streak":                                   {43019, 300, models.Paused, models.ReasonStreak},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(t, setup{Options: simulator.Options{Followers: test.followers}, rate: 20})
+				log := &lines{}
+				a.engine.log = slog.New(slog.NewTextHandler(log, nil))
+				a.onSend(func(w http.ResponseWriter, _ string) bool {
+					answer(w, test.code)
+					return true
+				})
+				a.start()
+				id := a.ask("", models.AudienceAll)
+				b := a.reaches(id, test.state)
+				const words = "as the test says rid: 65609427-54c9eae0-289148d7"
+				if b.Reason != test.reason || b.Detail != strconv.Itoa(test.code)+" "+words {
+					t.Errorf("%s: %q", b.Reason, b.Detail)
+				}
+				for _, d := range a.deliveries(id) {
+					if d.State == models.FailedFor && (d.Code != test.code || d.Detail != words) {
+						t.Errorf("%+v", d)
+					}
+				}
+				_ = sleep(t.Context(), time.Second)
+				if n := log.count("level=WARN", words); n != 1 {
+					t.Errorf("%d warnings with the words:\n%s", n, log)
+				}
+			})
+		})
+	}
+}
+
+// lines is a log to look into.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// count counts the lines that have all the parts.
+func (l *lines) count(parts ...string) int {
+	n := 0
+	for line := range strings.Lines(l.String()) {
+		has := true
+		for _, p := range parts {
+			has = has && strings.Contains(line, p)
+		}
+		if has {
+			n++
+		}
+	}
+	return n
+}
