@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,8 +35,9 @@ type app struct {
 	pages     *handlers.Pages
 	handler   http.Handler
 	background
-	// ready is true once the database's schema is up to date.
-	ready atomic.Bool
+	// ready is closed, by markReady, once the database's schema is up to date.
+	ready     chan struct{}
+	markReady func()
 }
 
 // load reads the settings and returns them with the logger that they ask for.
@@ -70,7 +71,8 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &app{log: log, store: store}
+	a := &app{log: log, store: store, ready: make(chan struct{})}
+	a.markReady = sync.OnceFunc(func() { close(a.ready) })
 	registry := prometheus.NewRegistry()
 	var labelled prometheus.Registerer = registry
 	var replica string
@@ -140,7 +142,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 	}
 	a.handler = handlers.New(handlers.Config{
 		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),
-		Store: store, Redis: share, Now: time.Now, Log: log, Registry: registry, Replica: replica,
+		Store: store, Ready: a.ready, Redis: share, Now: time.Now, Log: log, Registry: registry, Replica: replica,
 		Text: func(ctx context.Context, in handlers.Incoming) (handlers.Reply, error) {
 			text, remember, err := a.chat.Reply(ctx, in.OpenID, in.Text, in.Key)
 			return handlers.Reply{Text: text, Remember: remember}, err
@@ -186,10 +188,12 @@ func (a *app) checkDatabase(ctx context.Context) error {
 	if err := a.store.Ping(ctx); err != nil {
 		return err
 	}
-	if !a.ready.Load() {
+	select {
+	case <-a.ready:
+		return nil
+	default:
 		return errors.New("the database is not migrated yet")
 	}
-	return nil
 }
 
 func (a *app) checkPlatform(ctx context.Context) error {
@@ -202,7 +206,7 @@ func (a *app) prepare(ctx context.Context) error {
 	for {
 		err := a.store.Migrate(ctx)
 		if err == nil {
-			a.ready.Store(true)
+			a.markReady()
 			return nil
 		}
 		if ctx.Err() != nil {

@@ -30,6 +30,9 @@ type Config struct {
 	AESKey string
 	// Store remembers replies over a restart.
 	Store *models.Store
+	// Ready is closed once the database can be used. What needs it waits, for as
+	// long as the platform has patience. Nil means that it can be.
+	Ready <-chan struct{}
 	// Redis has replicas share what they remember of callbacks; nil for a process
 	// that is alone.
 	Redis redis.UniversalClient

@@ -16,6 +16,10 @@ import (
 // matters.
 const maxAnswered = 4096
 
+// readyWithin is how long a callback waits for a database that is being set up;
+// the rest of answerWithin is for the work.
+const readyWithin = 4 * time.Second
+
 // saveWithin is how long the saving of a reply may take. It has its own time,
 // since what was done must be remembered even if the doing used all of it.
 const saveWithin = 2 * time.Second
@@ -50,6 +54,7 @@ func (w *worker) do(ctx context.Context, m *received) (done, error) {
 	ch := w.flight.DoChan(m.key(), func() (any, error) {
 		ctx, cancel := context.WithTimeout(apart, answerWithin)
 		defer cancel()
+		w.awaitDatabase(ctx, m)
 		var d done
 		err := caught(func() (err error) { d, err = w.handle(ctx, m); return err })
 		return d, err
@@ -61,6 +66,26 @@ func (w *worker) do(ctx context.Context, m *received) (done, error) {
 	case <-ctx.Done():
 		return done{}, fmt.Errorf("wait for the answer: %w", ctx.Err())
 	}
+}
+
+// awaitDatabase waits, if m needs the database, until it is ready. When that
+// takes too long the work shows what is amiss.
+func (w *worker) awaitDatabase(ctx context.Context, m *received) {
+	if w.cfg.Ready == nil || m.kind == kindText && !w.remembers(m) {
+		return
+	}
+	patience := time.NewTimer(readyWithin)
+	defer patience.Stop()
+	select {
+	case <-w.cfg.Ready:
+	case <-patience.C:
+	case <-ctx.Done():
+	}
+}
+
+// remembers tells whether the reply to a text may be in the database.
+func (w *worker) remembers(m *received) bool {
+	return w.cfg.Remembers == nil || w.cfg.Remembers(m.Content)
 }
 
 func (w *worker) handle(ctx context.Context, m *received) (done, error) {
@@ -112,7 +137,7 @@ func (w *worker) act(ctx context.Context, m *received, key string) (done, error)
 // text returns the reply to a text: the one that it got before, if it is in the
 // database, else a new one.
 func (w *worker) text(ctx context.Context, m *received, key string) (done, error) {
-	if w.cfg.Remembers == nil || w.cfg.Remembers(m.Content) {
+	if w.remembers(m) {
 		reply, found, err := w.cfg.Store.FindReply(ctx, key)
 		if err != nil || found {
 			return done{reply: reply, repeated: found}, err

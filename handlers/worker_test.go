@@ -273,6 +273,63 @@ func TestEveryCallbackIsAnsweredInTime(t *testing.T) {
 	})
 }
 
+// What comes while the database is being set up waits for it, and is not lost.
+func TestCallbacksAwaitTheDatabase(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		msg   string
+		after time.Duration // until it is ready
+		took  time.Duration
+		want  string // the answer
+	}{
+		{"a text", textMsg("stop", 1), 2 * time.Second, 2 * time.Second, "re: stop"},
+		{"a receipt", receiptMsg, 2 * time.Second, 2 * time.Second, success},
+		{"an event", eventMsg("subscribe", ""), 2 * time.Second, 2 * time.Second, success},
+		{"a text that needs none", textMsg("openid", 1), time.Minute, 0, "re: openid"},
+		{"what is not acted on", xmlMsg("image", ""), time.Minute, 0, success},
+		{"too long", textMsg("stop", 1), time.Minute, readyWithin, testBusy},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ready := make(chan struct{})
+				migrated := func() error {
+					select {
+					case <-ready:
+						return nil
+					default:
+						return errors.New("no such table")
+					}
+				}
+				a := newAccount(t, func(c *Config) {
+					c.Ready = ready
+					c.Remembers = func(text string) bool { return text != "openid" }
+					c.Store = newStore(t)
+					c.Text = func(_ context.Context, in Incoming) (Reply, error) {
+						if in.Text == "openid" {
+							return Reply{Text: "re: openid"}, nil
+						}
+						return Reply{Text: "re: " + in.Text}, migrated()
+					}
+					c.Receipt = func(context.Context, string, int64, string) error { return migrated() }
+					c.Subscribed = func(context.Context, string, time.Time, string) error { return migrated() }
+				})
+				began := time.Now()
+				go func() { time.Sleep(tt.after); close(ready) }()
+				rec := a.push(tt.msg)
+				if took := time.Since(began); took < tt.took || took > tt.took+time.Second/2 {
+					t.Errorf("took %s, want %s", took, tt.took)
+				}
+				if rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), tt.want) {
+					t.Errorf("answered %d %q, want %q", rec.Code, rec.Body, tt.want)
+				}
+				<-ready
+			})
+		})
+	}
+}
+
 // The copy that began the work may go away; the work and the others stay.
 func TestFirstCopyGoesAway(t *testing.T) {
 	t.Parallel()
