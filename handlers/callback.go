@@ -45,7 +45,7 @@ type callback struct {
 	cfg     Config
 	latency latency
 	work    *worker
-	// seen is which body each signature came with.
+	// seen is which body, or echostr, each signature came with.
 	seen *lru.Cache[string, [sha256.Size]byte]
 	// shared is what other replicas have seen; nil without any.
 	shared *shared
@@ -104,6 +104,9 @@ func (c *callback) verify(g *gin.Context) {
 	case echo == "":
 		outcome = c.refuse(g, malformed("no echostr"))
 	default:
+		// What the signature came with is remembered, so that in plain mode no
+		// message can be put on it.
+		c.replayed(g.Request.Context(), q.Get("signature"), []byte(echo))
 		g.String(http.StatusOK, "%s", echo)
 	}
 	c.latency.observe(kindVerify, outcome, time.Since(start))

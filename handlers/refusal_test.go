@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -180,6 +181,29 @@ func TestSafeModeRefuses(t *testing.T) {
 		if calls := a.calls(); len(calls) > 0 != (tt.status == 200) {
 			t.Errorf("%s: acted on %q", tt.name, calls)
 		}
+	}
+}
+
+// The signature of a verification is no signature for a message.
+func TestVerificationsSignatureCarriesNoBody(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t)
+	q := a.query(testNow)
+	verify := func() {
+		t.Helper()
+		with := maps.Clone(q)
+		with.Set("echostr", "4375120948345356249")
+		if rec := a.do(http.MethodGet, "/wechat?"+with.Encode(), nil); rec.Code != http.StatusOK || rec.Body.String() != "4375120948345356249" {
+			t.Errorf("verification: %d %q", rec.Code, rec.Body)
+		}
+	}
+	verify()
+	if rec := a.post(q, textMsg("broadcast all", 1)); rec.Code != http.StatusForbidden {
+		t.Errorf("a message under it: %d", rec.Code)
+	}
+	verify()
+	if calls := a.calls(); len(calls) > 0 {
+		t.Errorf("acted on %q", calls)
 	}
 }
 

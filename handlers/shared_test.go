@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -145,6 +146,27 @@ func TestReplaysAreKnownToAllReplicas(t *testing.T) {
 		if rec := list[1].post(q, forged); rec.Code != http.StatusForbidden {
 			t.Errorf("another body under the signature, at another replica: status %d, want 403", rec.Code)
 		}
+	}
+	if calls := list[1].calls(); len(calls) > 0 {
+		t.Errorf("acted on: %v", calls)
+	}
+}
+
+// A verification that one replica answered is known to the others.
+func TestVerificationsAreKnownToAllReplicas(t *testing.T) {
+	t.Parallel()
+	list := replicas(t, 2, modelstest.Redis(t))
+	q := list[0].query(testNow)
+	with := maps.Clone(q)
+	with.Set("echostr", "4375120948345356249")
+	if rec := list[0].do(http.MethodGet, "/wechat?"+with.Encode(), nil); rec.Code != http.StatusOK {
+		t.Errorf("status %d", rec.Code)
+	}
+	if rec := list[1].post(q, textMsg("broadcast all", 1)); rec.Code != http.StatusForbidden {
+		t.Errorf("a message under its signature, at the other replica: status %d, want 403", rec.Code)
+	}
+	if rec := list[1].do(http.MethodGet, "/wechat?"+with.Encode(), nil); rec.Code != http.StatusOK {
+		t.Errorf("again, at the other replica: status %d", rec.Code)
 	}
 	if calls := list[1].calls(); len(calls) > 0 {
 		t.Errorf("acted on: %v", calls)
