@@ -12,8 +12,13 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// checkWithin is how long a readiness check may take.
-const checkWithin = 3 * time.Second
+const (
+	// checkWithin is how long a readiness check may take.
+	checkWithin = 3 * time.Second
+	// keepFailure is how long a failure is used again at most, so that what is
+	// well again is seen to be.
+	keepFailure = time.Second
+)
 
 // Check is one thing that must be in order before the process can do its work.
 type Check struct {
@@ -21,7 +26,8 @@ type Check struct {
 	Name string
 	// Check returns why it is not in order, in words without secrets.
 	Check func(ctx context.Context) error
-	// KeepFor is how long an answer is used again; 0 asks each time.
+	// KeepFor is how long an answer is used again, a failure for a second at most;
+	// 0 asks each time.
 	KeepFor time.Duration
 }
 
@@ -100,7 +106,11 @@ func (p *probe) run(ctx context.Context) string {
 func (p *probe) kept() (reason string, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.last, !p.at.IsZero() && p.now().Sub(p.at) < p.KeepFor
+	keep := p.KeepFor
+	if p.last != "" {
+		keep = min(keep, keepFailure)
+	}
+	return p.last, !p.at.IsZero() && p.now().Sub(p.at) < keep
 }
 
 func (p *probe) keep(reason string) {

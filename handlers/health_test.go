@@ -122,6 +122,32 @@ func TestCheckIsSharedAndKept(t *testing.T) {
 	})
 }
 
+// A recovery is seen within a second, also of a check whose answers are kept.
+func TestAFailureIsNotKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int32
+		a := newAccount(t, func(c *Config) {
+			c.Now = time.Now
+			c.Checks = []Check{{Name: "token", KeepFor: 5 * time.Second, Check: func(context.Context) error {
+				if asked.Add(1) == 1 {
+					return errors.New("refused")
+				}
+				return nil
+			}}}
+		})
+		for _, want := range []int{503, 503, 200} {
+			if rec := a.do("GET", "/readyz", nil); rec.Code != want {
+				t.Errorf("%d %q, want %d", rec.Code, rec.Body, want)
+			}
+			time.Sleep(600 * time.Millisecond)
+		}
+		if n := asked.Load(); n != 2 {
+			t.Errorf("asked %d times, want twice", n)
+		}
+	})
+}
+
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()
