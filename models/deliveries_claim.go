@@ -63,7 +63,7 @@ func (s *Store) Willing(ctx context.Context, recipientID int64) (bool, error) {
 	return err == nil, nil
 }
 
-// ClaimDeliveries is ClaimWilling for those who get it in any case.
+// ClaimDeliveries is ClaimWilling for those whose wish is known.
 func (s *Store) ClaimDeliveries(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error {
 	at := now.UnixMilli()
 	query := append(make([]byte, 0, 128+64*len(recipients)),

@@ -31,6 +31,9 @@ const (
 	// wishFor is how long it is taken for granted that a person who was willing to
 	// be written to still is. Sends that go at once need not ask.
 	wishFor = 2 * time.Second
+	// readFor is the same for those of a batch that was read, whose claim can ask
+	// them all at once: at a speed at which a batch takes less, it need not.
+	readFor = 250 * time.Millisecond
 	// laterAfter is how long a recipient rests that was written to too often.
 	laterAfter = 65 * time.Second
 )
@@ -51,11 +54,21 @@ type job struct {
 
 // batchWork is a batch being sent.
 type batchWork struct {
+	read    time.Time // when its recipients were, of whom only the willing were
 	pending sync.WaitGroup
 	mu      sync.Mutex
 	unsent  []int64 // claimed, surely not sent
 	undone  bool    // something is left for another run of the batch
 	again   time.Time
+}
+
+// willingAt is when those were last known to be willing whom nobody has been sent
+// to and who are claimed now: a claim asks them if it is too long ago.
+func (w *batchWork) willingAt(now time.Time) time.Time {
+	if now.Sub(w.read) < readFor {
+		return w.read
+	}
+	return now
 }
 
 // leave notes that a recipient is left for another run, not before a moment.

@@ -60,11 +60,11 @@ func (s *Sender) stop() {
 // also after a crash: recipients whose send was begun are asked again under the
 // same client_msg_id while the platform honours it, and are uncertain after that.
 func (s *Sender) SendBatch(ctx context.Context, r *run, b models.Batch) error {
+	w := &batchWork{read: s.now()}
 	tasks, err := s.store.Tasks(ctx, &r.b, b)
 	if err != nil {
 		return err
 	}
-	w := &batchWork{}
 	var begun, putOff, fresh []models.Task
 	for _, t := range tasks {
 		switch due := t.UpdatedAt.Add(laterAfter); {
@@ -85,7 +85,7 @@ func (s *Sender) SendBatch(ctx context.Context, r *run, b models.Batch) error {
 		err = s.feed(ctx, r, w, putOff, s.claimAgain)
 	}
 	if err == nil {
-		err = s.feed(ctx, r, w, fresh, s.store.ClaimWilling)
+		err = s.feed(ctx, r, w, fresh, s.claimFresh(w))
 	}
 	w.pending.Wait()
 	// Who lost the lease on the batch leaves the rows to whoever has it now.
@@ -161,7 +161,7 @@ func (s *Sender) feed(ctx context.Context, r *run, w *batchWork, tasks []models.
 			j := &job{ctx: ctx, run: r, batch: w, task: t, calls: t.Attempts, claimed: now}
 			switch t.State {
 			case "":
-				j.willing = now
+				j.willing = w.willingAt(now)
 			case models.Later:
 				j.putOff = true
 			default:
@@ -172,6 +172,17 @@ func (s *Sender) feed(ctx context.Context, r *run, w *batchWork, tasks []models.
 		}
 	}
 	return nil
+}
+
+// claimFresh is the claimFunc for those who have no row yet. To ask for their
+// wish in the same statement is worth it when their batch has been waiting.
+func (s *Sender) claimFresh(w *batchWork) claimFunc {
+	return func(ctx context.Context, b *models.Broadcast, recipients []int64, now time.Time) ([]int64, error) {
+		if w.willingAt(now).Before(now) {
+			return nil, s.store.ClaimDeliveries(ctx, b.ID, recipients, now)
+		}
+		return s.store.ClaimWilling(ctx, b, recipients, now)
+	}
 }
 
 // claim claims a group and returns those of it who are to be sent to.
