@@ -416,6 +416,30 @@ func TestEveryStateHasWords(t *testing.T) {
 	}
 }
 
+// Who has no permission is not sent to look for a wrong secret.
+func TestNoPermissionHasItsOwnWords(t *testing.T) {
+	t.Parallel()
+	for language := range otherLanguage {
+		w, err := newWords(language)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for detail, kind := range map[string]string{"48001 api unauthorized": "permission", "40164 invalid ip": "credentials"} {
+			text := map[string]string{}
+			w.reason(text, models.Broadcast{State: models.Paused, Reason: models.ReasonCredentials, Detail: detail})
+			want := map[string]string{
+				"reason": w.say("reason." + kind), "said": w.say("reason.said", "detail", detail), "todo": w.say("todo." + kind),
+			}
+			if diff := cmp.Diff(want, text); diff != "" {
+				t.Errorf("%s: (-want +got)\n%s", language, diff)
+			}
+			if !w.has("todo." + kind) {
+				t.Errorf("%s: no words for %s", language, kind)
+			}
+		}
+	}
+}
+
 func TestNumbers(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {

@@ -142,7 +142,11 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 		return
 	}
 	text["reason"] = b.Reason
-	if key := "reason." + b.Reason; w.has(key) {
+	kind := b.Reason
+	if kind == models.ReasonCredentials && strings.HasPrefix(b.Detail, "48001 ") {
+		kind = "permission" // the credentials are right, and the account may not
+	}
+	if key := "reason." + kind; w.has(key) {
 		text["reason"] = w.say(key)
 	}
 	switch {
@@ -153,7 +157,7 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 		text["said"] = w.say("reason.said", "detail", b.Detail)
 	}
 	resumable := b.State == models.Paused
-	if key := "todo." + b.Reason; w.has(key) && (resumable || b.Reason == models.ReasonContent) {
+	if key := "todo." + kind; w.has(key) && (resumable || b.Reason == models.ReasonContent) {
 		text["todo"] = w.say(key)
 	}
 }

@@ -372,6 +372,38 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// Who has no permission is not sent to look for a wrong secret.
+func TestNoPermission(t *testing.T) {
+	t.Parallel()
+	words := map[string]struct{ permission, credentials string }{
+		"en": {"verified service account (认证服务号)", "AppSecret"},
+		"zh": {"已认证的服务号", "AppSecret"},
+	}
+	for language, w := range words {
+		s := newStage(t, language)
+		b := models.Broadcast{ID: 7, Audience: models.AudienceAll, State: models.Paused, Reason: models.ReasonCredentials, Detail: "48001 api unauthorized rid: 6"}
+		s.status = broadcast.Status{Broadcast: b}
+		for _, text := range []string{s.ask(t, admin, "broadcast status #7"), s.Notice(broadcast.NoticePaused, s.status)} {
+			wantAll(t, text, w.permission, "48001 api unauthorized")
+			if strings.Contains(text, w.credentials) {
+				t.Errorf("%s: %s", language, text)
+			}
+		}
+		s.status.Broadcast.Detail = "40164 invalid ip"
+		text := s.ask(t, admin, "broadcast status #7")
+		wantAll(t, text, w.credentials, "40164 invalid ip")
+		if strings.Contains(text, w.permission) {
+			t.Errorf("%s: %s", language, text)
+		}
+		s.err = models.NewError(models.Unavailable, models.ErrPlatform, "Code", 48001, "Reason", "api unauthorized")
+		wantAll(t, s.ask(t, admin, "broadcast all"), "api unauthorized\n", w.permission)
+		s.err = models.NewError(models.Unavailable, models.ErrPlatform, "Code", 40164, "Reason", "invalid ip")
+		if text := s.ask(t, admin, "broadcast all"); strings.Contains(text, w.permission) {
+			t.Errorf("%s: %s", language, text)
+		}
+	}
+}
+
 // Words are repeated to whoever wrote them, but no OpenID among them.
 func TestNoReplyRepeatsAnOpenID(t *testing.T) {
 	t.Parallel()
