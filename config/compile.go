@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -120,7 +121,7 @@ var allowedFunctions = []string{
 func functions() template.FuncMap {
 	return template.FuncMap{
 		"print":    func(args ...any) (string, error) { return short(fmt.Sprint(args...)) },
-		"printf":   func(format string, args ...any) (string, error) { return short(fmt.Sprintf(format, args...)) },
+		"printf":   printf,
 		"println":  func(args ...any) (string, error) { return short(fmt.Sprintln(args...)) },
 		"urlquery": func(args ...any) (string, error) { return short(url.QueryEscape(fmt.Sprint(args...))) },
 		"index": func(fields map[string]string, key string) (string, error) {
@@ -131,6 +132,29 @@ func functions() template.FuncMap {
 			return value, nil
 		},
 	}
+}
+
+// wrongPrint matches the marks that Go's fmt leaves in a text where a format and
+// what it is given do not fit, such as %!d(string=hi) and %!(NOVERB).
+var wrongPrint = regexp.MustCompile(`(?s)%!.?\(`)
+
+// printf is that of Go, save that a format that does not fit is an error and
+// nothing for followers to read.
+func printf(format string, args ...any) (string, error) {
+	text := fmt.Sprintf(format, args...)
+	marks := wrongPrint.FindAllString(text, -1)
+	if len(marks) == 0 {
+		return short(text)
+	}
+	// What looks like a mark may be in the operator's own words, or a follower's.
+	own := strings.Count(strings.ReplaceAll(format, "%%", "\x00"), "\x00!")
+	for _, arg := range args {
+		own += len(wrongPrint.FindAllString(fmt.Sprint(arg), -1))
+	}
+	if len(marks) > own {
+		return "", said(words(problemPrintf))
+	}
+	return short(text)
 }
 
 func short(text string) (string, error) {

@@ -18,7 +18,7 @@ func sampleVars() Vars {
 		Now:          time.Date(2026, time.November, 24, 17, 30, 0, 0, time.UTC), // 01:30 of the next day in Beijing
 		SubscribedAt: time.Date(2025, time.March, 1, 20, 0, 0, 0, time.UTC),
 		Scene:        "ADD_SCENE_QR_CODE",
-		Fields:       map[string]string{"city": "杭州", "empty": "", "long": strings.Repeat("长", 1000)},
+		Fields:       map[string]string{"city": "杭州", "empty": "", "long": strings.Repeat("长", 1000), "mark": "100%!(really)"},
 	}
 	v.Broadcast.ID = 7
 	return v
@@ -64,6 +64,8 @@ func TestRenderValues(t *testing.T) {
 		{`{{if eq .Fields.city "杭州"}}本地{{else if .Remark}}外地{{else}}别处{{end}}`, "本地", true},
 		{"{{if .OpenID}}same{{end}}", "same", true},
 		{`{{printf "%03d" .Broadcast.ID}}`, "007", false},
+		{`100%!(yes) {{printf "%d%%!(%s" 5 "100%!d(x)"}}`, "100%!(yes) 5%!(100%!d(x)", false},
+		{`{{printf "%s" .Fields.mark}}`, "100%!(really)", true},
 		{`{{urlquery "a b&c"}}`, "a+b%26c", false},
 		{"  {{.Broadcast.ID}}  ", "7", false},
 		{"{{print .Broadcast.ID}}<b>&", "7<b>&", false},
@@ -152,6 +154,14 @@ func TestCompileRefuses(t *testing.T) {
 		{"{{(.Now.AddDate 0 0 1).Nope}}", "Nope"},
 		{`{{""}}`, "blank"},
 		{"{{if false}}x{{end}}", "blank"},
+		{`{{printf "%1000000000d" 1}}`, "printf \"%1000000000d\" 1 its format does not fit"},
+		{`{{printf "%d" "hi"}}`, "does not fit"},
+		{`{{printf "%d"}}`, "does not fit"},
+		{`{{printf "%d" 1 2}}`, "does not fit"},
+		{`{{printf "100%"}}`, "does not fit"},
+		{`{{printf "%! (x"}}`, "does not fit"},
+		{`{{printf "%[5]d" 1}}`, "does not fit"},
+		{`{{printf "%%!d(%d" "%!d(x)" "%!d(y)"}}`, "does not fit"},
 		{`{{printf "%5000d" 1}}`, "longer than 4096 bytes"},
 		{`{{$x := "` + strings.Repeat("x", 1000) + `"}}{{$x = print $x $x}}{{$x = print $x $x}}{{$x = print $x $x}}`, "longer than 4096 bytes"},
 		{`{{$x := "` + strings.Repeat("x", 1500) + `"}}{{$x}}{{$x}}{{$x}}`, "longer than 4096 bytes"},
@@ -270,7 +280,7 @@ func TestRenderErrorsHoldNoRecipient(t *testing.T) {
 	t.Parallel()
 	for _, template := range []string{
 		"{{slice .OpenID 0 99}}", "{{slice .OpenID 5 .Broadcast.ID 6}}", "{{index .Fields .OpenID}}", "{{lt .OpenID 5}}",
-		"{{printf \"%5000s\" .OpenID}}", "{{len .Broadcast.ID}}{{.OpenID}}", "{{index .OpenID 99}}", "{{.Now.Format .OpenID .OpenID}}",
+		"{{printf \"%5000s\" .OpenID}}", "{{printf \"%d\" .OpenID}}", "{{len .Broadcast.ID}}{{.OpenID}}", "{{index .OpenID 99}}", "{{.Now.Format .OpenID .OpenID}}",
 		"{{eq .OpenID .Now.Zone}}", "{{.OpenID | .Now.Format 5}}",
 	} {
 		c, err := valued(template).Compile()

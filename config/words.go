@@ -75,6 +75,7 @@ const (
 	problemNoValue      = "problem.no_value"
 	problemNotKnown     = "problem.not_known"
 	problemHalf         = "problem.half"
+	problemPrintf       = "problem.printf"
 	problemFailed       = "problem.failed" // Detail
 )
 
@@ -140,6 +141,7 @@ var english = map[string]string{
 	problemNoValue:      "has no value for this recipient",
 	problemNotKnown:     "is not known for this recipient",
 	problemHalf:         "is not valid text: a character was cut in two",
+	problemPrintf:       "its format does not fit what it is given",
 	problemFailed:       "%s",
 
 	mendQuote:      "put a value that holds : # { } * & or a quote in quotes",
