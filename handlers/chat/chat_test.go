@@ -295,6 +295,7 @@ func TestFaults(t *testing.T) {
 		{"broadcast all\nthing1=x", []string{"not supported yet", "nothing is sent"}},
 		{"broadcast all at 2026-11-24 09:00", []string{"not supported yet", "nothing is sent"}},
 		{"broadcast pause now", []string{"“now”", "broadcast pause #7"}},
+		{"broadcast retry", []string{"number is needed", "broadcast retry #7"}},
 		{"testers add", []string{"testers add OPENID"}},
 		{"stop please", []string{"“please”"}},
 		{"broadcast all notice " + strings.Repeat("长", 600), []string{"长…”"}},

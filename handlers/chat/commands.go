@@ -83,8 +83,8 @@ var commands = []command{
 	{name: List, en: []string{"broadcast list"}, zh: []string{"群发记录"}, admin: true, remember: true, run: (*Chat).list},
 	{name: Messages, en: []string{"messages"}, zh: []string{"消息"}, admin: true, remember: true, run: (*Chat).messages},
 	{name: Testers, en: []string{"testers"}, zh: []string{"测试名单"}, admin: true, remember: true, run: (*Chat).testers},
-	{name: TestersAdd, en: []string{"testers add"}, zh: []string{"测试名单 添加"}, takes: takesOpenID, admin: true, remember: true, run: (*Chat).addTester},
-	{name: TestersRemove, en: []string{"testers remove"}, zh: []string{"测试名单 删除"}, takes: takesOpenID, admin: true, remember: true, run: (*Chat).removeTester},
+	{name: TestersAdd, en: []string{"testers add", "testers 添加"}, zh: []string{"测试名单 添加", "测试名单 add"}, takes: takesOpenID, admin: true, remember: true, run: (*Chat).addTester},
+	{name: TestersRemove, en: []string{"testers remove", "testers 删除"}, zh: []string{"测试名单 删除", "测试名单 remove"}, takes: takesOpenID, admin: true, remember: true, run: (*Chat).removeTester},
 	{name: Sync, en: []string{"sync"}, zh: []string{"同步"}, admin: true, remember: true, run: (*Chat).sync},
 	{name: Stats, en: []string{"stats"}, zh: []string{"统计"}, admin: true, remember: true, run: (*Chat).stats},
 }

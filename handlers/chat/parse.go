@@ -17,7 +17,7 @@ type Command struct {
 	Message string
 	// ID is a broadcast's number; 0 if none was given.
 	ID int64
-	// OpenID is the OpenID that was given, byte for byte.
+	// OpenID is the OpenID that was given, in its own case and the usual width.
 	OpenID string
 	// Again is true if the line says that the same message may go out again.
 	Again bool
@@ -36,11 +36,12 @@ type Fault string
 
 // The faults.
 const (
-	FaultExtra  Fault = "extra"  // Words follow that mean nothing there
-	FaultNumber Fault = "number" // Words are not a broadcast's number
-	FaultOpenID Fault = "openid" // an OpenID is missing
-	FaultLines  Fault = "lines"  // further lines would change fields
-	FaultAt     Fault = "at"     // a time would schedule it
+	FaultExtra    Fault = "extra"     // Words follow that mean nothing there
+	FaultNumber   Fault = "number"    // Words are not a broadcast's number
+	FaultNoNumber Fault = "no_number" // a broadcast's number is missing
+	FaultOpenID   Fault = "openid"    // an OpenID is missing
+	FaultLines    Fault = "lines"     // further lines would change fields
+	FaultAt       Fault = "at"        // a time would schedule it
 )
 
 // word is one word of a line: as written, and folded so that case and width
@@ -48,8 +49,8 @@ const (
 type word struct{ raw, folded string }
 
 // Parse reads a chat line. Case, full-width forms and any amount of space
-// around and between words do not matter, save in OpenIDs, which are taken as
-// written. It accepts every string.
+// around and between words do not matter, save the case of OpenIDs. It accepts
+// every string.
 func Parse(text string) Command {
 	first, further := lines(text)
 	for _, a := range aliases {
@@ -65,8 +66,8 @@ func Parse(text string) Command {
 			cmd.number(append(rest, further...))
 		case needsNumber:
 			cmd.number(append(rest, further...))
-			if cmd.ID == 0 {
-				cmd.Fault = FaultNumber
+			if cmd.ID == 0 && cmd.Fault == "" {
+				cmd.Fault = FaultNoNumber
 			}
 		case takesOpenID:
 			cmd.openID(append(rest, further...))
@@ -121,7 +122,7 @@ func (cmd *Command) openID(rest []word) {
 		cmd.Fault = FaultOpenID
 		return
 	}
-	cmd.OpenID = rest[0].raw
+	cmd.OpenID = strings.Map(narrow, rest[0].raw)
 	cmd.extra(rest[1:])
 }
 
@@ -180,11 +181,14 @@ func space(r rune) bool {
 }
 
 // fold maps r to its usual width and to lower case, one rune to one.
-func fold(r rune) rune {
+func fold(r rune) rune { return unicode.ToLower(narrow(r)) }
+
+// narrow maps r to its usual width.
+func narrow(r rune) rune {
 	if folded := width.LookupRune(r).Folded(); folded != 0 {
-		r = folded
+		return folded
 	}
-	return unicode.ToLower(r)
+	return r
 }
 
 func raw(ws []word) string { return join(ws, func(w word) string { return w.raw }) }

@@ -50,7 +50,8 @@ func TestParse(t *testing.T) {
 		{"broadcast retry #7", Command{Name: Retry, ID: 7}},
 		{"重发 #7", Command{Name: Retry, ID: 7}},
 		{"重发7", Command{Name: Retry, ID: 7}},
-		{"broadcast retry", Command{Name: Retry, Fault: FaultNumber}},
+		{"broadcast retry", Command{Name: Retry, Fault: FaultNoNumber}},
+		{"重发", Command{Name: Retry, Fault: FaultNoNumber}},
 		{"broadcast retry all", Command{Name: Retry, Fault: FaultNumber, Words: "all"}},
 		{"broadcast retry #7 #8", Command{Name: Retry, ID: 7, Fault: FaultExtra, Words: "#8"}},
 		{"broadcast all notice agian", Command{Name: BroadcastAll, Message: "notice", Fault: FaultExtra, Words: "agian"}},
@@ -95,7 +96,15 @@ func TestParse(t *testing.T) {
 		{"测试名单添加" + id, Command{Name: TestersAdd, OpenID: id}},
 		{"测试名单 删除" + id, Command{Name: TestersRemove, OpenID: id}},
 		{"testers remove " + id, Command{Name: TestersRemove, OpenID: id}},
-		{"testers remove Ａ", Command{Name: TestersRemove, OpenID: "Ａ"}},
+		{"testers remove Ａ", Command{Name: TestersRemove, OpenID: "A"}},
+		{"testers add " + width.Widen.String(id), Command{Name: TestersAdd, OpenID: id}},
+		{"测试名单 add " + id, Command{Name: TestersAdd, OpenID: id}},
+		{"测试名单 ADD\n" + id, Command{Name: TestersAdd, OpenID: id}},
+		{"测试名单 remove " + id, Command{Name: TestersRemove, OpenID: id}},
+		{"testers 添加 " + id, Command{Name: TestersAdd, OpenID: id}},
+		{"Testers 删除 " + id, Command{Name: TestersRemove, OpenID: id}},
+		{"测试名单 add", Command{Name: TestersAdd, Fault: FaultOpenID}},
+		{"testers 添加", Command{Name: TestersAdd, Fault: FaultOpenID}},
 		{"testers add", Command{Name: TestersAdd, Fault: FaultOpenID}},
 		{"testers add a b", Command{Name: TestersAdd, OpenID: "a", Fault: FaultExtra, Words: "b"}},
 		{"testers ad x", Command{Name: Testers, Fault: FaultExtra, Words: "ad x"}},
@@ -163,7 +172,7 @@ func FuzzParse(f *testing.F) {
 		if strings.ContainsFunc(got.Message+got.OpenID, unicode.IsSpace) {
 			t.Errorf("an argument holds space: %+v", got)
 		}
-		if got.OpenID != "" && !strings.Contains(strings.ToValidUTF8(text, "\uFFFD"), got.OpenID) {
+		if got.OpenID != "" && !strings.Contains(width.Fold.String(strings.ToValidUTF8(text, "\uFFFD")), got.OpenID) {
 			t.Errorf("the OpenID %q is not in the text", got.OpenID)
 		}
 		if got.ID < 0 {
