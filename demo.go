@@ -26,7 +26,7 @@ func (c demoCommand) Validate() error { return demo.Options{Followers: c.Followe
 // Run starts the simulated platform and the server, and a conversation with
 // them.
 func (c demoCommand) Run(s *session) (err error) {
-	show, err := demo.New(demo.Options{Followers: c.Followers, Language: demoLanguage(), In: s.stdin, Out: s.stdout, Browser: c.Browser})
+	show, err := demo.New(demo.Options{Followers: c.Followers, Language: demoLanguage(os.Getenv), In: s.stdin, Out: s.stdout, Browser: c.Browser})
 	if err != nil {
 		return err
 	}
@@ -55,17 +55,18 @@ func (c demoCommand) Run(s *session) (err error) {
 	return err
 }
 
-// demoLanguage is what the environment asks for: Chinese, or else English.
-func demoLanguage() string {
+// demoLanguage is the first of ours that the environment names, in LANGUAGE or
+// in the system's locale, else that of the replies by default.
+func demoLanguage(getenv func(string) string) string {
 	for _, name := range []string{"LANGUAGE", "LC_ALL", "LANG"} {
-		if value := os.Getenv(name); value != "" {
-			if strings.HasPrefix(strings.ToLower(value), "zh") {
-				return "zh"
+		for locale := range strings.SplitSeq(strings.ToLower(getenv(name)), ":") {
+			language, _, _ := strings.Cut(strings.NewReplacer("-", "_", ".", "_", "@", "_").Replace(strings.TrimSpace(locale)), "_")
+			if language == "zh" || language == "en" {
+				return language
 			}
-			return "en"
 		}
 	}
-	return "en"
+	return "zh"
 }
 
 // demoSettings are the settings of a server for the demo at an address, whose

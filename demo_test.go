@@ -95,6 +95,33 @@ func TestDemoInChinese(t *testing.T) {
 	}
 }
 
+func TestDemoLanguage(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ language, lcAll, lang, want string }{
+		{"", "", "", "zh"},
+		{"", "", "C", "zh"},
+		{"", "", "POSIX", "zh"},
+		{"", "", "C.UTF-8", "zh"},
+		{"", "", "fr_FR.UTF-8", "zh"},
+		{"", "", "en_US.UTF-8", "en"},
+		{"", "", "EN-GB", "en"},
+		{"", "", "zh_CN.UTF-8", "zh"},
+		{"", "", "eno", "zh"},
+		{"", "C.UTF-8", "en_US.UTF-8", "en"},
+		{"", "en_US", "zh_CN", "en"},
+		{"en", "", "zh_CN.UTF-8", "en"},
+		{"zh", "", "en_US.UTF-8", "zh"},
+		{"en_US:en", "", "zh_CN.UTF-8", "en"},
+		{"zh_CN:zh", "", "en_US.UTF-8", "zh"},
+		{"fr:en_GB", "", "", "en"},
+	} {
+		env := map[string]string{"LANGUAGE": tt.language, "LC_ALL": tt.lcAll, "LANG": tt.lang}
+		if got := demoLanguage(func(name string) string { return env[name] }); got != tt.want {
+			t.Errorf("%v: %s, want %s", env, got, tt.want)
+		}
+	}
+}
+
 func TestDemoRefusesItsFlags(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr bytes.Buffer
