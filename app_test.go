@@ -1,10 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"log/slog"
+	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -16,18 +21,26 @@ import (
 	"wechat-broadcast/config"
 )
 
-// testApp returns the parts, wired on an empty database that is not migrated.
-func testApp(t *testing.T) *app {
+// testSettings returns settings for an empty database and an account that
+// can't be reached; more are as in the environment.
+func testSettings(t *testing.T, more map[string]string) *config.Settings {
 	t.Helper()
 	variables := map[string]string{
 		"WECHAT_APP_ID": "wxba5fad812f8e6fb9", "WECHAT_APP_SECRET": "secret", "WECHAT_TOKEN": "token", "LANGUAGE": "en",
 		"WECHAT_API_BASE_URL": "http://127.0.0.1:1", "DATABASE_URL": "sqlite://" + filepath.ToSlash(filepath.Join(t.TempDir(), "a.db")),
 	}
+	maps.Copy(variables, more)
 	settings, err := config.Load("", false, func(name string) (string, bool) { v, ok := variables[name]; return v, ok }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := newApp(settings, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	return settings
+}
+
+// testApp returns the parts, wired on an empty database that is not migrated.
+func testApp(t *testing.T) *app {
+	t.Helper()
+	a, err := newApp(testSettings(t, nil), slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,5 +79,51 @@ func TestTextDuringTheFirstMigration(t *testing.T) {
 	}
 	if reply := <-answered; !strings.Contains(reply, "Done: you won") {
 		t.Errorf("answered %s", reply)
+	}
+}
+
+// Whoever starts the program without its messages is told so at once, and not
+// only by the first broadcast.
+func TestStartWithoutMessages(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for name, tt := range map[string]struct {
+		file  string
+		warns int
+	}{
+		"missing": {filepath.Join(folder, "absent.yaml"), 1},
+		"broken":  {write("broken.yaml", "messages: 5\nx: y\n"), 1},
+		"fine":    {write("fine.yaml", "messages:\n  m:\n    template_id: t\n    data: {thing1: {value: a}}\n"), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			stop()
+			var out bytes.Buffer
+			settings := testSettings(t, map[string]string{"MESSAGES_FILE": tt.file})
+			if err := serve(ctx, settings, slog.New(slog.NewTextHandler(&out, nil)), listener); err != nil {
+				t.Errorf("the start ends: %v", err)
+			}
+			warns := 0
+			for line := range strings.Lines(out.String()) {
+				if strings.Contains(line, "level=WARN") && strings.Contains(line, "MESSAGES_FILE") && strings.Contains(line, tt.file) {
+					warns++
+				}
+			}
+			if warns != tt.warns {
+				t.Errorf("%d warnings, want %d:\n%s", warns, tt.warns, &out)
+			}
+		})
 	}
 }
