@@ -28,6 +28,10 @@ const (
 	codeInvalidOpenID = 40003
 	// slowRest is how long a recipient rests that was refused for sending too fast.
 	slowRest = 2 * time.Second
+	// slowProbe is when, once nothing passes for that reason, the first call is made.
+	slowProbe = 3 * time.Second
+	// clockSlack is how far the platform's clock may be behind this one's.
+	clockSlack = 2 * time.Second
 	// wishFor is how long it is taken for granted that a person who was willing to
 	// be written to still is. Sends that go at once need not ask.
 	wishFor = 2 * time.Second
@@ -135,7 +139,8 @@ func (s *Sender) try(j *job) {
 	began := s.now()
 	res := s.platform.Send(s.hard, msg)
 	s.metrics.inFlight.Dec()
-	s.gate.Report(probe, s.passes(res, s.now().Sub(began)))
+	ok, rest := s.passes(probe, res, s.now().Sub(began))
+	s.gate.Report(probe, ok, rest)
 	s.settle(j, res)
 }
 
@@ -191,24 +196,43 @@ func (s *Sender) spare(j *job) {
 }
 
 // passes tells the pacer of an answer, and the gate whether further sends make
-// sense: not while the platform is away or refuses every one.
-func (s *Sender) passes(res wechat.Result, took time.Duration) bool {
+// sense: not while the platform is away or refuses every one. rest is how long
+// it asks for before the next.
+func (s *Sender) passes(probe bool, res wechat.Result, took time.Duration) (ok bool, rest time.Duration) {
 	if res.Verdict == wechat.Retry && (res.Code == 0 || res.Code == codeBusy) {
 		// A few of these are nothing. All of them are a platform that is as good as
 		// away, on which every recipient would waste its attempts.
-		return s.mute.Add(1) < muteStreak
+		return s.mute.Add(1) < muteStreak, 0
 	}
 	s.mute.Store(0)
 	switch res.Verdict {
 	case wechat.Away, wechat.Hold:
-		return false
+		return false, 0
 	case wechat.Slow:
-		return !s.pacer.Slow()
+		return s.slow(probe)
 	case wechat.Accepted, wechat.Refused, wechat.Later:
 		s.pacer.Answered(took)
 	case wechat.Retry, wechat.Halt:
 	}
-	return true
+	return true, 0
+}
+
+// slow is passes for a send that was refused for coming too fast. When nothing
+// passes any more, a single call soon tells a moment's crowd from a quota that is
+// used up for the minute. Of that the platform says "retry next minute", and to go
+// on asking is what it punishes: so there is one call just after each full minute,
+// when it counts anew, and none between. To wait for a minute from the refusal
+// instead would leave a part of each next one unused.
+func (s *Sender) slow(probe bool) (ok bool, rest time.Duration) {
+	if !s.pacer.Slow() {
+		return true, 0
+	}
+	if !probe {
+		return false, slowProbe
+	}
+	s.pacer.Lasts()
+	now := s.now()
+	return false, now.Truncate(time.Minute).Add(time.Minute + clockSlack).Sub(now)
 }
 
 // expire ends a job whose claim is too old for its client_msg_id to protect it:

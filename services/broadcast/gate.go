@@ -15,6 +15,7 @@ type Gate struct {
 	mu      sync.Mutex
 	open    bool
 	probing bool
+	slow    bool // it is closed because the platform asks to go slower
 	backoff time.Duration
 	timer   *time.Timer
 	changed chan struct{} // closed and replaced whenever a waiter should look again
@@ -58,9 +59,17 @@ func (g *Gate) Open() bool {
 	return g.open
 }
 
+// Slow tells whether sends wait because the platform asks to go slower.
+func (g *Gate) Slow() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.open && g.slow
+}
+
 // Report tells the gate what came of a send that it let through: ok opens it. A
-// failure closes it, or keeps it closed for longer if it was the probe's.
-func (g *Gate) Report(probe, ok bool) {
+// failure closes it, or keeps it closed for longer if it was the probe's: for
+// rest, which the platform asks for, or for the gate's own interval if that is 0.
+func (g *Gate) Report(probe, ok bool, rest time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if probe {
@@ -71,12 +80,15 @@ func (g *Gate) Report(probe, ok bool) {
 		g.open, g.backoff = true, 0
 		g.wake()
 	case !ok && (g.open || probe):
-		g.open, g.ready = false, false
-		g.backoff = min(max(g.backoff*2, g.first), g.most)
+		g.open, g.ready, g.slow = false, false, rest > 0
+		if rest == 0 {
+			g.backoff = min(max(g.backoff*2, g.first), g.most)
+			rest = g.backoff
+		}
 		if g.timer != nil {
 			g.timer.Stop()
 		}
-		g.timer = time.AfterFunc(g.backoff, g.letProbe)
+		g.timer = time.AfterFunc(rest, g.letProbe)
 	}
 }
 
@@ -94,7 +106,7 @@ func (g *Gate) Probe() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.open {
-		g.open, g.ready = false, true
+		g.open, g.ready, g.slow = false, true, false
 	}
 }
 

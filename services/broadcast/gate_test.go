@@ -12,7 +12,7 @@ import (
 // closed returns a gate that a failure just closed.
 func closed() *Gate {
 	g := NewGate(time.Second, 5*time.Second)
-	g.Report(false, false)
+	g.Report(false, false, 0)
 	return g
 }
 
@@ -25,7 +25,7 @@ func TestAnOpenGateLetsEveryonePass(t *testing.T) {
 			if probe, err := g.Pass(t.Context()); probe || err != nil {
 				t.Fatalf("probe %v, %v", probe, err)
 			}
-			g.Report(false, true)
+			g.Report(false, true, 0)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -62,7 +62,7 @@ func TestAClosedGateProbesAloneAndEverMoreSeldom(t *testing.T) {
 					mu.Unlock()
 					_ = sleep(t.Context(), 200*time.Millisecond) // the call
 					atOnce.Add(-1)
-					g.Report(true, false)
+					g.Report(true, false, 0)
 				}
 			})
 		}
@@ -114,7 +114,7 @@ func TestAProbeThatSucceedsOpensTheGateForAll(t *testing.T) {
 					}
 				}
 				passed.Add(1)
-				g.Report(probe, true)
+				g.Report(probe, true, 0)
 			})
 		}
 		wg.Wait()
@@ -122,7 +122,7 @@ func TestAProbeThatSucceedsOpensTheGateForAll(t *testing.T) {
 			t.Errorf("%d passed, open: %v", passed.Load(), g.Open())
 		}
 		// Closed again, it begins with the short interval.
-		g.Report(false, false)
+		g.Report(false, false, 0)
 		begun := time.Now()
 		if _, err := g.Pass(t.Context()); err != nil || time.Since(begun) != time.Second {
 			t.Errorf("the first probe after %s, %v", time.Since(begun), err)
@@ -163,7 +163,7 @@ func TestALateFailureDoesNotDelayTheProbe(t *testing.T) {
 		defer g.Stop()
 		begun := time.Now()
 		for range 10 { // calls that were in flight when it closed
-			g.Report(false, false)
+			g.Report(false, false, 0)
 		}
 		if _, err := g.Pass(t.Context()); err != nil || time.Since(begun) != time.Second {
 			t.Errorf("the probe after %s, %v", time.Since(begun), err)

@@ -36,10 +36,16 @@ type Pacer struct {
 	measured float64   // sends in the second before it
 	all      float64   // … of all replicas
 	refusals int       // in a row
+	refused  time.Time // the last of them, or the answer that ended a row
+	lasting  bool      // they go on, and what was taken before them is counted in
+	taken    [60]second
 
 	latencies []time.Duration // of the last calls
 	usual     time.Duration   // their median when all was well
 }
+
+// second is what the platform took in one.
+type second struct{ at, n int64 }
 
 const (
 	cutFactor   = 0.7         // what is left of the rate after a refusal
@@ -49,6 +55,7 @@ const (
 	nearEdge    = 0.9   // … this part of the edge, and
 	feelGrowth  = 0.001 // growth beyond it, a second for each second since the cut
 	slowestRate = 1     // sends a second at least
+	earlyRate   = 20.0  // what a refusal among the very first sends counts as, a second
 	slowStreak  = 8     // refusals in a row after which nothing passes
 
 	latencySample = 64 // calls
@@ -112,12 +119,13 @@ func (p *Pacer) count() {
 		p.window, p.sent = now, 0
 	}
 	p.sent++
-	if p.limit >= p.ceiling || now.Sub(p.lastCut) < calmBefore || now.Sub(p.lastStep) < time.Second {
+	calm := min(now.Sub(p.lastCut), now.Sub(p.refused))
+	if p.limit >= p.ceiling || p.refusals >= slowStreak || calm < calmBefore || now.Sub(p.lastStep) < time.Second {
 		return
 	}
 	p.lastStep = now
 	// The longer nothing was refused, the less the old edge means.
-	next := p.limit * rate.Limit(1+feelGrowth*now.Sub(p.lastCut).Seconds())
+	next := p.limit * rate.Limit(1+feelGrowth*calm.Seconds())
 	if float64(p.limit) < nearEdge*p.edge {
 		next = min(p.limit*climbFactor, rate.Limit(nearEdge*p.edge))
 	}
@@ -132,10 +140,31 @@ func (p *Pacer) Slow() (all bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refusals++
+	p.refused = p.now()
 	if p.refusals <= slowStreak {
 		p.cut()
 	}
 	return p.refusals >= slowStreak
+}
+
+// Lasts says that a row of refusals goes on for longer than a moment: the minute's
+// quota is used up. What the platform took until then is what it takes a minute,
+// so that is the edge, whatever the speed at which it was used up.
+func (p *Pacer) Lasts() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lasting || p.shared != nil { // of replicas, none knows what all were granted
+		return
+	}
+	p.lasting = true
+	var sum int64
+	for _, s := range p.taken {
+		if p.now().Unix()-s.at < int64(len(p.taken)) {
+			sum += s.n
+		}
+	}
+	p.edge = min(p.edge, float64(sum)/float64(len(p.taken)))
+	p.set(min(p.limit, rate.Limit(max(p.edge*nearEdge, slowestRate))))
 }
 
 // Answered takes note of a call that the platform did not refuse for its speed,
@@ -144,7 +173,16 @@ func (p *Pacer) Slow() (all bool) {
 func (p *Pacer) Answered(took time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.refusals = 0
+	now := p.now()
+	if p.refusals > 0 {
+		p.refusals, p.lasting, p.refused = 0, false, now
+	}
+	at := now.Unix()
+	t := &p.taken[at%int64(len(p.taken))]
+	if t.at != at {
+		*t = second{at: at}
+	}
+	t.n++
 	p.latencies = append(p.latencies, took)
 	if len(p.latencies) < latencySample {
 		return
@@ -182,7 +220,11 @@ func (p *Pacer) rateNow(now time.Time) float64 {
 	if age < 2*time.Second && p.measured > float64(p.sent) {
 		return p.measured
 	}
-	return float64(p.sent) / min(max(age.Seconds(), 0.05), 1)
+	if p.limit == rate.Inf {
+		// Nothing spaced them: they are as many as may be in flight, which is no speed.
+		return max(float64(p.sent), earlyRate)
+	}
+	return float64(p.sent) / min(max(age.Seconds(), 1/earlyRate), 1)
 }
 
 // pace is what a pacer has learnt, for the others to know. Times are in

@@ -46,7 +46,7 @@ func TestAProbeThatIsNotMadeKeepsNobodyWaiting(t *testing.T) {
 				if err := a.engine.pacer.Wait(t.Context()); err != nil { // the first of a second goes at once
 					t.Fatal(err)
 				}
-				a.engine.gate.Report(false, false)
+				a.engine.gate.Report(false, false, 0)
 				a.start()
 				_ = sleep(t.Context(), 100*time.Millisecond)
 				test.instead(a, id)
