@@ -107,6 +107,21 @@ func (f *feed) state() (string, view) {
 	}
 }
 
+// until reads states until one that will do: of a broadcast that runs, every
+// second is news.
+func (f *feed) until(ok func(v view) bool) view {
+	f.tb.Helper()
+	for begun := time.Now(); ; {
+		_, v := f.state()
+		if ok(v) {
+			return v
+		}
+		if time.Since(begun) > patience {
+			f.tb.Fatalf("a page still shows %+v", v)
+		}
+	}
+}
+
 // TestEvents follows a broadcast past the server's limits for requests, through
 // its end.
 func TestEvents(t *testing.T) {
@@ -179,19 +194,14 @@ func TestEventsShareOneLook(t *testing.T) {
 	begun, before := time.Now(), looks()
 	g.change(func() { g.status.Counts.Delivered++ })
 	for _, f := range feeds {
-		if _, v := f.state(); v.Text["count.delivered"] != "3,001" {
-			t.Fatalf("a page got %+v", v)
-		}
+		f.until(func(v view) bool { return v.Text["count.delivered"] == "3,001" })
 	}
 	if n, most := looks()-before, int(time.Since(begun)/pollEvery)+2; n > most {
 		t.Errorf("%d looks at the database, want %d at most", n, most)
 	}
 	g.change(func() { g.status.Counts.Delivered, g.status.Broadcast.State = 9977, models.Finished })
 	for i, f := range feeds {
-		_, v := f.state()
-		for v.State != string(models.Finished) {
-			_, v = f.state() // of a running one, every second is news
-		}
+		v := f.until(func(v view) bool { return v.State == string(models.Finished) })
 		if v.Percent != "100" {
 			t.Fatalf("page %d ends with %+v", i, v)
 		}
