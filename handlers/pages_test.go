@@ -416,6 +416,35 @@ func TestEveryStateHasWords(t *testing.T) {
 	}
 }
 
+// Who is put off, and a wait that WeChat asks for, are said where the time left is.
+func TestWhatIsWaitedForIsSaid(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		until  time.Time
+		slowed bool
+		zh, en string
+	}{
+		"put off":      {testNow.Add(time.Minute), false, "2 人发得太频繁，暂缓，{at} 再试", "2 put off, written to too often, tried again at {at}"},
+		"put off, due": {testNow, false, "2 人发得太频繁，暂缓", "2 put off, written to too often"},
+		"slowed":       {testNow, true, "微信要求放慢，最多等一分钟 · 2 人发得太频繁，暂缓", "WeChat asks to go slower: waiting for up to a minute · 2 put off, written to too often"},
+	}
+	for language := range otherLanguage {
+		w, err := newWords(language)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, test := range tests {
+			s := &shot{at: testNow}
+			s.Broadcast = models.Broadcast{ID: 1, State: models.Running, PlannedAt: models.At(testNow), Recipients: 10}
+			s.Counts, s.Again, s.Slowed = models.Counts{Accepted: 8, Sending: 2, PutOff: 2}, test.until, test.slowed
+			want := strings.ReplaceAll(map[string]string{"zh": test.zh, "en": test.en}[language], "{at}", clock(test.until))
+			if got := w.view(s).Text["pace"]; got != want {
+				t.Errorf("%s, %s: %q, want %q", language, name, got, want)
+			}
+		}
+	}
+}
+
 // Who has no permission is not sent to look for a wrong secret.
 func TestNoPermissionHasItsOwnWords(t *testing.T) {
 	t.Parallel()

@@ -113,6 +113,12 @@ func (w *words) pace(s *shot) string {
 		if s.left > 0 {
 			parts = append(parts, w.say("line.left", "left", w.span(s.left)))
 		}
+		if s.Slowed {
+			parts = append(parts, w.say("line.slowed"))
+		}
+		if s.Counts.PutOff > 0 {
+			parts = append(parts, w.putOff(s))
+		}
 	case b.State == models.Paused && !b.ResumeAt.IsZero():
 		parts = append(parts, w.say("line.resumes", "at", minute(b.ResumeAt.Time)))
 	case b.State.Final() && s.Counts.Tried() == 0:
@@ -121,6 +127,14 @@ func (w *words) pace(s *shot) string {
 		parts = append(parts, w.say("line.took", "took", w.took(b, s.at)))
 	}
 	return strings.Join(parts, " · ")
+}
+
+// putOff says that some rest, and until when.
+func (w *words) putOff(s *shot) string {
+	if s.Again.After(s.at) {
+		return w.say("line.put_off_until", "n", s.Counts.PutOff, "at", clock(s.Again))
+	}
+	return w.say("line.put_off", "n", s.Counts.PutOff)
 }
 
 // took is how long a broadcast has been or was under way.

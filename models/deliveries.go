@@ -11,9 +11,10 @@ import (
 )
 
 // Counts is how many deliveries of a broadcast are in each state; Sending counts
-// those in state later too: neither has an outcome.
+// those in state later too, since neither has an outcome, and PutOff these alone.
 type Counts struct {
 	Sending, Accepted, Delivered, Blocked, Failed, Uncertain int64
+	PutOff                                                   int64
 }
 
 // Tried is how many recipients were tried.
@@ -38,8 +39,10 @@ func (s *Store) CountDeliveries(ctx context.Context, id int64) (Counts, error) {
 	var c Counts
 	for _, r := range rows {
 		switch r.State {
-		case Sending, Later:
+		case Sending:
 			c.Sending += r.N
+		case Later:
+			c.Sending, c.PutOff = c.Sending+r.N, r.N
 		case Accepted:
 			c.Accepted = r.N
 		case Delivered:
@@ -53,6 +56,21 @@ func (s *Store) CountDeliveries(ctx context.Context, id int64) (Counts, error) {
 		}
 	}
 	return c, nil
+}
+
+// PutOffSince returns when the first of those who are put off in a broadcast was,
+// zero if nobody is.
+func (s *Store) PutOffSince(ctx context.Context, id int64) (Time, error) {
+	var since int64
+	err := s.r.WithContext(ctx).Model(&Delivery{}).Select("COALESCE(MIN(updated_at), 0)").
+		Where("broadcast_id = ? AND state = ?", id, Later).Scan(&since).Error
+	if err != nil {
+		return Time{}, fmt.Errorf("look for who was put off: %w", err)
+	}
+	if since == 0 {
+		return Time{}, nil
+	}
+	return At(time.UnixMilli(since)), nil
 }
 
 // CountSince counts the recipients that were tried since a moment, in every

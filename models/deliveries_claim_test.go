@@ -47,10 +47,22 @@ func TestTasksAreThoseWithoutAnOutcome(t *testing.T) {
 		if task := tasks[ids[3]]; !task.SentAt.Equal(t0) {
 			t.Errorf("sent_at moved to %v", task.SentAt)
 		}
+		putOff := func(n int64, since models.Time) {
+			t.Helper()
+			c, err := s.CountDeliveries(ctx, b.ID)
+			if err != nil || c.PutOff != n || c.Sending != 2 {
+				t.Errorf("%+v, %v; want %d put off of 2", c, err, n)
+			}
+			if got, err := s.PutOffSince(ctx, b.ID); err != nil || got != since {
+				t.Errorf("put off since %s, %v; want %s", got, err, since)
+			}
+		}
+		putOff(1, models.At(t0.Add(time.Second)))
 		later := t0.Add(time.Minute)
 		if err := s.ReclaimDeliveries(ctx, b.ID, []int64{ids[1], ids[3]}, later); err != nil {
 			t.Fatal(err)
 		}
+		putOff(0, models.Time{})
 		tasks = left(t, s, b)
 		if task := tasks[ids[1]]; task.State != models.Sending || !task.SentAt.Equal(later) {
 			t.Errorf("put off and claimed again: %+v", task)

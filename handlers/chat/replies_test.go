@@ -118,6 +118,30 @@ func TestStatus(t *testing.T) {
 			"群发 #7 · notice · 全体关注者\n进行中 · 12,450 / 24,900（50%）\n" +
 				"送达 11,000 · 已受理 1340 · 拒收 60 · 失败 40 · 不确定 10 · 发送中 64\n每秒 98 条 · 约剩 2 分钟\n进度：https://example.com/b/x",
 		},
+		{
+			"some put off", "en", func(st *broadcast.Status) {
+				st.Counts, st.Rate, st.Left = models.Counts{Accepted: 24_890, Sending: 10, PutOff: 8}, 4, 0
+				st.Again = now.Add(time.Minute)
+			},
+			"Broadcast #7 · notice · all followers\nRunning · 24,890 of 24,900 (99.9%)\n" +
+				"accepted 24,890 · put off 8 · under way 2\n4 a second\n" +
+				"Put off: they were written to too often, says WeChat. Tried again at 11-24 09:01 (Beijing).\nProgress: https://example.com/b/x",
+		},
+		{
+			"some put off, due", "zh", func(st *broadcast.Status) {
+				st.Counts, st.Rate, st.Left = models.Counts{Accepted: 24_898, Sending: 2, PutOff: 2}, 0, 0
+				st.Again = now
+			},
+			"群发 #7 · notice · 全体关注者\n进行中 · 24,898 / 24,900（99.9%）\n" +
+				"已受理 24,898 · 暂缓 2\n暂缓的人：微信提示给他们发得太频繁。\n进度：https://example.com/b/x",
+		},
+		{
+			"slowed", "en", func(st *broadcast.Status) {
+				st.Counts, st.Rate, st.Left, st.Slowed = models.Counts{Accepted: 12_450}, 0, 0, true
+			},
+			"Broadcast #7 · notice · all followers\nRunning · 12,450 of 24,900 (50%)\naccepted 12,450\n" +
+				"WeChat asks to go slower, so nothing is sent for up to a minute; then it goes on by itself.\nProgress: https://example.com/b/x",
+		},
 		{"waiting", "en", func(st *broadcast.Status) {
 			st.Broadcast.State, st.Broadcast.NotBefore, st.Counts = models.Scheduled, models.At(now.Add(8*time.Second)), models.Counts{}
 		}, "Broadcast #7 · notice · all followers\nWaiting · starts in 8 s; to stop it: broadcast cancel #7\nProgress: https://example.com/b/x"},

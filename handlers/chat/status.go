@@ -15,6 +15,7 @@ func (c *Chat) statusText(st broadcast.Status) string {
 		c.progress(st),
 		c.counts(st),
 		c.pace(st),
+		c.waits(st),
 		c.reason(b),
 		c.todo(b),
 		c.link(b.ID),
@@ -66,7 +67,8 @@ func outcomes(n models.Counts) []outcome {
 		{"blocked", n.Blocked},
 		{"failed", n.Failed},
 		{"uncertain", n.Uncertain},
-		{"sending", n.Sending},
+		{"put_off", n.PutOff},
+		{"sending", n.Sending - n.PutOff},
 	}
 }
 
@@ -84,6 +86,26 @@ func (c *Chat) pace(st broadcast.Status) string {
 		parts = append(parts, c.say("status.left", vars{"Left": st.Left}))
 	}
 	return strings.Join(parts, " · ")
+}
+
+// waits says why some, or all, are not sent to now although it is running.
+func (c *Chat) waits(st broadcast.Status) string {
+	b := st.Broadcast
+	if b.State.Final() {
+		return ""
+	}
+	var parts []string
+	if b.State == models.Running && st.Slowed {
+		parts = append(parts, c.say("status.slowed", nil))
+	}
+	if st.Counts.PutOff > 0 {
+		v := vars{"At": ""}
+		if st.Again.After(c.config.Now()) {
+			v["At"] = st.Again
+		}
+		parts = append(parts, c.say("status.put_off", v))
+	}
+	return joined(parts)
 }
 
 // reason says why it is paused, cancelled or failed.

@@ -93,9 +93,18 @@ func (e *Engine) status(ctx context.Context, b models.Broadcast) (*Status, error
 	if b.State != models.Running {
 		return st, nil
 	}
-	st.Rate = e.rate(ctx, b.ID)
-	if st.Rate > 0 {
-		st.Left = time.Duration(float64(st.Remaining()) / st.Rate * float64(time.Second))
+	if counts.PutOff > 0 {
+		since, err := e.store.PutOffSince(ctx, b.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !since.IsZero() {
+			st.Again = since.Add(laterAfter)
+		}
+	}
+	st.Rate, st.Slowed = e.rate(ctx, b.ID), e.gate.Slow()
+	if rest := st.Remaining() - counts.PutOff; st.Rate > 0 && rest > 0 && !st.Slowed {
+		st.Left = max(time.Duration(float64(rest)/st.Rate*float64(time.Second)), time.Second)
 	}
 	return st, nil
 }

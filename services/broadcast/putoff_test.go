@@ -141,3 +141,83 @@ func (a *account) interrupt(id int64, restart bool, stop func(), lasts time.Dura
 		a.t.Fatal(err)
 	}
 }
+
+// While some are put off, the status says how many and until when, and does not
+// count them in the time left.
+func TestTheStatusTellsOfThosePutOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 10}, rate: 2})
+		refused := map[string]time.Time{a.sim.Follower(0): {}, a.sim.Follower(1): {}}
+		a.onSend(func(w http.ResponseWriter, openID string) bool {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			at, ok := refused[openID]
+			if ok && at.IsZero() {
+				refused[openID] = time.Now()
+				answer(w, 40241)
+				return true
+			}
+			return false
+		})
+		a.start()
+		id := a.ask("", models.AudienceAll)
+		a.until("all but two sent to", func() bool { return a.counts(id).Accepted == 9 })
+		st, err := a.engine.Status(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := refused[a.sim.Follower(0)]
+		if other := refused[a.sim.Follower(1)]; other.Before(first) {
+			first = other
+		}
+		rest := st.Again.Sub(first) - laterAfter
+		if st.Counts.PutOff != 2 || st.Counts.Sending != 2 || st.Left != 0 || rest < 0 || rest > time.Second {
+			t.Errorf("%+v, %s left, again %s late", st.Counts, st.Left, rest)
+		}
+		a.reaches(id, models.Finished)
+		if st, err = a.engine.Status(t.Context(), id); err != nil || st.Counts.PutOff != 0 || !st.Again.IsZero() {
+			t.Errorf("at the end: %+v, again %s, %v", st.Counts, st.Again, err)
+		}
+	})
+}
+
+// While nothing goes out because the platform asks to go slower, the status says so.
+func TestTheStatusTellsThatThePlatformAsksToGoSlower(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 200}, rate: 50})
+		status := func() *Status {
+			st, err := a.engine.Status(t.Context(), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return st
+		}
+		begun := time.Now()
+		a.onSend(func(w http.ResponseWriter, _ string) bool {
+			slow := time.Since(begun) > time.Second && time.Since(begun) < 90*time.Second
+			if slow {
+				answer(w, 45011)
+			}
+			return slow
+		})
+		a.start()
+		id := a.ask("", models.AudienceAll)
+		a.received(20)
+		if status().Slowed {
+			t.Error("it says so before it is")
+		}
+		for _, after := range []time.Duration{3 * time.Second, 30 * time.Second, 80 * time.Second} {
+			_ = sleep(t.Context(), after-time.Since(begun))
+			if st := status(); !st.Slowed || st.Left != 0 {
+				t.Errorf("after %s: slowed %t, %s left", after, st.Slowed, st.Left)
+			}
+		}
+		a.reaches(id, models.Finished)
+		if status().Slowed {
+			t.Error("it says so at the end")
+		}
+		a.everyoneOnce()
+	})
+}

@@ -53,8 +53,14 @@ type Status struct {
 	Counts    models.Counts
 	// Rate is how many sends a second were made lately; 0 when it is not running.
 	Rate float64
-	// Left is the time that the rest should take; 0 if that is not known.
+	// Left is the time that the rest should take, but for those who are put off; 0
+	// if that is not known.
 	Left time.Duration
+	// Again is when the first of those who are put off is tried again; zero if it is
+	// not running, or nobody is.
+	Again time.Time
+	// Slowed says that sends wait because the platform asks to go slower.
+	Slowed bool
 }
 
 // Remaining is how many recipients have no outcome yet.
