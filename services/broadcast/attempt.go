@@ -44,16 +44,18 @@ const (
 
 // job is a recipient on the way to its outcome.
 type job struct {
-	ctx     context.Context
-	run     *run
-	batch   *batchWork
-	task    models.Task
-	calls   int  // made so far
-	doubt   bool // the platform may have taken it although it did not say so
-	last    wechat.Result
-	putOff  bool      // was put off once already
-	claimed time.Time // when the row was written: the client_msg_id is good from then on
-	willing time.Time // when the person was last known to be willing
+	ctx    context.Context
+	run    *run
+	batch  *batchWork
+	task   models.Task
+	calls  int  // made so far
+	doubt  bool // the platform may have taken it although it did not say so
+	last   wechat.Result
+	putOff bool // was put off once already
+	// questioned: a refusal was not believed, and the next call settles it.
+	questioned bool
+	claimed    time.Time // when the row was written: the client_msg_id is good from then on
+	willing    time.Time // when the person was last known to be willing
 }
 
 // batchWork is a batch being sent.
@@ -263,7 +265,8 @@ func (s *Sender) settle(j *job, res wechat.Result) {
 	case wechat.Refused:
 		j.calls++
 		j.run.refused(res)
-		if res.Code == codeInvalidOpenID && !s.confirm(j, &res) {
+		if res.Code == codeInvalidOpenID && !j.questioned && !s.confirm(j, &res) {
+			j.questioned = true
 			s.retry(j, res)
 			return
 		}
@@ -293,8 +296,8 @@ func (s *Sender) settle(j *job, res wechat.Result) {
 }
 
 // confirm asks the platform about a person whose OpenID it just called invalid:
-// it says so of real followers now and then. It tells whether the refusal
-// stands; who does not follow is marked as gone.
+// it says so of real followers now and then, for whom one more call is worth it.
+// It tells whether the refusal stands; who does not follow is marked as gone.
 func (s *Sender) confirm(j *job, res *wechat.Result) bool {
 	follows, err := s.platform.Follows(s.hard, j.task.OpenID)
 	if err != nil {

@@ -101,6 +101,67 @@ func TestARefusalAfterACutCallIsUncertain(t *testing.T) {
 	}
 }
 
+// An OpenID that is called invalid is asked about and, unless its person is gone,
+// called once more: what is said then counts, and a follower stays one.
+func TestAnInvalidOpenIDIsCalledOnceMore(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		refusals, calls int
+		left, deaf      bool // the person left; the platform does not tell
+		state           models.DeliveryState
+	}{
+		"refused once":           {refusals: 1, calls: 2, state: models.Accepted},
+		"refused twice":          {refusals: 9, calls: 2, state: models.FailedFor},
+		"refused, and not asked": {refusals: 9, calls: 2, deaf: true, state: models.FailedFor},
+		"left":                   {refusals: 9, calls: 1, left: true, state: models.FailedFor},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 3}})
+				person, calls := a.sim.Follower(0), 0
+				if test.left {
+					if err := a.sim.Unfollow(t.Context(), person); err != nil {
+						t.Fatal(err)
+					}
+				}
+				a.wire.deaf.Store(test.deaf)
+				a.onSend(func(w http.ResponseWriter, openID string) bool {
+					a.mu.Lock()
+					defer a.mu.Unlock()
+					if openID != person {
+						return false
+					}
+					if calls++; calls > test.refusals {
+						return false
+					}
+					answer(w, codeInvalidOpenID)
+					return true
+				})
+				a.start()
+				begun := time.Now()
+				id := a.ask("", models.AudienceAll)
+				a.reaches(id, models.Finished)
+				a.audit(id)
+				if d := a.deliveries(id)[person]; d.State != test.state || d.Attempts != test.calls || calls != test.calls {
+					t.Errorf("%d calls: %+v", calls, d)
+				}
+				var follows bool
+				if err := a.db.QueryRowContext(t.Context(), "SELECT subscribed FROM recipients WHERE openid = ?", person).Scan(&follows); err != nil {
+					t.Fatal(err)
+				}
+				if follows == test.left {
+					t.Errorf("known as a follower: %t", follows)
+				}
+				if took := time.Since(begun); took > 3*time.Second {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
+
 func TestTheUnreachableAreMarkedAndLeftOutNextTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

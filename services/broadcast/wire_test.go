@@ -20,6 +20,8 @@ type wire struct {
 	down    atomic.Bool // nobody listens
 	// tokenless lets the token API answer 502.
 	tokenless atomic.Bool
+	// deaf lets user/info answer 502.
+	deaf atomic.Bool
 	// before, if set, is called with each send and may answer it itself.
 	before atomic.Pointer[func(w http.ResponseWriter, r *http.Request) (answered bool)]
 }
@@ -52,6 +54,8 @@ func (c *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		before := c.before.Load()
 		switch {
 		case c.tokenless.Load() && strings.HasSuffix(r.URL.Path, "token"):
+			w.WriteHeader(http.StatusBadGateway)
+		case c.deaf.Load() && strings.HasSuffix(r.URL.Path, "/user/info"):
 			w.WriteHeader(http.StatusBadGateway)
 		case before == nil || r.URL.Path != SendPath || !(*before)(w, r):
 			c.handler.ServeHTTP(w, r)
