@@ -381,7 +381,7 @@ func TestEveryStateHasWords(t *testing.T) {
 	states := []models.BroadcastState{models.Scheduled, models.Running, models.Paused, models.Finished, models.Cancelled, models.Failed}
 	reasons := []string{
 		"", models.ReasonAdmin, models.ReasonQuota, models.ReasonAccount, models.ReasonCredentials,
-		models.ReasonContent, models.ReasonStreak, models.ReasonSync, models.ReasonNobody, "unheard",
+		models.ReasonContent, models.ReasonMessage, models.ReasonStreak, models.ReasonSync, models.ReasonSyncQuota, models.ReasonNobody, "unheard",
 	}
 	for language := range otherLanguage {
 		w, err := newWords(language)
@@ -411,6 +411,36 @@ func TestEveryStateHasWords(t *testing.T) {
 		for _, match := range regexp.MustCompile(`\.Say "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
 			if !w.has(match[1]) {
 				t.Errorf("%s: the template says %s, which has no words", language, match[1])
+			}
+		}
+	}
+}
+
+// Whose words a page repeats, and what to do about it.
+func TestWhoseWordsAReasonHas(t *testing.T) {
+	t.Parallel()
+	for language := range otherLanguage {
+		w, err := newWords(language)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range []models.Broadcast{
+			{State: models.Failed, Reason: models.ReasonContent, Detail: "47003 argument invalid!"},
+			{State: models.Paused, Reason: models.ReasonSync, Detail: "48001 api unauthorized"},
+			{State: models.Failed, Reason: models.ReasonMessage, Detail: "thing1"},
+			{State: models.Paused, Reason: models.ReasonSyncQuota},
+		} {
+			said := ""
+			switch {
+			case b.Reason == models.ReasonMessage:
+				said = w.say("reason.field", "field", b.Detail)
+			case b.Detail != "":
+				said = w.say("reason.said", "detail", b.Detail)
+			}
+			text := map[string]string{}
+			w.reason(text, b)
+			if text["said"] != said || !w.has("todo."+b.Reason) || text["todo"] != w.say("todo."+b.Reason) {
+				t.Errorf("%s, %s: %q", language, b.Reason, text)
 			}
 		}
 	}

@@ -165,13 +165,13 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 	}
 	switch {
 	case b.Detail == "":
-	case b.Reason == models.ReasonSync, b.State == models.Failed:
-		text["said"] = w.say("reason.detail", "detail", b.Detail)
+	case b.Reason == models.ReasonMessage:
+		text["said"] = w.say("reason.field", "field", b.Detail)
 	default:
 		text["said"] = w.say("reason.said", "detail", b.Detail)
 	}
 	resumable := b.State == models.Paused
-	if key := "todo." + kind; w.has(key) && (resumable || b.Reason == models.ReasonContent) {
+	if key := "todo." + kind; w.has(key) && (resumable || b.State == models.Failed) {
 		text["todo"] = w.say(key)
 	}
 }

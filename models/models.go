@@ -124,7 +124,8 @@ type Broadcast struct {
 	State BroadcastState
 	// Reason is why it is paused, cancelled or failed: one of the Reason… codes.
 	Reason string
-	// Detail is what the reason adds: the platform's words, a code, a number.
+	// Detail is what the reason adds: the platform's code and words, or the name of
+	// a field. Sentences of our own are in no row: the chat has them in its language.
 	Detail string
 	// Recipients is how many people it goes to; exact once planned.
 	Recipients int64
@@ -150,7 +151,9 @@ const (
 	ReasonCredentials = "credentials" // wrong secret, IP not whitelisted and the like
 	ReasonContent     = "content"     // the template or its data is refused
 	ReasonStreak      = "streak"      // one error code again and again
-	ReasonSync        = "sync"        // the follower list could not be pulled
+	ReasonMessage     = "message"     // it cannot be filled in; Detail names the field, if it is one
+	ReasonSync        = "sync"        // the follower list could not be pulled; Detail has the platform's words, if any
+	ReasonSyncQuota   = "sync_quota"  // the day's calls for pulling it are used up
 	ReasonNobody      = "nobody"      // the audience turned out to be empty
 )
 

@@ -100,6 +100,27 @@ func TestBroadcast(t *testing.T) {
 	}
 }
 
+// What is ours is said in the chat's language, and what WeChat says as WeChat's words.
+func TestReasonsOfOurs(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ reason, detail, en, zh string }{
+		{models.ReasonMessage, "", "The message can't be filled in. Correct it and ask for a new broadcast.", "消息无法填写。请改好后重新群发。"},
+		{models.ReasonMessage, "thing1", "The message can't be filled in (field thing1). Correct it and ask for a new broadcast.", "消息无法填写（字段 thing1）。请改好后重新群发。"},
+		{models.ReasonSync, "", "The followers could not be pulled: WeChat gave no proper answer.", "关注者名单没拉取成功。微信没有正常应答。"},
+		{models.ReasonSync, "48001 api unauthorized", "The followers could not be pulled. WeChat says: “48001 api unauthorized”.", "关注者名单没拉取成功。微信提示「48001 api unauthorized」。"},
+		{models.ReasonSyncQuota, "", "Today's calls for pulling the followers are used up.", "今天拉取关注者的调用次数用完了。"},
+	}
+	for _, language := range Languages {
+		s := newStage(t, language)
+		for _, tt := range tests {
+			want := map[string]string{"en": tt.en, "zh": tt.zh}[language]
+			if got := s.reason(models.Broadcast{Reason: tt.reason, Detail: tt.detail}); got != want {
+				t.Errorf("%s %q: %q, want %q", tt.reason, tt.detail, got, want)
+			}
+		}
+	}
+}
+
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	counts := models.Counts{Accepted: 1_340, Delivered: 11_000, Blocked: 60, Failed: 40, Uncertain: 10, Sending: 64}

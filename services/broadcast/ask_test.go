@@ -188,7 +188,7 @@ func TestAPullThatIsRefusedPausesTheBroadcast(t *testing.T) {
 		}
 		a.start()
 		id := a.ask("", models.AudienceAll)
-		if b := a.reaches(id, models.Paused); b.Reason != models.ReasonSync || a.calls() != 0 {
+		if b := a.reaches(id, models.Paused); b.Reason != models.ReasonSyncQuota || b.Detail != "" || b.ResumeAt.IsZero() || a.calls() != 0 {
 			t.Errorf("%s %q after %d calls", b.Reason, b.Detail, a.calls())
 		}
 		a.pulled.Store(a.fill(t.Context()) == nil)

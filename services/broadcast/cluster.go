@@ -271,7 +271,7 @@ func (c *crew) join(b models.Broadcast) *shift {
 	}
 	var err error
 	if s.content, err = newContent(b); err != nil {
-		s.stop(models.Failed, models.Change{Reason: models.ReasonContent, Detail: err.Error()})
+		s.unfillable(err)
 	}
 	return s
 }

@@ -36,10 +36,23 @@ func (r *run) pullFirst(ctx context.Context) error {
 			_ = sleep(ctx, pullAgain)
 			return err
 		}
-		r.stop(models.Paused, models.Change{Reason: models.ReasonSync, Detail: err.Error()})
+		r.e.log.WarnContext(ctx, "the followers could not be pulled", "broadcast", r.b.ID, "err", err)
+		r.stop(models.Paused, r.unpulled(told))
 		return errSelf
 	}
 	return nil
+}
+
+// unpulled says why a broadcast waits for its followers.
+func (r *run) unpulled(err *models.Error) models.Change {
+	switch code, _ := err.Args["Code"].(int); {
+	case err.Code == models.ErrSyncQuota:
+		return models.Change{Reason: models.ReasonSyncQuota, ResumeAt: r.e.quotaReset()}
+	case code != 0:
+		return models.Change{Reason: models.ReasonSync, Detail: fmt.Sprintf("%d %v", code, err.Args["Reason"])}
+	default:
+		return models.Change{Reason: models.ReasonSync}
+	}
 }
 
 // plan freezes the audience and cuts it into batches, going on after the last

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"wechat-broadcast/config"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/wechat"
 )
@@ -58,7 +59,7 @@ type run struct {
 func (r *run) send(ctx context.Context) error {
 	var err error
 	if r.content, err = newContent(r.b); err != nil {
-		r.stop(models.Failed, models.Change{Reason: models.ReasonContent, Detail: err.Error()})
+		r.unfillable(err)
 		return context.Cause(ctx)
 	}
 	if err := r.pullFirst(ctx); err != nil {
@@ -226,6 +227,27 @@ func (r *run) halt(res wechat.Result) {
 	default:
 		r.stop(models.Paused, models.Change{Reason: models.ReasonCredentials, Detail: describe(res)})
 	}
+}
+
+// unfillable stops a broadcast whose message can no longer be made: the program,
+// and with it what it allows, is another than when it was asked for.
+func (r *run) unfillable(err error) {
+	r.e.log.Warn("the message can't be filled in", "broadcast", r.b.ID, "message", r.b.Name, "err", err)
+	change := models.Change{Reason: models.ReasonMessage, FinishedAt: r.e.now()}
+	var (
+		faults   config.Faults
+		unfilled *config.RenderError
+		misfit   *wechat.FieldError
+	)
+	switch {
+	case errors.As(err, &faults) && len(faults) > 0:
+		change.Detail = faults[0].Key
+	case errors.As(err, &unfilled):
+		change.Detail = unfilled.Field
+	case errors.As(err, &misfit):
+		change.Detail = misfit.Key
+	}
+	r.stop(models.Failed, change)
 }
 
 func (r *run) fail(res wechat.Result) {

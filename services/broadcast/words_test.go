@@ -2,6 +2,9 @@ package broadcast
 
 import (
 	"bytes"
+	"cmp"
+	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -62,6 +65,48 @@ func TestTheReasonCarriesThePlatformsWords(t *testing.T) {
 				_ = sleep(t.Context(), time.Second)
 				if n := log.count("level=WARN", words); n != 1 {
 					t.Errorf("%d warnings with the words:\n%s", n, log)
+				}
+			})
+		})
+	}
+}
+
+// Our own words are in no reason, whatever the language: it is a code, with what
+// the platform said or the field's name.
+func TestAReasonOfOursIsNoSentence(t *testing.T) {
+	t.Parallel()
+	platform := func(code int, reason string) error {
+		err := models.NewError(models.Unavailable, models.ErrPlatform, "Code", code, "Reason", reason)
+		return errors.Join(err, errors.New("something beside"))
+	}
+	tests := map[string]struct {
+		pull           error  // what pulling the followers comes to
+		broken         string // what the stored message is changed to
+		state          models.BroadcastState
+		reason, detail string
+	}{
+		"the pull is refused":       {pull: platform(48001, "api unauthorized"), state: models.Paused, reason: models.ReasonSync, detail: "48001 api unauthorized"},
+		"the pull is not answered":  {pull: platform(0, "no answer in time"), state: models.Paused, reason: models.ReasonSync},
+		"the field's rule is new":   {broken: "replace(message, '2006年1月2日 15:04', 'soon')", state: models.Failed, reason: models.ReasonMessage, detail: "time2"},
+		"the message is not read":   {broken: "'{'", state: models.Failed, reason: models.ReasonMessage},
+		"the variable is not there": {broken: "replace(message, '请相互转告', '{{.Gone}}')", state: models.Failed, reason: models.ReasonMessage, detail: "messages.notice.data.keyword3.value"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 3}, unpulled: test.pull != nil, undo: 5 * time.Second})
+				a.pull = func(ctx context.Context) error { // after the chat's reply
+					return cmp.Or(sleep(ctx, 10*time.Second), test.pull)
+				}
+				a.start()
+				id := a.ask("", models.AudienceAll)
+				if test.broken != "" {
+					a.exec("UPDATE broadcasts SET message = "+test.broken+" WHERE id = ?", id)
+				}
+				b := a.reaches(id, test.state)
+				if b.Reason != test.reason || b.Detail != test.detail || b.FinishedAt.IsZero() != (b.State == models.Paused) {
+					t.Errorf("%s %q, ended %s", b.Reason, b.Detail, b.FinishedAt)
 				}
 			})
 		})
