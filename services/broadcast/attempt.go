@@ -221,10 +221,10 @@ func (s *Sender) passes(probe bool, res wechat.Result, took time.Duration) (ok b
 
 // slow is passes for a send that was refused for coming too fast. When nothing
 // passes any more, a single call soon tells a moment's crowd from a quota that is
-// used up for the minute. Of that the platform says "retry next minute", and to go
-// on asking is what it punishes: so there is one call just after each full minute,
-// when it counts anew, and none between. To wait for a minute from the refusal
-// instead would leave a part of each next one unused.
+// used up for the minute. Of that the platform says "retry next minute", and nobody
+// who fears for their account wants to knock meanwhile: so there is one call just
+// after each full minute, when it counts anew, and none between. To wait for a
+// minute from the refusal instead would leave a part of each next one unused.
 func (s *Sender) slow(probe bool) (ok bool, rest time.Duration) {
 	if !s.pacer.Slow() {
 		return true, 0
