@@ -71,7 +71,7 @@ const (
 	ErrMessageUnknown   = "message_unknown"   // Name, Known: no such message in the message file
 	ErrMessagesFile     = "messages_file"     // Reason: the message file cannot be used
 	ErrContent          = "content"           // Name, Reason: the message cannot be filled
-	ErrTemplateField    = "template_field"    // Name, Field, Problem (missing|unknown): template and data do not fit
+	ErrTemplateField    = "template_field"    // Name, Missing, Unknown: the fields in which template and data do not fit
 	ErrSameMessage      = "same_message"      // ID, Name, Ago: the same to everyone within 24 hours
 	ErrNoTesters        = "no_testers"        // the test list is empty
 	ErrNoRecipients     = "no_recipients"     // nobody would get it

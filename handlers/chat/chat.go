@@ -232,8 +232,6 @@ func (c *Chat) errorText(err error, asked Command) (text string, known bool) {
 		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)
 	case models.ErrNothingTo:
 		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)
-	case models.ErrTemplateField:
-		v["Problem"] = c.say(fmt.Sprintf("problem.%v", e.Args["Problem"]), nil)
 	}
 	return c.say("error."+e.Code, v), true
 }

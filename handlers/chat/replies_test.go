@@ -401,8 +401,12 @@ func TestErrors(t *testing.T) {
 		},
 		{models.NewError(models.Conflict, models.ErrNothingTo, "Action", "cancel"), []string{"no broadcast to cancel"}},
 		{
-			models.NewError(models.Invalid, models.ErrTemplateField, "Name", "notice", "Field", "thing9", "Problem", "missing"),
-			[]string{"nothing is sent", "lacks", "thing9"},
+			models.NewError(models.Invalid, models.ErrTemplateField, "Name", "notice", "Missing", "thing1, time2", "Unknown", ""),
+			[]string{"nothing is sent.\nThe message lacks: thing1, time2"},
+		},
+		{
+			models.NewError(models.Invalid, models.ErrTemplateField, "Name", "notice", "Missing", "thing1", "Unknown", "thing9"),
+			[]string{"lacks: thing1\nThe template doesn't have: thing9"},
 		},
 		{models.NewError(models.Unavailable, models.ErrPlatform, "Code", 0, "Reason", "timeout"), []string{"WeChat gave no proper answer: timeout"}},
 		{models.NewError(models.Unavailable, models.ErrPlatform, "Code", 48001, "Reason", "api unauthorized"), []string{"WeChat refused (48001): api unauthorized"}},

@@ -285,23 +285,24 @@ func checkKeys(def *config.Message, t wechat.Template) error {
 	if len(t.Keys) == 0 {
 		return nil
 	}
-	problem := func(key, what string) error {
-		return models.NewError(models.Invalid, models.ErrTemplateField, "Name", def.Name, "Field", key, "Problem", what,
-			"Known", strings.Join(t.Keys, ", "))
-	}
+	var missing, unknown []string
 	has := map[string]bool{}
 	for _, f := range def.Data {
 		has[f.Key] = true
 		if !slices.Contains(t.Keys, f.Key) && !dropped(f.Key) {
-			return problem(f.Key, "unknown")
+			unknown = append(unknown, f.Key)
 		}
 	}
 	for _, key := range t.Keys {
 		if !has[key] && !dropped(key) {
-			return problem(key, "missing")
+			missing = append(missing, key)
 		}
 	}
-	return nil
+	if len(missing)+len(unknown) == 0 {
+		return nil
+	}
+	return models.NewError(models.Invalid, models.ErrTemplateField, "Name", def.Name,
+		"Missing", strings.Join(missing, ", "), "Unknown", strings.Join(unknown, ", "))
 }
 
 // dropped tells whether the platform no longer shows a field (since May 2023

@@ -249,6 +249,11 @@ func TestRequestsThatAreRefused(t *testing.T) {
 				t.Errorf("%s: %v, want %s", test.name, err, test.code)
 			}
 		}
+		a.setMessages(file("thing1: {value: a}, thing9: {value: d}"))
+		_, err := a.tryAsk("", models.AudienceMe, false)
+		if e := new(models.Error); !errors.As(err, &e) || e.Args["Missing"] != "time2, keyword3" || e.Args["Unknown"] != "thing9" {
+			t.Errorf("fields that do not fit: %v", err)
+		}
 		a.setMessages(messageFile)
 		a.exec("UPDATE recipients SET subscribed = 0")
 		if _, err := a.tryAsk("", models.AudienceAll, false); errorCode(err) != models.ErrNoRecipients {
