@@ -23,6 +23,7 @@ type platform struct {
 	total   int  // what it announces; the list's length if 0
 	bareEnd bool // the last page has no next_openid, rather than an empty page behind it
 	asked   []string
+	noToken any // the answer instead of a token, nil for none
 	// before is called ahead of each answer with the number of the call, from 1,
 	// and may change the list, or answer itself: anything but nil is sent.
 	before func(call int) any
@@ -129,6 +130,10 @@ func newHouse(tb testing.TB, store *models.Store) *house {
 	h := &house{store: store, platform: &platform{size: 10}, clock: &clock{t: morning}}
 	mux := http.NewServeMux()
 	token := func(w http.ResponseWriter, _ *http.Request) {
+		if h.platform.noToken != nil {
+			_ = json.NewEncoder(w).Encode(h.platform.noToken)
+			return
+		}
 		_ = json.NewEncoder(w).Encode(answer{"access_token": "TOKEN", "expires_in": 7200})
 	}
 	mux.HandleFunc("/cgi-bin/stable_token", token)

@@ -216,7 +216,7 @@ func platformError(ctx context.Context, err error, now time.Time) error {
 	if !errors.As(err, &api) {
 		return models.NewError(models.Unavailable, models.ErrPlatform, "Code", 0, "Reason", err.Error())
 	}
-	if api.Code == codeDailyQuota {
+	if api.Code == codeDailyQuota && !wechat.IsTokenError(err) {
 		return quotaUsedUp(now, err)
 	}
 	e := models.NewError(models.Unavailable, models.ErrPlatform, "Code", api.Code, "Reason", api.Msg)

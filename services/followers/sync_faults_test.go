@@ -60,6 +60,17 @@ func TestSyncPlatformSaysQuota(t *testing.T) {
 	wantCode(t, err, models.ErrSyncQuota)
 }
 
+// The quota of tokens is another one than that of the list.
+func TestSyncWithoutAToken(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, modelstest.SQLite(t))
+	h.platform.noToken = answer{"errcode": 45009, "errmsg": "reach max api daily quota limit"}
+	_, err := h.Sync(t.Context(), nil)
+	if e := wantCode(t, err, models.ErrPlatform); e.Args["Code"] != 45009 {
+		t.Errorf("got %v", e)
+	}
+}
+
 // A platform that sends one round in circles is not followed.
 func TestSyncNeverRunsInCircles(t *testing.T) {
 	t.Parallel()

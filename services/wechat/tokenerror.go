@@ -1,6 +1,7 @@
 package wechat
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -24,6 +25,13 @@ func (e *tokenError) Error() string {
 
 // Unwrap leads to the *APIError.
 func (e *tokenError) Unwrap() error { return e.api }
+
+// IsTokenError tells whether err is the platform's refusal to give a token that
+// works, whatever it was for; its codes mean other things than a call's own.
+func IsTokenError(err error) bool {
+	var e *tokenError
+	return errors.As(err, &e)
+}
 
 // result is what a send without a token comes to: surely not sent.
 func (e *tokenError) result() Result {
