@@ -56,7 +56,7 @@ func (s *Store) MergeList(ctx context.Context, st SyncState, progress func(store
 		after, whole = c.through, c.through == ""
 	}
 	was := st
-	st.Seen = seen
+	st.Seen, st.Unlisted = seen, int64(len(unlisted))
 	err = s.inTx(ctx, func(tx *gorm.DB) error { return moveSync(tx, was, st) })
 	return st, unlisted, err
 }

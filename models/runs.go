@@ -22,11 +22,9 @@ const (
 	partsPerPage = 1 << 16
 )
 
-// writeRun stores the OpenIDs of a page, which are in order.
+// writeRun stores the OpenIDs of a page, which are in order; of an empty one an
+// empty part, so that a page that is missing is noticed.
 func writeRun(tx *gorm.DB, page int, openIDs []string) error {
-	if len(openIDs) == 0 {
-		return nil
-	}
 	var args []any
 	id := int64(page) * partsPerPage
 	for part := range slices.Chunk(openIDs, runPart) {
@@ -36,6 +34,9 @@ func writeRun(tx *gorm.DB, page int, openIDs []string) error {
 		}
 		args = append(args, id, lines)
 		id++
+	}
+	if len(args) == 0 {
+		args = []any{id, []byte{}}
 	}
 	err := execIn(tx, "INSERT INTO sync_runs (id, openids) VALUES "+tuples("(?, ?)", len(args)/2), args...)
 	if err != nil {
@@ -104,13 +105,16 @@ func (l *list) take(ctx context.Context, n int) ([]string, error) {
 func (l *list) advance(ctx context.Context, r *run) (bool, error) {
 	if len(r.rest) == 0 {
 		err := l.db.QueryRowContext(ctx, "SELECT openids FROM sync_runs WHERE id = ?", r.next).Scan(&r.rest)
-		if errors.Is(err, sql.ErrNoRows) {
+		if errors.Is(err, sql.ErrNoRows) && r.next%partsPerPage != 0 {
 			return false, nil
 		}
 		if err != nil {
-			return false, fmt.Errorf("read a run: %w", err)
+			return false, fmt.Errorf("read page %d: %w", r.next/partsPerPage, err)
 		}
 		r.next++
+		if len(r.rest) == 0 {
+			return false, nil
+		}
 	}
 	r.head, r.rest, _ = bytes.Cut(r.rest, []byte{'\n'})
 	return true, nil

@@ -30,7 +30,8 @@ type SyncState struct {
 	Seen      int64 `json:"seen"`     // people listed, each once; known after MergeList
 	Added     int64 `json:"added"`    // of these, who were unknown
 	Returned  int64 `json:"returned"` // of these, who had left before
-	Left      int64 `json:"left"`     // followers who are not listed any more
+	Unlisted  int64 `json:"unlisted"` // followers who are not listed; known after MergeList
+	Left      int64 `json:"left"`     // of these, who are marked as having left
 	Skipped   int64 `json:"skipped"`  // what was listed and is no OpenID
 	// ShortBefore is how many were seen by the sync before, if its list was short.
 	ShortBefore int64 `json:"short_before"`
@@ -50,10 +51,15 @@ func (st SyncState) Missing() bool { return st.Listed+st.Skipped < st.Announced 
 func (st SyncState) Short() bool { return (st.Seen+st.Skipped)*10 < st.Announced*9 }
 
 // Suspicious tells whether the list must have been cut short: it is, and the one
-// before did not say the same. What two say, the platform means: its total also
-// counts people whom it does not list.
+// before did not say the same, or it lists nobody although there were followers.
+// What two lists say, the platform means: its total also counts people whom it
+// does not list.
 func (st SyncState) Suspicious() bool {
-	return st.Short() && (st.ShortBefore == 0 || st.Seen*100 < st.ShortBefore*99)
+	if st.Seen == 0 {
+		return st.Short() || st.Unlisted > 0
+	}
+	off := st.Seen - st.ShortBefore
+	return st.Short() && max(off, -off)*100 > st.ShortBefore
 }
 
 // AsOf is the moment whose truth the sync's pages tell: what an event says of a

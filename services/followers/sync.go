@@ -87,7 +87,7 @@ func (s *Service) Sync(ctx context.Context, progress func(SyncProgress)) (SyncRe
 			}
 		}
 		if err != nil {
-			s.log.WarnContext(ctx, "follower sync stopped", "pages", st.Pages, "listed", st.Seen, "err", err)
+			s.log.WarnContext(ctx, "follower sync stopped", "pages", st.Pages, "listed", st.Listed, "err", err)
 			return SyncResult{}, err
 		}
 		st = next

@@ -131,15 +131,23 @@ func TestSyncDistrustsAListCutShort(t *testing.T) {
 		wantResult(t, h.sync(t), want)
 		h.wantFollowers(t, map[string]bool{modelstest.OpenID(99): true})
 
-		// Less than the one before said is no confirmation; the same is.
+		// Another number, less or more, is no confirmation; the same is.
+		for n, pages := range map[int]int{60: 7, 85: 10} {
+			h.clock.add(time.Hour)
+			h.platform.set(people(0, n)...)
+			want = followers.SyncResult{Total: int64(n), Announced: 100, Pages: pages, Suspicious: true}
+			wantResult(t, h.sync(t), want)
+		}
+		last, err := h.store.LastSync(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
 		h.clock.add(time.Hour)
-		h.platform.set(people(0, 60)...)
-		want = followers.SyncResult{Total: 60, Announced: 100, Pages: 7, Suspicious: true}
-		wantResult(t, h.sync(t), want)
-		h.clock.add(time.Hour)
-		h.platform.set(people(0, 60)...)
-		wantResult(t, h.sync(t), followers.SyncResult{Total: 60, Announced: 100, Left: 40, Pages: 7})
-		h.wantFollowers(t, map[string]bool{modelstest.OpenID(59): true, modelstest.OpenID(60): false})
+		h.platform.set(people(0, int(last.Seen))...)
+		if got := h.sync(t); got.Suspicious || got.Left != 100-last.Seen {
+			t.Errorf("got %+v, want a list that is believed", got)
+		}
+		h.wantFollowers(t, map[string]bool{modelstest.OpenID(59): true, modelstest.OpenID(99): false})
 	})
 }
 
@@ -221,7 +229,11 @@ func TestSyncOfAnEmptyList(t *testing.T) {
 
 		h.platform.before = nil
 		h.platform.set()
-		wantResult(t, h.sync(t), followers.SyncResult{Left: 15, Pages: 1})
+		for range 2 {
+			h.platform.set()
+			wantResult(t, h.sync(t), followers.SyncResult{Pages: 1, Suspicious: true})
+		}
+		h.wantFollowers(t, map[string]bool{modelstest.OpenID(0): true})
 	})
 }
 

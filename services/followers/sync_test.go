@@ -188,12 +188,13 @@ func TestSyncBeginsAnewWhenItsPlaceIsGone(t *testing.T) {
 func TestEventsDuringASyncWin(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, h *house) {
+		unknown := modelstest.OpenID(26) // whom a page lists, and who leaves before the list is whole
 		early, late, listed, gone := modelstest.OpenID(3), modelstest.OpenID(23), modelstest.OpenID(22), modelstest.OpenID(90)
 		ctx := t.Context()
 		h.platform.set(append(people(0, 25), gone)...)
 		h.sync(t)
 		h.clock.add(time.Hour)
-		h.platform.set(people(0, 25)...)
+		h.platform.set(append([]string{unknown}, people(0, 25)...)...)
 		h.platform.before = func(call int) any {
 			if call != 2 {
 				return nil
@@ -201,6 +202,7 @@ func TestEventsDuringASyncWin(t *testing.T) {
 			h.clock.add(time.Second)
 			for _, err := range []error{
 				h.Unsubscribed(ctx, early, h.clock.now()),              // its page is read
+				h.Unsubscribed(ctx, unknown, h.clock.now()),            // the same
 				h.Unsubscribed(ctx, late, h.clock.now()),               // its page lists it all the same
 				h.Subscribed(ctx, "oCameInBetween", h.clock.now(), ""), // no page has it
 				h.Unsubscribed(ctx, listed, morning.Add(-time.Minute)), // an old event, come late
@@ -215,7 +217,7 @@ func TestEventsDuringASyncWin(t *testing.T) {
 		if got.Added != 0 || got.Returned != 0 || got.Left != 1 {
 			t.Errorf("got %+v, want one left", got)
 		}
-		h.wantFollowers(t, map[string]bool{early: false, late: false, listed: true, "oCameInBetween": true, gone: false})
+		h.wantFollowers(t, map[string]bool{early: false, late: false, listed: true, "oCameInBetween": true, gone: false, unknown: false})
 
 		// An event of the sync's time that comes only now still counts.
 		if err := h.Unsubscribed(ctx, listed, h.clock.now().Truncate(time.Second)); err != nil {

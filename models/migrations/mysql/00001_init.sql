@@ -8,18 +8,13 @@ CREATE TABLE recipients (
     subscribed_at BIGINT       NOT NULL DEFAULT 0,
     scene         VARCHAR(255) NOT NULL DEFAULT '',
     fields        TEXT         NOT NULL,
+    seen_sync     BIGINT       NOT NULL DEFAULT 0,
     created_at    BIGINT       NOT NULL DEFAULT 0,
     updated_at    BIGINT       NOT NULL DEFAULT 0,
     UNIQUE KEY recipients_openid (openid),
     KEY recipients_reachable (subscribed, opted_out, id),
-    KEY recipients_testers (tester, id),
-    KEY recipients_left (subscribed, openid)
+    KEY recipients_testers (tester, id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4;
-
-CREATE TABLE sync_runs (
-    id      BIGINT     NOT NULL PRIMARY KEY,
-    openids MEDIUMBLOB NOT NULL
-) ENGINE = InnoDB;
 
 CREATE TABLE broadcasts (
     id               BIGINT       NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -101,5 +96,4 @@ DROP TABLE receipts;
 DROP TABLE deliveries;
 DROP TABLE batches;
 DROP TABLE broadcasts;
-DROP TABLE sync_runs;
 DROP TABLE recipients;

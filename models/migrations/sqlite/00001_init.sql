@@ -8,18 +8,13 @@ CREATE TABLE recipients (
     subscribed_at BIGINT  NOT NULL DEFAULT 0,
     scene         TEXT    NOT NULL DEFAULT '',
     fields        TEXT    NOT NULL DEFAULT '',
+    seen_sync     BIGINT  NOT NULL DEFAULT 0,
     created_at    BIGINT  NOT NULL DEFAULT 0,
     updated_at    BIGINT  NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX recipients_openid ON recipients (openid);
 CREATE INDEX recipients_reachable ON recipients (subscribed, opted_out, id);
 CREATE INDEX recipients_testers ON recipients (id) WHERE tester = 1;
-CREATE INDEX recipients_left ON recipients (openid) WHERE subscribed = 0;
-
-CREATE TABLE sync_runs (
-    id      INTEGER PRIMARY KEY,
-    openids BLOB    NOT NULL
-);
 
 CREATE TABLE broadcasts (
     id               INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -101,5 +96,4 @@ DROP TABLE receipts;
 DROP TABLE deliveries;
 DROP TABLE batches;
 DROP TABLE broadcasts;
-DROP TABLE sync_runs;
 DROP TABLE recipients;
