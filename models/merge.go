@@ -26,26 +26,34 @@ const mergeGroup = 10_000
 //
 // What an event tells of a moment after the sync's start stays, whatever the
 // list says.
-func (s *Store) MergeList(ctx context.Context, st SyncState, progress func(stored int64)) (_ SyncState, unlisted []int64, _ error) {
+func (s *Store) MergeList(ctx context.Context, st SyncState, progress func(stored int64)) (_ SyncState, unlisted []int64, err error) {
+	st, unlisted, err = s.mergeList(ctx, st, progress)
+	if err != nil {
+		return st, nil, fmt.Errorf("merge the follower list: %w", err)
+	}
+	return st, unlisted, nil
+}
+
+func (s *Store) mergeList(ctx context.Context, st SyncState, progress func(stored int64)) (_ SyncState, unlisted []int64, _ error) {
 	db := s.r.WithContext(ctx).Statement.ConnPool
 	l, err := openList(ctx, db, st.Pages)
 	if err != nil {
-		return st, nil, fmt.Errorf("merge the follower list: %w", err)
+		return st, nil, err
 	}
 	seen := int64(0)
 	var group []string // listed and not merged
 	for after, whole := "", false; !whole; {
 		more, err := l.take(ctx, mergeGroup-len(group))
 		if err != nil {
-			return st, nil, fmt.Errorf("merge the follower list: %w", err)
+			return st, nil, err
 		}
 		group = append(group, more...)
 		c, err := s.compare(ctx, db, after, group, l.ended())
 		if err != nil {
-			return st, nil, fmt.Errorf("merge the follower list: %w", err)
+			return st, nil, err
 		}
 		if st, err = s.takeOver(ctx, st, c); err != nil {
-			return st, nil, fmt.Errorf("merge the follower list: %w", err)
+			return st, nil, err
 		}
 		unlisted = append(unlisted, c.unlisted...)
 		seen += int64(c.listed)
