@@ -107,15 +107,8 @@ func (s *site) routes() http.Handler {
 func (s *site) guarded(next http.Handler) http.Handler {
 	inside := http.StripPrefix("/"+s.secret, next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", web.Policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer") // the address is the key
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("X-Robots-Tag", "noindex")
-		h.Set("Cache-Control", "no-store")
+		web.Guard(w.Header())
+		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 		if r.Host != s.host { // a name that was made to lead here
 			http.Error(w, "misdirected", http.StatusMisdirectedRequest)
 			return

@@ -123,16 +123,9 @@ func (p *Pages) register(r *gin.Engine) {
 	})
 }
 
-// guarded sets the headers that keep a page to itself.
+// guarded keeps a page to itself.
 func guarded(g *gin.Context) {
-	h := g.Writer.Header()
-	h.Set("Content-Security-Policy", web.Policy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "no-referrer") // the address is the key
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("X-Robots-Tag", "noindex")
-	h.Set("Cache-Control", "no-store")
+	web.Guard(g.Writer.Header())
 }
 
 func (p *Pages) asset(g *gin.Context) {
