@@ -15,6 +15,8 @@ import (
 type Counts struct {
 	Sending, Accepted, Delivered, Blocked, Failed, Uncertain int64
 	PutOff                                                   int64
+	// PutOffSince is when the first of those who are put off was; zero if nobody is.
+	PutOffSince Time
 }
 
 // Tried is how many recipients were tried.
@@ -30,8 +32,9 @@ func (s *Store) CountDeliveries(ctx context.Context, id int64) (Counts, error) {
 	var rows []struct {
 		State DeliveryState
 		N     int64
+		Since Time
 	}
-	err := s.r.WithContext(ctx).Model(&Delivery{}).Select("state, COUNT(*) AS n").
+	err := s.r.WithContext(ctx).Model(&Delivery{}).Select("state, COUNT(*) AS n, MIN(updated_at) AS since").
 		Where("broadcast_id = ?", id).Group("state").Scan(&rows).Error
 	if err != nil {
 		return Counts{}, fmt.Errorf("count deliveries: %w", err)
@@ -42,7 +45,7 @@ func (s *Store) CountDeliveries(ctx context.Context, id int64) (Counts, error) {
 		case Sending:
 			c.Sending += r.N
 		case Later:
-			c.Sending, c.PutOff = c.Sending+r.N, r.N
+			c.Sending, c.PutOff, c.PutOffSince = c.Sending+r.N, r.N, r.Since
 		case Accepted:
 			c.Accepted = r.N
 		case Delivered:
@@ -56,21 +59,6 @@ func (s *Store) CountDeliveries(ctx context.Context, id int64) (Counts, error) {
 		}
 	}
 	return c, nil
-}
-
-// PutOffSince returns when the first of those who are put off in a broadcast was,
-// zero if nobody is.
-func (s *Store) PutOffSince(ctx context.Context, id int64) (Time, error) {
-	var since int64
-	err := s.r.WithContext(ctx).Model(&Delivery{}).Select("COALESCE(MIN(updated_at), 0)").
-		Where("broadcast_id = ? AND state = ?", id, Later).Scan(&since).Error
-	if err != nil {
-		return Time{}, fmt.Errorf("look for who was put off: %w", err)
-	}
-	if since == 0 {
-		return Time{}, nil
-	}
-	return At(time.UnixMilli(since)), nil
 }
 
 // CountSince counts the recipients that were tried since a moment, in every

@@ -94,13 +94,7 @@ func (e *Engine) status(ctx context.Context, b models.Broadcast) (*Status, error
 		return st, nil
 	}
 	if counts.PutOff > 0 {
-		since, err := e.store.PutOffSince(ctx, b.ID)
-		if err != nil {
-			return nil, err
-		}
-		if !since.IsZero() {
-			st.Again = since.Add(laterAfter)
-		}
+		st.Again = counts.PutOffSince.Add(laterAfter)
 	}
 	st.Rate, st.Slowed = e.rate(ctx, b.ID), e.gate.Slow()
 	if rest := st.Remaining() - counts.PutOff; st.Rate > 0 && rest > 0 && !st.Slowed {
