@@ -105,7 +105,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 	messages := func() (*config.Messages, error) { return config.LoadMessages(settings.MessagesFile) }
 	a.engine = broadcast.New(broadcast.Config{
 		Store: store, Platform: a.platform, Messages: messages,
-		EverPulled: a.followers.EverPulled, Pull: a.pull, Notice: a.notice,
+		EverPulled: a.followers.EverPulled, Pull: a.pull, Notice: a.notice, LateReply: a.lateReply,
 		Concurrency: settings.SendConcurrency, Rate: settings.SendRate,
 		UndoWindow: settings.UndoWindow, QuotaReset: settings.QuotaReset, Cluster: cluster,
 		Metrics: broadcast.NewMetrics(labelled), Now: time.Now, Log: log,
@@ -239,6 +239,10 @@ func (a *app) pull(ctx context.Context) error {
 }
 
 func (a *app) notice(kind string, st broadcast.Status) string { return a.chat.Notice(kind, st) }
+
+func (a *app) lateReply(asked *broadcast.Asked, err error) string {
+	return a.chat.LateReply(asked, err)
+}
 
 // startSync pulls the followers in the background and tells the admin who asked.
 func (a *app) startSync(_ context.Context, askedBy string) error {

@@ -126,6 +126,9 @@ func (w *words) pace(s *shot) string {
 	case b.State.Final() && !b.StartedAt.IsZero() && !b.FinishedAt.IsZero():
 		parts = append(parts, w.say("line.took", "took", w.took(b, s.at)))
 	}
+	if n := b.Withdrawn(); n > 0 {
+		parts = append(parts, w.say("line.withdrawn", "n", n))
+	}
 	return strings.Join(parts, " · ")
 }
 

@@ -16,6 +16,10 @@ import (
 // matters.
 const maxAnswered = 4096
 
+// workWithin is how long the work may take: what it says at its end must go out
+// before answerWithin is over.
+const workWithin = answerWithin - 200*time.Millisecond
+
 // readyWithin is how long a callback waits for a database that is being set up;
 // the rest of answerWithin is for the work.
 const readyWithin = 4 * time.Second
@@ -47,12 +51,12 @@ func newWorker(cfg Config) *worker {
 }
 
 // do handles m, or joins the handling of another copy of it, until ctx is done.
-// The work goes on without the copy that began it, for answerWithin at most. A
+// The work goes on without the copy that began it, for workWithin at most. A
 // panic of a handler is returned as a *panicked.
 func (w *worker) do(ctx context.Context, m *received) (done, error) {
 	apart := context.WithoutCancel(ctx)
 	ch := w.flight.DoChan(m.key(), func() (any, error) {
-		ctx, cancel := context.WithTimeout(apart, answerWithin)
+		ctx, cancel := context.WithTimeout(apart, workWithin)
 		defer cancel()
 		w.awaitDatabase(ctx, m)
 		var d done

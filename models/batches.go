@@ -131,7 +131,10 @@ func (s *Store) PlanDone(ctx context.Context, id int64, now time.Time) (int64, e
 			return err
 		}
 		return tx.Model(&Broadcast{}).Where("id = ?", id).
-			Updates(map[string]any{"planned_at": At(now), "recipients": n}).Error
+			Updates(map[string]any{
+				"planned_at": At(now), "recipients": n,
+				"asked_for": gorm.Expr("CASE WHEN asked_for < ? THEN ? ELSE asked_for END", n, n),
+			}).Error
 	})
 	if err != nil {
 		return 0, fmt.Errorf("end planning: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -13,22 +14,30 @@ import (
 // sameWithin is how long the same message to everyone is refused.
 const sameWithin = 24 * time.Hour
 
+// ErrMaybeStored says of a request that the database may have stored it: its
+// answer to the COMMIT is missing. ConfirmRequest tells.
+var ErrMaybeStored = errors.New("the database may have stored it")
+
 // CreateBroadcast stores b, whose number it sets, unless a broadcast with its
-// request key is there already: then it returns that one and false. The same
-// message to everyone within 24 hours is an Error ErrSameMessage unless again.
-// Two that ask at the same moment come one after the other, in this process or
-// in others.
+// request key is there already: then it returns that one and false. Content that
+// is on its way to everyone, or was sent to everyone within 24 hours, is an Error
+// ErrSameMessage unless again. Two that ask at the same moment come one after the
+// other, in this process or in others. The error wraps ErrMaybeStored if it is not
+// known whether b was stored.
 func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, again bool) (created bool, err error) {
+	complete := false
 	err = s.inTx(ctx, func(tx *gorm.DB) error {
-		if err := lockFact(tx, "ask"); err != nil {
+		complete, created = false, false
+		if err := lockRequests(tx); err != nil {
 			return err
 		}
-		err := tx.Where("request_key = ?", b.RequestKey).Take(b).Error
-		if err == nil {
+		old, err := request(tx, b.RequestKey)
+		if err != nil {
+			return err
+		}
+		if old != nil {
+			*b = *old
 			return nil
-		}
-		if !errors.Is(err, gorm.ErrRecordNotFound) {
-			return err
 		}
 		if err := refuseHalted(tx); err != nil {
 			return err
@@ -38,19 +47,54 @@ func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, again bool) (
 			err = refuseSame(tx, b)
 		case b.Audience == AudienceRetry:
 			err = refuseRetry(tx, b)
-		default:
-			err = nil
 		}
 		if err != nil {
 			return err
 		}
-		created = true
-		return tx.Create(b).Error
+		b.ID, b.AskedFor = 0, b.Recipients // a try before this one may have set the number
+		if err := tx.Create(b).Error; err != nil {
+			return err
+		}
+		complete, created = true, true
+		return nil
 	})
-	if err != nil {
+	switch {
+	case err != nil && complete:
+		return false, fmt.Errorf("create broadcast: %w: %w", ErrMaybeStored, err)
+	case err != nil:
 		return false, fmt.Errorf("create broadcast: %w", err)
 	}
 	return created, nil
+}
+
+// ConfirmRequest returns the broadcast that a request made, or nil. Unlike
+// FindRequest it waits for a transaction of CreateBroadcast that may not have
+// ended yet, so that its answer stays true.
+func (s *Store) ConfirmRequest(ctx context.Context, requestKey string) (b *Broadcast, err error) {
+	err = s.inTx(ctx, func(tx *gorm.DB) error {
+		if err := lockRequests(tx); err != nil {
+			return err
+		}
+		b, err = request(tx, requestKey)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("confirm request: %w", err)
+	}
+	return b, nil
+}
+
+// lockRequests lets transactions that store a request come one after the other.
+func lockRequests(tx *gorm.DB) error { return lockFact(tx, "ask") }
+
+// request returns the broadcast that a request made, or nil.
+func request(tx *gorm.DB, key string) (*Broadcast, error) {
+	var b []Broadcast
+	err := tx.Where("request_key = ?", key).Limit(1).Find(&b).Error
+	if err != nil || len(b) == 0 {
+		return nil, err
+	}
+	return &b[0], nil
 }
 
 // lockFact holds a row of facts until the transaction ends, so that only one
@@ -60,30 +104,59 @@ func lockFact(tx *gorm.DB, name string) error {
 		Table("facts").Create(map[string]any{"name": name, "value": ""}).Error
 }
 
+// refuseSame refuses what everyone is being sent, or was within sameWithin.
 func refuseSame(tx *gorm.DB, b *Broadcast) error {
 	var same []Broadcast
-	err := tx.Where("digest = ? AND audience = ? AND asked_at > ?",
-		b.Digest, AudienceAll, At(b.AskedAt.Add(-sameWithin))).Order("id DESC").Find(&same).Error
+	err := tx.Where("digest = ? AND audience IN ?", b.Digest, []Audience{AudienceAll, AudienceRetry}).
+		Order("id DESC").Find(&same).Error
 	if err != nil {
 		return err
 	}
+	since := b.AskedAt.Add(-sameWithin)
 	for _, old := range same {
-		if old.State == Cancelled || old.State == Failed {
-			// What was stopped before anyone got it does not count.
-			var sent int64
-			err := tx.Model(&Delivery{}).Where("broadcast_id = ? AND state <> ?", old.ID, FailedFor).
-				Limit(1).Count(&sent).Error
-			if err != nil {
-				return err
-			}
-			if sent == 0 {
-				continue
-			}
+		if !toEveryone(old, same) {
+			continue
 		}
-		return NewError(Conflict, ErrSameMessage, "ID", old.ID, "Name", old.Name,
-			"Ago", b.AskedAt.Sub(old.AskedAt.Time))
+		repeats, err := repeated(tx, &old, since)
+		if err != nil {
+			return err
+		}
+		if repeats {
+			return NewError(Conflict, ErrSameMessage, "ID", old.ID, "Name", old.Name)
+		}
 	}
 	return nil
+}
+
+// toEveryone tells whether a broadcast goes to all, or retries one that did. A
+// retry has the content of what it retries, so that one is among same.
+func toEveryone(b Broadcast, same []Broadcast) bool {
+	for b.Audience == AudienceRetry {
+		i := slices.IndexFunc(same, func(of Broadcast) bool { return of.ID == b.RetryOf })
+		if i < 0 {
+			return false
+		}
+		b = same[i]
+	}
+	return b.Audience == AudienceAll
+}
+
+// repeated tells whether somebody may be sent a broadcast still, or was since a
+// moment.
+func repeated(tx *gorm.DB, b *Broadcast, since time.Time) (bool, error) {
+	switch {
+	case !b.State.Final():
+		return true, nil
+	case !b.FinishedAt.IsZero() && !b.FinishedAt.After(since): // no send begins after it
+		return false, nil
+	case b.State == Finished:
+		return true, nil
+	}
+	// It may have been paused for long before it was stopped.
+	var sent []int64
+	err := tx.Model(&Delivery{}).Where("broadcast_id = ? AND state <> ? AND sent_at > ?", b.ID, FailedFor, At(since)).
+		Limit(1).Pluck("recipient_id", &sent).Error
+	return len(sent) > 0, err
 }
 
 // refuseHalted refuses a broadcast while another one waits for an admin's word
@@ -136,15 +209,11 @@ func (s *Store) FindBroadcast(ctx context.Context, id int64) (*Broadcast, error)
 
 // FindRequest returns the broadcast that a chat message asked for, or nil.
 func (s *Store) FindRequest(ctx context.Context, requestKey string) (*Broadcast, error) {
-	var b []Broadcast
-	err := s.r.WithContext(ctx).Where("request_key = ?", requestKey).Limit(1).Find(&b).Error
+	b, err := request(s.r.WithContext(ctx), requestKey)
 	if err != nil {
 		return nil, fmt.Errorf("find request: %w", err)
 	}
-	if len(b) == 0 {
-		return nil, nil
-	}
-	return &b[0], nil
+	return b, nil
 }
 
 // Broadcasts returns the latest n broadcasts, the newest first; with states,
@@ -209,6 +278,24 @@ type Change struct {
 // MoveBroadcast moves a broadcast to the state if it is in one of from, and
 // tells whether it was: of two that try, one succeeds.
 func (s *Store) MoveBroadcast(ctx context.Context, id int64, from []BroadcastState, to BroadcastState, c Change) (bool, error) {
+	return s.move(ctx, id, to, c, "state IN ?", from)
+}
+
+// PauseBroadcast pauses a broadcast as an admin asked, one too that is paused and
+// would go on by itself, and tells whether it changed anything.
+func (s *Store) PauseBroadcast(ctx context.Context, id int64) (bool, error) {
+	return s.move(ctx, id, Paused, Change{Reason: ReasonAdmin}, "(state IN ? OR state = ? AND resume_at > 0)",
+		[]BroadcastState{Scheduled, Running}, Paused)
+}
+
+// ResumeDue lets a broadcast go on whose pause ends by itself and is over, and
+// tells whether it did. An admin's pause has no end, so that it stays.
+func (s *Store) ResumeDue(ctx context.Context, id int64, now time.Time) (bool, error) {
+	return s.move(ctx, id, Running, Change{StartedAt: now}, "state = ? AND resume_at > 0 AND resume_at <= ?", Paused, At(now))
+}
+
+// move moves a broadcast for which the condition holds.
+func (s *Store) move(ctx context.Context, id int64, to BroadcastState, c Change, where string, args ...any) (bool, error) {
 	set := map[string]any{
 		"state": to, "reason": c.Reason, "detail": cut(c.Detail, 1000), "resume_at": At(c.ResumeAt),
 	}
@@ -222,11 +309,22 @@ func (s *Store) MoveBroadcast(ctx context.Context, id int64, from []BroadcastSta
 		// An admin resumed it, so that another pause is news, for the same reason too.
 		set["notified_state"] = ""
 	}
-	res := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ? AND state IN ?", id, from).Updates(set)
+	res := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ?", id).Where(where, args...).Updates(set)
 	if res.Error != nil {
 		return false, fmt.Errorf("move broadcast to %s: %w", to, res.Error)
 	}
 	return res.RowsAffected == 1, nil
+}
+
+// PostponeBroadcast has a broadcast that did not start yet start no sooner than
+// that.
+func (s *Store) PostponeBroadcast(ctx context.Context, id int64, notBefore time.Time) error {
+	err := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ? AND state = ? AND not_before < ?", id, Scheduled, At(notBefore)).
+		Update("not_before", At(notBefore)).Error
+	if err != nil {
+		return fmt.Errorf("postpone broadcast: %w", err)
+	}
+	return nil
 }
 
 // MarkNotified records that the admin was told of the broadcast's state.

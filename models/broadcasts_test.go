@@ -121,8 +121,18 @@ func TestSameMessageToAllWithinADay(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := ask(t0.Add(25*time.Hour), false, nil); err != nil {
-			t.Errorf("after a day: %v", err)
+		if _, err := ask(t0.Add(25*time.Hour), false, nil); !refused(err) {
+			t.Errorf("a day after one that has not ended: got %v, want a refusal that names #%d", err, first.ID)
+		}
+		_, err = s.MoveBroadcast(ctx, first.ID, []models.BroadcastState{models.Scheduled}, models.Finished, models.Change{FinishedAt: t0.Add(2 * time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ask(t0.Add(25*time.Hour), false, nil); !refused(err) {
+			t.Errorf("23 hours after its end: got %v, want a refusal that names #%d", err, first.ID)
+		}
+		if _, err := ask(t0.Add(27*time.Hour), false, nil); err != nil {
+			t.Errorf("25 hours after its end: %v", err)
 		}
 	})
 }

@@ -72,7 +72,9 @@ const (
 	ErrMessagesFile     = "messages_file"     // Reason: the message file cannot be used
 	ErrContent          = "content"           // Name, Reason: the message cannot be filled
 	ErrTemplateField    = "template_field"    // Name, Missing, Unknown: the fields in which template and data do not fit
-	ErrSameMessage      = "same_message"      // ID, Name, Ago: the same to everyone within 24 hours
+	ErrSameMessage      = "same_message"      // ID, Name, Status: the same to everyone, not ended or within 24 hours
+	ErrTemplateUnknown  = "template_unknown"  // Name, ID: the account has no such template
+	ErrNotKnownYet      = "not_known_yet"     // the database may have stored the request; what became of it is told later
 	ErrNoTesters        = "no_testers"        // the test list is empty
 	ErrNoRecipients     = "no_recipients"     // nobody would get it
 	ErrNoBroadcast      = "no_broadcast"      // there is none yet

@@ -129,6 +129,9 @@ type Broadcast struct {
 	Detail string
 	// Recipients is how many people it goes to; exact once planned.
 	Recipients int64
+	// AskedFor is how many they were when it was asked for, or when it was planned
+	// if they were more then; 0 if that is not known.
+	AskedFor int64
 	// MaxRecipientID is the highest recipient of the frozen audience; 0 before planning.
 	MaxRecipientID int64
 	// NotBefore is when it may start (the undo window, a schedule).
@@ -141,6 +144,15 @@ type Broadcast struct {
 	FinishedAt Time
 	// NotifiedState is the last state that the asking admin was told about.
 	NotifiedState string
+}
+
+// Withdrawn is how many of the people asked for had opted out or left before their
+// turn. It is known at the end.
+func (b *Broadcast) Withdrawn() int64 {
+	if b.State != Finished && b.Reason != ReasonNobody {
+		return 0
+	}
+	return max(0, b.AskedFor-b.Recipients)
 }
 
 // The reasons for which a broadcast is paused, cancelled or failed.

@@ -32,7 +32,7 @@ func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return c.askedText(asked), nil
+	return c.askedText(asked, asked.Broadcast.AskedAt.Time), nil
 }
 
 func (c *Chat) retry(ctx context.Context, r request) (string, error) {
@@ -40,12 +40,25 @@ func (c *Chat) retry(ctx context.Context, r request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return c.askedText(asked), nil
+	return c.askedText(asked, asked.Broadcast.AskedAt.Time), nil
 }
 
-// askedText says what was begun: number, message, recipients, how to stop it,
-// where to watch it, and what to mind.
-func (c *Chat) askedText(asked *broadcast.Asked) string {
+// LateReply says what became of a request whose sender was told that it was not
+// known: asked, or err if it came to nothing.
+func (c *Chat) LateReply(asked *broadcast.Asked, err error) string {
+	if err == nil {
+		return fit(c.say("late.stored", nil) + "\n" + c.askedText(asked, c.config.Now()))
+	}
+	reason, known := c.errorText(err, Command{})
+	if !known {
+		return fit(c.say("late.not_stored", nil))
+	}
+	return fit(c.say("late.refused", nil) + "\n" + reason)
+}
+
+// askedText says what was begun: number, message, recipients, how to stop it and
+// how long that is possible from now on, where to watch it, and what to mind.
+func (c *Chat) askedText(asked *broadcast.Asked, now time.Time) string {
 	b := asked.Broadcast
 	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name, "Of": b.RetryOf}
 	switch {
@@ -55,7 +68,7 @@ func (c *Chat) askedText(asked *broadcast.Asked) string {
 		v["Count"] = asked.Recipients
 	}
 	lines := []string{c.say(id, v)}
-	window := b.NotBefore.Sub(b.AskedAt.Time)
+	window := b.NotBefore.Sub(now)
 	switch cancel := c.on(Cancel, b.ID); {
 	case b.Audience == models.AudienceMe:
 	case window > 0:
@@ -104,14 +117,22 @@ func (c *Chat) resume(ctx context.Context, r request) (string, error) {
 }
 
 func (c *Chat) cancel(ctx context.Context, r request) (string, error) {
-	b, err := c.config.Broadcasts.Cancel(ctx, r.ID, r.from)
+	done, err := c.config.Broadcasts.Cancel(ctx, r.ID, r.from)
 	if err != nil {
 		return "", err
 	}
+	b := done.Broadcast
 	if b.StartedAt.IsZero() {
 		return c.say("cancelled.unstarted", vars{"ID": b.ID}), nil
 	}
-	return c.say("cancelled.started", vars{"ID": b.ID, "Status": c.on(Status, b.ID)}), nil
+	v := vars{"ID": b.ID, "Status": c.on(Status, b.ID), "Taken": "", "Total": b.Recipients, "OnTheWay": ""}
+	if done.Counted {
+		v["Taken"] = done.Taken
+	}
+	if done.OnTheWay > 0 {
+		v["OnTheWay"] = done.OnTheWay
+	}
+	return c.say("cancelled.started", v), nil
 }
 
 func (c *Chat) list(ctx context.Context, _ request) (string, error) {

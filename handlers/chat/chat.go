@@ -25,7 +25,7 @@ type Broadcasts struct {
 	Status    func(ctx context.Context, id int64) (*broadcast.Status, error)
 	Pause     func(ctx context.Context, id int64, by string) (*models.Broadcast, error)
 	Resume    func(ctx context.Context, id int64, by string) (*models.Broadcast, error)
-	Cancel    func(ctx context.Context, id int64, by string) (*models.Broadcast, error)
+	Cancel    func(ctx context.Context, id int64, by string) (*broadcast.Cancelled, error)
 	List      func(ctx context.Context, n int) ([]broadcast.Status, error)
 	SentToday func(context.Context) (int64, error)
 }
@@ -133,7 +133,13 @@ func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply strin
 	remember = cmd.remember
 	if err != nil {
 		var known bool
-		if text, known = c.errorText(err, parsed); !known {
+		text, known = c.errorText(err, parsed)
+		switch {
+		case !known && cmd.repeatable:
+			// The database may have stored it before it failed.
+			c.log.WarnContext(ctx, "it is not known whether a command was carried out", "command", cmd.name, "err", err)
+			return fit(c.say("busy_or_done", nil)), false, nil
+		case !known:
 			return "", false, fmt.Errorf("answer %s: %w", cmd.name, err)
 		}
 		// What is away now may be back at the redelivery.
@@ -219,11 +225,9 @@ func (c *Chat) errorText(err error, asked Command) (text string, known bool) {
 			delete(v, "Code") // there was no answer that could have had one
 		}
 	case models.ErrSameMessage:
-		again := againWords[0]
-		if c.locale.language == "zh" {
-			again = againWords[1]
-		}
-		v["Again"] = c.write(BroadcastAll, fmt.Sprintf("%v %s", e.Args["Name"], again))
+		return c.sameText(e), true
+	case models.ErrNotKnownYet:
+		v["Status"] = c.write(Status, "")
 	case models.ErrHalted:
 		id, _ := e.Args["ID"].(int64)
 		v["Resume"], v["Cancel"] = c.on(Resume, id), c.on(Cancel, id)

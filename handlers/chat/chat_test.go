@@ -59,6 +59,8 @@ type stage struct {
 	quota   func(context.Context) (wechat.Quota, error)
 	link    string
 	history string
+	// onTheWay is how many calls a cancel can't call back.
+	onTheWay int64
 }
 
 // watch fails the test when a sentence is missing, and keeps the log.
@@ -115,7 +117,10 @@ func newStage(t *testing.T, language string) *stage {
 			},
 			Pause:  move("pause"),
 			Resume: move("resume"),
-			Cancel: move("cancel"),
+			Cancel: func(ctx context.Context, id int64, by string) (*broadcast.Cancelled, error) {
+				b, err := move("cancel")(ctx, id, by)
+				return &broadcast.Cancelled{Broadcast: *b, Counted: true, Taken: s.status.Counts.Taken(), OnTheWay: s.onTheWay}, err
+			},
 			List: func(_ context.Context, n int) ([]broadcast.Status, error) {
 				record("list %d", n)
 				return s.list, s.err

@@ -60,6 +60,8 @@ type command struct {
 	// remember: the reply depends on more than the line, so that a redelivered
 	// line must be answered from memory.
 	remember bool
+	// repeatable: it changes something, and carrying it out twice is the same as once.
+	repeatable bool
 	// run carries it out for one who may.
 	run func(*Chat, context.Context, request) (string, error)
 }
@@ -69,22 +71,22 @@ type command struct {
 var commands = []command{
 	{name: OpenID, en: []string{"openid"}, zh: []string{"openid", "我的openid"}, run: (*Chat).openID},
 	{name: Help, en: []string{"help"}, zh: []string{"帮助"}, run: (*Chat).help},
-	{name: Stop, en: []string{"stop"}, zh: []string{"退订", "取消订阅"}, remember: true, run: (*Chat).stop},
-	{name: Start, en: []string{"start"}, zh: []string{"订阅"}, remember: true, run: (*Chat).start},
+	{name: Stop, en: []string{"stop"}, zh: []string{"退订", "取消订阅"}, remember: true, repeatable: true, run: (*Chat).stop},
+	{name: Start, en: []string{"start"}, zh: []string{"订阅"}, remember: true, repeatable: true, run: (*Chat).start},
 
 	{name: BroadcastMe, en: []string{"broadcast me"}, zh: []string{"群发自己"}, takes: takesMessage, admin: true, remember: true, run: (*Chat).broadcast},
 	{name: BroadcastTest, en: []string{"broadcast test"}, zh: []string{"群发测试"}, takes: takesMessage, admin: true, remember: true, run: (*Chat).broadcast},
 	{name: BroadcastAll, en: []string{"broadcast all"}, zh: []string{"群发全部"}, takes: takesMessage, admin: true, remember: true, run: (*Chat).broadcast},
 	{name: Status, en: []string{"broadcast status", "status"}, zh: []string{"群发状态"}, takes: takesNumber, admin: true, remember: true, run: (*Chat).status},
-	{name: Pause, en: []string{"broadcast pause", "pause"}, zh: []string{"暂停", "群发暂停"}, takes: takesNumber, admin: true, remember: true, run: (*Chat).pause},
-	{name: Resume, en: []string{"broadcast resume", "resume"}, zh: []string{"继续", "群发继续"}, takes: takesNumber, admin: true, remember: true, run: (*Chat).resume},
-	{name: Cancel, en: []string{"broadcast cancel", "cancel"}, zh: []string{"取消", "群发取消"}, takes: takesNumber, admin: true, remember: true, run: (*Chat).cancel},
+	{name: Pause, en: []string{"broadcast pause", "pause"}, zh: []string{"暂停", "群发暂停"}, takes: takesNumber, admin: true, remember: true, repeatable: true, run: (*Chat).pause},
+	{name: Resume, en: []string{"broadcast resume", "resume"}, zh: []string{"继续", "群发继续"}, takes: takesNumber, admin: true, remember: true, repeatable: true, run: (*Chat).resume},
+	{name: Cancel, en: []string{"broadcast cancel", "cancel"}, zh: []string{"取消", "群发取消"}, takes: takesNumber, admin: true, remember: true, repeatable: true, run: (*Chat).cancel},
 	{name: Retry, en: []string{"broadcast retry", "retry"}, zh: []string{"重发", "群发重发"}, takes: needsNumber, admin: true, remember: true, run: (*Chat).retry},
 	{name: List, en: []string{"broadcast list"}, zh: []string{"群发记录"}, admin: true, remember: true, run: (*Chat).list},
 	{name: Messages, en: []string{"messages"}, zh: []string{"消息"}, admin: true, remember: true, run: (*Chat).messages},
 	{name: Testers, en: []string{"testers"}, zh: []string{"测试名单"}, admin: true, remember: true, run: (*Chat).testers},
-	{name: TestersAdd, en: []string{"testers add", "testers 添加"}, zh: []string{"测试名单 添加", "测试名单 add"}, takes: takesOpenID, admin: true, remember: true, run: (*Chat).addTester},
-	{name: TestersRemove, en: []string{"testers remove", "testers 删除"}, zh: []string{"测试名单 删除", "测试名单 remove"}, takes: takesOpenID, admin: true, remember: true, run: (*Chat).removeTester},
+	{name: TestersAdd, en: []string{"testers add", "testers 添加"}, zh: []string{"测试名单 添加", "测试名单 add"}, takes: takesOpenID, admin: true, remember: true, repeatable: true, run: (*Chat).addTester},
+	{name: TestersRemove, en: []string{"testers remove", "testers 删除"}, zh: []string{"测试名单 删除", "测试名单 remove"}, takes: takesOpenID, admin: true, remember: true, repeatable: true, run: (*Chat).removeTester},
 	{name: Sync, en: []string{"sync"}, zh: []string{"同步"}, admin: true, remember: true, run: (*Chat).sync},
 	{name: Stats, en: []string{"stats"}, zh: []string{"统计"}, admin: true, remember: true, run: (*Chat).stats},
 }

@@ -73,13 +73,11 @@ func TestBroadcast(t *testing.T) {
 				a.Broadcast.Audience = models.AudienceMe
 				a.Warnings = []broadcast.Warning{
 					{Code: broadcast.WarnCut, Args: map[string]any{"Field": "thing1", "Value": "abc…"}},
-					{Code: broadcast.WarnTemplateUnknown, Args: map[string]any{"ID": "tpl"}},
 					{Code: broadcast.WarnQuota, Args: map[string]any{"Remain": int64(10_000), "Recipients": int64(24_900), "ResumeAt": time.Date(2026, 11, 24, 16, 0, 0, 0, time.UTC)}},
 				}
 			},
 			call: "ask {Message: Audience:me AskedBy:" + admin + " RequestKey:m:1 Again:false}",
 			want: "Broadcast #7 · notice → you\nNote: thing1 is too long for WeChat and goes out as “abc…”.\n" +
-				"Note: the account has no template tpl, so WeChat may refuse it.\n" +
 				"Note: today's quota has 10,000 sends left for 24,900 recipients. It will pause there and go on by itself at 11-25 00:00 (Beijing).",
 		},
 	}
@@ -388,9 +386,14 @@ func TestErrors(t *testing.T) {
 		want []string
 	}{
 		{
-			models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(12_345), "Name", "notice", "Ago", 3*time.Hour),
-			[]string{"“notice” went to everyone 3 h ago (#12345)", "broadcast all notice again"},
+			models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(12_345), "Name", "notice"),
+			[]string{"“notice” went to everyone already (#12345)", "broadcast status #12345", "broadcast all notice again"},
 		},
+		{
+			models.NewError(models.Invalid, models.ErrTemplateUnknown, "ID", "tpl", "Name", "notice"),
+			[]string{"has no template tpl, so nothing is sent", "template_id of “notice”"},
+		},
+		{models.NewError(models.Unavailable, models.ErrNotKnownYet), []string{"not known yet", "Don't ask again", "“broadcast status”"}},
 		{
 			models.NewError(models.NotFound, models.ErrMessageUnknown, "Name", "notcie", "Known", []string{"notice", "other"}),
 			[]string{"no message “notcie”", "notice, other"},

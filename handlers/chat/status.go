@@ -15,6 +15,7 @@ func (c *Chat) statusText(st broadcast.Status) string {
 		c.progress(st),
 		c.counts(st),
 		c.pace(st),
+		c.withdrawn(b),
 		c.waits(st),
 		c.reason(b),
 		c.todo(b),
@@ -88,6 +89,16 @@ func (c *Chat) pace(st broadcast.Status) string {
 	return strings.Join(parts, " · ")
 }
 
+// withdrawn says how many of those asked for were not sent to, since they no longer
+// wanted it.
+func (c *Chat) withdrawn(b models.Broadcast) string {
+	n := b.Withdrawn()
+	if n == 0 {
+		return ""
+	}
+	return c.say("withdrawn", vars{"N": n, "AskedFor": b.AskedFor})
+}
+
 // waits says why some, or all, are not sent to now although it is running.
 func (c *Chat) waits(st broadcast.Status) string {
 	b := st.Broadcast
@@ -159,7 +170,7 @@ var noticeKinds = map[string]bool{
 func (c *Chat) noticeCounts(st broadcast.Status) string {
 	n, total := st.Counts, st.Broadcast.Recipients
 	if n.Tried() == 0 {
-		return c.say("status.none", nil)
+		return joined([]string{c.say("status.none", nil), c.withdrawn(st.Broadcast)})
 	}
 	lines := []string{c.say("notice.taken", vars{
 		"Taken": n.Taken(), "Count": total, "Percent": percent(n.Taken(), total),
@@ -176,5 +187,5 @@ func (c *Chat) noticeCounts(st broadcast.Status) string {
 	if left := st.Remaining() - n.Sending; left > 0 {
 		lines = append(lines, c.say("notice.left", vars{"N": left}))
 	}
-	return joined(lines)
+	return joined(append(lines, c.withdrawn(st.Broadcast)))
 }

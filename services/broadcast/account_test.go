@@ -143,6 +143,7 @@ func (a *account) newEngine() *Engine {
 			return a.pull(ctx)
 		},
 		Notice:      a.word,
+		LateReply:   a.lateWord,
 		Cluster:     a.set.cluster,
 		Concurrency: max(a.set.concurrency, 16), Rate: a.set.rate, UndoWindow: a.set.undo,
 		Metrics: NewMetrics(prometheus.NewRegistry()), Now: a.now, Log: modelstest.Log(a.t),
@@ -239,6 +240,18 @@ func (a *account) word(kind string, st Status) string {
 	defer a.mu.Unlock()
 	text := fmt.Sprintf("%s #%d %s taken=%d failed=%d uncertain=%d", kind, st.Broadcast.ID, st.Broadcast.Reason,
 		st.Counts.Taken(), st.Counts.Failed, st.Counts.Uncertain)
+	a.notices = append(a.notices, text)
+	return text
+}
+
+// lateWord words what became of a request that was not confirmed in time.
+func (a *account) lateWord(asked *Asked, err error) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	text := fmt.Sprintf("late: %v", err)
+	if err == nil {
+		text = fmt.Sprintf("late: #%d stored", asked.Broadcast.ID)
+	}
 	a.notices = append(a.notices, text)
 	return text
 }

@@ -72,41 +72,27 @@ func (e *Engine) Retry(ctx context.Context, id int64, askedBy, requestKey string
 
 // take checks a broadcast and stores it.
 func (e *Engine) take(ctx context.Context, b *models.Broadcast, def *config.Message, again bool) (*Asked, error) {
-	var own, platform []Warning
+	var warnings []Warning
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		people, err := e.sample(gctx, b)
 		if err != nil {
 			return err
 		}
-		own, err = e.checkContent(b, people)
+		warnings, err = e.checkContent(b, people)
 		return err
 	})
 	var quota *wechat.Quota
-	group.Go(func() (err error) { platform, quota, err = e.checkPlatform(gctx, def); return err })
+	group.Go(func() (err error) { quota, err = e.checkPlatform(gctx, def); return err })
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	created, err := e.store.CreateBroadcast(ctx, b, again)
-	if err != nil {
-		return nil, err
-	}
-	asked, err := e.asked(ctx, b, nil)
-	if err != nil {
-		return nil, err
-	}
-	asked.Warnings = append(own, platform...)
 	if quota != nil && b.Recipients > quota.Remain {
-		asked.Warnings = append(asked.Warnings, Warning{WarnQuota, map[string]any{
+		warnings = append(warnings, Warning{WarnQuota, map[string]any{
 			"Remain": quota.Remain, "Recipients": b.Recipients, "ResumeAt": e.quotaReset(),
 		}})
 	}
-	if created {
-		e.log.InfoContext(ctx, "broadcast asked for", "broadcast", b.ID, "message", b.Name, "audience", b.Audience,
-			"admin", models.MaskOpenID(b.AskedBy), "recipients", asked.Recipients)
-		e.wake()
-	}
-	return asked, nil
+	return e.create(ctx, b, again, warnings)
 }
 
 // asked describes a broadcast to whoever asked for it.
@@ -251,7 +237,7 @@ func (e *Engine) checkContent(b *models.Broadcast, people []models.Recipient) ([
 // checkPlatform holds the message against the account's template and reads what
 // is left of the day's quota, nil if that is not known. A platform that does not
 // answer in time forbids nothing.
-func (e *Engine) checkPlatform(ctx context.Context, def *config.Message) ([]Warning, *wechat.Quota, error) {
+func (e *Engine) checkPlatform(ctx context.Context, def *config.Message) (*wechat.Quota, error) {
 	ctx, cancel := context.WithTimeout(ctx, askPlatform)
 	defer cancel()
 	var quota *wechat.Quota
@@ -264,19 +250,40 @@ func (e *Engine) checkPlatform(ctx context.Context, def *config.Message) ([]Warn
 		}
 		quota = &q
 	})
-	templates, err := e.templates.get(ctx, e.platform, e.now())
-	if err != nil {
-		e.log.WarnContext(ctx, "the account's templates could not be read, so the message goes unchecked", "err", err)
-	}
+	err := e.checkTemplate(ctx, def)
 	wait.Wait()
-	if templates == nil {
-		return nil, quota, nil
+	return quota, err
+}
+
+// checkTemplate refuses a message whose template the account does not have, or
+// that does not fit it. A list that can't be read forbids nothing.
+func (e *Engine) checkTemplate(ctx context.Context, def *config.Message) error {
+	t, fresh, err := e.template(ctx, def.TemplateID, false)
+	if err == nil && t == nil && !fresh {
+		t, _, err = e.template(ctx, def.TemplateID, true) // it may have been added just now
 	}
-	i := slices.IndexFunc(templates, func(t wechat.Template) bool { return t.ID == def.TemplateID })
+	switch {
+	case err != nil:
+		e.log.WarnContext(ctx, "the account's templates could not be read, so the message goes unchecked", "err", err)
+		return nil
+	case t == nil:
+		return models.NewError(models.Invalid, models.ErrTemplateUnknown, "Name", def.Name, "ID", def.TemplateID)
+	}
+	return checkKeys(def, *t)
+}
+
+// template returns one of the account's templates, nil if it has no such one.
+// fresh says that the list was read just now.
+func (e *Engine) template(ctx context.Context, id string, anew bool) (t *wechat.Template, fresh bool, err error) {
+	list, fresh, err := e.templates.get(ctx, e.platform, e.now(), anew)
+	if err != nil {
+		return nil, fresh, err
+	}
+	i := slices.IndexFunc(list, func(t wechat.Template) bool { return t.ID == id })
 	if i < 0 {
-		return []Warning{{WarnTemplateUnknown, map[string]any{"ID": def.TemplateID}}}, quota, nil
+		return nil, fresh, nil
 	}
-	return nil, quota, checkKeys(def, templates[i])
+	return &list[i], fresh, nil
 }
 
 // checkKeys refuses a message that leaves a field of its template empty or
@@ -317,20 +324,22 @@ type templateCache struct {
 	list []wechat.Template
 }
 
-func (c *templateCache) get(ctx context.Context, p *wechat.Client, now time.Time) ([]wechat.Template, error) {
+// get returns the templates; fresh says that the platform was asked, as it always
+// is with anew.
+func (c *templateCache) get(ctx context.Context, p *wechat.Client, now time.Time, anew bool) (list []wechat.Template, fresh bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.list != nil && now.Sub(c.at) < templatesLast {
-		return c.list, nil
+	if c.list != nil && !anew && now.Sub(c.at) < templatesLast {
+		return c.list, false, nil
 	}
-	list, err := p.Templates(ctx)
+	list, err = p.Templates(ctx)
 	var refused *wechat.APIError
 	if err != nil {
 		if errors.As(err, &refused) {
-			return nil, err
+			return nil, true, err
 		}
-		return nil, fmt.Errorf("read templates: %w", err)
+		return nil, true, fmt.Errorf("read templates: %w", err)
 	}
 	c.list, c.at = list, now
-	return list, nil
+	return list, true, nil
 }

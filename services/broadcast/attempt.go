@@ -137,10 +137,22 @@ func (s *Sender) try(j *job) {
 		instead()
 		return
 	}
+	// Counted before the last look at ctx: who ends the run knows every call that is
+	// still made.
+	j.run.calls.Add(1)
+	if j.ctx.Err() != nil {
+		j.run.calls.Add(-1)
+		if probe {
+			s.gate.Abandon()
+		}
+		s.leave(j)
+		return
+	}
 	s.metrics.inFlight.Inc()
 	began := s.now()
 	res := s.platform.Send(s.hard, msg)
 	s.metrics.inFlight.Dec()
+	j.run.calls.Add(-1)
 	ok, rest := s.passes(probe, res, s.now().Sub(began))
 	s.gate.Report(probe, ok, rest)
 	s.settle(j, res)

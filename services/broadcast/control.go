@@ -126,10 +126,51 @@ func (e *Engine) SentToday(ctx context.Context) (int64, error) {
 	return e.store.CountSince(ctx, time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, beijing))
 }
 
-// Pause stops a broadcast until Resume; id 0 means the latest that runs or is
-// about to.
+// Pause stops a broadcast until Resume, one too that is paused and would go on by
+// itself; id 0 means the latest of those. One that waits for an admin's word
+// already stays as it is.
 func (e *Engine) Pause(ctx context.Context, id int64, by string) (*models.Broadcast, error) {
-	return e.move(ctx, id, "pause", by, models.Paused, models.Scheduled, models.Running)
+	if id == 0 {
+		var err error
+		if id, err = e.latestToPause(ctx); err != nil {
+			return nil, err
+		}
+	}
+	paused, err := e.store.PauseBroadcast(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	b, err := e.store.FindBroadcast(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !paused && b.State != models.Paused {
+		return nil, models.NewError(models.Conflict, models.ErrWrongState, "ID", id, "State", string(b.State), "Action", "pause")
+	}
+	e.moved(ctx, b, "pause", by)
+	return b, nil
+}
+
+// latestToPause finds the latest broadcast that runs or is about to, or else the
+// latest that will go on by itself.
+func (e *Engine) latestToPause(ctx context.Context) (int64, error) {
+	list, err := e.store.Broadcasts(ctx, 1000, models.Scheduled, models.Running, models.Paused)
+	if err != nil {
+		return 0, err
+	}
+	var later int64
+	for _, b := range list {
+		switch {
+		case b.State != models.Paused:
+			return b.ID, nil
+		case later == 0 && !b.ResumeAt.IsZero():
+			later = b.ID
+		}
+	}
+	if later == 0 {
+		return 0, models.NewError(models.NotFound, models.ErrNothingTo, "Action", "pause")
+	}
+	return later, nil
 }
 
 // Resume goes on with a paused broadcast; id 0 means the latest that is paused.
@@ -138,10 +179,49 @@ func (e *Engine) Resume(ctx context.Context, id int64, by string) (*models.Broad
 	return e.move(ctx, id, "resume", by, models.Scheduled, models.Paused)
 }
 
+// Cancelled is a broadcast that was cancelled, and what can't be undone.
+type Cancelled struct {
+	Broadcast models.Broadcast
+	// Counted says that Taken is known: how many the platform took so far.
+	Counted bool
+	Taken   int64
+	// OnTheWay is how many calls, at most, wait for their answer.
+	OnTheWay int64
+}
+
 // Cancel ends a broadcast for good; id 0 means the latest that has not ended.
-// What was sent stays sent.
-func (e *Engine) Cancel(ctx context.Context, id int64, by string) (*models.Broadcast, error) {
-	return e.move(ctx, id, "cancel", by, models.Cancelled, models.Scheduled, models.Running, models.Paused)
+// What was sent stays sent, and so does what is on its way.
+func (e *Engine) Cancel(ctx context.Context, id int64, by string) (*Cancelled, error) {
+	b, err := e.move(ctx, id, "cancel", by, models.Cancelled, models.Scheduled, models.Running, models.Paused)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cancelled{Broadcast: *b, OnTheWay: e.callsOf(b.ID)}
+	ctx, cancel := context.WithTimeout(ctx, countWithin)
+	defer cancel()
+	counts, err := e.store.CountDeliveries(ctx, b.ID)
+	if err != nil {
+		e.log.DebugContext(ctx, "count what a cancelled broadcast sent", "broadcast", b.ID, "err", err)
+		return c, nil
+	}
+	c.Counted, c.Taken = true, counts.Taken()
+	if e.crew != nil {
+		c.OnTheWay = counts.Sending - counts.PutOff // the calls of the other replicas too
+	}
+	return c, nil
+}
+
+// countWithin is how long the answer to a cancel may wait for its counts.
+const countWithin = time.Second
+
+// callsOf counts the calls of a broadcast that wait for their answer here.
+func (e *Engine) callsOf(id int64) int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r := e.runs[id]; r != nil {
+		return r.calls.Load()
+	}
+	return 0
 }
 
 // move makes the move that an admin asked for.
@@ -157,12 +237,8 @@ func (e *Engine) move(ctx context.Context, id int64, action, by string, to model
 		id = list[0].ID
 	}
 	change := models.Change{}
-	switch to {
-	case models.Paused:
-		change.Reason = models.ReasonAdmin
-	case models.Cancelled:
+	if to == models.Cancelled {
 		change.Reason, change.FinishedAt = models.ReasonAdmin, e.now()
-	case models.Scheduled, models.Running, models.Finished, models.Failed:
 	}
 	moved, err := e.store.MoveBroadcast(ctx, id, from, to, change)
 	if err != nil {
@@ -175,17 +251,22 @@ func (e *Engine) move(ctx context.Context, id int64, action, by string, to model
 	if !moved {
 		return nil, models.NewError(models.Conflict, models.ErrWrongState, "ID", id, "State", string(b.State), "Action", action)
 	}
-	e.log.InfoContext(ctx, "broadcast moved by an admin", "broadcast", id, "action", action, "admin", models.MaskOpenID(by))
-	if to != models.Scheduled {
+	e.moved(ctx, b, action, by)
+	return b, nil
+}
+
+// moved acts on what an admin's word made of a broadcast.
+func (e *Engine) moved(ctx context.Context, b *models.Broadcast, action, by string) {
+	e.log.InfoContext(ctx, "broadcast moved by an admin", "broadcast", b.ID, "action", action, "admin", models.MaskOpenID(by))
+	if action != "resume" {
 		e.mu.Lock()
-		if r := e.runs[id]; r != nil {
+		if r := e.runs[b.ID]; r != nil {
 			r.cancel(errStopped)
 		}
 		e.mu.Unlock()
 		if e.crew != nil {
-			e.crew.cancel(id)
+			e.crew.cancel(b.ID)
 		}
 	}
 	e.wake()
-	return b, nil
 }

@@ -40,6 +40,9 @@ type Config struct {
 	Pull       func(ctx context.Context) error
 	// Notice words what the asking admin is told of a broadcast.
 	Notice func(kind string, st Status) string
+	// LateReply words what became of a request whose asker could not be answered in
+	// time: asked, or err if it came to nothing.
+	LateReply func(asked *Asked, err error) string
 	// Concurrency is how many sends are in flight at most, Rate how many are
 	// made a second, 0 for no ceiling.
 	Concurrency, Rate int
@@ -64,6 +67,7 @@ type Engine struct {
 	everPulled func(ctx context.Context) (bool, error)
 	pull       func(ctx context.Context) error
 	notice     func(kind string, st Status) string
+	lateReply  func(asked *Asked, err error) string
 	undoWindow time.Duration
 	resetAt    time.Duration
 	now        func() time.Time
@@ -94,6 +98,9 @@ type Engine struct {
 
 	mu   sync.Mutex
 	runs map[int64]*run
+	// late are the requests whose askers do not know yet whether they were stored,
+	// by asker, audience and content.
+	late map[string]*creation
 }
 
 // New returns an Engine that is ready for requests and receipts; Run makes it
@@ -101,11 +108,11 @@ type Engine struct {
 func New(c Config) *Engine {
 	e := &Engine{
 		store: c.Store, platform: c.Platform, messages: c.Messages, everPulled: c.EverPulled, pull: c.Pull,
-		notice: c.Notice, undoWindow: c.UndoWindow, resetAt: c.QuotaReset, now: c.Now, log: c.Log, metrics: c.Metrics,
+		notice: c.Notice, lateReply: c.LateReply, undoWindow: c.UndoWindow, resetAt: c.QuotaReset, now: c.Now, log: c.Log, metrics: c.Metrics,
 		pacer: NewPacer(c.Rate, c.Now), gate: NewGate(500*time.Millisecond, 5*time.Second),
 		receipts: newReceipts(c.Store, c.Metrics, c.Now, c.Log),
 		woken:    make(chan struct{}, 1), runs: map[int64]*run{}, untold: map[noticeKey]noticeRest{}, settled: map[int64]bool{},
-		glances: glances{last: map[int64]*glance{}},
+		glances: glances{last: map[int64]*glance{}}, late: map[string]*creation{},
 	}
 	e.hard, e.hardEnd = context.WithCancel(context.Background())
 	e.soft, e.softEnd = context.WithCancel(e.hard)
@@ -278,13 +285,12 @@ func (e *Engine) supervise(ctx context.Context) error {
 	running := map[int64]bool{}
 	for _, b := range list {
 		switch {
-		case b.State == models.Scheduled && !now.Before(b.NotBefore.Time):
+		case b.State == models.Scheduled && !now.Before(b.NotBefore.Time) && !e.unconfirmed(b.RequestKey):
 			running[b.ID], err = e.store.MoveBroadcast(ctx, b.ID, []models.BroadcastState{models.Scheduled},
 				models.Running, models.Change{StartedAt: now})
 		case b.State == models.Paused && !b.ResumeAt.IsZero() && !now.Before(b.ResumeAt.Time):
 			e.gate.Probe()
-			running[b.ID], err = e.store.MoveBroadcast(ctx, b.ID, []models.BroadcastState{models.Paused},
-				models.Running, models.Change{StartedAt: now})
+			running[b.ID], err = e.store.ResumeDue(ctx, b.ID, now)
 		case b.State == models.Running:
 			running[b.ID] = true
 		}

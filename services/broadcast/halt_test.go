@@ -100,15 +100,17 @@ func TestAnAccountAtStakeStopsEveryBroadcast(t *testing.T) {
 	})
 }
 
+// The template is deleted after the broadcast was asked for.
 func TestATemplateThatDoesNotExistFailsTheBroadcast(t *testing.T) {
 	t.Parallel()
 	for name, refusing := range map[string]int{"everyone follows": 0, "one in ten left": 100} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newAccount(t, setup{Options: simulator.Options{Followers: 1000, Refusing: refusing}, rate: 50})
+				deleted := simulator.Faults{Codes: map[int]float64{40037: 1}}
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 1000, Refusing: refusing, Faults: deleted}, rate: 50})
 				a.start()
-				id := a.ask("gone", models.AudienceAll)
+				id := a.ask("", models.AudienceAll)
 				b := a.reaches(id, models.Failed)
 				if b.Reason != models.ReasonContent {
 					t.Errorf("reason %q", b.Reason)

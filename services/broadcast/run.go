@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"wechat-broadcast/config"
@@ -43,6 +44,8 @@ type run struct {
 	meter   *meter
 	cancel  context.CancelCauseFunc
 	done    chan struct{}
+	// calls counts those that wait for their answer.
+	calls atomic.Int64
 
 	mu      sync.Mutex
 	code    int // the code of the streak

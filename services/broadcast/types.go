@@ -42,9 +42,8 @@ type Warning struct {
 
 // The warnings.
 const (
-	WarnCut             = "cut"              // Field, Value: cut to what the platform shows
-	WarnTemplateUnknown = "template_unknown" // ID: not among the account's templates
-	WarnQuota           = "quota"            // Remain, Recipients, ResumeAt: today's rest is too small
+	WarnCut   = "cut"   // Field, Value: cut to what the platform shows
+	WarnQuota = "quota" // Remain, Recipients, ResumeAt: today's rest is too small
 )
 
 // Status is where a broadcast stands.

@@ -22,6 +22,8 @@ type wire struct {
 	tokenless atomic.Bool
 	// deaf lets user/info answer 502.
 	deaf atomic.Bool
+	// bare lets the account have no templates.
+	bare atomic.Bool
 	// before, if set, is called with each send and may answer it itself.
 	before atomic.Pointer[func(w http.ResponseWriter, r *http.Request) (answered bool)]
 }
@@ -57,6 +59,8 @@ func (c *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 			w.WriteHeader(http.StatusBadGateway)
 		case c.deaf.Load() && strings.HasSuffix(r.URL.Path, "/user/info"):
 			w.WriteHeader(http.StatusBadGateway)
+		case c.bare.Load() && strings.HasSuffix(r.URL.Path, "/get_all_private_template"):
+			_, _ = io.WriteString(w, `{"template_list":[]}`)
 		case before == nil || r.URL.Path != SendPath || !(*before)(w, r):
 			c.handler.ServeHTTP(w, r)
 		}

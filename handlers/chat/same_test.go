@@ -1,0 +1,130 @@
+package chat
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+)
+
+// A refusal says what became of the first one, and only what is true of it.
+func TestTheSameOnceMore(t *testing.T) {
+	t.Parallel()
+	sent := models.Counts{Accepted: 700, Delivered: 10, Blocked: 5, Uncertain: 1}
+	ended := models.At(now.Add(-3 * time.Hour))
+	tests := []struct {
+		name   string
+		b      models.Broadcast
+		counts models.Counts
+		en, zh string
+	}{
+		{
+			"in its undo window", models.Broadcast{State: models.Scheduled, NotBefore: models.At(now.Add(8 * time.Second))}, models.Counts{},
+			"“notice” is about to go out already, as #7, in 8 s, so I started no second one. To stop it: broadcast cancel #7",
+			"「notice」已在等待开始（#7，8 秒后开始），没有再建一次。如需停止，请发送：取消 #7",
+		},
+		{
+			"running", models.Broadcast{State: models.Running}, sent,
+			"“notice” is going out already, as #7: 716 of 25,000 so far, so I started no second one. Where it stands: broadcast status #7",
+			"「notice」正在群发（#7，已发 716 / 25,000），没有再建一次。查看进度：群发状态 #7",
+		},
+		{
+			"paused", models.Broadcast{State: models.Paused}, sent,
+			"“notice” is paused, as #7: 716 of 25,000 so far, so I started no second one.\n" +
+				"To go on with the others: broadcast resume #7\nTo stop it for good: broadcast cancel #7",
+			"「notice」已暂停（#7，已发 716 / 25,000），没有再建一次。\n要接着发给其他人，请发送：继续 #7\n不再发，请发送：取消 #7",
+		},
+		{
+			"paused until the quota is reset", models.Broadcast{State: models.Paused, ResumeAt: models.At(time.Date(2026, 11, 24, 16, 0, 0, 0, time.UTC))}, sent,
+			"“notice” is paused, as #7: 716 of 25,000 so far, so I started no second one. It goes on by itself at 11-25 00:00 (Beijing).\n" +
+				"To go on with the others: broadcast resume #7\nTo stop it for good: broadcast cancel #7",
+			"「notice」已暂停（#7，已发 716 / 25,000），没有再建一次。11-25 00:00（北京时间）自动继续。\n要接着发给其他人，请发送：继续 #7\n不再发，请发送：取消 #7",
+		},
+		{
+			"finished", models.Broadcast{State: models.Finished, FinishedAt: ended}, sent,
+			"“notice” went out already, as #7: to 716 of 25,000, 3 h ago. To send it to everyone once more: broadcast all notice again",
+			"「notice」在 3 小时前已经群发过（#7，716 / 25,000）。确要给全体再发一遍：群发全部 notice 再发",
+		},
+		{
+			"cancelled", models.Broadcast{State: models.Cancelled, FinishedAt: ended}, sent,
+			"“notice” was cancelled 3 h ago, as #7, at 716 of 25,000. Sent to everyone again, it reaches those 716 twice. " +
+				"To do so all the same: broadcast all notice again",
+			"「notice」在 3 小时前已取消（#7），发到 716 / 25,000。给全体再发，这 716 人会收到两次。确要再发：群发全部 notice 再发",
+		},
+		{
+			"stopped", models.Broadcast{State: models.Failed, FinishedAt: ended}, sent,
+			"“notice” stopped itself 3 h ago, as #7, at 716 of 25,000. Sent to everyone again, it reaches those 716 twice. " +
+				"To do so all the same: broadcast all notice again",
+			"「notice」在 3 小时前已中止（#7），发到 716 / 25,000。给全体再发，这 716 人会收到两次。确要再发：群发全部 notice 再发",
+		},
+	}
+	for _, tt := range tests {
+		for language, want := range map[string]string{"en": tt.en, "zh": tt.zh} {
+			t.Run(tt.name+" "+language, func(t *testing.T) {
+				t.Parallel()
+				tt.b.ID, tt.b.Name, tt.b.Recipients = 7, "notice", 25_000
+				s := newStage(t, language)
+				s.err = models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(7), "Name", "notice",
+					"Status", broadcast.Status{Broadcast: tt.b, Counts: tt.counts})
+				if got := s.ask(t, admin, "broadcast all"); got != want {
+					t.Errorf("got:\n%s\nwant:\n%s", got, want)
+				}
+			})
+		}
+	}
+}
+
+func TestWhatACancelCannotCallBack(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "en")
+	s.status.Broadcast = models.Broadcast{ID: 7, Recipients: 25_000, StartedAt: models.At(now)}
+	s.status.Counts = models.Counts{Delivered: 716}
+	want := "Broadcast #7 is cancelled: WeChat took 716 of 25,000 so far. Nobody else gets it; for the counts: broadcast status #7"
+	if got := s.ask(t, admin, "cancel #7"); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	s.onTheWay = 64
+	wantAll(t, s.ask(t, admin, "cancel #7"), "716 of 25,000 so far. Up to 64 more are on their way and can't be called back. Nobody else gets it")
+}
+
+func TestWhatBecameOfAnUnconfirmedRequest(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "en")
+	b := sample()
+	b.NotBefore, b.AskedAt = models.At(now.Add(4*time.Second)), models.At(now.Add(-6*time.Second))
+	wantAll(t, s.LateReply(&broadcast.Asked{Broadcast: b, Recipients: 24_900}, nil),
+		"it was taken.\nBroadcast #7 · notice → 24,900 followers\nStarts in 4 s. To stop it: broadcast cancel #7")
+	wantAll(t, s.LateReply(nil, errors.New("connection lost")), "not taken", "ask for it again")
+	wantAll(t, s.LateReply(nil, models.NewError(models.Conflict, models.ErrNoTesters)), "not taken", "The test list is empty")
+}
+
+// A command that may have been carried out is not said to have failed.
+func TestADatabaseThatFailsInACommand(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"pause #7", "resume #7", "cancel #7", "stop", "start", "testers remove oAbCdEfGhIjKlMnOpQrStUvWxYz1"} {
+		s := newStage(t, "en")
+		s.err = errors.New("invalid connection")
+		reply, remember, err := s.Reply(t.Context(), admin, text, "m:1")
+		if err != nil || remember {
+			t.Errorf("%s: remember %t, %v", text, remember, err)
+		}
+		wantAll(t, reply, "I don't know whether that is done", "send it again")
+	}
+}
+
+func TestThoseWhoLeftBeforeTheirTurn(t *testing.T) {
+	t.Parallel()
+	b := models.Broadcast{ID: 7, Name: "notice", Audience: models.AudienceAll, State: models.Finished, Recipients: 718, AskedFor: 1_001}
+	st := broadcast.Status{Broadcast: b, Counts: models.Counts{Delivered: 718}}
+	for language, want := range map[string]string{
+		"en": "Of the 1001 asked for, 283 opted out or left before their turn.",
+		"zh": "原定 1001 人，其中 283 人在轮到之前已退订或取消关注。",
+	} {
+		s := newStage(t, language)
+		s.status = st
+		wantAll(t, s.ask(t, admin, "status #7"), want)
+		wantAll(t, s.Notice(broadcast.NoticeFinished, st), want)
+	}
+}
