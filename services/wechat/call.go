@@ -149,27 +149,8 @@ func (w webClient) request(ctx context.Context, req call) (*http.Request, error)
 	if req.body != nil {
 		r.Header.Set("Content-Type", contentType)
 	}
+	r.Header.Set("Accept-Encoding", "identity")
 	return r, nil
-}
-
-// errTooLong is an answer above the call's limit.
-var errTooLong = errors.New("the answer is too long")
-
-// readAll reads the answer to its end, so that the connection can be used
-// again.
-func readAll(res *http.Response, limit int64) ([]byte, error) {
-	var buf bytes.Buffer
-	if n := res.ContentLength; n > 0 && n <= limit {
-		// ReadFrom wants this much room to see the end without growing.
-		buf.Grow(int(n) + bytes.MinRead)
-	}
-	if _, err := buf.ReadFrom(io.LimitReader(res.Body, limit+1)); err != nil {
-		return nil, fmt.Errorf("read answer: %w", err)
-	}
-	if int64(buf.Len()) > limit {
-		return nil, errTooLong
-	}
-	return buf.Bytes(), nil
 }
 
 // faultOf words a transport error. The *url.Error around it is taken off:

@@ -21,9 +21,6 @@ import (
 const (
 	// idleLanes is how long an unused connection is kept.
 	idleLanes = 90 * time.Second
-	// lookAfter is after how long without use a connection is looked at before it
-	// is used again.
-	lookAfter = 10 * time.Millisecond
 	// headLimit is how much an answer may have beside its body, in bytes.
 	headLimit = 64 << 10
 )
@@ -42,7 +39,7 @@ type lanes struct {
 	path string // before every call's
 
 	mu     sync.Mutex
-	idle   []*lane // the last used at the end
+	idle   []*lane // the longest unused first
 	trim   *time.Timer
 	closed bool
 }
@@ -50,11 +47,12 @@ type lanes struct {
 // lane is a connection.
 type lane struct {
 	net.Conn
-	raw   syscall.RawConn // of the connection under TLS
-	limit io.LimitedReader
-	in    *bufio.Reader
-	out   []byte
-	since time.Time // when it was last used
+	raw     syscall.RawConn // of the connection under TLS
+	records *records        // under TLS; nil without
+	limit   io.LimitedReader
+	in      *bufio.Reader
+	out     []byte
+	since   time.Time // when it was last used
 }
 
 // newLanes returns lanes to the host of base, none open yet.
@@ -63,7 +61,7 @@ func newLanes(base *url.URL, keep int) *lanes {
 		dialer: net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second},
 		keep:   keep,
 		path:   base.EscapedPath(),
-		head:   " HTTP/1.1\r\nHost: " + base.Host + "\r\nUser-Agent: wechat-broadcast\r\n",
+		head:   " HTTP/1.1\r\nHost: " + base.Host + "\r\nUser-Agent: wechat-broadcast\r\nAccept-Encoding: identity\r\n",
 	}
 	port := "80"
 	if base.Scheme == "https" {
@@ -77,21 +75,31 @@ func newLanes(base *url.URL, keep int) *lanes {
 	return ls
 }
 
+// errUnasked is what a connection comes to that says something before anything
+// is asked of it. Nothing has been sent over it then.
+var errUnasked = errors.New("the other side answers what it was not asked")
+
 // exchange implements exchanger.
 func (ls *lanes) exchange(ctx context.Context, req call) (*answer, bool, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}
 	deadline := time.Now().Add(req.timeout)
-	l, err := ls.take(ctx, deadline)
-	if err != nil {
-		return nil, false, err
-	}
-	a, again, err := l.call(ctx, ls, req, deadline)
-	if err != nil || !again {
-		l.Close()
-	} else {
-		ls.give(l)
+	a, err := (*answer)(nil), errUnasked
+	for kept := true; kept && errors.Is(err, errUnasked); {
+		l := ls.take()
+		if kept = l != nil; !kept {
+			if l, err = ls.dial(ctx, deadline); err != nil {
+				return nil, false, err
+			}
+		}
+		var again bool
+		a, again, err = l.call(ctx, ls, req, deadline)
+		if again {
+			ls.give(l)
+		} else {
+			l.Close()
+		}
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		// It is the call's deadline, unless the caller moved it.
@@ -100,34 +108,23 @@ func (ls *lanes) exchange(ctx context.Context, req call) (*answer, bool, error) 
 			err = ctx.Err()
 		}
 	}
-	return a, true, err
+	return a, !errors.Is(err, errUnasked), err
 }
 
-// take returns the connection that was used last, or a new one.
-func (ls *lanes) take(ctx context.Context, deadline time.Time) (*lane, error) {
-	for {
-		l := ls.pop()
-		if l == nil {
-			return ls.dial(ctx, deadline)
-		}
-		unused := time.Since(l.since)
-		// What the other side closes while nobody looks must not cost a send.
-		if unused < lookAfter || unused < idleLanes && silent(l.raw) {
-			return l, nil
+// take returns the connection that has been unused longest, or nil. The longer
+// one rests, the surer its last look shows what the other side sent unasked.
+func (ls *lanes) take() *lane {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for len(ls.idle) > 0 {
+		l := ls.idle[0]
+		ls.idle = slices.Delete(ls.idle, 0, 1)
+		if time.Since(l.since) < idleLanes {
+			return l
 		}
 		l.Close()
 	}
-}
-
-func (ls *lanes) pop() *lane {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	if len(ls.idle) == 0 {
-		return nil
-	}
-	l := ls.idle[len(ls.idle)-1]
-	ls.idle = ls.idle[:len(ls.idle)-1]
-	return l
+	return nil
 }
 
 func (ls *lanes) dial(ctx context.Context, deadline time.Time) (*lane, error) {
@@ -142,7 +139,8 @@ func (ls *lanes) dial(ctx context.Context, deadline time.Time) (*lane, error) {
 		l.raw, err = tcp.SyscallConn()
 	}
 	if err == nil && ls.tls != nil {
-		secure := tls.Client(conn, ls.tls)
+		l.records = &records{Conn: conn, raw: l.raw}
+		secure := tls.Client(l.records, ls.tls)
 		err = secure.HandshakeContext(ctx)
 		l.Conn = secure
 	}
@@ -202,6 +200,8 @@ func (ls *lanes) close() {
 }
 
 // call makes a call on the connection; again tells whether it can serve another.
+// The error is errUnasked if nothing was sent because something was there to be
+// read before.
 func (l *lane) call(ctx context.Context, ls *lanes, req call, deadline time.Time) (a *answer, again bool, err error) {
 	if err := l.SetDeadline(deadline); err != nil {
 		return nil, false, err
@@ -211,6 +211,12 @@ func (l *lane) call(ctx context.Context, ls *lanes, req call, deadline time.Time
 		defer func() { again = stop() && again }()
 	}
 	l.out = appendRequest(l.out[:0], ls, req)
+	// What can be read before the request is written answers something else:
+	// taken for an answer it would shift all that follow by one. The look also
+	// spares a send the connection that the other side has closed meanwhile.
+	if !l.quiet() {
+		return nil, false, errUnasked
+	}
 	if _, err := l.Write(l.out); err != nil {
 		return nil, false, err
 	}
@@ -224,7 +230,7 @@ func (l *lane) call(ctx context.Context, ls *lanes, req call, deadline time.Time
 	if a.body, err = readAll(res, req.limit); err != nil {
 		return a, false, err
 	}
-	return a, !res.Close && l.in.Buffered() == 0, nil
+	return a, !res.Close && l.quiet(), nil
 }
 
 // response reads the head of the answer, past those that only announce one.

@@ -1,0 +1,497 @@
+package wechat
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// hostileCertificate is that of the hostile servers. trustHostile makes it.
+var hostileCertificate tls.Certificate
+
+// trustHostile makes the certificate and has this process trust it as one of the
+// system's. dir can be removed at the end.
+func trustHostile() (dir string, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return "", err
+	}
+	hostileCertificate = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	if dir, err = os.MkdirTemp("", "hostile"); err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "root.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		return "", err
+	}
+	return dir, os.Setenv("SSL_CERT_FILE", file)
+}
+
+// hostile is a platform that answers every send with the message's own msgid,
+// and plays its trick with one answer in three.
+type hostile struct {
+	tb       testing.TB
+	trick    trick
+	listener net.Listener
+	secure   *tls.Config // nil for plain HTTP
+	// played is told after each answer to a send, once the trick is done.
+	played chan struct{}
+
+	mu     sync.Mutex
+	number int
+	got    map[string]int // sends by OpenID
+	conns  int
+}
+
+// trick writes a message's own answer and one that nobody asked for. What it
+// returns, if anything, is done when the next request is there.
+type trick func(h *hostileConn, own, unasked string) (later func())
+
+// hostileConn is a connection whose bytes can be held back below TLS.
+type hostileConn struct {
+	net.Conn
+	wire *corked
+}
+
+func (h *hostileConn) say(text string) { _, _ = io.WriteString(h.Conn, text) }
+
+// corked is a connection that collects what is written while it is corked.
+type corked struct {
+	net.Conn
+	cork bool
+	held []byte
+}
+
+func (c *corked) Write(p []byte) (int, error) {
+	if c.cork {
+		c.held = append(c.held, p...)
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
+}
+
+// pour sends the first n bytes that are held, in one piece.
+func (c *corked) pour(n int) {
+	_, _ = c.Conn.Write(c.held[:n])
+	c.held = c.held[n:]
+	c.cork = len(c.held) > 0
+}
+
+const (
+	ownID     = `{"errcode":0,"errmsg":"ok","msgid":%d}`
+	leftByNow = `{"errcode":43004,"errmsg":"require subscribe"}`
+)
+
+func response(body string) string {
+	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}
+
+func startHostile(tb testing.TB, secure *tls.Config, t trick) *hostile {
+	tb.Helper()
+	l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h := &hostile{tb: tb, trick: t, listener: l, secure: secure, played: make(chan struct{}, 1000), got: map[string]int{}}
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() { h.serve(conn) })
+		}
+	})
+	tb.Cleanup(func() { l.Close(); serving.Wait() })
+	return h
+}
+
+func (h *hostile) url() string {
+	if h.secure != nil {
+		return "https://" + h.listener.Addr().String()
+	}
+	return "http://" + h.listener.Addr().String()
+}
+
+func (h *hostile) serve(raw net.Conn) {
+	c := &hostileConn{wire: &corked{Conn: raw}}
+	c.Conn = c.wire
+	if h.secure != nil {
+		c.Conn = tls.Server(c.wire, h.secure)
+	}
+	defer raw.Close()
+	h.mu.Lock()
+	h.conns++
+	h.mu.Unlock()
+	in := bufio.NewReader(c)
+	later := func() {}
+	for {
+		req, err := http.ReadRequest(in)
+		if err != nil {
+			return
+		}
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			return
+		}
+		if req.URL.Path == stableTokenPath {
+			c.say(response(`{"access_token":"T","expires_in":7200}`))
+			continue
+		}
+		later()
+		later = h.answer(c, body)
+	}
+}
+
+// answer answers a send, and says what to do when the next request is there.
+func (h *hostile) answer(c *hostileConn, body []byte) (later func()) {
+	defer func() { h.played <- struct{}{} }()
+	var m struct {
+		ToUser string `json:"touser"`
+	}
+	if err := json.Unmarshal(body, &m); err != nil {
+		h.tb.Errorf("a message that can't be read: %v", err)
+	}
+	var person int
+	_, _ = fmt.Sscanf(m.ToUser, "person-%d", &person)
+	h.mu.Lock()
+	h.got[m.ToUser]++
+	h.number++
+	playing := h.number%3 == 0
+	unasked := leftByNow
+	if h.number%2 == 0 {
+		unasked = fmt.Sprintf(ownID, 666)
+	}
+	h.mu.Unlock()
+	own := response(fmt.Sprintf(ownID, 1000+person))
+	if !playing {
+		c.say(own)
+		return func() {}
+	}
+	if later = h.trick(c, own, response(unasked)); later == nil {
+		later = func() {}
+	}
+	return later
+}
+
+// after is a trick that sends the unasked answer some time later.
+func after(d time.Duration) trick {
+	return func(h *hostileConn, own, unasked string) func() {
+		h.say(own)
+		<-time.After(d)
+		h.say(unasked)
+		return nil
+	}
+}
+
+var tricks = map[string]trick{
+	"in the same write": func(h *hostileConn, own, unasked string) func() { h.say(own + unasked); return nil },
+	"in the next record of the same write": func(h *hostileConn, own, unasked string) func() {
+		h.wire.cork = true
+		h.say(own)
+		h.say(unasked)
+		h.wire.pour(len(h.wire.held))
+		return nil
+	},
+	"at once": after(0), "1 ms later": after(time.Millisecond), "5 ms later": after(5 * time.Millisecond), "50 ms later": after(50 * time.Millisecond),
+	"half of it at once": func(h *hostileConn, own, unasked string) func() {
+		h.say(own + unasked[:10])
+		return func() { h.say(unasked[10:]) }
+	},
+	"half a record at once": func(h *hostileConn, own, unasked string) func() {
+		h.wire.cork = true
+		h.say(own)
+		whole := len(h.wire.held)
+		h.say(unasked)
+		h.wire.pour(whole + 10)
+		return func() { h.wire.pour(len(h.wire.held)) }
+	},
+	"two bytes of a record at once": func(h *hostileConn, own, unasked string) func() {
+		h.wire.cork = true
+		h.say(own)
+		whole := len(h.wire.held)
+		h.say(unasked)
+		h.wire.pour(whole + 2)
+		return func() { h.wire.pour(len(h.wire.held)) }
+	},
+	"behind a long answer": func(h *hostileConn, own, unasked string) func() {
+		_, body, _ := strings.Cut(own, "\r\n\r\n")
+		h.wire.cork = true
+		h.say(response(body+strings.Repeat(" ", 9000)) + unasked)
+		h.wire.pour(len(h.wire.held))
+		return nil
+	},
+	"behind an announcement": func(h *hostileConn, own, unasked string) func() {
+		h.say("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + own + "HTTP/1.1 103 Early Hints\r\n\r\n" + unasked)
+		return nil
+	},
+	"behind an announcement of its own": func(h *hostileConn, own, unasked string) func() {
+		h.say(own + "HTTP/1.1 100 Continue\r\n\r\n")
+		return func() { h.say(unasked) }
+	},
+	"behind chunks": func(h *hostileConn, own, unasked string) func() {
+		_, body, _ := strings.Cut(own, "\r\n\r\n")
+		h.say(fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n%s", len(body), body, unasked))
+		return nil
+	},
+}
+
+// bodiless are answers of a kind that has no body, with one all the same.
+var bodiless = map[string]trick{
+	"behind a 204": func(h *hostileConn, _, unasked string) func() {
+		h.say("HTTP/1.1 204 No Content\r\nContent-Length: 100\r\n\r\n" + unasked)
+		return nil
+	},
+	"behind a 304": func(h *hostileConn, _, unasked string) func() {
+		h.say("HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n" + unasked)
+		return nil
+	},
+	"behind an answer that is shorter than it says": func(h *hostileConn, _, unasked string) func() {
+		h.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" + unasked)
+		return nil
+	},
+}
+
+// overEach runs a test over plain HTTP and over both versions of TLS.
+func overEach(t *testing.T, f func(t *testing.T, secure *tls.Config)) {
+	t.Helper()
+	for name, version := range map[string]uint16{"HTTP": 0, "TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if version == 0 {
+				f(t, nil)
+				return
+			}
+			f(t, &tls.Config{Certificates: []tls.Certificate{hostileCertificate}, MinVersion: version, MaxVersion: version})
+		})
+	}
+}
+
+func person(i int) (openID string, msgID int64) { return fmt.Sprintf("person-%d", i), int64(1000 + i) }
+
+// sendTo sends to a person, and tells of a result that is another's. It returns
+// when the platform has done all it does about it.
+func (h *hostile) sendTo(t *testing.T, c *Client, i int) Result {
+	t.Helper()
+	m := testMessage()
+	var own int64
+	m.ToUser, own = person(i)
+	r := c.Send(t.Context(), m)
+	select {
+	case <-h.played:
+	case <-time.After(10 * time.Second):
+		t.Errorf("person %d was not sent to: %+v", i, r)
+	}
+	if r.Verdict == Accepted && r.MsgID != own || r.Verdict != Accepted && r.Verdict != Retry || r.Gone {
+		t.Errorf("person %d: %+v", i, r)
+	}
+	return r
+}
+
+// crowd sends to n people, eight at a time.
+func (h *hostile) crowd(t *testing.T, c *Client, n int) {
+	t.Helper()
+	todo := make(chan int, n)
+	for i := range n {
+		todo <- i
+	}
+	close(todo)
+	var work sync.WaitGroup
+	for range 8 {
+		work.Go(func() {
+			for i := range todo {
+				if r := h.sendTo(t, c, i); r.Verdict != Accepted {
+					t.Errorf("person %d: %+v", i, r)
+				}
+			}
+		})
+	}
+	work.Wait()
+	h.once(n)
+}
+
+// once fails unless each of n people was sent to once.
+func (h *hostile) once(n int) {
+	h.tb.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range n {
+		if id, _ := person(i); h.got[id] != 1 {
+			h.tb.Errorf("%s was sent to %d times", id, h.got[id])
+		}
+	}
+}
+
+// An answer that nobody asked for is nobody's: each person's is their own, and
+// nobody is taken for one who left.
+func TestEachPersonGetsTheirOwnAnswer(t *testing.T) {
+	t.Parallel()
+	const people = 20
+	for name, play := range tricks {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			overEach(t, func(t *testing.T, secure *tls.Config) {
+				h := startHostile(t, secure, play)
+				c := newClient(t, h.url())
+				for i := range people {
+					if r := h.sendTo(t, c, i); r.Verdict != Accepted {
+						t.Errorf("person %d: %+v", i, r)
+					}
+				}
+				h.once(people)
+				if h.conns > 2+people/3 {
+					t.Errorf("%d connections for %d people: none was kept", h.conns, people)
+				}
+			})
+		})
+	}
+}
+
+func TestAnswersWithoutABodyShiftNothing(t *testing.T) {
+	t.Parallel()
+	const people = 20
+	for name, play := range bodiless {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			overEach(t, func(t *testing.T, secure *tls.Config) {
+				h := startHostile(t, secure, play)
+				c := newClient(t, h.url())
+				for i := range people {
+					r := h.sendTo(t, c, i)
+					if tricked := (i+1)%3 == 0; tricked != (r.Verdict == Retry && r.MaybeSent) {
+						t.Errorf("person %d: %+v", i, r)
+					}
+				}
+				h.once(people)
+			})
+		})
+	}
+}
+
+// Many at a time, as a broadcast sends.
+func TestEachPersonGetsTheirOwnAnswerInACrowd(t *testing.T) {
+	t.Parallel()
+	const people = 90
+	for _, name := range []string{"in the same write", "in the next record of the same write", "behind a long answer"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			overEach(t, func(t *testing.T, secure *tls.Config) {
+				h := startHostile(t, secure, tricks[name])
+				c := newClient(t, h.url())
+				h.crowd(t, c, people)
+			})
+		})
+	}
+}
+
+// Through a proxy the calls go by net/http, whose connections can't be looked at.
+func TestEachPersonGetsTheirOwnAnswerThroughAProxy(t *testing.T) {
+	t.Parallel()
+	const people = 24
+	for _, name := range []string{"in the same write", "at once", "1 ms later"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			overEach(t, func(t *testing.T, secure *tls.Config) {
+				h := startHostile(t, secure, tricks[name])
+				c := newClient(t, h.url())
+				c.wire, c.close = newWire(c.base, Config{}, http.ProxyURL(h.proxy()))
+				h.crowd(t, c, people)
+			})
+		})
+	}
+}
+
+// proxy starts a proxy to the platform. It carries what it is given whatever
+// the platform's scheme is: a request in plain text needs no CONNECT.
+func (h *hostile) proxy() *url.URL {
+	h.tb.Helper()
+	if h.secure == nil {
+		return &url.URL{Scheme: "http", Host: h.listener.Addr().String()}
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		far, err := new(net.Dialer).DialContext(h.tb.Context(), "tcp", r.Host)
+		if r.Method != http.MethodConnect || err != nil {
+			h.tb.Errorf("%s %s: %v", r.Method, r.Host, err)
+			return
+		}
+		defer far.Close()
+		near, in, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			h.tb.Error(err)
+			return
+		}
+		defer near.Close()
+		_, _ = io.WriteString(near, "HTTP/1.1 200 OK\r\n\r\n")
+		var ways sync.WaitGroup
+		ways.Go(func() { _, _ = io.Copy(far, in); far.Close() })
+		ways.Go(func() { _, _ = io.Copy(near, far); near.Close() })
+		ways.Wait()
+	}))
+	h.tb.Cleanup(srv.Close)
+	u, err := url.Parse(srv.URL)
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	return u
+}
+
+// Whoever speaks before being asked is not asked, and surely nothing was sent.
+func TestNothingIsSentToAGreeting(t *testing.T) {
+	t.Parallel()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	ls := lanesTo(t, "http://"+listener.Addr().String())
+	l, err := ls.dial(t.Context(), time.Now().Add(10*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	far, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	if _, err := io.WriteString(far, response(leftByNow)); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); silent(l.raw); {
+		if time.Now().After(deadline) {
+			t.Fatal("no greeting")
+		}
+		<-time.After(time.Millisecond)
+	}
+	if _, _, err := l.call(t.Context(), ls, testCall(), time.Now().Add(10*time.Second)); !errors.Is(err, errUnasked) {
+		t.Errorf("asked all the same: %v", err)
+	}
+}
