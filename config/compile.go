@@ -1,10 +1,7 @@
 package config
 
 import (
-	"fmt"
-	"net/url"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -120,10 +117,10 @@ var allowedFunctions = []string{
 // does not exist.
 func functions() template.FuncMap {
 	return template.FuncMap{
-		"print":    func(args ...any) (string, error) { return short(fmt.Sprint(args...)) },
+		"print":    func(args ...any) (string, error) { return printAll(false, args) },
 		"printf":   printf,
-		"println":  func(args ...any) (string, error) { return short(fmt.Sprintln(args...)) },
-		"urlquery": func(args ...any) (string, error) { return short(url.QueryEscape(fmt.Sprint(args...))) },
+		"println":  func(args ...any) (string, error) { text, err := printAll(true, args); return text + "\n", err },
+		"urlquery": escapeQuery,
 		"index": func(fields map[string]string, key string) (string, error) {
 			value, ok := fields[key]
 			if !ok {
@@ -132,36 +129,6 @@ func functions() template.FuncMap {
 			return value, nil
 		},
 	}
-}
-
-// wrongPrint matches the marks that Go's fmt leaves in a text where a format and
-// what it is given do not fit, such as %!d(string=hi) and %!(NOVERB).
-var wrongPrint = regexp.MustCompile(`(?s)%!.?\(`)
-
-// printf is that of Go, save that a format that does not fit is an error and
-// nothing for followers to read.
-func printf(format string, args ...any) (string, error) {
-	text := fmt.Sprintf(format, args...)
-	marks := wrongPrint.FindAllString(text, -1)
-	if len(marks) == 0 {
-		return short(text)
-	}
-	// What looks like a mark may be in the operator's own words, or a follower's.
-	own := strings.Count(strings.ReplaceAll(format, "%%", "\x00"), "\x00!")
-	for _, arg := range args {
-		own += len(wrongPrint.FindAllString(fmt.Sprint(arg), -1))
-	}
-	if len(marks) > own {
-		return "", said(words(problemPrintf))
-	}
-	return short(text)
-}
-
-func short(text string) (string, error) {
-	if len(text) > maxValueBytes {
-		return "", errTooLong
-	}
-	return text, nil
 }
 
 // sharedVariables are the same for every recipient of a broadcast.
@@ -178,6 +145,10 @@ type templateCheck struct {
 
 func (c *templateCheck) fault(problem, mend Words) {
 	c.faulty = true
+	said := func(f Fault) bool { return f.Key == join(c.builder.path, c.at) && f.Problem.English == problem.English }
+	if slices.ContainsFunc(c.builder.faults, said) {
+		return
+	}
 	c.builder.fault(c.at, problem, mend)
 }
 
@@ -192,7 +163,8 @@ func (c *templateCheck) node(n parse.Node) {
 	case *parse.ActionNode:
 		c.node(n.Pipe)
 	case *parse.PipeNode:
-		for _, command := range n.Cmds {
+		for i, command := range n.Cmds {
+			c.call(command, i > 0)
 			c.node(command)
 		}
 	case *parse.CommandNode:
@@ -225,6 +197,40 @@ func (c *templateCheck) node(n parse.Node) {
 		c.fault(words(problemNotAvailable, "What", n.String()), words(mendUseIf))
 	}
 }
+
+// call checks what could make a text grow beyond any bound; piped says that the
+// command is given what another one before it returns.
+func (c *templateCheck) call(n *parse.CommandNode, piped bool) {
+	var names []string
+	switch called := n.Args[0].(type) {
+	case *parse.IdentifierNode:
+		if len(n.Args) > 1 {
+			if format, ok := n.Args[1].(*parse.StringNode); called.Ident == "printf" && ok && wide(format.Text) {
+				c.fault(words(problemWidth, "Max", maxWidth), words(mendNarrow))
+			}
+		}
+		return
+	case *parse.FieldNode:
+		names = called.Ident
+	case *parse.VariableNode:
+		names = called.Ident[1:]
+	case *parse.ChainNode:
+		names = called.Field
+	}
+	if len(names) == 0 || names[0] == "Fields" {
+		return
+	}
+	switch name := names[len(names)-1]; {
+	case strings.HasPrefix(name, "Append"):
+		c.fault(words(problemNotAvailable, "What", "."+name), words(mendLayout))
+	case name == "Format" && (piped || slices.ContainsFunc(n.Args[1:], notText)):
+		// A layout that Format itself made can double each time: in November
+		// "1" becomes "11".
+		c.fault(words(problemLayout), words(mendLayout))
+	}
+}
+
+func notText(n parse.Node) bool { return n.Type() != parse.NodeString }
 
 // uses checks a variable such as .Broadcast.ID, given as its names.
 func (c *templateCheck) uses(names []string) {

@@ -125,8 +125,9 @@ func parseYAML(data []byte) (root *yaml.Node, problem Words) {
 }
 
 // repeated matches what the YAML parser repeats from the file, which may be a
-// secret: a password that begins with * is taken for the name of an anchor.
-var repeated = regexp.MustCompile("(?s)(anchor) '.*'|`.*`")
+// secret: a password that begins with * is taken for the name of an anchor. What
+// it says of its own quotes single characters, such as ','.
+var repeated = regexp.MustCompile("(?s)(anchor) '.*'|'[^']{2,}'|\".{2,}\"|`.*`")
 
 func yamlError(err error) Words {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 )
@@ -12,7 +11,7 @@ import (
 // Load reads the settings: the environment over the file at path over the
 // defaults. lookup answers for one variable, as os.LookupEnv does; environ
 // holds all of them as NAME=value, as os.Environ does, and serves only to warn
-// of mistyped names. Without pathGiven a missing file is no fault; with an
+// of mistyped names. The variables that name a proxy are checked, too. Without pathGiven a missing file is no fault; with an
 // empty path none is read.
 //
 // An empty variable counts as not set, and space around a value is dropped. A
@@ -33,6 +32,7 @@ func Load(path string, pathGiven bool, lookup func(string) (string, bool), envir
 	for _, o := range options {
 		l.set(o)
 	}
+	l.checkProxies(lookup)
 	l.doubt(environ)
 	if err := l.faults.or(); err != nil {
 		return nil, err
@@ -65,12 +65,12 @@ func (l *loader) readFile(path string, pathGiven bool) layer {
 	if path == "" {
 		return none
 	}
-	data, err := os.ReadFile(path)
+	data, err := readFile(path, maxFileBytes)
 	if errors.Is(err, fs.ErrNotExist) && !pathGiven {
 		return none
 	}
 	if err != nil {
-		l.fault("--config", "", fmt.Sprintf("cannot read %s: %s", path, reason(err)), "name a file that this user can read")
+		l.fault("--config", "", cannotRead(path, maxFileBytes, err), "name a file that this user can read")
 		return none
 	}
 	entries, faults := parseFile(path, data)
@@ -129,10 +129,10 @@ func (l *loader) find(o option) (e entry, found, ok bool) {
 
 // readSecret reads a value from the file that a _FILE setting names.
 func (l *loader) readSecret(o option, named entry) (entry, bool) {
-	data, err := os.ReadFile(named.value)
+	data, err := readFile(named.value, maxSecretBytes)
 	if err != nil {
-		l.fault(o.fileName(), named.origin, fmt.Sprintf("cannot read %s: %s", named.value, reason(err)),
-			"name a file that this user can read")
+		l.fault(o.fileName(), named.origin, cannotRead(named.value, maxSecretBytes, err),
+			"name a file that this user can read, with nothing but the value in it")
 		return entry{}, false
 	}
 	value := strings.TrimSpace(string(data))
@@ -143,14 +143,18 @@ func (l *loader) readSecret(o option, named entry) (entry, bool) {
 	return entry{value: value, origin: named.value}, true
 }
 
-// reason returns the cause of a file's error without the path, which the
-// fault names already.
-func reason(err error) string {
+// cannotRead says why readFile failed.
+func cannotRead(path string, limit int, err error) string {
 	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		return pathErr.Err.Error()
+	switch {
+	case errors.Is(err, errNotFile):
+		return path + " is not a regular file"
+	case errors.Is(err, errBigFile):
+		return fmt.Sprintf("%s is larger than %d bytes", path, limit)
+	case errors.As(err, &pathErr):
+		return fmt.Sprintf("cannot read %s: %s", path, pathErr.Err) // which names the path once more
 	}
-	return err.Error()
+	return fmt.Sprintf("cannot read %s: %s", path, err)
 }
 
 // withoutLocale hides a LANGUAGE that is meant for gettext, such as

@@ -14,6 +14,10 @@ import (
 const (
 	maxNameRunes = 64
 	maxIDLength  = 128
+	// maxKeys is how many keys stand side by side at most.
+	maxKeys = 1000
+	// maxFaults is how many are told of at most.
+	maxFaults = 500
 )
 
 var (
@@ -45,9 +49,13 @@ func ParseMessages(data []byte) (*Messages, error) {
 // messageReader walks the file's nodes and gathers every fault on the way.
 type messageReader struct {
 	faults Faults
+	read   int // bytes of keys and values, those behind an alias each time
 }
 
 func (r *messageReader) fault(path string, node *yaml.Node, problem, mend Words) {
+	if len(r.faults) == maxFaults {
+		return
+	}
 	r.faults = append(r.faults, Fault{Key: path, Problem: problem, Line: node.Line, Mend: mend})
 }
 
@@ -65,10 +73,15 @@ func (r *messageReader) pairs(path string, node *yaml.Node, allowed ...string) [
 		r.fault(path, node, words(problemShape), words(mendExample))
 		return nil
 	}
+	if len(node.Content) > 2*maxKeys {
+		r.fault(path, node, words(problemTooMany, "Max", maxKeys), words(mendExample))
+		return nil
+	}
 	var pairs []pair
-	for i := 0; i+1 < len(node.Content); i += 2 {
+	for i := 0; i+1 < len(node.Content) && r.read <= maxFileBytes; i += 2 {
 		key, value := dereference(node.Content[i]), dereference(node.Content[i+1])
 		name := key.Value
+		r.read += len(name)
 		same := slices.IndexFunc(pairs, func(p pair) bool { return p.key == name })
 		switch {
 		case key.Kind != yaml.ScalarNode || name == "":
@@ -94,6 +107,7 @@ func (r *messageReader) text(path string, node *yaml.Node) string {
 		r.fault(path, node, words(problemNotSingle), words(mendText))
 		return ""
 	}
+	r.read += len(node.Value)
 	return strings.TrimSpace(scalarText(node))
 }
 
@@ -101,6 +115,9 @@ func (r *messageReader) file(root *yaml.Node) *Messages {
 	m := &Messages{}
 	if root.Kind != yaml.MappingNode {
 		r.fault("messages", root, words(problemFileShape), words(mendExample))
+		return m
+	}
+	if r.foreign(root) {
 		return m
 	}
 	var defaultNode, messagesNode *yaml.Node
@@ -120,6 +137,11 @@ func (r *messageReader) file(root *yaml.Node) *Messages {
 	for _, p := range r.pairs("messages", messagesNode) {
 		r.name(m, p)
 		m.list = append(m.list, r.message(p))
+		// Without aliases no file can say more than it is long.
+		if r.read > maxFileBytes {
+			r.faults = Faults{{Key: "messages", Problem: words(problemAliases, "Max", maxFileBytes), Line: messagesNode.Line, Mend: words(mendAliases)}}
+			return m
+		}
 	}
 	if messagesNode.Kind == yaml.MappingNode && len(m.list) == 0 {
 		r.fault("messages", messagesNode, words(problemNoMessage), words(mendDefine))
@@ -136,6 +158,28 @@ func (r *messageReader) file(root *yaml.Node) *Messages {
 		r.fault("default", defaultNode, words(problemNoSuch, "Name", m.Default), words(mendNameOne, "Names", m.Names()))
 	}
 	return m
+}
+
+// foreign tells whether this is no message file, and says so. The keys of such a
+// file are not repeated: MESSAGES_FILE may name one that is full of secrets.
+func (r *messageReader) foreign(root *yaml.Node) bool {
+	known := []string{"default", "messages"}
+	near := -1
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		switch key := root.Content[i].Value; {
+		case key == "messages":
+			return false
+		case nearest(key, known) == "messages":
+			near = i
+		}
+	}
+	if near >= 0 {
+		key := root.Content[near]
+		r.fault(key.Value, key, words(problemUnknownKey), words(mendNear, "Near", "messages"))
+	} else {
+		r.fault("messages", root, words(problemMissing), words(mendDefine))
+	}
+	return true
 }
 
 // name checks that a message can be asked for in the chat.

@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -48,11 +48,17 @@ type Field struct {
 	Color string `json:"color,omitempty"`
 }
 
-// LoadMessages reads and checks the message file. The error is a Faults with
-// everything that is wrong with its content, or says why it cannot be read.
+// LoadMessages reads and checks the message file, a regular file of at most
+// maxFileBytes. The error is a Faults with everything that is wrong with it, or
+// says why it cannot be read.
 func LoadMessages(path string) (*Messages, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
+	data, err := readFile(path, maxFileBytes)
+	switch {
+	case errors.Is(err, errNotFile):
+		return nil, Faults{{Key: "MESSAGES_FILE", Problem: words(problemNotFile, "Path", path), Mend: words(mendNameFile)}}
+	case errors.Is(err, errBigFile):
+		return nil, Faults{{Key: "MESSAGES_FILE", Problem: words(problemBigFile, "Path", path, "Max", maxFileBytes), Mend: words(mendNameFile)}}
+	case err != nil:
 		return nil, fmt.Errorf("read messages: %w", err)
 	}
 	return ParseMessages(data)

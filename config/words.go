@@ -77,6 +77,12 @@ const (
 	problemHalf         = "problem.half"
 	problemPrintf       = "problem.printf"
 	problemFailed       = "problem.failed" // Detail
+	problemWidth        = "problem.width"  // Max
+	problemLayout       = "problem.layout"
+	problemNotFile      = "problem.not_a_file"    // Path
+	problemBigFile      = "problem.big_file"      // Path, Max
+	problemTooMany      = "problem.too_many_keys" // Max
+	problemAliases      = "problem.aliases"       // Max
 )
 
 // What to do about it.
@@ -104,6 +110,10 @@ const (
 	mendBraces     = "mend.braces"
 	mendUseOne     = "mend.use_one" // Names
 	mendUseIf      = "mend.use_if"
+	mendNarrow     = "mend.narrow"
+	mendLayout     = "mend.layout"
+	mendNameFile   = "mend.name_file"
+	mendAliases    = "mend.aliases"
 )
 
 // english has the sentence of every code. The chat's are in its locale files.
@@ -143,6 +153,12 @@ var english = map[string]string{
 	problemHalf:         "is not valid text: a character was cut in two",
 	problemPrintf:       "its format does not fit what it is given",
 	problemFailed:       "%s",
+	problemWidth:        "its format has a width or a precision above %d",
+	problemLayout:       "the layout of Format is not a text in quotes",
+	problemNotFile:      "%s is not a regular file",
+	problemBigFile:      "%s is larger than %d bytes",
+	problemTooMany:      "has more than %d keys",
+	problemAliases:      "is more than %d bytes with its aliases (*) filled in",
 
 	mendQuote:      "put a value that holds : # { } * & or a quote in quotes",
 	mendDefine:     "define a message as in the example",
@@ -167,4 +183,8 @@ var english = map[string]string{
 	mendBraces:     "correct what stands between {{ and }}",
 	mendUseOne:     "use one of: %s",
 	mendUseIf:      "use variables and {{if}}",
+	mendNarrow:     "write a smaller number",
+	mendLayout:     `write it as {{.Now.Format "2006-01-02 15:04"}}`,
+	mendNameFile:   "name the file with the messages",
+	mendAliases:    "write what differs, with fewer aliases",
 }

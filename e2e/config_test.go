@@ -50,6 +50,13 @@ func TestFaultySettings(t *testing.T) {
 			args: []string{"--config", "elsewhere.yaml"},
 			want: []string{"elsewhere.yaml"},
 		},
+		"proxies that can't be read": {
+			env: settings{
+				"HTTPS_PROXY": "http://user:" + secretTwo + "#@proxy.example:3128", "http_proxy": "proxy.example:port",
+				"WECHAT_TOKEN": "", "WECHAT_TOKEN_FILE": "/dev/zero",
+			},
+			want: []string{"HTTPS_PROXY", "http_proxy", "WECHAT_TOKEN_FILE"},
+		},
 		"a secret given twice": {
 			env:  settings{"WECHAT_APP_SECRET_FILE": "secret.txt"},
 			want: []string{"WECHAT_APP_SECRET"},

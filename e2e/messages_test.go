@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -24,6 +26,49 @@ func TestFaultyMessagesInChinese(t *testing.T) {
 		}
 		if got := p.say(admin, "群发全部"); !strings.Contains(got, test.want) {
 			t.Errorf("with %q the reply is\n%s\nand not\n%s", test.broken, got, test.want)
+		}
+	}
+	if got := p.say(admin, "群发记录"); got != "还没有群发过。" {
+		t.Errorf("the broadcasts are\n%s", got)
+	}
+}
+
+// MESSAGES_FILE may name any file by mistake. Neither a reply nor the log has a
+// word of it, and none keeps the program from answering.
+func TestForeignMessagesFile(t *testing.T) {
+	t.Parallel()
+	p := startPlatform(t, "--followers", "3")
+	s := startServer(t, p, sqlite(t).url, settings{"LANGUAGE": "zh"})
+	path := s.env["MESSAGES_FILE"]
+	write := func(text string) func() error {
+		return func() error { return os.WriteFile(path, []byte(text), 0o600) }
+	}
+	for name, test := range map[string]struct {
+		put  func() error
+		want string
+	}{
+		"accounts":     {write("root:" + secretOne + ":19000:0:99999:7:::\ndaemon:*:19000:::::\n"), "messages（第 1 行）：缺少这一项"},
+		"settings":     {write("wechat_app_secret: " + secretOne + "\n" + secretTwo + ": x\n"), "messages（第 1 行）：缺少这一项"},
+		"a broken one": {write("a: b\nc: *" + secretOne + "\n"), "不是合法的 YAML"},
+		"a long one":   {write(strings.Repeat(secretOne+"\n", 1<<16)), path + " 超过 1,048,576 字节"},
+		"a bomb":       {write(strings.Replace(messagesFile, "图书馆周三闭馆", `{{printf \"`+strings.Repeat("%1000000[1]d", 330)+`\" 1}}`, 1)), "宽度或精度超过 100"},
+		"a pipe":       {func() error { return syscall.Mkfifo(path, 0o600) }, path + " 不是普通文件"},
+		"a device":     {func() error { return os.Symlink("/dev/zero", path) }, path + " 不是普通文件"},
+		"a folder":     {func() error { return os.Mkdir(path, 0o700) }, path + " 不是普通文件"},
+	} {
+		if err := errors.Join(os.Remove(path), test.put()); err != nil {
+			t.Fatal(err)
+		}
+		for _, asked := range []string{"群发全部", "消息"} {
+			got := p.say(admin, asked)
+			if !strings.Contains(got, test.want) {
+				t.Errorf("%s: the reply to %s is\n%s\nand not\n%s", name, asked, got, test.want)
+			}
+			for _, secret := range []string{secretOne, secretTwo} {
+				if strings.Contains(got+s.log.text(0), secret) {
+					t.Errorf("%s: the reply or the log repeats the file", name)
+				}
+			}
 		}
 	}
 	if got := p.say(admin, "群发记录"); got != "还没有群发过。" {
