@@ -2,10 +2,7 @@ package config
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -83,63 +80,6 @@ func TestNothingOfAForeignFileIsTold(t *testing.T) {
 			t.Errorf("%q is a message file", file)
 		} else if strings.Contains(err.Error(), s) {
 			t.Errorf("%q: %v", file, err)
-		}
-	}
-}
-
-// notFiles are paths that are no regular file, each with a word of the error.
-func notFiles(tb testing.TB) map[string]string {
-	tb.Helper()
-	fifo := filepath.Join(tb.TempDir(), "fifo")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	return map[string]string{fifo: "not a regular file", "/dev/zero": "not a regular file", tb.TempDir(): "not a regular file"}
-}
-
-func TestMessageFileIsARegularFile(t *testing.T) {
-	t.Parallel()
-	bad := notFiles(t)
-	bad[mustWrite(t, "big.yaml", ExampleMessages+"#"+strings.Repeat("x", maxFileBytes))] = "larger than 1048576 bytes"
-	for path, want := range bad {
-		_, err := LoadMessages(path)
-		if diff := cmp.Diff([]string{"MESSAGES_FILE"}, faultKeys(t, err)); diff != "" {
-			t.Errorf("%s: %s", path, diff)
-		}
-		if !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
-			t.Errorf("%s: %v", path, err)
-		}
-	}
-	link := filepath.Join(t.TempDir(), "link.yaml")
-	if err := os.Symlink(mustWrite(t, "m.yaml", ExampleMessages+"#"+strings.Repeat("x", maxFileBytes/2)), link); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := LoadMessages(link); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestSecretFileIsARegularFile(t *testing.T) {
-	t.Parallel()
-	bad := notFiles(t)
-	bad[mustWrite(t, "big", strings.Repeat(leakToken, 500))] = "larger than 4096 bytes"
-	for path, want := range bad {
-		env := required()
-		delete(env, "WECHAT_TOKEN")
-		env["WECHAT_TOKEN_FILE"] = path
-		_, err := load(t, "", env)
-		if diff := cmp.Diff([]string{"WECHAT_TOKEN_FILE"}, faultKeys(t, err)); diff != "" {
-			t.Errorf("%s: %s", path, diff)
-		}
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", path, err)
-		}
-		assertSilent(t, path, err.Error())
-	}
-	for path := range notFiles(t) {
-		_, err := Load(path, true, func(string) (string, bool) { return "", false }, nil)
-		if err == nil || !strings.Contains(err.Error(), "--config: "+path+" is not a regular file") {
-			t.Errorf("settings in %s: %v", path, err)
 		}
 	}
 }
