@@ -45,12 +45,23 @@ type session struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second signal ends the program at once.
+	ctx, stop := signal.NotifyContext(untilHangUp(), os.Interrupt, syscall.SIGTERM)
+	// A second one of these ends the program at once.
 	context.AfterFunc(ctx, stop)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
+}
+
+// untilHangUp returns a context that ends when the terminal closes (SIGHUP). A
+// further SIGHUP changes nothing: the shell and the kernel both send one, and
+// systemd may send one after SIGTERM. Under nohup the terminal does not matter.
+func untilHangUp() context.Context {
+	if signal.Ignored(syscall.SIGHUP) {
+		return context.Background()
+	}
+	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGHUP) //nolint:govet // to the end of the program
+	return ctx
 }
 
 // run carries out a command line and returns the exit code.

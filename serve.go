@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -28,6 +30,8 @@ type serveCommand struct{}
 
 // Run serves until the program is told to stop.
 func (serveCommand) Run(s *session) error {
+	// The log's reader may end first, as when a terminal closes on a pipe.
+	signal.Ignore(syscall.SIGPIPE)
 	settings, log, err := s.load()
 	if err != nil {
 		return err

@@ -1,9 +1,13 @@
 package e2e
 
 import (
+	"bufio"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -52,9 +56,12 @@ func TestToldToStop(t *testing.T) {
 		// recorded: the answers come soon enough to be waited for, so that nobody
 		// has to be asked about again.
 		recorded bool
+		signals  []syscall.Signal
 	}{
-		"slow answers":             {slowFor: "2s", recorded: true},
-		"answers that do not come": {slowFor: "60s"},
+		"slow answers":             {slowFor: "2s", recorded: true, signals: []syscall.Signal{syscall.SIGTERM}},
+		"answers that do not come": {slowFor: "60s", signals: []syscall.Signal{syscall.SIGTERM}},
+		// The shell and the kernel both send one when a terminal closes.
+		"a terminal that closes": {slowFor: "2s", recorded: true, signals: []syscall.Signal{syscall.SIGHUP, syscall.SIGHUP}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +73,7 @@ func TestToldToStop(t *testing.T) {
 				s := startServer(t, p, db.url, settings{"SEND_CONCURRENCY": "64"})
 				p.say(admin, "broadcast all personal")
 				p.callsReach(followers / 3)
-				code, took := s.terminate()
+				code, took := s.signal(test.signals...)
 				if code != 0 || took > 10*time.Second {
 					t.Errorf("ended with code %d after %s, want 0 within 10 s", code, took)
 				}
@@ -88,6 +95,38 @@ func TestToldToStop(t *testing.T) {
 				s.closingNotice(followers, followers)
 			})
 		})
+	}
+}
+
+// A terminal that closes ends what reads the log too, as in `serve 2>&1 | tee log`.
+func TestToldToStopWithNobodyToReadTheLog(t *testing.T) {
+	t.Parallel()
+	p := startPlatform(t, "--followers", "10")
+	s := newServer(t, p, sqlite(t).url, nil)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.process = &process{t: t, name: "server", log: s.log, done: make(chan struct{})}
+	s.cmd = exec.CommandContext(t.Context(), binary)
+	s.cmd.Dir, s.cmd.Env = t.TempDir(), s.env.environ()
+	s.cmd.Stdout, s.cmd.Stderr = writer, writer
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(s.done)
+		_ = s.cmd.Wait() // how it ended is asked of ProcessState
+	}()
+	t.Cleanup(s.kill)
+	_ = writer.Close()
+	lines := bufio.NewScanner(reader)
+	for lines.Scan() && !strings.Contains(lines.Text(), "sending for this database") {
+		continue
+	}
+	_ = reader.Close()
+	if code, took := s.signal(syscall.SIGHUP); code != 0 || took > 10*time.Second {
+		t.Errorf("ended with code %d after %s, want 0 within 10 s", code, took)
 	}
 }
 

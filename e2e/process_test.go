@@ -144,9 +144,18 @@ func (p *process) kill() {
 // took.
 func (p *process) terminate() (code int, took time.Duration) {
 	p.t.Helper()
+	return p.signal(syscall.SIGTERM)
+}
+
+// signal sends signals that ask the process to end, and returns its exit code and
+// how long it took.
+func (p *process) signal(signals ...syscall.Signal) (code int, took time.Duration) {
+	p.t.Helper()
 	asked := time.Now()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		p.t.Fatalf("terminate %s: %v", p.name, err)
+	for _, s := range signals {
+		if err := p.cmd.Process.Signal(s); err != nil {
+			p.t.Fatalf("send %s the signal %s: %v", p.name, s, err)
+		}
 	}
 	return p.wait(), time.Since(asked)
 }
