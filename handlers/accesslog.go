@@ -74,6 +74,8 @@ func (n *note) level(path string, status int) slog.Level {
 		return slog.LevelError
 	case status >= http.StatusBadRequest && n.reason != "":
 		return slog.LevelWarn
+	case n.kind == kindReceipt:
+		return slog.LevelDebug // there is one for each message that was sent; the engine logs how many
 	default:
 		return slog.LevelInfo
 	}

@@ -24,6 +24,12 @@ func TestAccessLog(t *testing.T) {
 		{"event that is not acted on", func(a *account) { a.push(eventMsg("debug_demo", "")) }, []string{
 			"level=INFO", "kind=other", `reason="event debug_demo is not acted on"`,
 		}},
+		{"receipt", func(a *account) { a.push(receiptMsg) }, []string{"level=DEBUG", "kind=receipt", "status=200"}},
+		{"receipt that fails", func(a *account) {
+			a.Receipt = func(context.Context, string, int64, string) error { return errors.New("database is away") }
+			a.Handler = New(a.Config)
+			a.push(receiptMsg)
+		}, []string{"level=ERROR", "kind=receipt", "status=500"}},
 		{"refused", func(a *account) { a.post(nil, "") }, []string{"level=WARN", "status=403", `reason="wrong signature"`}},
 		{"unknown route", func(a *account) { a.do("GET", "/nowhere?key=secret", nil) }, []string{
 			"level=INFO", "path=/nowhere", "status=404",

@@ -165,6 +165,7 @@ func (e *Engine) Run(ctx context.Context) {
 			}
 		})
 	})
+	joining.Go(func() { e.receipts.logCounts(ctx) })
 	if e.crew != nil {
 		joining.Go(func() { e.crew.run(ctx) })
 	}

@@ -16,6 +16,8 @@ const (
 	// joinFor is how long after an early receipt its send is looked for: longer
 	// than a send can take to be recorded, a restart included.
 	joinFor = 30 * time.Minute
+	// countEvery is how often the log says how many receipts came.
+	countEvery = time.Minute
 )
 
 // receipt is one on its way to the database.
@@ -34,6 +36,8 @@ type receipts struct {
 	// lastEarly is when a receipt last came before its send was recorded, in Unix
 	// milliseconds.
 	lastEarly atomic.Int64
+	// How many were counted since the log last said so, by state.
+	delivered, blocked, failed atomic.Int64
 }
 
 func newReceipts(store *models.Store, metrics *Metrics, now func() time.Time, log *slog.Logger) *receipts {
@@ -73,12 +77,38 @@ func (r *receipts) add(ctx context.Context, msgID int64, status string) error {
 	select {
 	case err := <-in.done:
 		if err == nil {
-			r.metrics.receipts.WithLabelValues(string(state)).Inc()
+			r.count(state)
 		}
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// count counts a receipt for the metrics and the log.
+func (r *receipts) count(state models.DeliveryState) {
+	r.metrics.receipts.WithLabelValues(string(state)).Inc()
+	switch state {
+	case models.Delivered:
+		r.delivered.Add(1)
+	case models.Blocked:
+		r.blocked.Add(1)
+	default:
+		r.failed.Add(1)
+	}
+}
+
+// logCounts writes now and then how many receipts came, if any did, until ctx
+// ends, and the rest then. A line for each would be most of the log.
+func (r *receipts) logCounts(ctx context.Context) {
+	say := func() {
+		delivered, blocked, failed := r.delivered.Swap(0), r.blocked.Swap(0), r.failed.Swap(0)
+		if delivered+blocked+failed > 0 {
+			r.log.InfoContext(ctx, "receipts", "delivered", delivered, "blocked", blocked, "failed", failed)
+		}
+	}
+	every(ctx, countEvery, say)
+	say()
 }
 
 // join gives early receipts to the sends that were recorded since. Nothing is
