@@ -126,6 +126,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 		Broadcasts: chat.Broadcasts{
 			Ask: a.engine.Ask, Retry: a.engine.Retry, Status: a.engine.Status, List: a.engine.List, SentToday: a.engine.SentToday,
 			Pause: a.engine.Pause, Resume: a.engine.Resume, Cancel: a.engine.Cancel,
+			KeptNotices: a.engine.KeptNotices, SayNotices: a.engine.SayNotices,
 		},
 		Followers: chat.Followers{
 			OptOut: a.followers.OptOut, OptIn: a.followers.OptIn, Stats: a.followers.Stats,

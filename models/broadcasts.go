@@ -231,13 +231,14 @@ func (s *Store) Broadcasts(ctx context.Context, n int, states ...BroadcastState)
 }
 
 // Unnotified returns the broadcasts that ended or paused by themselves and
-// whose admin was not told so yet, of those asked for since.
-func (s *Store) Unnotified(ctx context.Context, since time.Time) ([]Broadcast, error) {
+// whose admin was not told so yet.
+func (s *Store) Unnotified(ctx context.Context) ([]Broadcast, error) {
 	var list []Broadcast
+	// The mark of a final state is its name (NoticeMark); most broadcasts have it.
 	err := s.r.WithContext(ctx).
-		Where("state IN ? AND asked_at > ?", []BroadcastState{Finished, Failed, Paused, Cancelled}, At(since)).
+		Where("(state = ? OR (state IN ? AND notified_state <> state))", Paused, []BroadcastState{Finished, Failed, Cancelled}).
 		Where("NOT (state IN ? AND reason = ?)", []BroadcastState{Paused, Cancelled}, ReasonAdmin).
-		Find(&list).Error
+		Order("id").Find(&list).Error
 	if err != nil {
 		return nil, fmt.Errorf("list broadcasts to tell of: %w", err)
 	}
@@ -327,7 +328,8 @@ func (s *Store) PostponeBroadcast(ctx context.Context, id int64, notBefore time.
 	return nil
 }
 
-// MarkNotified records that the admin was told of the broadcast's state.
+// MarkNotified records that the admin was told of the broadcast's state, or that
+// the notice is kept.
 func (s *Store) MarkNotified(ctx context.Context, id int64, mark string) error {
 	err := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ?", id).Update("notified_state", mark).Error
 	if err != nil {

@@ -3,6 +3,7 @@ package models_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -212,10 +213,10 @@ func TestUnnotified(t *testing.T) {
 		add("by an admin", models.Paused, models.ReasonAdmin, t0)
 		add("cancelled", models.Cancelled, models.ReasonAdmin, t0)
 		add("running", models.Running, "", t0)
-		add("old", models.Finished, "", t0.Add(-72*time.Hour))
+		long := add("asked for days ago", models.Finished, "", t0.Add(-72*time.Hour))
 		check := func(want ...int64) {
 			t.Helper()
-			list, err := s.Unnotified(ctx, t0.Add(-48*time.Hour))
+			list, err := s.Unnotified(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -232,7 +233,7 @@ func TestUnnotified(t *testing.T) {
 				}
 			}
 		}
-		check(finished, quota)
+		check(finished, quota, long)
 		b, err := s.FindBroadcast(ctx, finished)
 		if err != nil {
 			t.Fatal(err)
@@ -240,6 +241,59 @@ func TestUnnotified(t *testing.T) {
 		if err := s.MarkNotified(ctx, finished, b.NoticeMark()); err != nil {
 			t.Fatal(err)
 		}
-		check(quota)
+		check(quota, long)
+	})
+}
+
+// What was kept is said once, in the reply to one message: in every copy of that
+// reply and in no other.
+func TestKeptNotices(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		ctx := t.Context()
+		ask := func(key, by string) int64 {
+			b := newBroadcast(key, t0)
+			b.State, b.AskedBy = models.Finished, by
+			return create(t, s, b).ID
+		}
+		first, second, third := ask("1", "oAdmin"), ask("2", "oAdmin"), ask("3", "oAdmin")
+		other, untold := ask("4", "oadmin"), ask("5", "oAdmin")
+		for _, id := range []int64{first, second, third, other} {
+			if err := s.KeepNotice(ctx, id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check := func(by, key string, n int, want ...int64) {
+			t.Helper()
+			list, err := s.KeptNotices(ctx, by, key, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []int64
+			for _, b := range list {
+				got = append(got, b.ID)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("kept for %s at %q: %v, want %v", by, key, got, want)
+			}
+		}
+		say := func(key string, ids []int64, want ...int64) {
+			t.Helper()
+			if said, err := s.SayNotices(ctx, ids, key); err != nil || !slices.Equal(said, want) {
+				t.Errorf("said at %q: %v, %v, want %v", key, said, err, want)
+			}
+		}
+		check("oAdmin", "m:1", 2, third, second)
+		say("m:1", []int64{third, second, untold}, third, second)
+		check("oAdmin", "m:1", 9, third, second) // a copy of the same message
+		say("m:1", []int64{third, second}, third, second)
+		check("oAdmin", "m:2", 9, first)
+		say("m:2", []int64{second, first}, first)
+		check("oAdmin", "m:3", 9)
+		check("oadmin", "m:4", 9, other)
+		if err := s.KeepNotice(ctx, second); err != nil { // there is news of it
+			t.Fatal(err)
+		}
+		check("oAdmin", "m:5", 9, second)
 	})
 }

@@ -142,8 +142,14 @@ type Broadcast struct {
 	StartedAt  Time
 	PlannedAt  Time
 	FinishedAt Time
-	// NotifiedState is the last state that the asking admin was told about.
+	// NotifiedState is the last state that the asking admin was told about, or whose
+	// notice is kept.
 	NotifiedState string
+	// NoticeKept says that the platform would not take a notice, so that it is said
+	// in the reply to the admin's next word.
+	NoticeKept bool
+	// NoticeSaid is the key of the message in whose reply that was; empty until then.
+	NoticeSaid string
 }
 
 // Withdrawn is how many of the people asked for had opted out or left before their

@@ -28,6 +28,10 @@ type Broadcasts struct {
 	Cancel    func(ctx context.Context, id int64, by string) (*broadcast.Cancelled, error)
 	List      func(ctx context.Context, n int) ([]broadcast.Status, error)
 	SentToday func(context.Context) (int64, error)
+	// KeptNotices returns the broadcasts of which an admin could not be told, and
+	// SayNotices those of them that the reply to a message is to name.
+	KeptNotices func(ctx context.Context, openID, key string) ([]models.Broadcast, error)
+	SayNotices  func(ctx context.Context, ids []int64, key string) ([]int64, error)
 }
 
 // Followers are the followers service's methods that the chat calls.
@@ -97,6 +101,7 @@ func New(c Config) (*Chat, error) {
 	b, f := c.Broadcasts, c.Followers
 	if slices.Contains([]bool{
 		b.Ask == nil, b.Retry == nil, b.Status == nil, b.Pause == nil, b.Resume == nil, b.Cancel == nil, b.List == nil, b.SentToday == nil,
+		b.KeptNotices == nil, b.SayNotices == nil,
 		f.OptOut == nil, f.OptIn == nil, f.Testers == nil, f.AddTester == nil, f.RemoveTester == nil, f.Stats == nil,
 		c.Messages == nil, c.StartSync == nil, c.Now == nil, c.Log == nil,
 	}, true) {
@@ -116,9 +121,22 @@ func New(c Config) (*Chat, error) {
 // remember says that it depends on more than the line, so that a redelivery
 // must get this reply from memory. An error is for the log: the line could not
 // be answered, and the sender may try again.
+//
+// A reply to an admin has the notices that could not be handed over before. A
+// redelivery finds them by the key. The reply to `openid` has none: it is to be
+// copied as a whole.
 func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply string, remember bool, err error) {
 	parsed := Parse(text)
 	admin := slices.Contains(c.config.Admins, openID)
+	reply, remember, err = c.answer(ctx, openID, key, parsed, admin)
+	if err == nil && admin && parsed.Name != OpenID {
+		reply = c.withKept(ctx, openID, key, reply)
+	}
+	return reply, remember, err
+}
+
+// answer returns the reply to a line and whether it must be remembered.
+func (c *Chat) answer(ctx context.Context, openID, key string, parsed Command, admin bool) (text string, remember bool, err error) {
 	cmd := c.find(parsed.Name)
 	switch {
 	case cmd == nil:

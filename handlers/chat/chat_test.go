@@ -61,6 +61,7 @@ type stage struct {
 	history string
 	// onTheWay is how many calls a cancel can't call back.
 	onTheWay int64
+	kept     keptNotices
 }
 
 // watch fails the test when a sentence is missing, and keeps the log.
@@ -126,6 +127,12 @@ func newStage(t *testing.T, language string) *stage {
 				return s.list, s.err
 			},
 			SentToday: func(context.Context) (int64, error) { return 24_800, s.err },
+			KeptNotices: func(_ context.Context, openID, key string) ([]models.Broadcast, error) {
+				return s.kept.of(openID, key), s.kept.err
+			},
+			SayNotices: func(_ context.Context, ids []int64, key string) ([]int64, error) {
+				return s.kept.say(ids, key), s.kept.err
+			},
 		},
 		Followers: Followers{
 			OptOut:       person("opt out"),

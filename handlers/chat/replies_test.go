@@ -349,7 +349,7 @@ func TestNotice(t *testing.T) {
 			"finished", "en", broadcast.NoticeFinished,
 			broadcast.Status{Broadcast: done, Counts: models.Counts{Accepted: 4_800, Delivered: 20_000, Blocked: 60, Failed: 37, Uncertain: 3}},
 			"Broadcast #7 · notice is finished after 4 min.\nWeChat took 24,860 of 24,900 (99.8%).\nDelivered: 20,000\n" +
-				"Accepted, no receipt yet: 4800\nBlocked by the recipient: 60\nFailed: 37\nUncertain, may have arrived: 3",
+				"Accepted, no receipt yet: 4800. Later ones show in: broadcast status #7\nBlocked by the recipient: 60\nFailed: 37\nUncertain, may have arrived: 3",
 		},
 		{
 			"finished", "zh", broadcast.NoticeFinished,

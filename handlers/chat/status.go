@@ -180,8 +180,11 @@ func (c *Chat) noticeCounts(st broadcast.Status) string {
 		if o.id == "failed" {
 			id = "notice.failed_for" // notice.failed is that of the broadcast
 		}
+		if o.id == "accepted" && st.Broadcast.State == models.Finished {
+			id = "notice.outstanding"
+		}
 		if o.count > 0 {
-			lines = append(lines, c.say(id, vars{"N": o.count}))
+			lines = append(lines, c.say(id, vars{"N": o.count, "Status": c.on(Status, st.Broadcast.ID)}))
 		}
 	}
 	if left := st.Remaining() - n.Sending; left > 0 {
