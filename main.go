@@ -60,7 +60,7 @@ func untilHangUp() context.Context {
 	if signal.Ignored(syscall.SIGHUP) {
 		return context.Background()
 	}
-	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGHUP) //nolint:govet // to the end of the program
+	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGHUP) // held to the end of the program
 	return ctx
 }
 

@@ -1,0 +1,81 @@
+package models_test
+
+import (
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/models/modelstest"
+)
+
+// The version before gave up telling of what was asked for more than two days
+// ago. After the upgrade nobody is told of the old ones, and everybody of what
+// ended lately or waits for a word.
+func TestTheUpgradeTellsOfNothingOld(t *testing.T) {
+	t.Parallel()
+	for driver, open := range map[string]func(t *testing.T) (name, dsn string, dialect goose.Dialect){
+		models.SQLite: func(t *testing.T) (name, dsn string, dialect goose.Dialect) {
+			t.Helper()
+			return "sqlite", filepath.Join(t.TempDir(), "broadcast.db"), goose.DialectSQLite3
+		},
+		models.MySQL: func(t *testing.T) (name, dsn string, dialect goose.Dialect) {
+			t.Helper()
+			return "mysql", modelstest.MySQLDSN(t), goose.DialectMySQL
+		},
+	} {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			name, dsn, dialect := open(t)
+			db, err := sql.Open(name, dsn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = db.Close() }()
+			before, err := goose.NewProvider(dialect, db, os.DirFS("migrations/"+driver),
+				goose.WithTableName("schema_versions"), goose.WithDisableGlobalRegistry(true))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := before.UpTo(t.Context(), 3); err != nil {
+				t.Fatal(err)
+			}
+			asked := time.Now().Add(-30 * 24 * time.Hour).UnixMilli()
+			for id, b := range []struct {
+				state string
+				ended time.Duration // ago; never if 0
+			}{{"finished", 28 * 24 * time.Hour}, {"failed", 49 * time.Hour}, {"finished", 47 * time.Hour}, {"paused", 0}} {
+				ended := int64(0)
+				if b.ended > 0 {
+					ended = time.Now().Add(-b.ended).UnixMilli()
+				}
+				_, err := db.ExecContext(t.Context(), fmt.Sprintf(`INSERT INTO broadcasts
+					(id, request_key, name, message, digest, audience, asked_by, salt, state, asked_at, finished_at)
+					VALUES (%d, 'key %d', 'notice', '{}', '', 'all', 'oAdmin', '', '%s', %d, %d)`, id+1, id, b.state, asked, ended))
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			s, err := models.Open(driver, dsn, modelstest.Log(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = s.Close() }()
+			if err := s.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			list, err := s.Unnotified(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(list) != 2 || list[0].ID != 3 || list[1].ID != 4 {
+				t.Errorf("would be told of: %+v", list)
+			}
+		})
+	}
+}
