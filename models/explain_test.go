@@ -80,6 +80,7 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 			"receipts":                 func() error { _, err := s.ApplyReceipts(ctx, receiptsOf(1<<40, 20), t0); return err },
 			"receipts that were early": func() error { _, err := s.JoinReceipts(ctx, t0, 20, t0); return err },
 			"a reply":                  func() error { _, _, err := s.FindReply(ctx, "fill:1"); return err },
+			"kept notices":             func() error { _, err := s.KeptNotices(ctx, "oAdmin", "m:1", 20); return err },
 			"a person": func() error {
 				return s.ChangeRecipient(ctx, openIDs[0], func(r *models.Recipient) { r.OptedOut = !r.OptedOut })
 			},
