@@ -69,7 +69,7 @@ func newLogger(settings *config.Settings, w io.Writer) *slog.Logger {
 func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 	store, err := models.Open(settings.Database.Driver, settings.Database.DSN, log)
 	if err != nil {
-		return nil, err
+		return nil, startFault(err)
 	}
 	a := &app{log: log, store: store, ready: make(chan struct{})}
 	a.markReady = sync.OnceFunc(func() { close(a.ready) })
@@ -202,16 +202,32 @@ func (a *app) checkPlatform(ctx context.Context) error {
 	return err
 }
 
-// prepare migrates the database, waiting for one that is away.
+// startFault words what the operator must mend in the database before a start
+// like a fault of the setting that names it; any other error stays as it is.
+func startFault(err error) error {
+	var unusable *models.Unusable
+	if !errors.As(err, &unusable) {
+		return err
+	}
+	return config.Faults{{
+		Key: "DATABASE_URL", Problem: config.Words{English: unusable.Problem}, Mend: config.Words{English: unusable.Mend},
+	}}
+}
+
+// prepare migrates the database, waiting for one that is away. What waiting does
+// not mend is an error.
 func (a *app) prepare(ctx context.Context) error {
 	for {
 		err := a.store.Migrate(ctx)
-		if err == nil {
+		var unusable *models.Unusable
+		switch {
+		case err == nil:
 			a.markReady()
 			return nil
-		}
-		if ctx.Err() != nil {
+		case ctx.Err() != nil:
 			return ctx.Err()
+		case errors.As(err, &unusable):
+			return startFault(err)
 		}
 		a.log.WarnContext(ctx, "the database is not ready, trying again in 2 s", "err", err)
 		select {

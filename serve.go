@@ -76,9 +76,11 @@ func (a *app) serve(ctx context.Context, listener net.Listener) error {
 		}
 	})
 	parts.Go(func() {
-		if a.prepare(ctx) == nil {
-			a.engine.Run(ctx)
+		if err := a.prepare(ctx); err != nil {
+			fail(err)
+			return
 		}
+		a.engine.Run(ctx)
 	})
 	<-ctx.Done()
 	a.log.Info("stopping: what is in flight is recorded, the rest goes on at the next start")

@@ -25,7 +25,7 @@ func (syncCommand) Run(s *session) error {
 	}
 	defer func() { _ = a.close() }()
 	if err := a.store.Migrate(s.ctx); err != nil {
-		return err
+		return startFault(err)
 	}
 	var bar *progressbar.ProgressBar
 	storing := false

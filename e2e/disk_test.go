@@ -3,7 +3,6 @@ package e2e
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,20 +70,5 @@ func fill(t *testing.T, path string) {
 	}
 	if !errors.Is(err, syscall.ENOSPC) {
 		t.Fatal(err)
-	}
-}
-
-// stands waits until the program sends nothing any more.
-func (c *crash) stands() {
-	c.t.Helper()
-	var before int64 = -1
-	poll(c.t, 700*time.Millisecond, patience, "the sending stands", func() bool {
-		calls := c.platform.stats().Calls
-		stood := calls == before
-		before = calls
-		return stood
-	})
-	if status, _ := c.get("/healthz"); status != http.StatusOK {
-		c.t.Errorf("/healthz answers %d", status)
 	}
 }

@@ -87,10 +87,17 @@ func (l *logFile) tail(most int) string {
 // environment, in a folder of its own.
 func start(t *testing.T, log *logFile, env []string, args ...string) *process {
 	t.Helper()
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Dir = filepath.Dir(log.path)
+	cmd.Env = append([]string{"HOME=" + cmd.Dir}, env...)
+	return launch(t, log, cmd)
+}
+
+// launch runs a command until the test ends.
+func launch(t *testing.T, log *logFile, cmd *exec.Cmd) *process {
+	t.Helper()
 	name := strings.TrimSuffix(filepath.Base(log.path), ".log")
-	p := &process{t: t, name: name, log: log, since: log.size(), done: make(chan struct{})}
-	p.cmd = exec.CommandContext(t.Context(), binary, args...)
-	p.cmd.Dir, p.cmd.Env = filepath.Dir(log.path), append([]string{"HOME=" + filepath.Dir(log.path)}, env...)
+	p := &process{t: t, name: name, cmd: cmd, log: log, since: log.size(), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log.file, log.file
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", name, err)

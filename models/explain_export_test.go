@@ -44,10 +44,10 @@ func (s *Statements) add(query string, args []driver.NamedValue) {
 // statement. Close must follow.
 func Recorded(s *Store) (*Store, *Statements, error) {
 	seen := &Statements{}
-	again := &Store{driver: s.driver, file: s.file, dsn: s.dsn, log: s.log}
+	again := &Store{driver: s.driver, dsn: s.dsn, log: s.log}
 	base, dsn := s.w, s.dsn+"&interpolateParams=true"
 	if s.driver == SQLite {
-		dsn = "file:" + s.file + "?_txlock=immediate&_pragma=busy_timeout(10000)"
+		dsn = "file:" + s.file.path + "?_txlock=immediate&_pragma=busy_timeout(10000)"
 	}
 	pool, err := base.DB()
 	if err != nil {

@@ -39,8 +39,8 @@ func (l *SendLock) Check(ctx context.Context) error { return l.check(ctx) }
 // Release gives the lock back.
 func (l *SendLock) Release() error { return l.release() }
 
-// TakeSendLock takes the lock of the database: a lock on a file beside the
-// SQLite file, or MySQL's GET_LOCK on a connection of its own. Both end with the
+// TakeSendLock takes the lock of the database: a lock on the SQLite file and on
+// one beside it, or MySQL's GET_LOCK on a connection of its own. All end with the
 // process, however it dies. It returns ErrLocked if another process has it.
 //
 // A machine that loses its power or its network leaves MySQL's connection open,
@@ -48,7 +48,7 @@ func (l *SendLock) Release() error { return l.release() }
 // life of the holder for 8 s, ends that connection.
 func (s *Store) TakeSendLock(ctx context.Context) (*SendLock, error) {
 	if s.driver == SQLite {
-		return s.lockFile()
+		return s.lockFile(ctx)
 	}
 	lock, err := s.lockName(ctx, "send", 0)
 	switch {
@@ -115,8 +115,18 @@ func (s *Store) endHung(ctx context.Context) error {
 // 64 characters at most.
 const lockKey = "LEFT(CONCAT('wechat-broadcast ', ?, ' ', SHA1(DATABASE())), 64)"
 
-func (s *Store) lockFile() (*SendLock, error) {
-	lock := flock.New(s.file + ".lock")
+// lockFile takes the lock file beside the database, which other versions of the
+// program know, and then the lock of the database file itself. The second holds
+// where the first does not: when the lock file is deleted, and its next holder
+// locks another one.
+func (s *Store) lockFile(ctx context.Context) (*SendLock, error) {
+	if err := s.stillThere(ctx); err != nil {
+		return nil, err
+	}
+	lock, err := s.newFlock(".lock")
+	if err != nil {
+		return nil, err
+	}
 	ok, err := lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the database: %w", err)
@@ -124,10 +134,35 @@ func (s *Store) lockFile() (*SendLock, error) {
 	if !ok {
 		return nil, ErrLocked
 	}
+	ok, err = s.file.take()
+	if err == nil && !ok {
+		err = ErrLocked
+	}
+	if err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
 	return &SendLock{
-		check:   func(context.Context) error { return nil },
-		release: lock.Unlock,
+		check: func(ctx context.Context) error {
+			if err := s.stillThere(ctx); err != nil {
+				return err
+			}
+			if !s.file.leadsTo(lock.Path(), lock.Stat) {
+				return fmt.Errorf("the lock file %s was deleted or replaced: it must stay while the program runs", lock.Path())
+			}
+			return nil
+		},
+		release: func() error { return errors.Join(s.file.give(), lock.Unlock()) },
 	}, nil
+}
+
+// newFlock returns the lock of a file beside the database, which is made if it is
+// not there.
+func (s *Store) newFlock(suffix string) (*flock.Flock, error) {
+	path := s.file.path + suffix
+	if err := makePrivate(path); err != nil {
+		return nil, unusableFile(path, err)
+	}
+	return flock.New(path, flock.SetPermissions(0o600)), nil
 }
 
 // lockName takes a named lock of the MySQL server for this database, waiting up
@@ -172,7 +207,10 @@ func (s *Store) lockName(ctx context.Context, name string, wait time.Duration) (
 
 func (s *Store) lockMigrations(ctx context.Context) (unlock func(), err error) {
 	if s.driver == SQLite {
-		lock := flock.New(s.file + ".migrate.lock")
+		lock, err := s.newFlock(".migrate.lock")
+		if err != nil {
+			return nil, err
+		}
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
 		if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil {

@@ -9,8 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/url"
-	"os"
-	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/glebarez/sqlite"
@@ -41,24 +40,26 @@ type Store struct {
 	// r has others, which WAL lets read meanwhile. On MySQL they are the same.
 	w, r   *gorm.DB
 	driver string
-	// file is the SQLite file, for its lock; dsn is MySQL's, for its own.
-	file, dsn string
-	log       *slog.Logger
+	file   *sqliteFile // nil on MySQL
+	dsn    string      // MySQL's
+	log    *slog.Logger
+	// retired is done once the database was taken away from under the program.
+	retired sync.Once
 
 	beat      beat
 	hungAfter time.Duration
 }
 
 // Open returns a Store on the database: driver is SQLite with a file's path as
-// dsn (its folder is made), or MySQL with a DSN of go-sql-driver/mysql. A MySQL
-// server that is away is no error: Ping and Migrate tell.
+// dsn (it is made with its folder, for its owner alone), or MySQL with a DSN of
+// go-sql-driver/mysql. A MySQL server that is away is no error: Ping and Migrate
+// tell. What the operator must mend is an *Unusable.
 func Open(driver, dsn string, log *slog.Logger) (*Store, error) {
 	s := &Store{driver: driver, log: log, hungAfter: hungAfter}
 	var err error
 	switch driver {
 	case SQLite:
-		s.file = dsn
-		err = s.openSQLite()
+		err = s.openSQLite(dsn)
 	case MySQL:
 		s.dsn = dsn
 		err = s.openMySQL()
@@ -71,9 +72,10 @@ func Open(driver, dsn string, log *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) openSQLite() error {
-	if err := os.MkdirAll(filepath.Dir(s.file), 0o750); err != nil {
-		return fmt.Errorf("make the database's folder: %w", err)
+func (s *Store) openSQLite(path string) error {
+	var err error
+	if s.file, err = openFile(path, s.log); err != nil {
+		return err
 	}
 	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		"journal_mode(WAL)",
@@ -81,10 +83,9 @@ func (s *Store) openSQLite() error {
 		"synchronous(FULL)",
 		"busy_timeout(10000)",
 	}}
-	dsn := "file:" + (&url.URL{Path: s.file}).EscapedPath() + "?" + pragmas.Encode()
-	var err error
+	dsn := "file:" + (&url.URL{Path: s.file.path}).EscapedPath() + "?" + pragmas.Encode()
 	if s.w, err = s.gorm(sqlite.Open(dsn)); err != nil {
-		return fmt.Errorf("open the database: %w", err)
+		return errors.Join(fmt.Errorf("open the database: %w", err), s.Close())
 	}
 	if s.r, err = s.gorm(sqlite.Open(dsn)); err != nil {
 		return errors.Join(fmt.Errorf("open the database: %w", err), s.Close())
@@ -147,7 +148,8 @@ func (l driverLog) Print(v ...any) { l.log.Debug("mysql driver", "message", fmt.
 // Driver returns SQLite or MySQL.
 func (s *Store) Driver() string { return s.driver }
 
-// Ping asks the database for a sign of life.
+// Ping asks the database for a sign of life. A SQLite file that was deleted, moved
+// or replaced is an *Unusable.
 func (s *Store) Ping(ctx context.Context) error {
 	db, err := s.r.DB()
 	if err != nil {
@@ -156,7 +158,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := db.PingContext(ctx); err != nil {
 		return fmt.Errorf("reach the database: %w", err)
 	}
-	return nil
+	return s.stillThere(ctx)
 }
 
 // Close closes every connection.
@@ -172,11 +174,15 @@ func (s *Store) Close() error {
 		}
 		errs = append(errs, err)
 	}
+	if s.file != nil {
+		errs = append(errs, s.file.file.Close())
+	}
 	return errors.Join(errs...)
 }
 
 // Migrate brings the schema up to date, each version once, under a lock where
-// several processes may start at the same time.
+// several processes may start at the same time. A database of a newer version is
+// an *Unusable: nobody knows what this program would do to it.
 func (s *Store) Migrate(ctx context.Context) error {
 	db, err := s.w.DB()
 	if err != nil {
@@ -199,6 +205,16 @@ func (s *Store) Migrate(ctx context.Context) error {
 		goose.WithTableName("schema_versions"), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
+	}
+	found, known, err := p.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read the database's version: %w", err)
+	}
+	if found > known {
+		return &Unusable{
+			fmt.Sprintf("the database is of version %d, and this program knows version %d at most", found, known),
+			"run the newer program that it was last used with, or restore the backup from before that one's first start",
+		}
 	}
 	done, err := p.Up(ctx)
 	if err != nil {

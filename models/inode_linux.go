@@ -1,0 +1,63 @@
+package models
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockInode takes a lock on an open file that no name of it, and no deleting of
+// another file, gets round; false if another process has it. It ends with the
+// process, or when the file is closed.
+//
+// It is a lock of the open file description, on a byte far behind all that
+// SQLite locks or writes (fcntl(2), "Open file description locks"), so it is in
+// nobody's way.
+func lockInode(file *os.File) (bool, error) {
+	err := setLock(file, unix.F_WRLCK)
+	switch {
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EACCES):
+		return false, nil
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOLCK), errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.ENOSYS):
+		return true, nil // a file system without them; the lock file is what is left
+	}
+	return err == nil, err
+}
+
+func unlockInode(file *os.File) error { return setLock(file, unix.F_UNLCK) }
+
+func setLock(file *os.File, kind int16) error {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	lock := unix.Flock_t{Type: kind, Whence: unix.SEEK_SET, Start: 1 << 62, Len: 1}
+	var lockErr error
+	err = raw.Control(func(fd uintptr) { lockErr = unix.FcntlFlock(fd, unix.F_OFD_SETLK, &lock) })
+	return errors.Join(err, lockErr)
+}
+
+// hardLinks is how many names a file has.
+func hardLinks(info fs.FileInfo) uint64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Nlink) //nolint:unconvert // it is 32 bits wide on some machines
+	}
+	return 1
+}
+
+// writable fails if this user may not read and write a file or a folder.
+func writable(path string) error {
+	if err := unix.Access(path, unix.R_OK|unix.W_OK); err != nil {
+		return &fs.PathError{Op: "access", Path: path, Err: err}
+	}
+	return nil
+}
+
+func isReadOnly(err error) bool { return errors.Is(err, unix.EROFS) }
+
+func isNoFolder(err error) bool {
+	return errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EISDIR) || errors.Is(err, unix.ELOOP)
+}

@@ -1,0 +1,219 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+)
+
+// Unusable says that the database can't be used before the operator mends it:
+// to wait is no use. Both texts are plain English, for the terminal and the log.
+type Unusable struct{ Problem, Mend string }
+
+// Error implements error.
+func (e *Unusable) Error() string { return e.Problem + "; " + e.Mend }
+
+// sqliteFile is the file of a SQLite database, whatever name led to it.
+type sqliteFile struct {
+	// path is absolute and has no symlink in it, so that everyone who opens the
+	// database finds the same lock files beside it.
+	path string
+	// file carries the lock on the file itself. It is closed after the database:
+	// to close any descriptor of a file takes all of SQLite's own locks on it away
+	// from the process (POSIX fcntl; see "How To Corrupt An SQLite Database File").
+	file *os.File
+
+	mu     sync.Mutex
+	locked bool
+}
+
+// openFile finds the file of a database and makes it, and its folder, if they are
+// not there. What the operator must mend is an *Unusable.
+func openFile(path string, log *slog.Logger) (*sqliteFile, error) {
+	path, err := resolve(path)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		what := "no regular file"
+		if info.IsDir() {
+			what = "a folder"
+		}
+		return nil, &Unusable{fmt.Sprintf("%s is %s", path, what), "name a file, such as sqlite://data/broadcast.db"}
+	}
+	if err := makePrivate(path); err != nil {
+		return nil, unusableFile(path, err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm", ".lock", ".migrate.lock"} {
+		if err := writable(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, unusableFile(path+suffix, err)
+		}
+	}
+	if err := writable(filepath.Dir(path)); err != nil {
+		return nil, unusableFile(filepath.Dir(path), err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, unusableFile(path, err)
+	}
+	f := &sqliteFile{path: path, file: file}
+	if err := f.inspect(log); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return f, nil
+}
+
+// inspect refuses a file that has several names, and warns of one that others
+// can read.
+func (f *sqliteFile) inspect(log *slog.Logger) error {
+	info, err := f.file.Stat()
+	if err != nil {
+		return unusableFile(f.path, err)
+	}
+	if n := hardLinks(info); n > 1 {
+		return &Unusable{
+			fmt.Sprintf("the database file %s has %d names (hard links), and SQLite keeps a journal for each, which damages it", f.path, n),
+			fmt.Sprintf("remove the other names (find them with: find / -xdev -inum $(stat -c %%i %s)); a backup is a copy, not a link", f.path),
+		}
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
+		log.Warn("others on this machine may read or write the database file, which holds OpenIDs",
+			"file", f.path, "mode", fmt.Sprintf("%04o", mode), "mend", "chmod 600 "+f.path)
+	}
+	return nil
+}
+
+// resolve returns the path to a file without symlinks, also if the file is not
+// there yet. Its folder is made, but not the one to which a symlink leads: that
+// one may be of a disk that is not mounted.
+func resolve(path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		here, err := os.Getwd()
+		if err != nil {
+			return "", unusableFile(path, err)
+		}
+		path = here + string(filepath.Separator) + path // not cleaned: a/.. is elsewhere if a is a symlink
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return "", unusableFile(filepath.Dir(path), err)
+	}
+	for range 40 { // as many symlinks as Linux follows
+		dir, base := filepath.Split(path)
+		dir, err := filepath.EvalSymlinks(dir)
+		if err != nil {
+			return "", unusableFile(path, err)
+		}
+		path = filepath.Join(dir, base)
+		target, err := os.Readlink(path)
+		if err != nil { // no symlink, or not there
+			return path, nil
+		}
+		if !filepath.IsAbs(target) {
+			target = dir + string(filepath.Separator) + target
+		}
+		path = target
+	}
+	return "", &Unusable{fmt.Sprintf("%s leads from one symlink to the next without end", path), "name the file itself"}
+}
+
+// makePrivate makes an empty file that only its owner can use, whatever the
+// umask. One that is there stays as it is.
+func makePrivate(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Chmod(0o600), file.Close())
+}
+
+// unusableFile words an error of a file or a folder that the database needs. One
+// that may pass, such as a full disk, is no *Unusable.
+func unusableFile(path string, err error) error {
+	var pathErr *fs.PathError
+	reason := err
+	if errors.As(err, &pathErr) {
+		reason = pathErr.Err
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission), isReadOnly(err):
+		return &Unusable{
+			fmt.Sprintf("%s can't be written: %v", path, reason),
+			fmt.Sprintf("let the user with id %d, as whom the program runs, read and write it and its folder, where SQLite keeps its journal", os.Getuid()),
+		}
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrExist), isNoFolder(err):
+		return &Unusable{fmt.Sprintf("%s can't be opened: %v", path, reason), "name a file in a folder that is there; is its disk mounted?"}
+	default:
+		return fmt.Errorf("open the database: %w", err)
+	}
+}
+
+// unmoved fails with an *Unusable if the path leads to another file by now, or to
+// none: what is written then, nobody would find.
+func (f *sqliteFile) unmoved() error {
+	if f.leadsTo(f.path, f.file.Stat) {
+		return nil
+	}
+	return &Unusable{
+		fmt.Sprintf("the database file %s was deleted, moved or replaced while the program runs", f.path),
+		"stop the program, put the file back with its -wal, and start it again",
+	}
+}
+
+// leadsTo tells whether a path still leads to an open file. In doubt it does: an
+// error that says neither that it is gone nor that it is another may pass.
+func (f *sqliteFile) leadsTo(path string, open func() (fs.FileInfo, error)) bool {
+	now, err := os.Stat(path)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	was, err := open()
+	return err != nil || os.SameFile(was, now)
+}
+
+// take takes the lock of the file itself, false if somebody else has it.
+func (f *sqliteFile) take() (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.locked {
+		return false, nil
+	}
+	ok, err := lockInode(f.file)
+	f.locked = ok && err == nil
+	return f.locked, err
+}
+
+// give gives back the lock of the file itself.
+func (f *sqliteFile) give() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.locked = false
+	return unlockInode(f.file)
+}
+
+// stillThere fails if a SQLite database was taken away, and from then on nothing
+// can be written to it.
+func (s *Store) stillThere(ctx context.Context) error {
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.unmoved()
+	if err == nil {
+		return nil
+	}
+	s.retired.Do(func() {
+		s.log.ErrorContext(ctx, "the database is gone: nothing is sent or stored until it is mended", "err", err)
+		if db, dbErr := s.w.DB(); dbErr == nil {
+			_ = db.Close()
+		}
+	})
+	return err
+}
