@@ -25,6 +25,7 @@ var ErrMaybeStored = errors.New("the database may have stored it")
 // other, in this process or in others. The error wraps ErrMaybeStored if it is not
 // known whether b was stored.
 func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, again bool) (created bool, err error) {
+	b.RequestKey = fitKey(b.RequestKey)
 	complete := false
 	err = s.inTx(ctx, func(tx *gorm.DB) error {
 		complete, created = false, false
@@ -90,7 +91,7 @@ func lockRequests(tx *gorm.DB) error { return lockFact(tx, "ask") }
 // request returns the broadcast that a request made, or nil.
 func request(tx *gorm.DB, key string) (*Broadcast, error) {
 	var b []Broadcast
-	err := tx.Where("request_key = ?", key).Limit(1).Find(&b).Error
+	err := tx.Where("request_key = ?", fitKey(key)).Limit(1).Find(&b).Error
 	if err != nil || len(b) == 0 {
 		return nil, err
 	}
@@ -298,7 +299,7 @@ func (s *Store) ResumeDue(ctx context.Context, id int64, now time.Time) (bool, e
 // move moves a broadcast for which the condition holds.
 func (s *Store) move(ctx context.Context, id int64, to BroadcastState, c Change, where string, args ...any) (bool, error) {
 	set := map[string]any{
-		"state": to, "reason": c.Reason, "detail": cut(c.Detail, 1000), "resume_at": At(c.ResumeAt),
+		"state": to, "reason": c.Reason, "detail": cut(c.Detail, maxReason), "resume_at": At(c.ResumeAt),
 	}
 	if !c.StartedAt.IsZero() {
 		set["started_at"] = gorm.Expr("CASE WHEN started_at = 0 THEN ? ELSE started_at END", At(c.StartedAt))
@@ -336,13 +337,4 @@ func (s *Store) MarkNotified(ctx context.Context, id int64, mark string) error {
 		return fmt.Errorf("mark broadcast as told: %w", err)
 	}
 	return nil
-}
-
-// cut shortens s to at most n runes.
-func cut(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= n {
-		return s
-	}
-	return string(r[:n-1]) + "…"
 }

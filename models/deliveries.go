@@ -160,10 +160,28 @@ type Outcome struct {
 	Gone bool
 }
 
-// RecordOutcomes records the outcomes in one transaction, each at most once: a
-// delivery that has an outcome keeps it.
+// RecordOutcomes records the outcomes, each at most once: a delivery that has an
+// outcome keeps it. One whose words or numbers the database refuses is recorded
+// without them and logged; the others are as they are.
 func (s *Store) RecordOutcomes(ctx context.Context, outcomes []Outcome, now time.Time) error {
-	var args, gone []any
+	record := func(part []Outcome) error { return s.recordOutcomes(ctx, part, now) }
+	err := storeApart(outcomes, record, func(o Outcome, why string) error {
+		s.log.ErrorContext(ctx, "the database refuses what the platform said of a send: its outcome is recorded without it",
+			"broadcast", o.BroadcastID, "recipient", o.RecipientID, "state", o.State, "refused", why)
+		return record([]Outcome{{
+			BroadcastID: o.BroadcastID, RecipientID: o.RecipientID, State: o.State,
+			MsgID: o.MsgID, Attempts: o.Attempts, SentAt: o.SentAt,
+		}})
+	})
+	if err != nil {
+		return fmt.Errorf("record outcomes: %w", err)
+	}
+	return s.markGone(ctx, outcomes, now)
+}
+
+// recordOutcomes records the outcomes in one statement.
+func (s *Store) recordOutcomes(ctx context.Context, outcomes []Outcome, now time.Time) error {
+	var args []any
 	at := now.UnixMilli()
 	rows := append(make([]byte, 0, 1024+128*len(outcomes)),
 		"INSERT INTO deliveries (broadcast_id, recipient_id, state, msgid, errcode, detail, attempts, sent_at, updated_at) VALUES "...)
@@ -171,17 +189,14 @@ func (s *Store) RecordOutcomes(ctx context.Context, outcomes []Outcome, now time
 		rows = appendRow(rows, i)
 		rows = appendInts(rows, o.BroadcastID, o.RecipientID)
 		rows = append(append(append(rows, ",'"...), o.State...), "',"...)
-		rows = appendInts(rows, o.MsgID, int64(o.ErrCode))
+		rows = appendInts(rows, o.MsgID, clampInt(o.ErrCode))
 		if o.Detail == "" {
 			rows = append(rows, ",'',"...)
 		} else {
 			rows = append(rows, ",?,"...)
-			args = append(args, cut(o.Detail, 255))
+			args = append(args, cut(o.Detail, maxDetail))
 		}
-		rows = append(appendInts(rows, int64(o.Attempts), o.SentAt.UnixMilli(), at), ')')
-		if o.Gone {
-			gone = append(gone, o.RecipientID)
-		}
+		rows = append(appendInts(rows, clampInt(o.Attempts), o.SentAt.UnixMilli(), at), ')')
 	}
 	query := string(rows)
 	if s.driver == SQLite {
@@ -196,15 +211,23 @@ func (s *Store) RecordOutcomes(ctx context.Context, outcomes []Outcome, now time
 			updated_at = IF(state = 'sending', VALUES(updated_at), updated_at),
 			state = IF(state = 'sending', VALUES(state), state)`
 	}
-	if err := s.exec(ctx, query, args...); err != nil {
-		return fmt.Errorf("record outcomes: %w", err)
+	return s.exec(ctx, query, args...)
+}
+
+// markGone marks those of whom an outcome says that they no longer follow.
+func (s *Store) markGone(ctx context.Context, outcomes []Outcome, now time.Time) error {
+	var gone []any
+	for _, o := range outcomes {
+		if o.Gone {
+			gone = append(gone, o.RecipientID)
+		}
 	}
 	if len(gone) == 0 {
 		return nil
 	}
 	// An event that says otherwise, and is newer, wins.
 	known := KnownAt(now)
-	args = append([]any{known, known}, gone...)
+	args := append([]any{known, known}, gone...)
 	err := s.exec(ctx, "UPDATE recipients SET "+erased+", updated_at = ? WHERE updated_at <= ? AND id IN ("+
 		tuples("?", len(gone))+")", args...)
 	if err != nil {

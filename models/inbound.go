@@ -12,7 +12,7 @@ import (
 // it got one that is remembered.
 func (s *Store) FindReply(ctx context.Context, key string) (reply string, found bool, err error) {
 	var rows []Inbound
-	err = s.r.WithContext(ctx).Select("reply").Where("message_key = ?", key).Limit(1).Find(&rows).Error
+	err = s.r.WithContext(ctx).Select("reply").Where("message_key = ?", fitKey(key)).Limit(1).Find(&rows).Error
 	if err != nil {
 		return "", false, fmt.Errorf("find reply: %w", err)
 	}
@@ -26,7 +26,8 @@ func (s *Store) FindReply(ctx context.Context, key string) (reply string, found 
 // remembered already, and returns the one that is: the first wins, so that every
 // copy of a message gets the same, whichever process answers it.
 func (s *Store) SaveReply(ctx context.Context, key, reply string, at time.Time) (stored string, err error) {
-	row := Inbound{MessageKey: key, Reply: reply, ReceivedAt: At(at)}
+	key = fitKey(key)
+	row := Inbound{MessageKey: key, Reply: cutBytes(reply, maxText), ReceivedAt: At(at)}
 	w := s.w.WithContext(ctx)
 	if err := w.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
 		return "", fmt.Errorf("save reply: %w", err)

@@ -14,18 +14,57 @@ import (
 // ApplyReceipts counts the receipts: each delivery takes its first one. A receipt
 // whose send is not recorded yet is kept, and JoinReceipts joins it later; early
 // is how many those are. After an error it can be called again.
+//
+// One whose words the database refuses is counted without them. If it refuses it
+// even so, it is logged and dropped: the platform would send it three times and
+// no more, and each time it would keep the others of its group waiting.
 func (s *Store) ApplyReceipts(ctx context.Context, receipts []Receipt, now time.Time) (early int, err error) {
 	byID := make(map[int64]Receipt, len(receipts))
 	ids := make([]int64, 0, len(receipts))
 	for _, r := range receipts {
 		if _, seen := byID[r.MsgID]; !seen {
+			r.Detail = cut(r.Detail, maxDetail)
 			byID[r.MsgID] = r
 			ids = append(ids, r.MsgID)
 		}
 	}
-	counted, err := s.countReceipts(ctx, byID, ids, now)
+	apply := func(ids []int64) error {
+		n, err := s.applyReceipts(ctx, byID, ids, now)
+		early += n
+		return err
+	}
+	drop := func(int64) error { return nil } // it is stored nowhere
+	err = storeApart(ids, apply, s.wordless(ctx, byID, apply, drop))
 	if err != nil {
 		return 0, fmt.Errorf("apply receipts: %w", err)
+	}
+	return early, nil
+}
+
+// wordless returns what is done with a receipt that the database refuses: it is
+// tried without its words, and dropped if that does not help.
+func (s *Store) wordless(
+	ctx context.Context, byID map[int64]Receipt, apply func(ids []int64) error, drop func(id int64) error,
+) func(id int64, why string) error {
+	return func(id int64, why string) error {
+		r := byID[id]
+		r.Detail = ""
+		byID[id] = r
+		s.log.WarnContext(ctx, "the database refuses a receipt's words: it is counted without them", "msgid", id, "state", r.State, "refused", why)
+		err := apply([]int64{id})
+		if again := refusal(err); again != "" {
+			s.log.ErrorContext(ctx, "the database refuses a receipt: it is dropped", "msgid", id, "state", r.State, "refused", again)
+			return drop(id)
+		}
+		return err
+	}
+}
+
+// applyReceipts is ApplyReceipts for some of the receipts, which fit.
+func (s *Store) applyReceipts(ctx context.Context, byID map[int64]Receipt, ids []int64, now time.Time) (early int, err error) {
+	counted, err := s.countReceipts(ctx, byID, ids, now)
+	if err != nil {
+		return 0, err
 	}
 	if counted == int64(len(ids)) {
 		return 0, nil
@@ -48,7 +87,7 @@ func (s *Store) ApplyReceipts(ctx context.Context, receipts []Receipt, now time.
 		return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(unknown).Error
 	})
 	if err != nil {
-		return 0, fmt.Errorf("apply receipts: %w", err)
+		return 0, err
 	}
 	return early, nil
 }
@@ -60,7 +99,7 @@ func (s *Store) countReceipts(ctx context.Context, byID map[int64]Receipt, ids [
 		query := append(make([]byte, 0, 256+20*len(ids)), "UPDATE deliveries SET state = ?, detail = ?, updated_at = ?"+
 			" WHERE state = 'accepted' AND msgid <> 0 AND msgid IN ("...)
 		query = append(appendInts(query, ids...), ')')
-		n, err := s.execCount(ctx, string(query), string(key.State), cut(key.Detail, 255), now.UnixMilli())
+		n, err := s.execCount(ctx, string(query), string(key.State), key.Detail, now.UnixMilli())
 		if err != nil {
 			return counted, err
 		}
@@ -93,7 +132,7 @@ func joinReceipts(tx *gorm.DB, byID map[int64]Receipt, ids []int64, now time.Tim
 	}
 	for key, ids := range alike(byID, slices.Sorted(maps.Keys(known))) {
 		err := tx.Model(&Delivery{}).Where("msgid IN ? AND msgid <> 0 AND state = ?", ids, Accepted).
-			Updates(map[string]any{"state": key.State, "detail": cut(key.Detail, 255), "updated_at": At(now)}).Error
+			Updates(map[string]any{"state": key.State, "detail": key.Detail, "updated_at": At(now)}).Error
 		if err != nil {
 			return nil, err
 		}
@@ -119,13 +158,16 @@ func (s *Store) JoinReceipts(ctx context.Context, since time.Time, n int, now ti
 		byID[r.MsgID] = r
 		ids = append(ids, r.MsgID)
 	}
-	err = s.inTx(ctx, func(tx *gorm.DB) error {
-		if _, err := joinReceipts(tx, byID, ids, now); err != nil {
-			return err
-		}
-		return tx.Where("msgid IN ?", ids).Delete(&Receipt{}).Error
-	})
-	if err != nil {
+	join := func(ids []int64) error {
+		return s.inTx(ctx, func(tx *gorm.DB) error {
+			if _, err := joinReceipts(tx, byID, ids, now); err != nil {
+				return err
+			}
+			return tx.Where("msgid IN ?", ids).Delete(&Receipt{}).Error
+		})
+	}
+	drop := func(id int64) error { return s.w.WithContext(ctx).Where("msgid = ?", id).Delete(&Receipt{}).Error }
+	if err := storeApart(ids, join, s.wordless(ctx, byID, join, drop)); err != nil {
 		return 0, fmt.Errorf("join early receipts: %w", err)
 	}
 	return len(ids), nil

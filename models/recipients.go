@@ -44,6 +44,7 @@ func changeRecipient(tx *gorm.DB, openID string, change func(r *Recipient)) erro
 	}
 	r := was
 	change(&r)
+	r.Scene = cut(r.Scene, maxScene)
 	if r == was {
 		return nil
 	}

@@ -2,6 +2,10 @@ package broadcast
 
 import (
 	"database/sql"
+	"io"
+	"math"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +72,32 @@ func TestARestartOnEachDatabase(t *testing.T) {
 		a.audit(id)
 		a.everyoneOnce()
 		if c := a.counts(id); c.Uncertain != 1 || c.Accepted != 300 {
+			t.Errorf("%+v", c)
+		}
+	})
+}
+
+// An errcode that no column holds is recorded as the nearest one, and keeps nobody
+// else's outcome waiting.
+func TestAStrangeErrcodeOnEachDatabase(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, driver string) {
+		a := newAccount(t, setup{driver: driver, Options: simulator.Options{Followers: 40}})
+		person := a.people()[7]
+		a.onSend(func(w http.ResponseWriter, openID string) bool {
+			if openID != person {
+				return false
+			}
+			_, _ = io.WriteString(w, `{"errcode":1099511627776,"errmsg":"`+strings.Repeat("错", 2000)+`"}`)
+			return true
+		})
+		a.start()
+		id := a.ask("", models.AudienceAll)
+		a.reaches(id, models.Finished)
+		if d := a.deliveries(id)[person]; d.State != models.FailedFor || d.Code != math.MaxInt32 {
+			t.Errorf("%+v", d)
+		}
+		if c := a.counts(id); c.Accepted != 40 || c.Failed != 1 {
 			t.Errorf("%+v", c)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 )
 
@@ -46,6 +47,10 @@ func (n *number) UnmarshalJSON(raw []byte) error {
 	*n = number{value: v, set: true}
 	return nil
 }
+
+// code is the number as an errcode. The platform's have 32 bits and so has the
+// database's column: one beyond them, which means nothing, becomes the nearest.
+func (n number) code() int { return int(min(max(n.value, math.MinInt32), math.MaxInt32)) }
 
 // lenient is a number for which anything else counts as absent: a message
 // that was accepted stays accepted when its msgid can't be read.

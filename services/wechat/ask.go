@@ -54,7 +54,7 @@ func askOnce[T headed](ctx context.Context, c *Client, req call) (T, error) {
 			return answer, strangeAnswer()
 		}
 		h := answer.head()
-		code := int(h.Code.value)
+		code := h.Code.code()
 		switch {
 		case code == 0 && !answer.whole():
 			return answer, strangeAnswer()

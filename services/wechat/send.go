@@ -66,7 +66,7 @@ func judge(raw []byte) Result {
 		// nobody knows how far the message went.
 		return strangeAnswer().result(false)
 	}
-	code := int(answer.Code.value)
+	code := answer.Code.code()
 	o := outcomeOf(code)
 	r := Result{
 		Verdict: o.verdict, Code: code, Detail: string(answer.Msg),

@@ -326,7 +326,7 @@ func (t *tokens) fetch(ctx context.Context, force bool) (grant, error) {
 		return grant{}, fmt.Errorf("get access token: %w", strangeAnswer())
 	}
 	if answer.Code.value != 0 {
-		return grant{}, tokenErrorOf(&APIError{Code: int(answer.Code.value), Msg: c.clean(req, string(answer.Msg))})
+		return grant{}, tokenErrorOf(&APIError{Code: answer.Code.code(), Msg: c.clean(req, string(answer.Msg))})
 	}
 	if answer.Token == "" {
 		return grant{}, fmt.Errorf("get access token: %w", strangeAnswer())
