@@ -21,40 +21,54 @@ func TestTheSameOnceMore(t *testing.T) {
 		en, zh string
 	}{
 		{
-			"in its undo window", models.Broadcast{State: models.Scheduled, NotBefore: models.At(now.Add(8 * time.Second))}, models.Counts{},
+			"in its undo window",
+			models.Broadcast{State: models.Scheduled, NotBefore: models.At(now.Add(8 * time.Second))},
+			models.Counts{},
 			"“notice” is about to go out already, as #7, in 8 s, so I started no second one. To stop it: broadcast cancel #7",
 			"「notice」已在等待开始（#7，8 秒后开始），没有再建一次。如需停止，请发送：取消 #7",
 		},
 		{
-			"running", models.Broadcast{State: models.Running}, sent,
+			"running",
+			models.Broadcast{State: models.Running},
+			sent,
 			"“notice” is going out already, as #7: 716 of 25,000 so far, so I started no second one. Where it stands: broadcast status #7",
 			"「notice」正在群发（#7，已发 716 / 25,000），没有再建一次。查看进度：群发状态 #7",
 		},
 		{
-			"paused", models.Broadcast{State: models.Paused}, sent,
+			"paused",
+			models.Broadcast{State: models.Paused},
+			sent,
 			"“notice” is paused, as #7: 716 of 25,000 so far, so I started no second one.\n" +
 				"To go on with the others: broadcast resume #7\nTo stop it for good: broadcast cancel #7",
 			"「notice」已暂停（#7，已发 716 / 25,000），没有再建一次。\n要接着发给其他人，请发送：继续 #7\n不再发，请发送：取消 #7",
 		},
 		{
-			"paused until the quota is reset", models.Broadcast{State: models.Paused, ResumeAt: models.At(time.Date(2026, 11, 24, 16, 0, 0, 0, time.UTC))}, sent,
+			"paused until the quota is reset",
+			models.Broadcast{State: models.Paused, ResumeAt: models.At(time.Date(2026, 11, 24, 16, 0, 0, 0, time.UTC))},
+			sent,
 			"“notice” is paused, as #7: 716 of 25,000 so far, so I started no second one. It goes on by itself at 11-25 00:00 (Beijing).\n" +
 				"To go on with the others: broadcast resume #7\nTo stop it for good: broadcast cancel #7",
 			"「notice」已暂停（#7，已发 716 / 25,000），没有再建一次。11-25 00:00（北京时间）自动继续。\n要接着发给其他人，请发送：继续 #7\n不再发，请发送：取消 #7",
 		},
 		{
-			"finished", models.Broadcast{State: models.Finished, FinishedAt: ended}, sent,
+			"finished",
+			models.Broadcast{State: models.Finished, FinishedAt: ended},
+			sent,
 			"“notice” went out already, as #7: to 716 of 25,000, 3 h ago. To send it to everyone once more: broadcast all notice again",
 			"「notice」在 3 小时前已经群发过（#7，716 / 25,000）。确要给全体再发一遍：群发全部 notice 再发",
 		},
 		{
-			"cancelled", models.Broadcast{State: models.Cancelled, FinishedAt: ended}, sent,
+			"cancelled",
+			models.Broadcast{State: models.Cancelled, FinishedAt: ended},
+			sent,
 			"“notice” was cancelled 3 h ago, as #7, at 716 of 25,000. Sent to everyone again, it reaches those 716 twice. " +
 				"To do so all the same: broadcast all notice again",
 			"「notice」在 3 小时前已取消（#7），发到 716 / 25,000。给全体再发，这 716 人会收到两次。确要再发：群发全部 notice 再发",
 		},
 		{
-			"stopped", models.Broadcast{State: models.Failed, FinishedAt: ended}, sent,
+			"stopped",
+			models.Broadcast{State: models.Failed, FinishedAt: ended},
+			sent,
 			"“notice” stopped itself 3 h ago, as #7, at 716 of 25,000. Sent to everyone again, it reaches those 716 twice. " +
 				"To do so all the same: broadcast all notice again",
 			"「notice」在 3 小时前已中止（#7），发到 716 / 25,000。给全体再发，这 716 人会收到两次。确要再发：群发全部 notice 再发",
