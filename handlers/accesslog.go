@@ -34,8 +34,9 @@ func noteOf(g *gin.Context) *note {
 }
 
 // accessLog writes one line for each request: never its query, which carries
-// signatures, nor its body, nor a full OpenID.
+// signatures, nor its body, nor a full OpenID. Of refusals only samples have one.
 func accessLog(log *slog.Logger) gin.HandlerFunc {
+	refused := &refusals{log: log}
 	return func(g *gin.Context) {
 		start := time.Now()
 		n := &note{}
@@ -51,7 +52,7 @@ func accessLog(log *slog.Logger) gin.HandlerFunc {
 		}
 		ctx, status := g.Request.Context(), g.Writer.Status()
 		level := n.level(path, status)
-		if !log.Enabled(ctx, level) {
+		if !refused.shown(status, n) || !log.Enabled(ctx, level) {
 			return
 		}
 		attrs := []slog.Attr{
@@ -70,7 +71,7 @@ func (n *note) level(path string, status int) slog.Level {
 	switch {
 	case path == "/healthz", path == "/readyz", path == "/metrics":
 		return slog.LevelDebug
-	case status >= http.StatusInternalServerError, n.err != nil:
+	case n.err != nil, status >= http.StatusInternalServerError && n.reason == "":
 		return slog.LevelError
 	case status >= http.StatusBadRequest && n.reason != "":
 		return slog.LevelWarn
