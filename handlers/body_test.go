@@ -9,9 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/silenceper/wechat/v2/util"
 )
 
 func TestReadBody(t *testing.T) {
@@ -20,7 +24,7 @@ func TestReadBody(t *testing.T) {
 	read := func(ctx context.Context, size int) ([]byte, error) {
 		body := bytes.Repeat([]byte{'x'}, size)
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/wechat", bytes.NewReader(body))
-		return c.readBody(httptest.NewRecorder(), r)
+		return c.readBody(httptest.NewRecorder(), r, true)
 	}
 	for _, size := range []int{0, 1, smallBody - 1, smallBody, smallBody + 1, maxBody} {
 		if body, err := read(t.Context(), size); err != nil || len(body) != size {
@@ -128,4 +132,74 @@ func TestDrainHasAnEnd(t *testing.T) {
 			t.Errorf("%s: status %d after %d bytes", tt.name, rec.Code, body.read)
 		}
 	}
+}
+
+// A forger's request is refused by its query in plain mode: nothing of its body is
+// read.
+func TestNothingIsReadWithoutASignature(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t)
+	body := &endless{}
+	for name, q := range map[string]url.Values{
+		"no signature": {},
+		"wrong":        {"signature": {strings.Repeat("0", 40)}, "timestamp": {"1"}, "nonce": {"1"}},
+		"stale":        {"signature": {util.Signature(testToken, "1", "1")}, "timestamp": {"1"}, "nonce": {"1"}},
+	} {
+		if rec := a.do(http.MethodPost, "/wechat?"+q.Encode(), body); rec.Code != http.StatusForbidden || body.read != 0 {
+			t.Errorf("%s: status %d after %d bytes", name, rec.Code, body.read)
+		}
+	}
+}
+
+// Who can't show the platform's signature on the query waits in a line of
+// strangers, in safe mode too. The platform's requests pass by.
+func TestStrangersWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, safe)
+		stop := make(chan struct{})
+		statuses := make(chan int, 3*strangersAtOnce)
+		for range cap(statuses) {
+			go func() {
+				q := a.query(testNow)
+				q.Set("signature", strings.Repeat("0", 40))
+				q.Set("encrypt_type", "aes")
+				q.Set("msg_signature", strings.Repeat("0", 40))
+				statuses <- a.do(http.MethodPost, "/wechat?"+q.Encode(), until{stop}).Code
+			}()
+		}
+		synctest.Wait()
+		began := time.Now()
+		if got := a.reply(t, a.push(textMsg("openid", 1))); got != "re: openid" || time.Since(began) > time.Second/2 {
+			t.Errorf("meanwhile the platform's message is answered %q after %s", got, time.Since(began))
+		}
+		for range 2 * strangersAtOnce {
+			if status := <-statuses; status != http.StatusServiceUnavailable {
+				t.Errorf("a stranger without a place is answered %d", status)
+			}
+		}
+		if waited := time.Since(began); waited > 2*strangerWaits {
+			t.Errorf("strangers waited for %s", waited)
+		}
+		close(stop)
+		for range strangersAtOnce {
+			if status := <-statuses; status != http.StatusBadRequest {
+				t.Errorf("a stranger with a place is answered %d", status)
+			}
+		}
+		// The places are free again, also for the platform without its first signature.
+		q, encrypted := a.sealed(testNow, textMsg("openid", 2), testAppID)
+		q.Del("signature")
+		if got := a.reply(t, a.post(q, sealedBody(encrypted))); got != "re: openid" {
+			t.Errorf("afterwards: %q", got)
+		}
+	})
+}
+
+// until is a body that is broken off once stop is closed.
+type until struct{ stop chan struct{} }
+
+func (u until) Read([]byte) (int, error) {
+	<-u.stop
+	return 0, io.ErrUnexpectedEOF
 }

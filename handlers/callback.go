@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 	lru "github.com/hashicorp/golang-lru/v2"
-	"github.com/silenceper/wechat/v2/officialaccount/message"
 )
 
 const (
@@ -34,10 +32,6 @@ const (
 	answerWithin = 4500 * time.Millisecond
 	// fresh is how far the platform's clock and ours may be apart.
 	fresh = 5 * time.Minute
-	// maxSeen is how many signatures are remembered. Only signatures that hold
-	// get in, and each is good for ten minutes at most, after which it no longer
-	// matters that it is remembered.
-	maxSeen = 1 << 16
 )
 
 // callback answers the platform at /wechat.
@@ -45,12 +39,15 @@ type callback struct {
 	cfg     Config
 	latency latency
 	work    *worker
-	// seen is which body, or echostr, each signature came with.
-	seen *lru.Cache[string, [sha256.Size]byte]
+	// seen is which body, or echostr, each signature came with; in plain mode only,
+	// since msg_signature covers what it came with.
+	seen *signatures
 	// shared is what other replicas have seen; nil without any.
 	shared *shared
 	// large has a place for each large body that may be read at a time.
 	large chan struct{}
+	// strangers has a place for each body of a stranger that may be read at a time.
+	strangers chan struct{}
 }
 
 func newCallback(cfg Config) *callback {
@@ -58,11 +55,13 @@ func newCallback(cfg Config) *callback {
 		cfg:     cfg,
 		latency: newLatency(cfg.registerer()),
 		work:    newWorker(cfg),
-		seen:    newLRU[string, [sha256.Size]byte](maxSeen),
+		seen:    newSignatures(maxSeen, seenReserve),
 		large:   make(chan struct{}, largeBodies),
+
+		strangers: make(chan struct{}, strangersAtOnce),
 	}
 	if cfg.Redis != nil {
-		c.shared = &shared{redis: cfg.Redis, app: cfg.AppID, log: cfg.Log}
+		c.shared = &shared{redis: cfg.Redis, app: cfg.AppID, log: cfg.Log, most: maxSeen, reserve: seenReserve}
 		c.work.shared = c.shared
 	}
 	return c
@@ -104,9 +103,11 @@ func (c *callback) verify(g *gin.Context) {
 	case echo == "":
 		outcome = c.refuse(g, malformed("no echostr"))
 	default:
-		// What the signature came with is remembered, so that in plain mode no
-		// message can be put on it.
-		c.replayed(g.Request.Context(), q.Get("signature"), []byte(echo))
+		// In plain mode no message can be put on this signature any more, whether it
+		// was free or not.
+		if at, err := signedAt(q); err == nil && c.cfg.AESKey == "" {
+			_ = c.bind(g.Request.Context(), newClaim(q.Get("signature"), at, []byte(echo)))
+		}
 		g.String(http.StatusOK, "%s", echo)
 	}
 	c.latency.observe(kindVerify, outcome, time.Since(start))
@@ -142,8 +143,14 @@ func (c *callback) refuse(g *gin.Context, err error) (outcome string) {
 			outcome = outcomeRefused
 		case http.StatusRequestEntityTooLarge:
 			outcome = outcomeTooLarge
-			drain(g.Request)
+			if leave, err := c.enter(g.Request.Context()); err == nil {
+				drain(g.Request)
+				leave()
+			}
 			g.Header("Connection", "close") // do not read what may be left
+		case http.StatusServiceUnavailable:
+			outcome = outcomeFull
+			g.Header("Connection", "close")
 		default:
 			outcome = outcomeInvalid
 		}
@@ -164,19 +171,9 @@ func (c *callback) accept(w http.ResponseWriter, r *http.Request, n *note) (*rec
 	if err := c.checkURL(q); err != nil {
 		return nil, err
 	}
-	body, err := c.readBody(w, r)
+	body, plain, err := c.read(w, r, q)
 	if err != nil {
 		return nil, err
-	}
-	plain, signature := body, q.Get("signature")
-	if c.cfg.AESKey != "" {
-		signature = q.Get("msg_signature")
-		if plain, err = c.open(q, body); err != nil {
-			return nil, err
-		}
-	}
-	if c.replayed(r.Context(), signature, body) {
-		return nil, forbidden("replayed: its signature came with another body")
 	}
 	m, err := decode(plain)
 	if m != nil {
@@ -193,6 +190,17 @@ func (c *callback) accept(w http.ResponseWriter, r *http.Request, n *note) (*rec
 	if id := q.Get("openid"); id != "" && id != m.openID() {
 		return nil, forbidden("sender is not the URL's openid")
 	}
+	if c.cfg.AESKey == "" {
+		at, err := signedAt(q)
+		if err != nil {
+			return nil, err
+		}
+		claim := newClaim(q.Get("signature"), at, body)
+		claim.receipt = m.kind == kindReceipt
+		if err := c.bind(r.Context(), claim); err != nil {
+			return nil, err
+		}
+	}
 	return m, nil
 }
 
@@ -207,29 +215,41 @@ func (c *callback) checkURL(q url.Values) error {
 	} else if !signed(q.Get("signature"), c.cfg.Token, ts, nonce) {
 		return forbidden("wrong signature")
 	}
-	sec, err := strconv.ParseUint(ts, 10, 40)
+	at, err := signedAt(q)
 	if err != nil || nonce == "" {
 		return forbidden("no timestamp or nonce")
 	}
-	if c.cfg.Now().Sub(time.Unix(int64(sec), 0)).Abs() > fresh {
+	if c.cfg.Now().Sub(at).Abs() > fresh {
 		return forbidden("stale timestamp")
 	}
 	return nil
 }
 
-// readBody returns the body. What strangers can make it hold in memory at a time
-// is bounded, however many they are.
-func (c *callback) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// signedAt returns the timestamp of a query.
+func signedAt(q url.Values) (time.Time, error) {
+	sec, err := strconv.ParseUint(q.Get("timestamp"), 10, 40)
+	if err != nil {
+		return time.Time{}, forbidden("no timestamp or nonce")
+	}
+	return time.Unix(int64(sec), 0), nil
+}
+
+// readBody returns the body. What can be made to be held in memory at a time is
+// bounded: of those with a signature known the large bodies are, and of the others
+// all, by enter.
+func (c *callback) readBody(w http.ResponseWriter, r *http.Request, known bool) ([]byte, error) {
 	in := http.MaxBytesReader(w, r.Body, maxBody)
 	body, err := io.ReadAll(io.LimitReader(in, smallBody))
 	if err == nil && len(body) == smallBody {
-		select {
-		case c.large <- struct{}{}:
-			defer func() { <-c.large }()
-		case <-time.After(answerWithin):
-			return nil, &refusal{http.StatusServiceUnavailable, "too many large bodies at once"}
-		case <-r.Context().Done():
-			return nil, malformed("body could not be read")
+		if known {
+			select {
+			case c.large <- struct{}{}:
+				defer func() { <-c.large }()
+			case <-time.After(answerWithin):
+				return nil, &refusal{http.StatusServiceUnavailable, "too many large bodies at once"}
+			case <-r.Context().Done():
+				return nil, malformed("body could not be read")
+			}
 		}
 		var rest []byte
 		rest, err = io.ReadAll(in)
@@ -257,18 +277,18 @@ func drain(r *http.Request) {
 // open returns the decrypted message of an encrypted body. Of the compatible
 // mode's body, which has the plain fields as well, nothing else is looked at.
 func (c *callback) open(q url.Values, body []byte) ([]byte, error) {
-	var sealed message.EncryptedXMLMsg
-	if _, err := unmarshal(body, &sealed); err != nil {
+	encrypted, _, err := findEncrypted(body)
+	if err != nil {
 		return nil, malformed(err.Error())
 	}
 	// An empty part would leave msg_signature equal to a plain push's signature.
-	if sealed.EncryptedMsg == "" {
+	if encrypted == "" {
 		return nil, forbidden("not encrypted, and a key is set")
 	}
-	if !signed(q.Get("msg_signature"), c.cfg.Token, q.Get("timestamp"), q.Get("nonce"), sealed.EncryptedMsg) {
+	if !signed(q.Get("msg_signature"), c.cfg.Token, q.Get("timestamp"), q.Get("nonce"), encrypted) {
 		return nil, forbidden("wrong msg_signature")
 	}
-	plain, err := unseal(sealed.EncryptedMsg, c.cfg.AppID, c.cfg.AESKey)
+	plain, err := unseal(encrypted, c.cfg.AppID, c.cfg.AESKey)
 	switch {
 	case errors.Is(err, errOtherApp):
 		return nil, forbidden(err.Error())
@@ -278,21 +298,33 @@ func (c *callback) open(q url.Values, body []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// replayed tells whether signature, which holds, came with another body before.
-// In plain mode it does not cover the body, so that whoever saw one callback
-// could else send anything in anybody's name.
-func (c *callback) replayed(ctx context.Context, signature string, body []byte) bool {
-	sum := sha256.Sum256(body)
-	// A clone, since the signature is a part of the URL, which would be kept whole.
-	signature = string([]byte(signature))
-	first, seen, _ := c.seen.PeekOrAdd(signature, sum)
-	if !seen && c.shared != nil {
-		if first = c.shared.firstBody(ctx, signature, sum); first != sum {
-			c.seen.Add(signature, first)
+// bind has a signature that holds belong to the body that it came with. The error
+// is a *refusal: the signature belongs to another body, or there is no room to
+// remember it. The platform repeats what is refused for want of room.
+func (c *callback) bind(ctx context.Context, cl claim) error {
+	now := c.cfg.Now()
+	v := c.seen.find(cl, now)
+	if v == claimNew && c.shared != nil {
+		common, ok := c.shared.add(ctx, cl, now)
+		if !ok {
+			common = c.seen.add(cl, now)
+		} else if common == claimFull {
+			c.seen.refuse(cl)
+		} else if common != claimOther {
+			_ = c.seen.add(cl, now) // if there is no room here, the others know it
 		}
-		return first != sum
+		v = common
+	} else if v == claimNew {
+		v = c.seen.add(cl, now)
 	}
-	return seen && first != sum
+	switch v {
+	case claimOther:
+		return forbidden("replayed: its signature came with another body")
+	case claimFull:
+		return &refusal{http.StatusServiceUnavailable, "no room to remember its signature"}
+	default:
+		return nil
+	}
 }
 
 // needsKey tells whether body is encrypted although no key is set.
@@ -300,9 +332,8 @@ func (c *callback) needsKey(body []byte) bool {
 	if c.cfg.AESKey != "" {
 		return false
 	}
-	var sealed message.EncryptedXMLMsg
-	_, err := unmarshal(body, &sealed)
-	return err == nil && sealed.EncryptedMsg != ""
+	encrypted, _, err := findEncrypted(body)
+	return err == nil && encrypted != ""
 }
 
 // answer has the message handled and writes what the platform is told.

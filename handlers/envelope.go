@@ -32,7 +32,7 @@ func unseal(encrypted, appID, aesKey string) ([]byte, error) {
 	}
 	sealed, err := base64.StdEncoding.DecodeString(encrypted)
 	if err != nil {
-		return nil, fmt.Errorf("decode base64: %w", err)
+		return nil, errors.New("decode message: it is not base64")
 	}
 	_, msg, forApp, err := util.AESDecryptMsg(sealed, key)
 	if err != nil {

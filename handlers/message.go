@@ -36,17 +36,19 @@ type received struct {
 func decode(body []byte) (*received, error) {
 	var m received
 	var err error
-	if m.asJSON, err = unmarshal(body, &m.MixMessage); err != nil {
-		// The SDK's type knows fields of every kind of event. One that clashes is
-		// no reason to refuse an event that we do not act on.
+	if m.asJSON, err = m.read(body, &m.MixMessage, &jsonFields{}); err != nil {
+		// The types know more than the events that we do not act on have. What
+		// clashes there is no reason to refuse one.
 		var head struct {
 			message.CommonToken
-			Event message.EventType `xml:"Event" json:"Event"`
+			Event message.EventType `xml:"Event"`
 		}
-		if _, again := unmarshal(body, &head); again != nil {
+		if _, again := m.read(body, &head, &jsonHead{}); again != nil {
 			return nil, err
 		}
-		m.MixMessage = message.MixMessage{CommonToken: head.CommonToken, Event: head.Event}
+		if !m.asJSON {
+			m.MixMessage = message.MixMessage{CommonToken: head.CommonToken, Event: head.Event}
+		}
 		if kindOf(&m.MixMessage) != kindOther {
 			return nil, err
 		}
@@ -103,7 +105,7 @@ func (m *received) what() string {
 }
 
 // receiptID is the msgid that a receipt is about. Its tag is MsgID where a
-// message's is MsgId; JSON decoding takes the two for one.
+// message's is MsgId.
 func (m *received) receiptID() int64 { return cmp.Or(m.TemplateMsgID, m.MsgID) }
 
 // at is when the platform says that it happened, or now if it does not say.
@@ -136,29 +138,30 @@ func digest(s string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// unmarshal reads XML or JSON, whichever body begins like, into v.
-func unmarshal(body []byte, v any) (asJSON bool, err error) {
+// read reads XML, or JSON if body begins like it, of which the fields are then in m.
+func (m *received) read(body []byte, asXML any, fields interface{ to(m *received) }) (asJSON bool, err error) {
 	if !utf8.Valid(body) {
 		return false, errors.New("not UTF-8")
 	}
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
 	switch {
 	case len(body) == 0:
-		return false, errors.New("empty body")
+		return false, errEmptyBody
 	case body[0] == '{':
-		if err := json.Unmarshal(body, v); err != nil {
-			return true, errors.New("broken JSON")
+		if json.Unmarshal(body, fields) != nil {
+			return true, errBrokenJSON
 		}
+		fields.to(m)
 		return true, nil
 	case body[0] == '<':
-		return false, unmarshalXML(body, v)
+		return false, unmarshalXML(body, asXML)
 	default:
-		return false, errors.New("neither XML nor JSON")
+		return false, errNeither
 	}
 }
 
 func unmarshalXML(body []byte, v any) error {
-	guard := &xmlGuard{raw: xml.NewDecoder(bytes.NewReader(body))}
+	guard := &xmlGuard{raw: xml.NewDecoder(bytes.NewReader(body))} //nolint:gosec // it only fills fields of ours, and the guard bounds it
 	dec := xml.NewTokenDecoder(guard)
 	err := dec.Decode(v)
 	for err == nil {
@@ -185,11 +188,18 @@ func unmarshalXML(body []byte, v any) error {
 		return err
 	default:
 		// The decoder's words may quote the body.
-		return errors.New("broken XML")
+		return errBrokenXML
 	}
 }
 
-var errTrailing = errors.New("something after the XML")
+// What is wrong with a body.
+var (
+	errEmptyBody  = errors.New("empty body")
+	errNeither    = errors.New("neither XML nor JSON")
+	errBrokenXML  = errors.New("broken XML")
+	errBrokenJSON = errors.New("broken JSON")
+	errTrailing   = errors.New("something after the XML")
+)
 
 // xmlGuard hands out the tokens of an XML text as long as they are of the plain
 // sort that the platform sends.

@@ -25,6 +25,7 @@ const (
 	outcomeRefused  = "refused"   // 403
 	outcomeInvalid  = "malformed" // 400
 	outcomeTooLarge = "too_large" // 413
+	outcomeFull     = "full"      // 503
 	outcomeBusy     = "busy"      // the person was asked to try again
 	outcomeError    = "error"     // 500
 )

@@ -3,11 +3,10 @@ package handlers
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -19,8 +18,6 @@ const (
 	// on its own memory and the database, and leaves Redis alone for sharedRest.
 	sharedWithin = 500 * time.Millisecond
 	sharedRest   = time.Second
-	// keepSignatures is longer than a signature is good for.
-	keepSignatures = 11 * time.Minute
 	// keepAnswers outlasts the platform's redeliveries; the database remembers for
 	// longer what matters for longer.
 	keepAnswers = 2 * time.Minute
@@ -36,6 +33,8 @@ type shared struct {
 	redis redis.UniversalClient
 	app   string
 	log   *slog.Logger
+	// most and reserve are as in signatures.
+	most, reserve int
 	// rest is until when Redis is left alone, in Unix milliseconds.
 	rest atomic.Int64
 }
@@ -61,26 +60,73 @@ func (s *shared) run(ctx context.Context, script *redis.Script, keys []string, a
 	return nil, false
 }
 
-// firstBody returns the hash of the body that a signature came with first, to
-// whichever replica: this one if there was none, or Redis does not answer.
-func (s *shared) firstBody(ctx context.Context, signature string, sum [sha256.Size]byte) [sha256.Size]byte {
-	v, ok := s.run(ctx, firstScript, []string{s.key("signature", signature)}, hex.EncodeToString(sum[:]), keepSignatures.Milliseconds())
-	if !ok {
-		return sum
+// add remembers a claim for all replicas, by the same rule as signatures.add; false
+// if Redis does not answer.
+func (s *shared) add(ctx context.Context, c claim, now time.Time) (verdict, bool) {
+	minute := c.minute()
+	name := func(what string, minute int64) string {
+		return "wechat-broadcast:" + s.app + ":" + what + ":" + strconv.FormatInt(minute, 10)
 	}
-	text, _ := v.(string)
-	first, err := hex.DecodeString(text)
-	if err != nil || len(first) != len(sum) {
-		return sum
+	keys := []string{name("signatures", minute), name("refused", minute)}
+	first, last := now.Unix()/60, now.Add(2*fresh+seenSlack).Unix()/60
+	for m := first; m <= last; m++ {
+		keys = append(keys, name("signatures", m))
 	}
-	return [sha256.Size]byte(first)
+	kept := time.Unix((minute+1)*60, 0).Sub(now)
+	if kept <= 0 {
+		return claimNew, true // it is accepted no more
+	}
+	receipt := 0
+	if c.receipt {
+		receipt = 1
+	}
+	args := []any{string(c.id[:]), string(c.body[:]), kept.Milliseconds(), roomFor(c, s.most, s.reserve), receipt}
+	for _, place := range c.places() {
+		args = append(args, place)
+	}
+	v, ok := s.run(ctx, claimScript, keys, args...)
+	switch n, known := v.(int64); {
+	case !ok:
+		return claimNew, false
+	case known && n == 1:
+		return claimFull, true
+	case known:
+		return claimNew, true
+	}
+	if body, _ := v.(string); body != string(c.body[:]) {
+		return claimOther, true
+	}
+	return claimSame, true
 }
 
-var firstScript = redis.NewScript(`
-local first = redis.call('GET', KEYS[1])
-if first then return first end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return ARGV[1]`)
+// claimScript returns the body of a signature that is known, or an empty one if it
+// was refused, or 0 if it is new, or 1 if there is no room for it. KEYS are the
+// signatures of its minute, those that were refused, and the signatures of all
+// minutes that count.
+//
+//nolint:dupword // Lua's blocks end one after the other
+var claimScript = redis.NewScript(`
+local body = redis.call('HGET', KEYS[1], ARGV[1])
+if body then return body end
+if ARGV[5] == '0' and redis.call('EXISTS', KEYS[2]) == 1 then
+  local refused = true
+  for i = 6, 9 do
+    refused = refused and redis.call('GETBIT', KEYS[2], ARGV[i]) == 1
+  end
+  if refused then
+    return ''
+  end
+end
+local count = 0
+for i = 3, #KEYS do count = count + redis.call('HLEN', KEYS[i]) end
+if count >= tonumber(ARGV[4]) then
+  for i = 6, 9 do redis.call('SETBIT', KEYS[2], ARGV[i], 1) end
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+  return 1
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 0`)
 
 // enter waits until no other replica handles a message, and returns the reply if
 // one did. Otherwise it is this one's to handle, and leave must follow.

@@ -1,0 +1,189 @@
+package handlers
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"sync"
+	"time"
+)
+
+const (
+	// maxSeen is how many signatures are remembered at a time: about 80 MiB, and
+	// 5,800 callbacks a second for the six minutes that each is remembered.
+	maxSeen = 1 << 21
+	// seenReserve is how many of them only messages and follow events may take, so
+	// that a flood of receipts leaves room for the admins.
+	seenReserve = maxSeen / 16
+	// seenSlack is how much longer than it is accepted a signature is remembered:
+	// our clock may be set back a little in between.
+	seenSlack = time.Minute
+	// refusedBits is the size of a filter of refused signatures. With 400,000 in it
+	// one other signature in a hundred is taken for a refused one.
+	refusedBits = 1 << 22
+)
+
+// claim is a signature that holds, with the body that it came with.
+type claim struct {
+	// id is the signature, 20 bytes that nobody without the token can choose.
+	id   [20]byte
+	body bodySum
+	// until is when the signature may be forgotten.
+	until time.Time
+	// receipt is true if the body is a receipt.
+	receipt bool
+}
+
+// bodySum stands for a body.
+type bodySum [16]byte
+
+// newClaim returns the claim of a signature that holds, signed at that time.
+func newClaim(signature string, at time.Time, body []byte) claim {
+	c := claim{until: at.Add(fresh + seenSlack)}
+	_, _ = hex.Decode(c.id[:], []byte(signature)) // it was compared with 40 hexadecimal digits
+	sum := sha256.Sum256(body)
+	copy(c.body[:], sum[:])
+	return c
+}
+
+// minute is the minute in which a claim may be forgotten, with all others of it.
+func (c claim) minute() int64 { return c.until.Unix() / 60 }
+
+// places are the bits of a filter that stand for the signature.
+func (c claim) places() [4]uint32 {
+	var p [4]uint32
+	for i := range p {
+		p[i] = binary.BigEndian.Uint32(c.id[4*i:]) % refusedBits
+	}
+	return p
+}
+
+// verdict is what the memory says of a claim.
+type verdict int
+
+const (
+	claimNew   verdict = iota // the signature had no body
+	claimSame                 // it came with this body before
+	claimOther                // it belongs to another body
+	claimFull                 // there is no room to remember it
+)
+
+// signatures remembers which body each signature came with for as long as the
+// signature is accepted. In plain mode it does not cover the body: whoever saw
+// one callback could else send anything in anybody's name. So what can't be
+// remembered must not be taken.
+type signatures struct {
+	most, reserve int
+
+	mu      sync.Mutex
+	count   int
+	minutes map[int64]*seenMinute
+}
+
+// seenMinute is what is forgotten together.
+type seenMinute struct {
+	bodies map[uint64]bodySum
+	// refused has the places of the signatures that there was no room for. They may
+	// still carry their receipt when it comes again, and nothing else. Nil if there
+	// are none.
+	refused []uint64
+}
+
+func newSignatures(most, reserve int) *signatures {
+	return &signatures{most: most, reserve: reserve, minutes: map[int64]*seenMinute{}}
+}
+
+// find tells what is known of a claim, and remembers nothing.
+func (s *signatures) find(c claim, now time.Time) verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.look(c, now)
+}
+
+// add remembers a claim unless its signature is known.
+func (s *signatures) add(c claim, now time.Time) verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.look(c, now); v != claimNew || c.until.Before(now) {
+		return v
+	}
+	if s.count >= roomFor(c, s.most, s.reserve) {
+		s.note(c)
+		return claimFull
+	}
+	s.at(c).bodies[c.key()] = c.body
+	s.count++
+	return claimNew
+}
+
+// refuse remembers that there was no room for a claim.
+func (s *signatures) refuse(c claim) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.note(c)
+}
+
+// roomFor returns how many signatures may be known for one more like c.
+func roomFor(c claim, most, reserve int) int {
+	if c.receipt {
+		return most - reserve
+	}
+	return most
+}
+
+// look also forgets what has run out.
+func (s *signatures) look(c claim, now time.Time) verdict {
+	v := claimNew
+	for minute, m := range s.minutes {
+		if minute < now.Unix()/60 {
+			s.count -= len(m.bodies)
+			delete(s.minutes, minute)
+			continue
+		}
+		if body, ok := m.bodies[c.key()]; ok {
+			if body == c.body {
+				return claimSame
+			}
+			return claimOther
+		}
+		if !c.receipt && m.wasRefused(c) {
+			v = claimOther
+		}
+	}
+	return v
+}
+
+func (s *signatures) at(c claim) *seenMinute {
+	m := s.minutes[c.minute()]
+	if m == nil {
+		m = &seenMinute{bodies: map[uint64]bodySum{}}
+		s.minutes[c.minute()] = m
+	}
+	return m
+}
+
+func (s *signatures) note(c claim) {
+	m := s.at(c)
+	if m.refused == nil {
+		m.refused = make([]uint64, refusedBits/64)
+	}
+	for _, place := range c.places() {
+		m.refused[place/64] |= 1 << (place % 64)
+	}
+}
+
+func (m *seenMinute) wasRefused(c claim) bool {
+	if m.refused == nil {
+		return false
+	}
+	for _, place := range c.places() {
+		if m.refused[place/64]&(1<<(place%64)) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// key is the part of the signature that it is found by. Two genuine ones have the
+// same once in 2^64; a forger can't choose it.
+func (c claim) key() uint64 { return binary.BigEndian.Uint64(c.id[:]) }
