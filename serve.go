@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"wechat-broadcast/config"
 	"wechat-broadcast/handlers"
 )
@@ -21,8 +19,8 @@ import (
 const (
 	// closeHTTPAfter is how long requests may take to end when the program stops.
 	closeHTTPAfter = 5 * time.Second
-	// maxConnections is how many connections are served at a time; further ones
-	// wait. It bounds what strangers can make the program hold in memory.
+	// maxConnections is how many connections are served at a time. It bounds what
+	// strangers can make the program hold in memory.
 	maxConnections = 4096
 )
 
@@ -71,7 +69,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener) error {
 	server.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
 	var parts sync.WaitGroup
 	parts.Go(func() {
-		if err := server.Serve(netutil.LimitListener(listener, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
+		if err := handlers.Serve(server, listener, maxConnections, a.log); !errors.Is(err, http.ErrServerClosed) {
 			fail(fmt.Errorf("serve HTTP: %w", err))
 		}
 	})

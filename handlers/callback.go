@@ -201,6 +201,7 @@ func (c *callback) accept(w http.ResponseWriter, r *http.Request, n *note) (*rec
 			return nil, err
 		}
 	}
+	trust(r.Context())
 	return m, nil
 }
 

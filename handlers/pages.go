@@ -160,6 +160,7 @@ func (p *Pages) read(g *gin.Context, kinds ...linkKind) (to link, ok bool) {
 	if to, ok = p.config.Links.read(g.Param("token")); ok {
 		for _, kind := range kinds {
 			if to.kind == kind {
+				trust(g.Request.Context())
 				return to, true
 			}
 		}
