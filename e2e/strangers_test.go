@@ -169,10 +169,6 @@ func TestIdleConnections(t *testing.T) {
 				say("when they are there")
 				keep(kept)
 			}
-			// Once a minute at most.
-			if n := strings.Count(s.log.text(0), "connections without a good signature were closed"); n == 0 || n > 20 {
-				t.Errorf("it is told %d times", n)
-			}
 		})
 	}
 }
