@@ -161,7 +161,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.stillThere(ctx)
 }
 
-// Close closes every connection.
+// Close closes every connection. A second call does nothing.
 func (s *Store) Close() error {
 	var errs []error
 	for _, g := range []*gorm.DB{s.w, s.r} {
@@ -175,7 +175,9 @@ func (s *Store) Close() error {
 		errs = append(errs, err)
 	}
 	if s.file != nil {
-		errs = append(errs, s.file.file.Close())
+		if err := s.file.file.Close(); !errors.Is(err, fs.ErrClosed) {
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }
