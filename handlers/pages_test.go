@@ -381,7 +381,8 @@ func TestEveryStateHasWords(t *testing.T) {
 	states := []models.BroadcastState{models.Scheduled, models.Running, models.Paused, models.Finished, models.Cancelled, models.Failed}
 	reasons := []string{
 		"", models.ReasonAdmin, models.ReasonQuota, models.ReasonAccount, models.ReasonCredentials,
-		models.ReasonContent, models.ReasonMessage, models.ReasonStreak, models.ReasonSync, models.ReasonSyncQuota, models.ReasonNobody, "unheard",
+		models.ReasonContent, models.ReasonMessage, models.ReasonStreak, models.ReasonSync, models.ReasonSyncQuota, models.ReasonNobody,
+		models.ReasonGone, models.ReasonProfiles, models.ReasonProfileQuota, models.ReasonSyncShort, "unheard",
 	}
 	for language := range otherLanguage {
 		w, err := newWords(language)

@@ -156,8 +156,6 @@ type Outcome struct {
 	Detail                   string
 	Attempts                 int
 	SentAt                   time.Time
-	// Gone says that the recipient no longer follows the account.
-	Gone bool
 }
 
 // RecordOutcomes records the outcomes, each at most once: a delivery that has an
@@ -176,7 +174,7 @@ func (s *Store) RecordOutcomes(ctx context.Context, outcomes []Outcome, now time
 	if err != nil {
 		return fmt.Errorf("record outcomes: %w", err)
 	}
-	return s.markGone(ctx, outcomes, now)
+	return nil
 }
 
 // recordOutcomes records the outcomes in one statement.
@@ -212,28 +210,6 @@ func (s *Store) recordOutcomes(ctx context.Context, outcomes []Outcome, now time
 			state = IF(state = 'sending', VALUES(state), state)`
 	}
 	return s.exec(ctx, query, args...)
-}
-
-// markGone marks those of whom an outcome says that they no longer follow.
-func (s *Store) markGone(ctx context.Context, outcomes []Outcome, now time.Time) error {
-	var gone []any
-	for _, o := range outcomes {
-		if o.Gone {
-			gone = append(gone, o.RecipientID)
-		}
-	}
-	if len(gone) == 0 {
-		return nil
-	}
-	// An event that says otherwise, and is newer, wins.
-	known := KnownAt(now)
-	args := append([]any{known, known}, gone...)
-	err := s.exec(ctx, "UPDATE recipients SET "+erased+", updated_at = ? WHERE updated_at <= ? AND id IN ("+
-		tuples("?", len(gone))+")", args...)
-	if err != nil {
-		return fmt.Errorf("mark the gone: %w", err)
-	}
-	return nil
 }
 
 // SettleEnded gives an outcome to the deliveries that a broadcast left without

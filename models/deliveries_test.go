@@ -70,16 +70,13 @@ func TestGoneRecipientsAreLeftOutUnlessTheyCameBack(t *testing.T) {
 	modelstest.Each(t, func(t *testing.T, s *models.Store) {
 		ctx := t.Context()
 		ids := addRecipients(t, s, 3)
-		b := create(t, s, newBroadcast("1", t0))
 		now := t0.Add(time.Minute)
 		err := s.ChangeRecipient(ctx, modelstest.OpenID(1), func(r *models.Recipient) { r.UpdatedAt = models.At(now) })
 		if err != nil {
 			t.Fatal(err)
 		}
-		gone := func(id int64) models.Outcome {
-			return models.Outcome{BroadcastID: b.ID, RecipientID: id, State: models.FailedFor, ErrCode: 43004, SentAt: t0, Gone: true}
-		}
-		if err := s.RecordOutcomes(ctx, []models.Outcome{gone(ids[0]), gone(ids[1])}, now); err != nil {
+		gone := []models.Departure{{RecipientID: ids[1], At: models.At(now)}, {RecipientID: ids[0], At: models.At(now.Add(time.Hour))}}
+		if err := s.MarkGone(ctx, gone); err != nil {
 			t.Fatal(err)
 		}
 		next := create(t, s, newBroadcast("2", t0))
@@ -268,7 +265,10 @@ func TestRetryReachesTheFailedAndUncertainOnce(t *testing.T) {
 		states := []models.DeliveryState{models.Accepted, models.FailedFor, models.Uncertain, models.FailedFor, models.Blocked}
 		outcomes := make([]models.Outcome, len(ids))
 		for i, id := range ids {
-			outcomes[i] = models.Outcome{BroadcastID: first.ID, RecipientID: id, State: states[i], Gone: i == 3, SentAt: t0}
+			outcomes[i] = models.Outcome{BroadcastID: first.ID, RecipientID: id, State: states[i], SentAt: t0}
+		}
+		if err := s.MarkGone(ctx, []models.Departure{{RecipientID: ids[3], At: models.At(t0.Add(time.Minute))}}); err != nil {
+			t.Fatal(err)
 		}
 		if err := s.RecordOutcomes(ctx, outcomes, t0.Add(time.Minute)); err != nil {
 			t.Fatal(err)

@@ -186,9 +186,9 @@ func fillDeliveries(t *testing.T, s *models.Store, id int64, recipients []int64)
 
 func outcomesOf(id int64, recipients []int64) []models.Outcome {
 	var list []models.Outcome
-	for i, r := range recipients {
+	for _, r := range recipients {
 		list = append(list, models.Outcome{
-			BroadcastID: id, RecipientID: r, State: models.Accepted, MsgID: id<<40 + r, Attempts: 1, SentAt: t0, Gone: i == 0,
+			BroadcastID: id, RecipientID: r, State: models.Accepted, MsgID: id<<40 + r, Attempts: 1, SentAt: t0,
 		})
 	}
 	return list

@@ -4,19 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 )
 
 // erased is what is left of a person who no longer follows: the OpenID, so that
-// one who comes back during a broadcast is not sent it twice, and the person's
-// own wish to be left alone. Everything else must go when a person unfollows
-// (WeChat: the unsubscribe event). It belongs into the SET of an UPDATE.
-const erased = "subscribed = 0, tester = 0, subscribed_at = 0, scene = '', fields = ''"
+// one who comes back during a broadcast is not sent it twice, the person's own
+// wish to be left alone, and a place on the test list, which only an admin gives
+// and takes. All that the platform told must go when a person unfollows (WeChat:
+// the unsubscribe event). It belongs into the SET of an UPDATE.
+const erased = "subscribed = 0, subscribed_at = 0, scene = '', fields = ''"
 
 // Leave takes from r all that erased does, for a change of one person.
 func (r *Recipient) Leave() {
-	r.Subscribed, r.Tester = false, false
+	r.Subscribed = false
 	r.SubscribedAt = Time{}
 	r.Scene, r.Fields = "", ""
 }
@@ -56,6 +58,31 @@ func changeRecipient(tx *gorm.DB, openID string, change func(r *Recipient)) erro
 	}
 	if err := tx.Create(&r).Error; err != nil {
 		return fmt.Errorf("add recipient: %w", err)
+	}
+	return nil
+}
+
+// Departure is a person who no longer follows, as the platform said at a moment.
+type Departure struct {
+	RecipientID int64
+	At          Time
+}
+
+// MarkGone marks people as having left. An event that says otherwise, and is
+// newer than the oldest of the departures, wins.
+func (s *Store) MarkGone(ctx context.Context, gone []Departure) error {
+	slices.SortFunc(gone, func(a, b Departure) int { return a.At.Compare(b.At.Time) })
+	for chunk := range slices.Chunk(gone, maxRows) {
+		known := KnownAt(chunk[0].At.Time)
+		args := []any{known, known}
+		for _, d := range chunk {
+			args = append(args, d.RecipientID)
+		}
+		err := s.exec(ctx, "UPDATE recipients SET "+erased+", updated_at = ? WHERE updated_at <= ? AND id IN ("+
+			tuples("?", len(chunk))+")", args...)
+		if err != nil {
+			return fmt.Errorf("mark the gone: %w", err)
+		}
 	}
 	return nil
 }

@@ -268,8 +268,8 @@ func TestStorePageCounts(t *testing.T) {
 				t.Errorf("%s follows: %v, want %v", openID, got, want)
 			}
 		}
-		if r := person(t, s, "oGone"); r.Tester || r.Scene != "" {
-			t.Errorf("kept about one who left: %+v", r)
+		if r := person(t, s, "oGone"); !r.Tester || r.Scene != "" {
+			t.Errorf("one who left: %+v, want only the place on the test list kept", r)
 		}
 		if r := person(t, s, "oBack"); !r.OptedOut {
 			t.Error("one who came back is sent broadcasts again against their own wish")

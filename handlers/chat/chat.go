@@ -225,7 +225,7 @@ func (c *Chat) errorText(err error, asked Command) (text string, known bool) {
 	if !errors.As(err, &e) || !c.locale.has("error."+e.Code) {
 		return "", false
 	}
-	v := vars{"Add": c.write(TestersAdd, "")}
+	v := vars{"Add": c.write(TestersAdd, ""), "Testers": c.write(Testers, "")}
 	for name, value := range e.Args {
 		v[name] = value
 	}

@@ -128,7 +128,7 @@ func (c *Chat) reason(b models.Broadcast) string {
 	if !c.locale.has(id) {
 		id = "reason.unlisted"
 	}
-	return c.say(id, vars{"Reason": b.Reason, "Detail": b.Detail})
+	return c.say(id, vars{"Reason": b.Reason, "Detail": b.Detail, "Sync": c.write(Sync, ""), "Retry": c.on(Retry, b.ID)})
 }
 
 // todo says how a paused broadcast goes on.

@@ -167,7 +167,7 @@ func (e *Engine) sample(ctx context.Context, b *models.Broadcast) ([]models.Reci
 	if b.Recipients == 0 {
 		switch b.Audience {
 		case models.AudienceTest:
-			return nil, models.NewError(models.Conflict, models.ErrNoTesters)
+			return nil, e.noTesters(ctx)
 		case models.AudienceRetry:
 			return nil, models.NewError(models.Conflict, models.ErrNothingToRetry, "ID", b.RetryOf)
 		case models.AudienceMe, models.AudienceAll:
@@ -175,6 +175,18 @@ func (e *Engine) sample(ctx context.Context, b *models.Broadcast) ([]models.Reci
 		}
 	}
 	return e.store.SampleAudience(ctx, b, sampleSize)
+}
+
+// noTesters says why nobody on the test list can be sent to.
+func (e *Engine) noTesters(ctx context.Context) error {
+	testers, err := e.store.Testers(ctx)
+	if err != nil {
+		return err
+	}
+	if len(testers) > 0 {
+		return models.NewError(models.Conflict, models.ErrTestersAway)
+	}
+	return models.NewError(models.Conflict, models.ErrNoTesters)
 }
 
 // pullSoon sees to it that the followers are known before the first broadcast to

@@ -56,6 +56,7 @@ type job struct {
 	questioned bool
 	claimed    time.Time // when the row was written: the client_msg_id is good from then on
 	willing    time.Time // when the person was last known to be willing
+	asked      time.Time // when the last call was made
 }
 
 // batchWork is a batch being sent.
@@ -149,11 +150,11 @@ func (s *Sender) try(j *job) {
 		return
 	}
 	s.metrics.inFlight.Inc()
-	began := s.now()
+	j.asked = s.now()
 	res := s.platform.Send(s.hard, msg)
 	s.metrics.inFlight.Dec()
 	j.run.calls.Add(-1)
-	ok, rest := s.passes(probe, res, s.now().Sub(began))
+	ok, rest := s.passes(probe, res, s.now().Sub(j.asked))
 	s.gate.Report(probe, ok, rest)
 	s.settle(j, res)
 }
@@ -282,6 +283,9 @@ func (s *Sender) settle(j *job, res wechat.Result) {
 			s.retry(j, res)
 			return
 		}
+		if res.Gone {
+			j.run.left(j.task.RecipientID, res)
+		}
 		if j.doubt {
 			res.Detail = "an earlier call may have been taken: " + res.Detail
 		}
@@ -309,7 +313,7 @@ func (s *Sender) settle(j *job, res wechat.Result) {
 
 // confirm asks the platform about a person whose OpenID it just called invalid:
 // it says so of real followers now and then, for whom one more call is worth it.
-// It tells whether the refusal stands; who does not follow is marked as gone.
+// It tells whether the refusal stands: the person does not follow.
 func (s *Sender) confirm(j *job, res *wechat.Result) bool {
 	follows, err := s.platform.Follows(s.hard, j.task.OpenID)
 	if err != nil {
@@ -381,11 +385,16 @@ func (s *Sender) finish(j *job, state models.DeliveryState, res wechat.Result) {
 }
 
 func (s *Sender) record(j *job, state models.DeliveryState, res wechat.Result) {
+	var gone []models.Departure
+	if state == models.Accepted {
+		gone = j.run.gone.accepted(j.asked)
+	}
 	s.recorder.in <- record{
+		gone: gone,
 		outcome: models.Outcome{
 			BroadcastID: j.run.b.ID, RecipientID: j.task.RecipientID, State: state,
 			MsgID: res.MsgID, ErrCode: res.Code, Detail: res.Detail, Attempts: j.calls,
-			SentAt: j.claimed, Gone: res.Gone,
+			SentAt: j.claimed,
 		},
 		done: func(recorded bool) {
 			if !recorded {

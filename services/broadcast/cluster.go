@@ -302,6 +302,16 @@ func (c *crew) look(ctx context.Context) {
 	for _, b := range list {
 		running[b.ID] = true
 	}
+	for _, s := range c.end(running) {
+		if err := c.markRest(ctx, s); err != nil && ctx.Err() == nil {
+			c.e.log.WarnContext(ctx, "mark who left", "broadcast", s.b.ID, "err", err)
+		}
+	}
+}
+
+// end stops the runs here of broadcasts other than those that run, and returns
+// those that are over.
+func (c *crew) end(running map[int64]bool) (over []*shift) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, s := range c.runs {
@@ -309,9 +319,21 @@ func (c *crew) look(ctx context.Context) {
 			s.cancel(errStopped)
 			if s.batches == 0 {
 				delete(c.runs, id)
+				over = append(over, s)
 			}
 		}
 	}
+	return over
+}
+
+// markRest marks whom this replica's part in a broadcast leaves to mark, if the
+// broadcast was sent to its end.
+func (c *crew) markRest(ctx context.Context, s *shift) error {
+	b, err := c.e.store.FindBroadcast(ctx, s.b.ID)
+	if err != nil || b.State != models.Finished {
+		return err
+	}
+	return s.run.markRest(ctx)
 }
 
 // cancel ends the run here of a broadcast.

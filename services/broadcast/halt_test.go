@@ -182,26 +182,6 @@ func TestRefusalsHereAndThereStopNothing(t *testing.T) {
 	})
 }
 
-// Those who left come in rows, and are no fault of the broadcast.
-func TestManyWhoLeftStopNothing(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := newAccount(t, setup{Options: simulator.Options{Followers: 100}, rate: 25})
-		for i := range 60 {
-			if err := a.sim.Unfollow(t.Context(), a.sim.Follower(i)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		a.start()
-		id := a.ask("", models.AudienceAll)
-		a.reaches(id, models.Finished)
-		a.audit(id)
-		if c := a.counts(id); c.Failed != 60 || c.Accepted != 41 {
-			t.Errorf("%+v", c)
-		}
-	})
-}
-
 func TestAWrongSecretPausesWithWhatToDo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

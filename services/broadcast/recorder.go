@@ -13,6 +13,8 @@ import (
 // record is an outcome on its way to the database.
 type record struct {
 	outcome models.Outcome
+	// gone are other recipients, whom it shows to have left.
+	gone []models.Departure
 	// done is called once it is recorded, or given up because the process ends.
 	done func(recorded bool)
 }
@@ -26,11 +28,16 @@ type recorder struct {
 func newRecorder(last context.Context, store *models.Store, now func() time.Time, log *slog.Logger) *recorder {
 	flush := func(group []record) {
 		outcomes := make([]models.Outcome, len(group))
+		var gone []models.Departure
 		for i, r := range group {
 			outcomes[i] = r.outcome
+			gone = append(gone, r.gone...)
 		}
 		err := persist(last, log, "record outcomes", func(ctx context.Context) error {
-			return store.RecordOutcomes(ctx, outcomes, now())
+			if err := store.RecordOutcomes(ctx, outcomes, now()); err != nil {
+				return err
+			}
+			return store.MarkGone(ctx, gone)
 		})
 		for _, r := range group {
 			r.done(err == nil)

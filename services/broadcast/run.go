@@ -46,6 +46,7 @@ type run struct {
 	done    chan struct{}
 	// calls counts those that wait for their answer.
 	calls atomic.Int64
+	gone    departures
 
 	mu      sync.Mutex
 	code    int // the code of the streak
@@ -86,6 +87,9 @@ func (r *run) finish(ctx context.Context) error {
 		return err
 	}
 	if err := r.e.store.CloseAudience(ctx, r.b.ID, counts.Tried()); err != nil {
+		return err
+	}
+	if err := r.markRest(ctx); err != nil {
 		return err
 	}
 	change := models.Change{FinishedAt: r.e.now()}
@@ -144,8 +148,7 @@ func (r *run) accepted() {
 func (r *run) refused(res wechat.Result) {
 	switch {
 	case res.Code == 0, res.Gone:
-		// That people left, many of them one after the other, is no fault of the
-		// broadcast; nor does it say that another one is over.
+		// See left; it does not say that another streak is over.
 		return
 	case res.Code == codeBusy:
 		r.mu.Lock()

@@ -87,7 +87,7 @@ func TestUnsubscribedErases(t *testing.T) {
 		if err := h.Unsubscribed(ctx, alice, morning); err != nil {
 			t.Fatal(err)
 		}
-		want = models.Recipient{OpenID: alice, OptedOut: true, CreatedAt: models.At(morning), UpdatedAt: models.At(morning)}
+		want = models.Recipient{OpenID: alice, OptedOut: true, Tester: true, CreatedAt: models.At(morning), UpdatedAt: models.At(morning)}
 		if diff := cmp.Diff(want, h.person(t, alice), ignore); diff != "" {
 			t.Errorf("after (-want +got):\n%s", diff)
 		}
