@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -242,7 +243,11 @@ func (a *app) prepare(ctx context.Context) error {
 // already will do.
 func (a *app) pull(ctx context.Context) error {
 	for {
-		_, err := a.followers.Sync(ctx, nil)
+		res, err := a.followers.Sync(ctx, nil)
+		if err == nil && res.Suspicious {
+			return models.NewError(models.Conflict, models.ErrSyncShort,
+				"Listed", res.Total, "Before", res.Known, "Announced", res.Announced)
+		}
 		var busy *models.Error
 		if !errors.As(err, &busy) || busy.Code != models.ErrSyncRunning {
 			return err
@@ -251,6 +256,10 @@ func (a *app) pull(ctx context.Context) error {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		// What another pulled meanwhile need not be pulled again.
+		if pulled, err := a.followers.EverPulled(ctx); pulled || err != nil {
+			return err
 		}
 	}
 }
@@ -262,12 +271,17 @@ func (a *app) lateReply(asked *broadcast.Asked, err error) string {
 }
 
 // startSync pulls the followers in the background and tells the admin who asked.
-func (a *app) startSync(_ context.Context, askedBy string) error {
-	if a.followers.Syncing() {
-		return models.NewError(models.Conflict, models.ErrSyncRunning)
+// confirmed has a list like the last one believed that was too short.
+func (a *app) startSync(ctx context.Context, askedBy string, confirmed bool) error {
+	if running, err := a.followers.Syncing(ctx); running || err != nil {
+		return cmp.Or(err, error(models.NewError(models.Conflict, models.ErrSyncRunning)))
+	}
+	pull := a.followers.Sync
+	if confirmed {
+		pull = a.followers.SyncConfirmed
 	}
 	a.goBackground(func(ctx context.Context) {
-		res, err := a.followers.Sync(ctx, nil)
+		res, err := pull(ctx, nil)
 		if ctx.Err() != nil {
 			return
 		}

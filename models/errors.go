@@ -92,3 +92,10 @@ const (
 	ErrPlatform         = "platform"          // Code, Reason: the platform refused
 	ErrStorage          = "storage"           // the database is away
 )
+
+// Those about who follows.
+const (
+	ErrTesterNotFollowing = "tester_not_following" // the person does not follow the account, or there is none
+	ErrTesterUnchecked    = "tester_unchecked"     // Code, Reason: the platform can't be asked whether the person follows
+	ErrSyncShort          = "sync_short"           // Listed, Before, Announced: the follower list is too short to be believed
+)

@@ -55,7 +55,7 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		state, err := plain.BeginSync(ctx, models.At(t0))
+		state, err := plain.BeginSync(ctx, models.At(t0), false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -185,7 +185,7 @@ func TestTakeFromDay(t *testing.T) {
 
 func begin(t *testing.T, s *models.Store, at time.Time) models.SyncState {
 	t.Helper()
-	st, err := s.BeginSync(t.Context(), models.At(at))
+	st, err := s.BeginSync(t.Context(), models.At(at), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,8 +33,15 @@ type SyncState struct {
 	Unlisted  int64 `json:"unlisted"` // followers who are not listed; known after MergeList
 	Left      int64 `json:"left"`     // of these, who are marked as having left
 	Skipped   int64 `json:"skipped"`  // what was listed and is no OpenID
-	// ShortBefore is how many were seen by the sync before, if its list was short.
-	ShortBefore int64 `json:"short_before"`
+	// Doubted is how many the last list that was not believed had, 0 if every list
+	// since was.
+	Doubted int64 `json:"doubted"`
+	// Believed is how many the last short list had that an admin confirmed, 0 if
+	// the last list was not short. The platform's total can count people whom it
+	// never lists.
+	Believed int64 `json:"believed"`
+	// Confirmed says that an admin wants a list like the doubted one to be believed.
+	Confirmed bool `json:"confirmed"`
 	// CompleteAt is when a sync last saw the whole list.
 	CompleteAt Time `json:"complete_at"`
 }
@@ -50,17 +57,31 @@ func (st SyncState) Missing() bool { return st.Listed+st.Skipped < st.Announced 
 // platform announced. A list moves while it is read, but not by a tenth.
 func (st SyncState) Short() bool { return (st.Seen+st.Skipped)*10 < st.Announced*9 }
 
-// Suspicious tells whether the list must have been cut short: it is, and the one
-// before did not say the same, or it lists nobody although there were followers.
-// What two lists say, the platform means: its total also counts people whom it
-// does not list.
+// Known is how many followers were known before the list; right after MergeList.
+func (st SyncState) Known() int64 { return st.Seen - st.Added - st.Returned + st.Unlisted }
+
+// shrunk tells whether the list would take away more than half of the followers,
+// or all but one.
+func (st SyncState) shrunk() bool {
+	return st.Unlisted > 0 && (st.Seen == 1 || st.Seen*2 < st.Known())
+}
+
+// Suspicious tells whether the list is too short to be believed, so that nobody
+// is marked as having left for it; right after MergeList. Only an admin's word
+// makes such a list believed, and then the next like it. A list of nobody never is.
 func (st SyncState) Suspicious() bool {
 	if st.Seen == 0 {
 		return st.Short() || st.Unlisted > 0
 	}
-	off := st.Seen - st.ShortBefore
-	return st.Short() && max(off, -off)*100 > st.ShortBefore
+	if !st.shrunk() && (!st.Short() || near(st.Seen, st.Believed)) {
+		return false
+	}
+	return !st.Confirmed || !near(st.Seen, st.Doubted)
 }
+
+// near tells whether a list is as long as another one (0 for none), but for a few
+// who came or left between them.
+func near(n, of int64) bool { return of > 0 && max(n-of, of-n) <= max(2, of/100) }
 
 // AsOf is the moment whose truth the sync's pages tell: what an event says of a
 // later one is newer.
@@ -77,20 +98,32 @@ func (s *Store) LastSync(ctx context.Context) (SyncState, error) {
 }
 
 // BeginSync begins a sync at the first page; one that is under way is dropped.
-func (s *Store) BeginSync(ctx context.Context, now Time) (SyncState, error) {
+// confirmed says that an admin wants a list like the last doubted one believed.
+func (s *Store) BeginSync(ctx context.Context, now Time, confirmed bool) (SyncState, error) {
 	var st SyncState
 	err := s.inTx(ctx, func(tx *gorm.DB) error {
 		last, err := readSync(forUpdate(tx))
 		if err != nil {
 			return err
 		}
-		st = SyncState{Number: last.Number + 1, StartedAt: now, TouchedAt: now, CompleteAt: last.CompleteAt}
-		if !last.Open() && last.Pulled && last.Short() {
-			st.ShortBefore = last.Seen
+		st = SyncState{
+			Number: last.Number + 1, StartedAt: now, TouchedAt: now, CompleteAt: last.CompleteAt,
+			Doubted: last.Doubted, Believed: last.Believed, Confirmed: confirmed || last.Open() && last.Confirmed,
 		}
 		return endPages(tx, st)
 	})
 	return st, err
+}
+
+// ConfirmSync has the list of a sync that is under way believed if it is like the
+// last doubted one.
+func (s *Store) ConfirmSync(ctx context.Context, was SyncState) (SyncState, error) {
+	st := was
+	st.Confirmed = true
+	if err := s.inTx(ctx, func(tx *gorm.DB) error { return moveSync(tx, was, st) }); err != nil {
+		return was, fmt.Errorf("confirm the sync: %w", err)
+	}
+	return st, nil
 }
 
 // StorePage stores a page of the follower list and next, the state after it, all
@@ -123,11 +156,21 @@ func (s *Store) StorePage(ctx context.Context, was, next SyncState, openIDs []st
 func (s *Store) FinishSync(ctx context.Context, was SyncState, now Time) (SyncState, error) {
 	st := was
 	st.FinishedAt, st.TouchedAt = now, now
+	doubted := st.Suspicious()
+	switch {
+	case doubted && st.Seen > 0:
+		st.Doubted = st.Seen
+	case doubted: // nobody is listed, which no word confirms
+	case st.Short():
+		st.Doubted, st.Believed = 0, st.Seen
+	default:
+		st.Doubted, st.Believed = 0, 0
+	}
 	err := s.inTx(ctx, func(tx *gorm.DB) error {
 		if err := checkSync(tx, was); err != nil {
 			return err
 		}
-		if !st.Suspicious() {
+		if !doubted {
 			st.CompleteAt = now
 			if err := writeFact(tx, FactPulled, strconv.FormatInt(now.UnixMilli(), 10)); err != nil {
 				return err

@@ -56,8 +56,9 @@ type Config struct {
 	// Messages reads the message file.
 	Messages func() (*config.Messages, error)
 	// StartSync begins pulling the followers and returns at once; askedBy gets
-	// the outcome (SyncNotice) as a message.
-	StartSync func(ctx context.Context, askedBy string) error
+	// the outcome (SyncNotice) as a message. confirmed has a list like the last one
+	// believed that was too short.
+	StartSync func(ctx context.Context, askedBy string, confirmed bool) error
 	// Quota asks the platform for the day's allowance of sends; nil if it can't
 	// be asked.
 	Quota func(context.Context) (wechat.Quota, error)
@@ -238,7 +239,9 @@ func (c *Chat) errorText(err error, asked Command) (text string, known bool) {
 		v["OpenID"] = models.MaskOpenID(asked.OpenID)
 	case models.ErrMessageUnknown:
 		v["Name"] = quotable(fmt.Sprint(e.Args["Name"]))
-	case models.ErrPlatform:
+	case models.ErrSyncShort:
+		v["Sync"], v["Confirm"] = c.write(Sync, ""), c.write(SyncConfirm, "")
+	case models.ErrPlatform, models.ErrTesterUnchecked:
 		if e.Args["Code"] == 0 {
 			delete(v, "Code") // there was no answer that could have had one
 		}

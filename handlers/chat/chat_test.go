@@ -143,7 +143,10 @@ func newStage(t *testing.T, language string) *stage {
 			Stats:        func(context.Context) (followers.Stats, error) { return s.stats, s.err },
 		},
 		Messages: func() (*config.Messages, error) { return config.ParseMessages([]byte(s.file)) },
-		StartSync: func(_ context.Context, by string) error {
+		StartSync: func(_ context.Context, by string, confirmed bool) error {
+			if confirmed {
+				by += ", confirmed"
+			}
 			record("sync for %s", by)
 			return s.err
 		},

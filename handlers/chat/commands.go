@@ -33,6 +33,7 @@ const (
 	TestersRemove Name = "testers_remove"
 	Messages      Name = "messages"
 	Sync          Name = "sync"
+	SyncConfirm   Name = "sync_confirm"
 	Stats         Name = "stats"
 )
 
@@ -88,6 +89,7 @@ var commands = []command{
 	{name: TestersAdd, en: []string{"testers add", "testers 添加"}, zh: []string{"测试名单 添加", "测试名单 add"}, takes: takesOpenID, admin: true, remember: true, repeatable: true, run: (*Chat).addTester},
 	{name: TestersRemove, en: []string{"testers remove", "testers 删除"}, zh: []string{"测试名单 删除", "测试名单 remove"}, takes: takesOpenID, admin: true, remember: true, repeatable: true, run: (*Chat).removeTester},
 	{name: Sync, en: []string{"sync"}, zh: []string{"同步"}, admin: true, remember: true, run: (*Chat).sync},
+	{name: SyncConfirm, en: []string{"sync confirm", "sync 确认"}, zh: []string{"同步 确认", "同步 confirm"}, admin: true, remember: true, run: (*Chat).sync},
 	{name: Stats, en: []string{"stats"}, zh: []string{"统计"}, admin: true, remember: true, run: (*Chat).stats},
 }
 

@@ -36,8 +36,8 @@ func (c *Chat) changed(id string, changed bool, v vars) string {
 	return c.say(id+".already", v)
 }
 
-// testers shows the test list. OpenIDs are masked as in logs; that is enough to
-// tell people apart and to remove one.
+// testers shows the test list, with whole OpenIDs: an admin must recognise who
+// gets the test sends. Logs have them masked.
 func (c *Chat) testers(ctx context.Context, _ request) (string, error) {
 	all, err := c.config.Followers.Testers(ctx)
 	if err != nil {
@@ -48,7 +48,7 @@ func (c *Chat) testers(ctx context.Context, _ request) (string, error) {
 	}
 	items := make([]string, len(all))
 	for i, t := range all {
-		items[i] = models.MaskOpenID(t.OpenID)
+		items[i] = t.OpenID
 		switch {
 		case !t.Subscribed:
 			items[i] += " · " + c.say("testers.left", nil)
@@ -68,7 +68,7 @@ func (c *Chat) addTester(ctx context.Context, r request) (string, error) {
 	if added {
 		id = "testers.added"
 	}
-	return c.say(id, vars{"OpenID": models.MaskOpenID(r.OpenID)}), nil
+	return c.say(id, vars{"OpenID": r.OpenID}), nil
 }
 
 func (c *Chat) removeTester(ctx context.Context, r request) (string, error) {
@@ -90,7 +90,7 @@ func (c *Chat) removeTester(ctx context.Context, r request) (string, error) {
 	return c.say(id, vars{"OpenID": models.MaskOpenID(openID)}), nil
 }
 
-// masked is an OpenID as the test list shows it, however its dots were typed.
+// masked is an OpenID as logs show it, however its dots were typed.
 var masked = regexp.MustCompile(`^([^….]{4})[….]+([^….]{3})$`)
 
 // unmask finds the tester whose OpenID is masked like this. What is not masked
@@ -117,7 +117,7 @@ func (c *Chat) unmask(ctx context.Context, openID string) (full string, matches 
 }
 
 func (c *Chat) sync(ctx context.Context, r request) (string, error) {
-	if err := c.config.StartSync(ctx, r.from); err != nil {
+	if err := c.config.StartSync(ctx, r.from, r.Name == SyncConfirm); err != nil {
 		return "", err
 	}
 	return c.say("sync.started", nil), nil
@@ -125,8 +125,11 @@ func (c *Chat) sync(ctx context.Context, r request) (string, error) {
 
 // SyncNotice returns what the admin who asked for a sync is told when it ends.
 func (c *Chat) SyncNotice(res followers.SyncResult, err error) string {
-	again := vars{"Sync": c.write(Sync, "")}
+	again := vars{"Sync": c.write(Sync, ""), "Confirm": c.write(SyncConfirm, "")}
 	if err != nil {
+		if code(err) == models.ErrSyncRunning {
+			return c.say("error."+models.ErrSyncRunning, nil)
+		}
 		reason, known := c.errorText(err, Command{})
 		if !known {
 			reason = err.Error()
@@ -140,7 +143,11 @@ func (c *Chat) SyncNotice(res followers.SyncResult, err error) string {
 	if res.Resumed {
 		lines = append(lines, c.say("sync.resumed", nil))
 	}
-	if res.Suspicious {
+	switch {
+	case res.Suspicious && res.Total == 0:
+		lines = append(lines, c.say("sync.nobody", again))
+	case res.Suspicious:
+		again["Listed"], again["Before"], again["Announced"] = res.Total, res.Known, res.Announced
 		lines = append(lines, c.say("sync.suspicious", again))
 	}
 	return fit(joined(lines))

@@ -257,7 +257,7 @@ func TestExtremes(t *testing.T) {
 			if got := s.ask(t, admin, "testers"); !strings.Contains(got, "10,000") || !strings.Contains(got, "9") {
 				t.Errorf("a cut list says nothing of the rest:\n%s", got)
 			}
-			checkReply(t, s.SyncNotice(followers.SyncResult{Total: huge, Added: huge - 1, Returned: 1, Left: huge, Took: math.MaxInt64, Resumed: true, Suspicious: true}, nil))
+			checkReply(t, s.SyncNotice(followers.SyncResult{Total: huge, Added: huge - 1, Returned: 1, Left: huge, Took: math.MaxInt64, Resumed: true, Suspicious: true, Known: huge, Announced: huge}, nil))
 			var file strings.Builder
 			file.WriteString("messages:\n")
 			for i := range 60 {
@@ -270,7 +270,8 @@ func TestExtremes(t *testing.T) {
 
 			for _, code := range constants(t, "models", "Err") {
 				s.err = models.NewError(models.Invalid, code, "ID", huge, "Retry", huge, "Name", long, "Known", slices.Repeat([]string{long}, 100), "Reason", long,
-					"Field", long, "Problem", "missing", "Ago", time.Duration(math.MaxInt64), "State", models.Paused, "Action", "pause", "OpenID", long, "Code", math.MaxInt, "At", now)
+					"Field", long, "Problem", "missing", "Ago", time.Duration(math.MaxInt64), "State", models.Paused, "Action", "pause", "OpenID", long, "Code", math.MaxInt, "At", now,
+					"Listed", huge, "Before", huge, "Announced", huge)
 				s.ask(t, admin, "broadcast all")
 				checkReply(t, s.SyncNotice(followers.SyncResult{}, s.err))
 			}

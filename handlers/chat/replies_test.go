@@ -267,11 +267,8 @@ func TestTesters(t *testing.T) {
 		{OpenID: follower, Subscribed: true}, {OpenID: admin}, {OpenID: twins[0], Subscribed: true, OptedOut: true},
 	}
 	got := s.ask(t, admin, "测试名单")
-	wantAll(t, got, "3 on the test list", models.MaskOpenID(follower), models.MaskOpenID(admin)+" · no longer follows", "oAbc…123 · opted out")
-	if strings.Contains(got, follower) {
-		t.Errorf("a full OpenID in the list:\n%s", got)
-	}
-	wantAll(t, s.ask(t, admin, "testers add "+follower), "is on the test list now")
+	wantAll(t, got, "3 on the test list", "\n"+follower+"\n", admin+" · no longer follows", twins[0]+" · opted out")
+	wantAll(t, s.ask(t, admin, "testers add "+follower), follower+" is on the test list now")
 	wantAll(t, s.ask(t, admin, "testers remove "+follower), "is off the test list")
 	for _, text := range []string{"testers remove oAbc…123", "testers remove oAbc...123", "测试名单删除oAbc……123"} {
 		wantAll(t, s.ask(t, admin, text), "oAbc…123 is off the test list")
@@ -293,12 +290,22 @@ func TestSync(t *testing.T) {
 	s := newStage(t, "en")
 	wantAll(t, s.ask(t, admin, "sync"), "Pulling the followers")
 	s.wantCalls(t, "sync for "+admin)
+	for _, text := range []string{"sync confirm", "同步 确认", "同步确认"} {
+		s.calls = nil
+		s.ask(t, admin, text)
+		s.wantCalls(t, "sync for "+admin+", confirmed")
+	}
 	s.err = models.NewError(models.Conflict, models.ErrSyncRunning)
 	wantAll(t, s.ask(t, admin, "同步"), "being pulled already")
+	wantAll(t, s.SyncNotice(followers.SyncResult{}, s.err), "being pulled already")
 
 	got := s.SyncNotice(followers.SyncResult{Total: 24_900, Added: 100, Returned: 20, Left: 37, Resumed: true, Took: 7 * time.Second}, nil)
 	wantAll(t, got, "24,900 (+120 −37) in 7 s", "went on where")
-	wantAll(t, s.SyncNotice(followers.SyncResult{Suspicious: true}, nil), "nobody was marked as gone")
+	wantAll(t, s.SyncNotice(followers.SyncResult{Suspicious: true, Total: 43, Known: 12_000, Announced: 50}, nil),
+		"listed 43 followers; 12,000 were known", "counts 50", "nobody was marked as having left", "send “sync confirm”")
+	if got := s.SyncNotice(followers.SyncResult{Suspicious: true, Known: 12_000}, nil); strings.Contains(got, "confirm") {
+		t.Errorf("an empty list can't be confirmed:\n%s", got)
+	}
 	wantAll(t, s.SyncNotice(followers.SyncResult{}, errors.New("dial: refused")), "dial: refused", "try again: sync")
 	quota := models.NewError(models.Unavailable, models.ErrSyncQuota, "At", now.Add(15*time.Hour))
 	wantAll(t, s.SyncNotice(followers.SyncResult{}, quota), "It can go on at 11-25 00:00")

@@ -48,6 +48,8 @@ func (r *run) unpulled(err *models.Error) models.Change {
 	switch code, _ := err.Args["Code"].(int); {
 	case err.Code == models.ErrSyncQuota:
 		return models.Change{Reason: models.ReasonSyncQuota, ResumeAt: r.e.quotaReset()}
+	case err.Code == models.ErrSyncShort:
+		return models.Change{Reason: models.ReasonSyncShort}
 	case code != 0:
 		return models.Change{Reason: models.ReasonSync, Detail: fmt.Sprintf("%d %v", code, err.Args["Reason"])}
 	default:

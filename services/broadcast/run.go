@@ -46,7 +46,7 @@ type run struct {
 	done    chan struct{}
 	// calls counts those that wait for their answer.
 	calls atomic.Int64
-	gone    departures
+	gone  departures
 
 	mu      sync.Mutex
 	code    int // the code of the streak

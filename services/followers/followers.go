@@ -83,5 +83,11 @@ func (s *Service) EverPulled(ctx context.Context) (bool, error) {
 	return at != "", err
 }
 
-// Syncing tells whether a sync is under way in this process.
-func (s *Service) Syncing() bool { return s.syncing.Load() }
+// Syncing tells whether a sync is under way, in this process or another on the
+// database.
+func (s *Service) Syncing(ctx context.Context) (bool, error) {
+	if s.syncing.Load() {
+		return true, nil
+	}
+	return s.store.SyncLeased(ctx)
+}

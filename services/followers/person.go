@@ -2,15 +2,28 @@ package followers
 
 import (
 	"context"
+	"errors"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
 )
 
-// maxScene is how many characters of a scene are kept.
-const maxScene = 255
+const (
+	// maxScene is how many characters of a scene are kept.
+	maxScene = 255
+	// minOpenID is shorter than any OpenID that was seen: those have 28 characters.
+	minOpenID = 20
+	// askPatience is how long a reply waits for the platform's word on a person; it
+	// has under five seconds as a whole.
+	askPatience = 3 * time.Second
+)
+
+// typed is what an OpenID that a person typed consists of.
+var typed = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 // Subscribed records that a person followed at a moment, and how they came to
 // (the event's EventKey, or empty). Events may come late, twice and out of
@@ -87,20 +100,45 @@ func (s *Service) Testers(ctx context.Context) ([]models.Recipient, error) {
 	return s.store.Testers(ctx)
 }
 
-// AddTester puts a person on the test list, also one who is not known yet. It
-// tells whether they were not on it before. An OpenID that is none:
+// AddTester puts a follower on the test list, also one who is not known yet. It
+// tells whether they were not on it before. The platform is asked about the
+// person: whoever does not follow, or whom it does not know, is not added
+// (models.ErrTesterNotFollowing), nor is anybody while it can't be asked
+// (models.ErrTesterUnchecked). What has not the form of an OpenID:
 // models.ErrOpenIDInvalid.
 func (s *Service) AddTester(ctx context.Context, openID string) (added bool, err error) {
-	if err := checkOpenID(openID); err != nil {
-		return false, err
+	if len(openID) < minOpenID || !typed.MatchString(openID) || !models.ValidOpenID(openID) {
+		return false, models.NewError(models.Invalid, models.ErrOpenIDInvalid, "OpenID", models.MaskOpenID(openID))
 	}
 	now := s.now()
+	if err := s.mustFollow(ctx, openID); err != nil {
+		return false, err
+	}
 	err = s.store.ChangeRecipient(ctx, openID, func(r *models.Recipient) {
 		follows(r, now)
 		added = !r.Tester
 		r.Tester = true
 	})
 	return added && err == nil, err
+}
+
+// mustFollow asks the platform whether a person follows and returns an error
+// unless they surely do.
+func (s *Service) mustFollow(ctx context.Context, openID string) error {
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	following, err := s.platform.Follows(ctx, openID)
+	var refused *wechat.APIError
+	switch {
+	case errors.As(err, &refused):
+		return models.NewError(models.Unavailable, models.ErrTesterUnchecked, "Code", refused.Code, "Reason", refused.Msg)
+	case err != nil:
+		s.log.WarnContext(ctx, "ask whether a tester follows", "openid", models.MaskOpenID(openID), "err", err)
+		return models.NewError(models.Unavailable, models.ErrTesterUnchecked, "Code", 0)
+	case !following:
+		return models.NewError(models.Invalid, models.ErrTesterNotFollowing)
+	}
+	return nil
 }
 
 // RemoveTester takes a person off the test list. One who is not on it:
@@ -128,8 +166,8 @@ func known(r *models.Recipient, now time.Time) {
 	}
 }
 
-// follows takes a person who wrote to the account, or whom an admin names, for a
-// follower, unless an event just said that they left.
+// follows takes a person who wrote to the account, or of whom the platform says
+// so, for a follower, unless an event just said that they left.
 func follows(r *models.Recipient, now time.Time) {
 	known(r, now)
 	if at := models.KnownAt(now); !r.Subscribed && !r.UpdatedAt.After(at.Time) {

@@ -63,6 +63,7 @@ func TestUnsubscribedErases(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, h *house) {
 		ctx := t.Context()
+		h.platform.set(alice)
 		if err := h.Subscribed(ctx, alice, morning.Add(-time.Hour), "qrscene_图书馆"); err != nil {
 			t.Fatal(err)
 		}
@@ -179,6 +180,7 @@ func TestTesters(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		ctx := t.Context()
 		const bob = "oBob0000000000000000000000BB"
+		h.platform.set(alice, bob)
 		for i, c := range []struct {
 			openID string
 			added  bool
@@ -203,6 +205,73 @@ func TestTesters(t *testing.T) {
 		if r := h.person(t, "oNobody"); r.ID != 0 {
 			t.Error("removing an unknown person added them")
 		}
+	})
+}
+
+// Who does not follow, or can't be told from one who doesn't, is no tester and no
+// follower.
+func TestATesterMustFollow(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.platform.set(people(0, 3)...)
+		refused := func(openID, code string) {
+			t.Helper()
+			added, err := h.AddTester(t.Context(), openID)
+			if wantCode(t, err, code); added {
+				t.Errorf("added %s", openID)
+			}
+			wantTesters(t, h)
+			if r := h.person(t, openID); r.ID != 0 {
+				t.Errorf("stored %+v", r)
+			}
+		}
+		refused("oTypo", models.ErrOpenIDInvalid)
+		refused(alice[:27]+"!", models.ErrOpenIDInvalid)
+		refused(alice[:27], models.ErrTesterNotFollowing) // 40003
+		refused(alice, models.ErrTesterNotFollowing)      // subscribe 0
+		h.platform.info = answer{"errcode": 45009, "errmsg": "reach max api daily quota limit"}
+		refused(modelstest.OpenID(1), models.ErrTesterUnchecked)
+		h.platform.info = answer{"strange": true}
+		refused(modelstest.OpenID(1), models.ErrTesterUnchecked)
+		stats, err := h.Stats(t.Context())
+		if diff := cmp.Diff(followers.Stats{}, stats); diff != "" || err != nil {
+			t.Errorf("stats: %v (-want +got):\n%s", err, diff)
+		}
+		h.platform.info = nil
+		if added, err := h.AddTester(t.Context(), modelstest.OpenID(1)); !added || err != nil {
+			t.Errorf("a follower: added %v, %v", added, err)
+		}
+		h.wantFollowers(t, map[string]bool{modelstest.OpenID(1): true})
+	})
+}
+
+// Only an admin takes a person off the test list.
+func TestTheTestListSurvives(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		ctx := t.Context()
+		h.platform.set(people(0, 10)...)
+		h.sync(t)
+		for _, openID := range people(0, 3) {
+			if _, err := h.AddTester(ctx, openID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.clock.add(time.Hour)
+		if err := h.Unsubscribed(ctx, modelstest.OpenID(0), h.clock.now()); err != nil {
+			t.Fatal(err)
+		}
+		h.clock.add(time.Hour)
+		h.platform.set(people(2, 8)...)
+		if got := h.sync(t); got.Left != 1 {
+			t.Errorf("%+v, want one more who left", got)
+		}
+		gone := []models.Departure{{RecipientID: h.person(t, modelstest.OpenID(2)).ID, At: models.At(h.clock.now().Add(time.Minute))}}
+		if err := h.store.MarkGone(ctx, gone); err != nil {
+			t.Fatal(err)
+		}
+		wantTesters(t, h, people(0, 3)...)
+		h.wantFollowers(t, map[string]bool{modelstest.OpenID(0): false, modelstest.OpenID(1): false, modelstest.OpenID(2): false})
 	})
 }
 

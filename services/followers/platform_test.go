@@ -24,6 +24,7 @@ type platform struct {
 	bareEnd bool // the last page has no next_openid, rather than an empty page behind it
 	asked   []string
 	noToken any // the answer instead of a token, nil for none
+	info    any // the answer of user/info, nil for that of a platform whose followers are the list
 	// before is called ahead of each answer with the number of the call, from 1,
 	// and may change the list, or answer itself: anything but nil is sent.
 	before func(call int) any
@@ -75,6 +76,24 @@ func (p *platform) page(next string) answer {
 	}
 	a["next_openid"] = people[len(people)-1]
 	return a
+}
+
+// serveInfo is user/info: whoever is not on the list and has the form of an
+// OpenID does not follow.
+func (p *platform) serveInfo(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	openID := r.URL.Query().Get("openid")
+	var a any = answer{"subscribe": 0, "openid": openID}
+	switch {
+	case p.info != nil:
+		a = p.info
+	case len(openID) != 28:
+		a = answer{"errcode": 40003, "errmsg": "invalid openid rid: 65609427-54c9eae0-289148d7"}
+	case slices.Contains(p.list, openID):
+		a = answer{"subscribe": 1, "openid": openID, "subscribe_time": 1_700_000_000}
+	}
+	_ = json.NewEncoder(w).Encode(a)
 }
 
 func (p *platform) set(list ...string) {
@@ -139,6 +158,7 @@ func newHouse(tb testing.TB, store *models.Store) *house {
 	mux.HandleFunc("/cgi-bin/stable_token", token)
 	mux.HandleFunc("/cgi-bin/token", token)
 	mux.HandleFunc("/cgi-bin/user/get", h.platform.serveFollowers)
+	mux.HandleFunc("/cgi-bin/user/info", h.platform.serveInfo)
 	server := httptest.NewServer(mux)
 	tb.Cleanup(server.Close)
 	h.client = wechat.New(wechat.Config{

@@ -39,9 +39,10 @@ type SyncResult struct {
 	// Resumed says that it went on from where an earlier one stopped; the counts
 	// are those of both.
 	Resumed bool
-	// Suspicious says that the list was cut short: far fewer were listed than
-	// announced, so nobody was marked as having left.
+	// Suspicious says that the list is too short to be believed, so nobody was
+	// marked as having left. Known is how many followers were known before it.
 	Suspicious bool
+	Known      int64
 	Took       time.Duration // of this call
 }
 
@@ -55,11 +56,27 @@ type SyncProgress struct {
 // Sync pulls the platform's follower list and, when it is whole, stores it in the
 // table. progress (if not nil) is told each step.
 //
+// A list that would take away more than half of the followers, or leave one, or
+// that is a good part shorter than the platform announces, is not believed:
+// SyncResult.Suspicious. SyncConfirmed has it believed.
+//
 // What it has is kept if it ends early, whatever the reason, and the next Sync
-// within a day goes on there. One at a time: models.ErrSyncRunning. When the
+// within a day goes on there. One at a time on a database, whichever process:
+// models.ErrSyncRunning. When the
 // day's calls are used up: models.ErrSyncQuota, with At, the moment from which it
 // can go on. When the platform refuses or can't be reached: models.ErrPlatform.
 func (s *Service) Sync(ctx context.Context, progress func(SyncProgress)) (SyncResult, error) {
+	return s.sync(ctx, false, progress)
+}
+
+// SyncConfirmed is Sync with an admin's word that a list like the last suspicious
+// one is to be believed. It says nothing of a list of another length, nor of an
+// empty one.
+func (s *Service) SyncConfirmed(ctx context.Context, progress func(SyncProgress)) (SyncResult, error) {
+	return s.sync(ctx, true, progress)
+}
+
+func (s *Service) sync(ctx context.Context, confirmed bool, progress func(SyncProgress)) (SyncResult, error) {
 	if !s.syncing.CompareAndSwap(false, true) {
 		return SyncResult{}, models.NewError(models.Conflict, models.ErrSyncRunning)
 	}
@@ -67,8 +84,13 @@ func (s *Service) Sync(ctx context.Context, progress func(SyncProgress)) (SyncRe
 	if progress == nil {
 		progress = func(SyncProgress) {}
 	}
+	return s.alone(ctx, func(ctx context.Context) (SyncResult, error) { return s.pullAll(ctx, confirmed, progress) })
+}
+
+// pullAll is Sync for the only one who pulls.
+func (s *Service) pullAll(ctx context.Context, confirmed bool, progress func(SyncProgress)) (SyncResult, error) {
 	begun := s.now()
-	st, resumed, err := s.begin(ctx)
+	st, resumed, err := s.begin(ctx, confirmed)
 	if err != nil {
 		return SyncResult{}, err
 	}
@@ -81,7 +103,7 @@ func (s *Service) Sync(ctx context.Context, progress func(SyncProgress)) (SyncRe
 			s.log.WarnContext(ctx, "follower sync begins anew: its place in the list is gone", "pages", st.Pages)
 			restarted, resumed = true, false
 			clear(asked)
-			if next, err = s.store.BeginSync(ctx, models.At(s.now())); err == nil {
+			if next, err = s.store.BeginSync(ctx, models.At(s.now()), confirmed); err == nil {
 				st = next
 				continue
 			}
@@ -93,24 +115,32 @@ func (s *Service) Sync(ctx context.Context, progress func(SyncProgress)) (SyncRe
 		st = next
 		progress(SyncProgress{Done: st.Listed, Total: max(st.Announced, st.Listed)})
 	}
-	if st, err = s.takeOver(ctx, st, progress); err != nil {
+	st, suspicious, err := s.takeOver(ctx, st, progress)
+	if err != nil {
 		return SyncResult{}, err
 	}
-	return s.conclude(ctx, st, begun, resumed), nil
+	res := s.conclude(ctx, st, begun, resumed)
+	if suspicious {
+		res.Suspicious, res.Known = true, st.Known()
+	}
+	return res, nil
 }
 
 // begin returns the state of the sync to go on with: an unfinished one that is
 // not too old, or a new one.
-func (s *Service) begin(ctx context.Context) (st models.SyncState, resumed bool, err error) {
+func (s *Service) begin(ctx context.Context, confirmed bool) (st models.SyncState, resumed bool, err error) {
 	st, err = s.store.LastSync(ctx)
 	if err != nil {
 		return st, false, err
 	}
 	now := s.now()
 	if st.Open() && st.Pages > 0 && now.Sub(st.TouchedAt.Time) < resumeWithin {
-		return st, true, nil
+		if confirmed && !st.Confirmed {
+			st, err = s.store.ConfirmSync(ctx, st)
+		}
+		return st, true, err
 	}
-	st, err = s.store.BeginSync(ctx, models.At(now))
+	st, err = s.store.BeginSync(ctx, models.At(now), confirmed)
 	return st, false, err
 }
 
@@ -169,27 +199,30 @@ func (s *Service) valid(ctx context.Context, listed []string) []string {
 }
 
 // takeOver brings the table to what the whole list says.
-func (s *Service) takeOver(ctx context.Context, st models.SyncState, progress func(SyncProgress)) (models.SyncState, error) {
+func (s *Service) takeOver(ctx context.Context, st models.SyncState, progress func(SyncProgress)) (
+	_ models.SyncState, suspicious bool, err error,
+) {
 	st, unlisted, err := s.store.MergeList(ctx, st, func(stored int64) {
 		progress(SyncProgress{Storing: true, Done: stored, Total: st.Listed})
 	})
 	if err != nil {
-		return st, err
+		return st, false, err
 	}
-	if st.Suspicious() {
-		s.log.WarnContext(ctx, "the follower list was cut short: nobody is marked as having left",
-			"listed", st.Seen, "announced", st.Announced)
+	if suspicious = st.Suspicious(); suspicious {
+		s.log.WarnContext(ctx, "the follower list is too short to be believed: nobody is marked as having left",
+			"listed", st.Seen, "announced", st.Announced, "known", st.Known())
 	} else if st, err = s.store.MarkLeft(ctx, st, unlisted); err != nil {
-		return st, err
+		return st, false, err
 	}
-	return s.store.FinishSync(ctx, st, models.At(s.now()))
+	st, err = s.store.FinishSync(ctx, st, models.At(s.now()))
+	return st, suspicious, err
 }
 
 // conclude tells what a finished sync changed.
 func (s *Service) conclude(ctx context.Context, st models.SyncState, begun time.Time, resumed bool) SyncResult {
 	r := SyncResult{
 		Total: st.Seen, Announced: st.Announced, Added: st.Added, Returned: st.Returned, Left: st.Left,
-		Skipped: st.Skipped, Pages: st.Pages, Resumed: resumed, Suspicious: st.Suspicious(), Took: s.now().Sub(begun),
+		Skipped: st.Skipped, Pages: st.Pages, Resumed: resumed, Took: s.now().Sub(begun),
 	}
 	s.log.LogAttrs(ctx, slog.LevelInfo, "followers synced",
 		slog.Int64("total", r.Total), slog.Int64("added", r.Added), slog.Int64("returned", r.Returned),

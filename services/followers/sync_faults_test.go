@@ -1,6 +1,7 @@
 package followers_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strconv"
@@ -127,28 +128,116 @@ func TestSyncDistrustsAListCutShort(t *testing.T) {
 		h.clock.add(time.Hour)
 		h.platform.total = 100
 		h.platform.set(people(0, 80)...)
-		want = followers.SyncResult{Total: 80, Announced: 100, Pages: 9, Suspicious: true}
+		want = followers.SyncResult{Total: 80, Announced: 100, Pages: 9, Suspicious: true, Known: 100}
 		wantResult(t, h.sync(t), want)
 		h.wantFollowers(t, map[string]bool{modelstest.OpenID(99): true})
 
-		// Another number, less or more, is no confirmation; the same is.
-		for n, pages := range map[int]int{60: 7, 85: 10} {
+		// As long a list says nothing new; an admin's word does, of a list like that.
+		distrusted := func(n int, pull func(context.Context, func(followers.SyncProgress)) (followers.SyncResult, error)) {
+			t.Helper()
 			h.clock.add(time.Hour)
 			h.platform.set(people(0, n)...)
-			want = followers.SyncResult{Total: int64(n), Announced: 100, Pages: pages, Suspicious: true}
-			wantResult(t, h.sync(t), want)
+			got, err := pull(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.Took = 0
+			want := followers.SyncResult{Total: int64(n), Announced: 100, Pages: (n+9)/10 + 1, Suspicious: true, Known: 100}
+			wantResult(t, got, want)
 		}
-		last, err := h.store.LastSync(t.Context())
-		if err != nil {
-			t.Fatal(err)
+		distrusted(80, h.Sync)
+		distrusted(60, h.SyncConfirmed)
+		distrusted(85, h.SyncConfirmed)
+		distrusted(85, h.Sync)
+		h.wantFollowers(t, map[string]bool{modelstest.OpenID(60): true, modelstest.OpenID(99): true})
+		confirmed, err := h.SyncConfirmed(t.Context(), nil)
+		if err != nil || confirmed.Suspicious || confirmed.Left != 15 {
+			t.Errorf("got %+v, %v, want a list that is believed", confirmed, err)
 		}
-		h.clock.add(time.Hour)
-		h.platform.set(people(0, int(last.Seen))...)
-		if got := h.sync(t); got.Suspicious || got.Left != 100-last.Seen {
-			t.Errorf("got %+v, want a list that is believed", got)
+		h.wantFollowers(t, map[string]bool{modelstest.OpenID(84): true, modelstest.OpenID(99): false})
+		// The platform always counts some whom it does not list.
+		if got := h.sync(t); got.Suspicious {
+			t.Errorf("got %+v, want what an admin confirmed to be believed from then on", got)
 		}
-		h.wantFollowers(t, map[string]bool{modelstest.OpenID(59): true, modelstest.OpenID(99): false})
 	})
+}
+
+// A list that takes away more than half, or leaves one, takes an admin's word,
+// whatever the platform announces.
+func TestSyncDistrustsAListThatShrank(t *testing.T) {
+	t.Parallel()
+	for name, left := range map[string]int{"to less than half": 49, "to one": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(t *testing.T, h *house) {
+				h.platform.set(people(0, 100)...)
+				h.sync(t)
+				for range 3 {
+					h.clock.add(time.Hour)
+					h.platform.set(people(0, left)...)
+					want := followers.SyncResult{
+						Total: int64(left), Announced: int64(left), Pages: left/10 + 1, Suspicious: true, Known: 100,
+					}
+					wantResult(t, h.sync(t), want)
+				}
+				h.wantFollowers(t, map[string]bool{modelstest.OpenID(99): true})
+				// It comes back by itself, which takes nobody's word.
+				h.platform.set(people(0, 99)...)
+				if got := h.sync(t); got.Suspicious || got.Left != 1 {
+					t.Errorf("%+v", got)
+				}
+				h.clock.add(time.Hour)
+				h.platform.set(people(0, left)...)
+				// What was confirmed before there was anything to confirm says nothing.
+				if got, err := h.SyncConfirmed(t.Context(), nil); err != nil || !got.Suspicious {
+					t.Errorf("%+v, %v", got, err)
+				}
+				got, err := h.SyncConfirmed(t.Context(), nil)
+				if err != nil || got.Suspicious || got.Left != int64(99-left) {
+					t.Errorf("%+v, %v, want a list that is believed", got, err)
+				}
+				h.wantFollowers(t, map[string]bool{modelstest.OpenID(0): true, modelstest.OpenID(99): false})
+			})
+		})
+	}
+}
+
+// An admin's word counts for a sync that goes on with what an earlier one has.
+func TestAConfirmedSyncGoesOn(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.platform.set(people(0, 100)...)
+		h.sync(t)
+		h.clock.add(time.Hour)
+		h.platform.set(people(0, 30)...)
+		if got := h.sync(t); !got.Suspicious {
+			t.Errorf("%+v", got)
+		}
+		h.platform.set(people(0, 30)...)
+		h.platform.before = func(call int) any {
+			if call == 2 {
+				return answer{"errcode": 48001, "errmsg": "api unauthorized"}
+			}
+			return nil
+		}
+		_, err := h.Sync(t.Context(), nil)
+		wantCode(t, err, models.ErrPlatform)
+		h.platform.before = nil
+		got, err := h.SyncConfirmed(t.Context(), nil)
+		if err != nil || !got.Resumed || got.Suspicious || got.Left != 70 {
+			t.Errorf("%+v, %v, want one that goes on and is believed", got, err)
+		}
+	})
+}
+
+// A list of one is all that a new account has.
+func TestSyncOfTheFirstFollower(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, modelstest.SQLite(t))
+	h.platform.set(people(0, 1)...)
+	if got := h.sync(t); got.Suspicious || got.Added != 1 {
+		t.Errorf("%+v", got)
+	}
 }
 
 // A platform that lists nobody is never believed to have lost everyone.
@@ -231,7 +320,7 @@ func TestSyncOfAnEmptyList(t *testing.T) {
 		h.platform.set()
 		for range 2 {
 			h.platform.set()
-			wantResult(t, h.sync(t), followers.SyncResult{Pages: 1, Suspicious: true})
+			wantResult(t, h.sync(t), followers.SyncResult{Pages: 1, Suspicious: true, Known: 15})
 		}
 		h.wantFollowers(t, map[string]bool{modelstest.OpenID(0): true})
 	})

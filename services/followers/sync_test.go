@@ -127,7 +127,7 @@ func TestSyncGoesOnAfterTheLastPage(t *testing.T) {
 		h.platform.set(people(0, 25)...)
 		h.sync(t)
 		h.clock.add(time.Hour)
-		st, err := h.store.BeginSync(t.Context(), models.At(h.clock.now()))
+		st, err := h.store.BeginSync(t.Context(), models.At(h.clock.now()), false)
 		if err != nil {
 			t.Fatal(err)
 		}
