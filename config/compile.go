@@ -76,7 +76,7 @@ func (b *builder) part(field, at, source string) part {
 	if check.faulty {
 		return p
 	}
-	p.template = t
+	p.template, p.remark = t, check.remark
 	if check.perRecipient {
 		b.compiled.varies = true
 	} else {
@@ -141,6 +141,7 @@ type templateCheck struct {
 	faulty       bool
 	variable     bool // uses any variable
 	perRecipient bool // uses one that differs between recipients
+	remark       bool // uses .Remark
 }
 
 func (c *templateCheck) fault(problem, mend Words) {
@@ -243,6 +244,8 @@ func (c *templateCheck) uses(names []string) {
 	if !slices.Contains(sharedVariables, names[0]) {
 		c.perRecipient = true
 	}
+	c.remark = c.remark || names[0] == "Remark"
+	c.builder.compiled.uses = append(c.builder.compiled.uses, names[0])
 	if exists(reflect.TypeFor[scope](), names) {
 		return
 	}

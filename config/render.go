@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -64,6 +65,7 @@ type Compiled struct {
 	pagePath    part
 	miniProgram *MiniProgram
 	varies      bool
+	uses        []string // the variables, by the first of their names
 }
 
 // part is one value of a message.
@@ -73,11 +75,15 @@ type part struct {
 	color    string
 	fixed    string             // the value itself if it has no template
 	template *template.Template // nil if the value is fixed
+	remark   bool               // uses .Remark, which most people do not have
 }
 
 // Varies tells whether two recipients of one broadcast can be sent different
 // texts. If not, one rendering serves them all.
 func (c *Compiled) Varies() bool { return c.varies }
+
+// Uses tells whether the message uses a variable, named like a field of Vars.
+func (c *Compiled) Uses(variable string) bool { return slices.Contains(c.uses, variable) }
 
 // Render fills in the templates. The error is a *RenderError if a variable has
 // no value, or a value is blank, longer than 4 KB or no text.
@@ -115,6 +121,9 @@ func (c *Compiled) render(p part, s scope) (string, error) {
 	value, variable, problem := execute(p.template, s)
 	if problem.none() && isBlank(value) {
 		problem = words(problemBlank)
+	}
+	if problem.Code == problemBlank && p.remark {
+		variable, problem = ".Remark", words(problemBlankRemark)
 	}
 	if !problem.none() {
 		return "", &RenderError{c.message, p.field, variable, problem}

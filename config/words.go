@@ -72,6 +72,7 @@ const (
 	problemNoVariable   = "problem.no_variable"   // Name
 	problemNotAvailable = "problem.not_available" // What
 	problemBlank        = "problem.blank"
+	problemBlankRemark  = "problem.blank_remark"
 	problemNoValue      = "problem.no_value"
 	problemNotKnown     = "problem.not_known"
 	problemHalf         = "problem.half"
@@ -148,7 +149,8 @@ var english = map[string]string{
 	problemNoVariable:   "there is no variable %s",
 	problemNotAvailable: "%s is not available in a template",
 	problemBlank:        "is blank",
-	problemNoValue:      "has no value for this recipient",
+	problemBlankRemark:  "is blank for somebody: most people have no remark, so write what they read instead, as in {{if .Remark}}{{.Remark}}{{else}}reader{{end}}",
+	problemNoValue:      "has no value: no list with such a field exists yet, so take it out of the message",
 	problemNotKnown:     "is not known for this recipient",
 	problemHalf:         "is not valid text: a character was cut in two",
 	problemPrintf:       "its format does not fit what it is given",

@@ -81,6 +81,8 @@ type Task struct {
 	OpenID       string
 	SubscribedAt Time
 	Scene        string
+	Remark       string
+	ProfiledAt   Time
 	Fields       string
 	// State is empty, or Sending or Later for one that has a row; the rest is the
 	// row's.
@@ -114,7 +116,7 @@ func (s *Store) Tasks(ctx context.Context, b *Broadcast, batch Batch) ([]Task, e
 		args = append([]any{b.ID}, args...)
 	}
 	rows, err := db.QueryContext(ctx, "SELECT recipients.id, recipients.openid, recipients.subscribed_at, recipients.scene,"+
-		" recipients.fields, "+columns+" FROM recipients "+join+
+		" recipients.remark, recipients.profiled_at, recipients.fields, "+columns+" FROM recipients "+join+
 		" WHERE recipients.id > ? AND recipients.id <= ? AND "+where+" ORDER BY recipients.id", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read batch: %w", err)
@@ -123,7 +125,7 @@ func (s *Store) Tasks(ctx context.Context, b *Broadcast, batch Batch) ([]Task, e
 	var tasks []Task
 	for rows.Next() {
 		var t Task
-		err := rows.Scan(&t.RecipientID, &t.OpenID, &t.SubscribedAt, &t.Scene, &t.Fields,
+		err := rows.Scan(&t.RecipientID, &t.OpenID, &t.SubscribedAt, &t.Scene, &t.Remark, &t.ProfiledAt, &t.Fields,
 			&t.State, &t.SentAt, &t.UpdatedAt, &t.ErrCode, &t.Attempts)
 		if err != nil {
 			return nil, fmt.Errorf("read batch: %w", err)

@@ -61,8 +61,15 @@ type Recipient struct {
 	// Tester puts the person on the test list.
 	Tester       bool
 	SubscribedAt Time
-	// Scene is how the person came to follow (the subscribe event's EventKey).
+	// Scene is how the person came to follow: the subscribe event's EventKey, or
+	// what user/info says of it.
 	Scene string
+	// Remark is the name that the account gave the person on the platform; usually
+	// none.
+	Remark string
+	// ProfiledAt is when the platform was last asked for Remark, and for
+	// SubscribedAt and Scene where no event told them; zero for never.
+	ProfiledAt Time
 	// Fields is a JSON object of further stored values that templates can use.
 	Fields    string
 	CreatedAt Time

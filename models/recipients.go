@@ -14,13 +14,13 @@ import (
 // wish to be left alone, and a place on the test list, which only an admin gives
 // and takes. All that the platform told must go when a person unfollows (WeChat:
 // the unsubscribe event). It belongs into the SET of an UPDATE.
-const erased = "subscribed = 0, subscribed_at = 0, scene = '', fields = ''"
+const erased = "subscribed = 0, subscribed_at = 0, scene = '', remark = '', profiled_at = 0, fields = ''"
 
 // Leave takes from r all that erased does, for a change of one person.
 func (r *Recipient) Leave() {
 	r.Subscribed = false
-	r.SubscribedAt = Time{}
-	r.Scene, r.Fields = "", ""
+	r.SubscribedAt, r.ProfiledAt = Time{}, Time{}
+	r.Scene, r.Remark, r.Fields = "", "", ""
 }
 
 // ChangeRecipient calls change with the person as stored and writes what it

@@ -119,6 +119,15 @@ func (s *Simulator) commandWithBody(r *http.Request) (any, error) {
 			return ok{true}, s.Follow(r.Context(), ask.OpenID)
 		}
 		return ok{true}, s.Unfollow(r.Context(), ask.OpenID)
+	case "POST /_sim/remark":
+		var ask struct {
+			OpenID string `json:"openid"`
+			Remark string `json:"remark"`
+		}
+		if err := s.decode(r, &ask); err != nil {
+			return nil, err
+		}
+		return ok{true}, s.Remark(ask.OpenID, ask.Remark)
 	case "POST /_sim/callback":
 		var ask struct {
 			URL string `json:"url"`

@@ -53,6 +53,19 @@ func (s *Simulator) Block(openID string, blocks bool) error {
 	return nil
 }
 
+// Remark gives someone the name by which the account's console lists them, which user/info tells. The error is for an
+// OpenID that never followed.
+func (s *Simulator) Remark(openID, remark string) error {
+	id, known := s.people.id(openID)
+	if !known {
+		return errors.New("there is no such follower")
+	}
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	s.people.remarks[id] = remark
+	return nil
+}
+
 // userGet serves GET /cgi-bin/user/get (WeChat: getFans docs).
 func (s *Simulator) userGet(w http.ResponseWriter, r *http.Request, _ []byte) {
 	next := r.URL.Query().Get("next_openid")
@@ -152,9 +165,13 @@ func (s *Simulator) info(openID string) (profile []byte, code int) {
 	if !known || !s.people.follows(id) {
 		return fmt.Appendf(nil, `{"subscribe":0,"openid":%s}`, name), 0
 	}
+	remark, err := json.Marshal(s.people.remark(id))
+	if err != nil {
+		return nil, 47001
+	}
 	since := s.started.Unix() - int64(id%31_536_000)
-	return fmt.Appendf(nil, `{"subscribe":1,"openid":%s,"language":"zh_CN","subscribe_time":%d,"remark":"","groupid":0,"tagid_list":[],`+
-		`"subscribe_scene":"ADD_SCENE_QR_CODE","qr_scene":0,"qr_scene_str":""}`, name, since), 0
+	return fmt.Appendf(nil, `{"subscribe":1,"openid":%s,"language":"zh_CN","subscribe_time":%d,"remark":%s,"groupid":0,"tagid_list":[],`+
+		`"subscribe_scene":"ADD_SCENE_QR_CODE","qr_scene":0,"qr_scene_str":""}`, name, since, remark), 0
 }
 
 // userInfoBatch serves POST /cgi-bin/user/info/batchget, at most 100 people (WeChat: batchGetUserInfo docs).

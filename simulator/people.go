@@ -32,6 +32,7 @@ type people struct {
 	// usually none, and then nobody looks them up.
 	blocked map[uint32]bool
 	blocks  atomic.Int64
+	remarks map[uint32]string // what the account calls people
 }
 
 func newPeople(o Options) *people {
@@ -41,6 +42,7 @@ func newPeople(o Options) *people {
 		ids:      make(map[string]uint32),
 		moved:    make(map[uint32]bool),
 		blocked:  make(map[uint32]bool),
+		remarks:  make(map[uint32]string),
 	}
 	p.generated = uint32(max(0, o.Followers-len(o.Admin))) //nolint:gosec // Validate bounds it
 	for _, openID := range o.Admin {
@@ -202,6 +204,13 @@ func (p *people) blocking(id uint32) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.blocked[id]
+}
+
+// remark is what the account calls id.
+func (p *people) remark(id uint32) string {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.remarks[id]
 }
 
 // block lets someone block the account, or no longer.

@@ -77,13 +77,13 @@ func (c *Chat) askedText(asked *broadcast.Asked, now time.Time) string {
 		lines = append(lines, c.say("asked.now", vars{"Cancel": cancel}))
 	}
 	lines = append(lines, c.link(b.ID))
-	return fitList(joined(lines), c.warnings(asked.Warnings), c.more)
+	return fitList(joined(lines), c.warnings(b.ID, asked.Warnings), c.more)
 }
 
-func (c *Chat) warnings(warnings []broadcast.Warning) []string {
+func (c *Chat) warnings(id int64, warnings []broadcast.Warning) []string {
 	var lines []string
 	for _, w := range warnings {
-		v := vars{}
+		v := vars{"Retry": c.on(Retry, id)}
 		for name, value := range w.Args {
 			v[name] = value
 		}
@@ -195,7 +195,7 @@ func (c *Chat) preview(m *config.Message, openID string) string {
 		return broken(err)
 	}
 	now := c.config.Now()
-	rendered, err := compiled.Render(config.Vars{OpenID: openID, Now: now, SubscribedAt: now})
+	rendered, err := compiled.Render(config.Vars{OpenID: openID, Now: now, SubscribedAt: now, Scene: "ADD_SCENE_SEARCH"})
 	if err != nil {
 		return broken(err)
 	}

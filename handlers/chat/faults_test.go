@@ -83,9 +83,13 @@ func TestFaultsInWords(t *testing.T) {
 		zh, en string
 	}{
 		{second, "messages：第 2 行又开始了一个文档，只能有一个；值里有 : # { } * & 或引号时，请用引号括起来", "messages: line 2: a second document begins; put a value that holds : # { } * & or a quote in quotes"},
-		{render("{{.Fields.town}}"), "thing1（.Fields.town）：这位收件人没有这个值", "thing1 (.Fields.town): has no value for this recipient"},
+		{render("{{.Fields.town}}"), "thing1（.Fields.town）：没有值：目前还没有带这种字段的名单，请从消息里删去它", "thing1 (.Fields.town): has no value: no list with such a field exists yet, so take it out of the message"},
 		{render(`{{.SubscribedAt.Format "2006"}}`), "thing1（.SubscribedAt.Format）：这位收件人的这个值未知", "thing1 (.SubscribedAt.Format): is not known for this recipient"},
-		{render("{{.Remark}}"), "thing1：填出来是空白", "thing1: is blank"},
+		{render("{{.Scene}}"), "thing1：填出来是空白", "thing1: is blank"},
+		{
+			render("{{.Remark}}"), "thing1（.Remark）：对有的人填出来是空白：多数人没有备注，请写上没有时的说法，例如 {{if .Remark}}{{.Remark}}{{else}}读者{{end}}",
+			"thing1 (.Remark): is blank for somebody: most people have no remark, so write what they read instead, as in {{if .Remark}}{{.Remark}}{{else}}reader{{end}}",
+		},
 		{check("phrase1", ""), "phrase1 是空的", "phrase1 is empty"},
 		{check("phrase1", "一二三四五六"), "phrase1 太长，phrase 类字段最多 5 个字", "phrase1 is too long: a phrase field takes 5 characters"},
 		{check("time2", "soon"), "time2 不符合 time 类字段的格式", "time2 is not what a time field may hold"},

@@ -79,7 +79,7 @@ func (e *Engine) take(ctx context.Context, b *models.Broadcast, def *config.Mess
 		if err != nil {
 			return err
 		}
-		warnings, err = e.checkContent(b, people)
+		warnings, err = e.checkContent(gctx, b, people)
 		return err
 	})
 	var quota *wechat.Quota
@@ -214,7 +214,7 @@ func (e *Engine) pullSoon(ctx context.Context) (pulled bool, err error) {
 }
 
 // checkContent fills the message for some of its recipients.
-func (e *Engine) checkContent(b *models.Broadcast, people []models.Recipient) ([]Warning, error) {
+func (e *Engine) checkContent(ctx context.Context, b *models.Broadcast, people []models.Recipient) ([]Warning, error) {
 	refuse := func(err error) error {
 		return models.NewError(models.Invalid, models.ErrContent, "Name", b.Name, "Reason", err)
 	}
@@ -223,12 +223,13 @@ func (e *Engine) checkContent(b *models.Broadcast, people []models.Recipient) ([
 		return nil, refuse(err)
 	}
 	if len(people) == 0 || !c.compiled.Varies() {
-		people = []models.Recipient{{OpenID: b.AskedBy, SubscribedAt: b.AskedAt}}
+		people = []models.Recipient{{OpenID: b.AskedBy}}
 	}
-	var warnings []Warning
+	checked, err := e.checkable(ctx, c, people)
+	warnings := c.unchecked(b, len(checked), err)
 	seen := map[string]bool{}
-	for _, p := range people {
-		vars, err := recipientVars(p.OpenID, p.SubscribedAt, p.Scene, p.Fields)
+	for _, p := range checked {
+		vars, err := recipientVars(p)
 		if err != nil {
 			return nil, err
 		}

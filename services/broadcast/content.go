@@ -48,7 +48,7 @@ func (c *content) message(t models.Task) (wechat.Message, error) {
 	if c.fixed != nil {
 		m = *c.fixed
 	} else {
-		vars, err := recipientVars(t.OpenID, t.SubscribedAt, t.Scene, t.Fields)
+		vars, err := recipientVars(personOf(t))
 		if err == nil {
 			m, _, err = c.render(vars)
 		}
@@ -95,10 +95,12 @@ func (c *content) render(vars config.Vars) (m wechat.Message, cuts []wechat.Fiel
 }
 
 // recipientVars returns what a template can say of a recipient.
-func recipientVars(openID string, subscribedAt models.Time, scene, fields string) (config.Vars, error) {
-	vars := config.Vars{OpenID: openID, SubscribedAt: subscribedAt.Time, Scene: scene, Fields: map[string]string{}}
-	if fields != "" {
-		if err := json.Unmarshal([]byte(fields), &vars.Fields); err != nil {
+func recipientVars(p person) (config.Vars, error) {
+	vars := config.Vars{
+		OpenID: p.openID, SubscribedAt: p.subscribedAt.Time, Scene: p.scene, Remark: p.remark, Fields: map[string]string{},
+	}
+	if p.fields != "" {
+		if err := json.Unmarshal([]byte(p.fields), &vars.Fields); err != nil {
 			return vars, fmt.Errorf("read stored fields: %w", err)
 		}
 	}

@@ -17,7 +17,7 @@ func (e *Engine) Preview(ctx context.Context, b models.Broadcast) (wechat.Messag
 	if c.fixed != nil {
 		return *c.fixed, nil
 	}
-	asker := models.Recipient{OpenID: b.AskedBy, SubscribedAt: b.AskedAt}
+	asker := models.Recipient{OpenID: b.AskedBy}
 	known, err := e.store.SampleAudience(ctx, &models.Broadcast{Audience: models.AudienceMe, AskedBy: b.AskedBy}, 1)
 	if err != nil {
 		return wechat.Message{}, err
@@ -25,7 +25,12 @@ func (e *Engine) Preview(ctx context.Context, b models.Broadcast) (wechat.Messag
 	if len(known) == 1 {
 		asker = known[0]
 	}
-	vars, err := recipientVars(asker.OpenID, asker.SubscribedAt, asker.Scene, asker.Fields)
+	if asker.SubscribedAt.IsZero() { // it is read before the first send
+		asker.SubscribedAt = b.AskedAt
+	}
+	vars, err := recipientVars(person{
+		openID: asker.OpenID, subscribedAt: asker.SubscribedAt, scene: asker.Scene, remark: asker.Remark, fields: asker.Fields,
+	})
 	if err != nil {
 		return wechat.Message{}, err
 	}

@@ -65,6 +65,9 @@ func (s *Sender) SendBatch(ctx context.Context, r *run, b models.Batch) error {
 	if err != nil {
 		return err
 	}
+	if err := s.fillProfiles(ctx, r, tasks); err != nil {
+		return err
+	}
 	var begun, putOff, fresh []models.Task
 	for _, t := range tasks {
 		switch due := t.UpdatedAt.Add(laterAfter); {

@@ -46,6 +46,12 @@ const (
 	WarnQuota = "quota" // Remain, Recipients, ResumeAt: today's rest is too small
 )
 
+// Those about what only the platform can fill in.
+const (
+	WarnProfiles = "profiles" // Variables: the platform could not be asked for them, so nobody was checked
+	WarnSampled  = "sampled"  // Variables, Checked: only so many were checked, and they differ
+)
+
 // Status is where a broadcast stands.
 type Status struct {
 	Broadcast models.Broadcast

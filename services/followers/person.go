@@ -42,6 +42,7 @@ func (s *Service) Subscribed(ctx context.Context, openID string, at time.Time, s
 		}
 		known(r, now)
 		r.Subscribed, r.SubscribedAt, r.Scene = true, when, cutScene(scene)
+		r.ProfiledAt = models.Time{}
 		r.UpdatedAt = when
 	})
 }

@@ -75,18 +75,18 @@ func askOnce[T headed](ctx context.Context, c *Client, req call) (T, error) {
 // nothing.
 func transient(err error) bool {
 	var f *fault
-	return errors.As(err, &f) && !f.absent || busy(err)
+	return errors.As(err, &f) && !f.absent || Busy(err)
 }
 
 // surelyNotDone tells the faults after which repeating the call can't do its
 // work twice.
 func surelyNotDone(err error) bool {
 	var f *fault
-	return errors.As(err, &f) && !f.reached || busy(err)
+	return errors.As(err, &f) && !f.reached || Busy(err)
 }
 
-// busy is the platform's request to come again.
-func busy(err error) bool {
+// Busy tells whether err is the platform's request to come again.
+func Busy(err error) bool {
 	var api *APIError
 	return errors.As(err, &api) && (api.Code == -1 || api.Code == 268487002)
 }

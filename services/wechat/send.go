@@ -27,7 +27,7 @@ func (c *Client) sendBody(ctx context.Context, openID string, body []byte) Resul
 	for refreshes := 0; ; refreshes++ {
 		token, err := c.tokens.get(ctx)
 		if err != nil {
-			return noToken(err)
+			return NoToken(err)
 		}
 		req := call{
 			method: http.MethodPost, path: sendPath, token: token, body: body,
@@ -110,8 +110,9 @@ func (f *fault) result(own bool) Result {
 	return r
 }
 
-// noToken is what a send comes to that got no token: surely not sent.
-func noToken(err error) Result {
+// NoToken is what a send comes to that got no token for this reason: surely not
+// sent.
+func NoToken(err error) Result {
 	var te *tokenError
 	if errors.As(err, &te) {
 		return te.result()

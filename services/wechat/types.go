@@ -108,6 +108,21 @@ type FollowerPage struct {
 	Last bool
 }
 
+// Person is what the platform tells of somebody (WeChat: user/info docs). Of who
+// does not follow it tells nothing else.
+type Person struct {
+	OpenID  string
+	Follows bool
+	// SubscribedAt is when they last followed; zero if it does not say.
+	SubscribedAt time.Time
+	// Scene is how they came to follow: "qrscene_" and the scene of the QR code, as
+	// in the subscribe event, or else the platform's name of the way
+	// ("ADD_SCENE_SEARCH").
+	Scene string
+	// Remark is the name that the account gave them on the platform; usually none.
+	Remark string
+}
+
 // Template is one of the account's templates.
 type Template struct {
 	ID      string
