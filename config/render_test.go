@@ -258,7 +258,7 @@ func TestRenderRefuses(t *testing.T) {
 		},
 		{
 			"blank remark", valued(" {{.Remark}}\u3000"), sampleVars(),
-			RenderError{"m", "thing1", "", words(problemBlank)},
+			RenderError{"m", "thing1", ".Remark", words(problemBlankRemark)},
 		},
 		{
 			"unknown date", valued(`{{.SubscribedAt.Format "2006"}}`), unknown,
@@ -278,7 +278,7 @@ func TestRenderRefuses(t *testing.T) {
 		},
 		{
 			"page", &Message{Name: "m", MiniProgram: &MiniProgram{"wx1", "{{.Remark}}"}, Data: []Field{{Key: "x", Value: "v"}}}, sampleVars(),
-			RenderError{"m", "miniprogram.pagepath", "", words(problemBlank)},
+			RenderError{"m", "miniprogram.pagepath", ".Remark", words(problemBlankRemark)},
 		},
 	}
 	for _, tt := range tests {
