@@ -382,7 +382,7 @@ func TestEveryStateHasWords(t *testing.T) {
 	reasons := []string{
 		"", models.ReasonAdmin, models.ReasonQuota, models.ReasonAccount, models.ReasonCredentials,
 		models.ReasonContent, models.ReasonMessage, models.ReasonStreak, models.ReasonSync, models.ReasonSyncQuota, models.ReasonNobody,
-		models.ReasonGone, models.ReasonProfiles, models.ReasonProfileQuota, models.ReasonSyncShort, "unheard",
+		models.ReasonGone, models.ReasonProfiles, models.ReasonInfoQuota, models.ReasonSyncShort, "unheard",
 	}
 	for language := range otherLanguage {
 		w, err := newWords(language)

@@ -170,20 +170,20 @@ func (b *Broadcast) Withdrawn() int64 {
 
 // The reasons for which a broadcast is paused, cancelled or failed.
 const (
-	ReasonAdmin        = "admin"         // an admin said so
-	ReasonQuota        = "quota"         // the platform's daily quota is used up
-	ReasonAccount      = "account"       // the account itself is at stake; Detail has the platform's words
-	ReasonCredentials  = "credentials"   // wrong secret, IP not whitelisted and the like
-	ReasonContent      = "content"       // the template or its data is refused
-	ReasonStreak       = "streak"        // one error code again and again
-	ReasonGone         = "gone"          // one recipient after the other is called gone; Detail has the platform's words
-	ReasonProfiles     = "profiles"      // what the message says of each person can't be read; Detail has the platform's words
-	ReasonProfileQuota = "profile_quota" // the day's calls for reading it are used up
-	ReasonMessage      = "message"       // it cannot be filled in; Detail names the field, if it is one
-	ReasonSync         = "sync"          // the follower list could not be pulled; Detail has the platform's words, if any
-	ReasonSyncQuota    = "sync_quota"    // the day's calls for pulling it are used up
-	ReasonSyncShort    = "sync_short"    // the follower list is too short to be believed
-	ReasonNobody       = "nobody"        // the audience turned out to be empty
+	ReasonAdmin       = "admin"       // an admin said so
+	ReasonQuota       = "quota"       // the platform's daily quota is used up
+	ReasonAccount     = "account"     // the account itself is at stake; Detail has the platform's words
+	ReasonCredentials = "credentials" // wrong secret, IP not whitelisted and the like
+	ReasonContent     = "content"     // the template or its data is refused
+	ReasonStreak      = "streak"      // one error code again and again
+	ReasonGone        = "gone"        // one recipient after the other is called gone; Detail has the platform's words
+	ReasonProfiles    = "profiles"    // what the message says of each person can't be read; Detail has the platform's words
+	ReasonInfoQuota   = "info_quota"  // the day's calls for reading it are used up
+	ReasonMessage     = "message"     // it cannot be filled in; Detail names the field, if it is one
+	ReasonSync        = "sync"        // the follower list could not be pulled; Detail has the platform's words, if any
+	ReasonSyncQuota   = "sync_quota"  // the day's calls for pulling it are used up
+	ReasonSyncShort   = "sync_short"  // the follower list is too short to be believed
+	ReasonNobody      = "nobody"      // the audience turned out to be empty
 )
 
 // BatchState is whether a batch's work is done.

@@ -183,7 +183,7 @@ func (s *Sender) unprofiled(ctx context.Context, r *run, err error) error {
 	}
 	change := models.Change{Reason: models.ReasonProfiles, Detail: describe(wechat.Result{Code: refused.Code, Detail: refused.Msg})}
 	if refused.Code == codeDailyQuota {
-		change.Reason, change.ResumeAt = models.ReasonProfileQuota, r.e.quotaReset()
+		change.Reason, change.ResumeAt = models.ReasonInfoQuota, r.e.quotaReset()
 	}
 	r.stop(models.Paused, change)
 	return errSelf

@@ -129,7 +129,7 @@ func TestProfilesThatCanNotBeRead(t *testing.T) {
 			_, _ = fmt.Fprint(w, `{"user_info_list":[{"openid":"oAbc"}]}`)
 		}, "", false},
 		"a minute's quota": {func(w http.ResponseWriter) { answer(w, 45011) }, "", false},
-		"the day's quota":  {func(w http.ResponseWriter) { answer(w, 45009) }, models.ReasonProfileQuota, true},
+		"the day's quota":  {func(w http.ResponseWriter) { answer(w, 45009) }, models.ReasonInfoQuota, true},
 		"not allowed":      {func(w http.ResponseWriter) { answer(w, 48001) }, models.ReasonProfiles, false},
 		"nobody is known":  {func(w http.ResponseWriter) { answer(w, 40003) }, models.ReasonProfiles, false},
 	}
