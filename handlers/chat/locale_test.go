@@ -240,7 +240,7 @@ func TestExtremes(t *testing.T) {
 			s.asked = &broadcast.Asked{Broadcast: s.status.Broadcast, Recipients: huge}
 			for range 50 {
 				for _, code := range constants(t, "services/broadcast", "Warn") {
-					args := map[string]any{"Field": long, "Value": long, "ID": long, "Remain": huge, "Recipients": huge, "ResumeAt": now}
+					args := map[string]any{"Field": long, "Value": long, "ID": long, "Remain": huge, "Variables": []string{long, long}, "Checked": 100, "Recipients": huge, "ResumeAt": now}
 					s.asked.Warnings = append(s.asked.Warnings, broadcast.Warning{Code: code, Args: args})
 				}
 			}

@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,10 +40,10 @@ func TestAProbeThatIsNotMadeKeepsNobodyWaiting(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				a := newAccount(t, setup{Options: simulator.Options{Followers: 59}, rate: test.rate})
+				a.setMessages(strings.Replace(messageFile, "{{.Scene}}", "{{.Fields.door}}", 1))
+				a.exec(`UPDATE recipients SET fields = '{"door":"north"}'`)
 				id := a.ask(test.message, models.AudienceAll)
-				if test.message == "personal" {
-					a.exec("UPDATE recipients SET scene = '' WHERE id <= 20")
-				}
+				a.exec("UPDATE recipients SET fields = '' WHERE id <= 20")
 				if err := a.engine.pacer.Wait(t.Context()); err != nil { // the first of a second goes at once
 					t.Fatal(err)
 				}
