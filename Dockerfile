@@ -3,7 +3,8 @@
 # but certificates and time zones.
 #
 #   docker build -t wechat-broadcast .
-#   docker run --env-file .env -v broadcast:/home/nonroot/data -v ./messages.yaml:/home/nonroot/messages.yaml:ro -p 8080:8080 wechat-broadcast
+#   docker run --env-file .env -e MESSAGES_FILE=messages/messages.yaml -v ./messages:/home/nonroot/messages:ro \
+#       -v broadcast:/home/nonroot/data -p 8080:8080 wechat-broadcast
 
 FROM golang:1.26 AS build
 WORKDIR /src
