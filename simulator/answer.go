@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // messages are the errmsg texts as developers have met them (WeChat: global return codes, and field reports).
@@ -22,6 +23,7 @@ var messages = map[int]string{
 	40032: "invalid openid list size",
 	40036: "invalid template_id size",
 	40037: "invalid template_id",
+	40039: "invalid url size",
 	40066: "invalid url",
 	40125: "invalid appsecret",
 	40241: "The message is duplicate in 60 seconds",
@@ -43,6 +45,7 @@ var messages = map[int]string{
 	45011: "api minute-quota reach limit must slower retry next minute",
 	45015: "response out of time limit or subscription is canceled",
 	45047: "out of response count limit",
+	45051: "template msg use invalid link",
 	47001: "data format error",
 	47003: "argument invalid!",
 	48001: "api unauthorized",
@@ -52,6 +55,8 @@ var messages = map[int]string{
 	50002: "user limited",
 	50005: "user is unsubscribed",
 	76003: "invalid cgi_path",
+	76021: "cgi_path not found, please check",
+	76022: "could not use this cgi_path, no permission",
 }
 
 // refuse answers with an error code: HTTP 200, and the request id behind the text. detail, if any, takes the place of
@@ -85,6 +90,10 @@ func (s *Simulator) done(w http.ResponseWriter) {
 	s.tally.code(0)
 	writeJSON(w, []byte(`{"errcode":0,"errmsg":"ok"}`))
 }
+
+// readJSON decodes a body and tells whether it could. One that is not UTF-8 is refused like broken JSON: that it has to be
+// UTF-8 is documented, the code for another encoding (GBK) is unconfirmed.
+func readJSON(body []byte, v any) bool { return utf8.Valid(body) && json.Unmarshal(body, v) == nil }
 
 var jsonType = []string{"application/json; encoding=utf-8"}
 

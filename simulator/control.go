@@ -261,7 +261,7 @@ func writeValue(w http.ResponseWriter, v any) {
 		buf.Reset()
 		_, _ = fmt.Fprintf(&buf, `{"error":%q}`, err.Error())
 	}
-	writeJSON(w, buf.Bytes())
+	writeJSON(w, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))) // the encoder ends with one, the platform's answers do not
 }
 
 // The times of Faults and Receipts are written as "1.5s" in JSON. Each shadows its fields by texts.

@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"sync"
@@ -100,7 +99,7 @@ func (s *Simulator) customSend(w http.ResponseWriter, _ *http.Request, body []by
 			Content string `json:"content"`
 		} `json:"text"`
 	}
-	if json.Unmarshal(body, &m) != nil {
+	if !readJSON(body, &m) {
 		s.refuse(w, 47001, "")
 		return
 	}

@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -181,7 +180,7 @@ func (s *Simulator) userInfoBatch(w http.ResponseWriter, _ *http.Request, body [
 			OpenID string `json:"openid"`
 		} `json:"user_list"`
 	}
-	if json.Unmarshal(body, &ask) != nil {
+	if !readJSON(body, &ask) {
 		s.refuse(w, 47001, "")
 		return
 	}

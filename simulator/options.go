@@ -56,6 +56,7 @@ type Options struct {
 	CallbackWorkers int           `help:"How many receipts are under way at once." default:"64"`
 
 	TemplateIDs       []string      `name:"template" help:"Further template ids that exist, without typed fields." placeholder:"ID"`
+	MiniPrograms      []string      `name:"mini-program" help:"App ids of the mini programs that are linked to the account; a message that leads to another is refused with 40013." default:"wx0123456789abcdef" placeholder:"APPID"`
 	CutLongThings     bool          `help:"Cut a thing value above 20 characters instead of refusing it with 47003."`
 	ClientMsgIDWindow time.Duration `name:"client-msg-id-window" help:"How long a client_msg_id is remembered for a follower." default:"10m"`
 	DuplicateAnswer   string        `help:"Answer to a repeated client_msg_id: the same msgid, a new one, or an error." enum:"same,new,error" default:"same"`
@@ -245,6 +246,9 @@ func (o Options) withDefaults() Options {
 	o.CallbackTimeout = cmp.Or(o.CallbackTimeout, 5*time.Second)
 	o.CallbackRetry = cmp.Or(o.CallbackRetry, 5*time.Second)
 	o.CallbackWorkers = cmp.Or(o.CallbackWorkers, 64)
+	if o.MiniPrograms == nil {
+		o.MiniPrograms = []string{"wx0123456789abcdef"}
+	}
 	o.ClientMsgIDWindow = cmp.Or(o.ClientMsgIDWindow, 10*time.Minute)
 	o.DuplicateAnswer = cmp.Or(o.DuplicateAnswer, DuplicateSame)
 	o.DuplicateCode = cmp.Or(o.DuplicateCode, 40241)

@@ -29,7 +29,7 @@ func (s *Simulator) templateSend(w http.ResponseWriter, r *http.Request) {
 	plan := s.faults.Load()
 
 	var m sendRequest
-	malformed := json.Unmarshal(body.bytes, &m) != nil
+	malformed := !readJSON(body.bytes, &m)
 	id, known := uint32(0), false
 	var chance dice
 	if !malformed {
@@ -71,7 +71,7 @@ func (s *Simulator) strikeBefore(w http.ResponseWriter, chance *dice, f *Faults)
 	return true
 }
 
-// judge checks a send in the platform's order: token, quota, JSON, recipient, template, data. It gives 0 for a send
+// judge checks a send in the platform's order: token, quota, JSON, recipient, template, links, data. It gives 0 for a send
 // that is to be accepted, else the error code and, where it is not the usual one, its text.
 func (s *Simulator) judge(r *http.Request, body []byte, malformed bool, m *sendRequest, chance *dice, plan *faultPlan) (code int, detail string) {
 	if r.Method != http.MethodPost {
@@ -121,11 +121,15 @@ func (s *Simulator) judge(r *http.Request, body []byte, malformed bool, m *sendR
 	return 0, ""
 }
 
-// checkData checks the values of a send and remembers those that are good, so that the next equal ones cost nothing.
+// checkData checks the values of a send and where it leads, and remembers those that are good, so that the next equal ones cost nothing.
 func (s *Simulator) checkData(m *sendRequest) (code int, detail string) {
 	raw := s.ledger.texts.raw(m)
 	if _, good := s.ledger.texts.known(raw); good {
 		return 0, ""
+	}
+	// Before the data or after it: unconfirmed.
+	if code := s.checkLinks(m); code != 0 {
+		return code, ""
 	}
 	var data map[string]DataField
 	if len(m.Data) > 0 && json.Unmarshal(m.Data, &data) != nil {

@@ -22,7 +22,10 @@ func TestSendChecksInOrder(t *testing.T) {
 	token := mustToken(t, s)
 	stranger := "o" + strings.Repeat("Z", 27)
 	notice := func(field, value string) string {
-		return fmt.Sprintf(`{"touser":%q,"template_id":%q,"data":{"thing1":{"value":"a"},"time2":{"value":"09:00"},%q:{"value":%q}}}`, s.Follower(0), noticeID, field, value)
+		return fmt.Sprintf(`{"touser":%q,"template_id":%q,"data":{"thing1":{"value":"a"},"time2":{"value":"09:00"},%q:{"value":"%s"}}}`, s.Follower(0), noticeID, field, value)
+	}
+	linked := func(url, miniProgram string) string {
+		return fmt.Sprintf(`{"touser":%q,"template_id":%q,"url":%q,"miniprogram":%s,"data":%s}`, s.Follower(0), noticeID, url, miniProgram, noticeData)
 	}
 	for _, tt := range []struct {
 		name, token, body string
@@ -40,12 +43,22 @@ func TestSendChecksInOrder(t *testing.T) {
 		{"template_id before data", token, `{"touser":"` + s.Follower(0) + `","template_id":"none"}`, 40037, ""},
 		{"no data", token, `{"touser":"` + s.Follower(0) + `","template_id":"` + noticeID + `"}`, 47003, "argument invalid! data is empty"},
 		{"empty data", token, `{"touser":"` + s.Follower(0) + `","template_id":"` + noticeID + `","data":{}}`, 47003, "argument invalid! data is empty"},
+		{"GBK instead of UTF-8", token, notice("thing1", "\xc8\xba\xb7\xa2"), 47001, ""},
+		{"url of 2,049 bytes", token, linked("https://example.com/"+strings.Repeat("a", 2029), `{}`), 40039, "invalid url size"},
+		{"url that is a script", token, linked("javascript:alert(1)", `{}`), 45051, ""},
+		{"url without a host", token, linked("https://", `{}`), 45051, ""},
+		{"url that is none", token, linked("example.com/a", `{}`), 45051, ""},
+		{"mini program that is not linked", token, linked("https://example.com", `{"appid":"wxffffffffffffffff","pagepath":"index"}`), 40013, ""},
+		{"page of no mini program", token, linked("", `{"appid":"","pagepath":"index"}`), 40013, ""},
+		{"mini program of another shape", token, linked("", `"wx1"`), 47001, ""},
 		{"data of another shape", token, `{"touser":"` + s.Follower(0) + `","template_id":"` + noticeID + `","data":[]}`, 47001, ""},
 		{"long thing", token, notice("thing1", strings.Repeat("长", 21)), 47003, "argument invalid! data.thing1.value invalid"},
 		{"bad time", token, notice("time2", "soon"), 47003, "argument invalid! data.time2.value invalid"},
 		{"blank thing", token, notice("thing1", " "), 47003, "argument invalid! data.thing1.value invalid"},
 		{"missing field", token, `{"touser":"` + s.Follower(0) + `","template_id":"` + noticeID + `","data":{"thing1":{"value":"a"}}}`, 47003, "argument invalid! data.time2.value invalid"},
 		{"good", token, message(s.Follower(0), ""), 0, "ok"},
+		{"url of 2,048 bytes", token, linked("http://example.com/"+strings.Repeat("a", 2029), `null`), 0, "ok"},
+		{"mini program of the examples", token, linked("", `{"appid":"wx0123456789abcdef","pagepath":"pages/loans?from=7"}`), 0, "ok"},
 		{"older template with colour", token, `{"touser":"` + s.Follower(1) + `","template_id":"mine","topcolor":"#FF0000","data":{"first":{"value":"","color":"#173177"}}}`, 0, "ok"},
 	} {
 		got := send(t, s, tt.token, tt.body)
@@ -273,10 +286,65 @@ func TestClearQuota(t *testing.T) {
 			t.Errorf("clear %d answers %d, want %d", i+1, a.Code, want)
 		}
 	}
-	var a answer
-	mustCall(t, s, http.MethodPost, pathQuotaGet+"?access_token="+token, `{"cgi_path":"cgi-bin/x"}`, &a)
-	if a.Code != 76003 {
-		t.Errorf("quota of an unknown path answers %d, want 76003", a.Code)
+}
+
+func TestQuotaGet(t *testing.T) {
+	t.Parallel()
+	s := mustStart(t, Options{Limits: Limits{SendSecond: 50, UserGetDaily: 100}})
+	token := mustToken(t, s)
+	for _, tt := range []struct {
+		path                         string
+		code, limit, calls, duration int
+	}{
+		{"/cgi-bin/message/template/send", 0, unlimited, 50, 1},
+		{"/cgi-bin/user/get", 0, 100, unlimited, 60},
+		{"/cgi-bin/stable_token", 0, 500_000, 10_000, 60},
+		{"/cgi-bin/message/mass/sendall", 0, 100, 60, 60}, // known, though not simulated
+		{"/wxa/sec/queryblocktmplmsg", 0, unlimited, unlimited, 60},
+		{"cgi-bin/user/get", 76003, 0, 0, 0},
+		{"https://api.weixin.qq.com/cgi-bin/user/get", 76003, 0, 0, 0},
+		{"", 76003, 0, 0, 0},
+		{"/cgi-bin/user/gets", 76021, 0, 0, 0},
+		{"/cgi-bin/user/get/", 76021, 0, 0, 0},
+		{"/api.weixin.qq.com/cgi-bin/user/get", 76021, 0, 0, 0},
+		{"/sns/userinfo", 76022, 0, 0, 0},
+	} {
+		var a struct {
+			Code  int `json:"errcode"`
+			Quota struct {
+				Limit int `json:"daily_limit"`
+			}
+			Rate struct {
+				Calls   int `json:"call_count"`
+				Seconds int `json:"refresh_second"`
+			} `json:"rate_limit"`
+		}
+		mustCall(t, s, http.MethodPost, pathQuotaGet+"?access_token="+token, fmt.Sprintf(`{"cgi_path":%q}`, tt.path), &a)
+		if a.Code != tt.code || a.Quota.Limit != tt.limit || a.Rate.Calls != tt.calls || a.Rate.Seconds != tt.duration {
+			t.Errorf("%q: %+v, want %+v", tt.path, a, tt)
+		}
+	}
+}
+
+// A body that is not UTF-8 is refused by every API that takes one.
+func TestBodiesAreUTF8(t *testing.T) {
+	t.Parallel()
+	s := mustStart(t, Options{Followers: 1})
+	token := "?access_token=" + mustToken(t, s)
+	for path, body := range map[string]string{
+		pathCustom:        `{"touser":"` + s.Follower(0) + `","msgtype":"text","text":{"content":"%s"}}`,
+		pathUserInfoBatch: `{"user_list":[{"openid":"` + s.Follower(0) + `","lang":"%s"}]}`,
+		pathQuotaGet:      `{"cgi_path":"/cgi-bin/user/get","note":"%s"}`,
+		pathClearQuota:    `{"appid":"` + s.opts.AppID + `","note":"%s"}`,
+		pathStableToken:   strings.Replace(stableBody(s, false), "{", `{"note":"%s",`, 1),
+	} {
+		for text, want := range map[string]bool{"\xc8\xba\xb7\xa2": true, "群发": false} {
+			var a answer
+			mustCall(t, s, http.MethodPost, path+token, fmt.Sprintf(body, text), &a)
+			if (a.Code == 47001) != want {
+				t.Errorf("%s with %q answers %+v", path, text, a)
+			}
+		}
 	}
 }
 
@@ -291,9 +359,19 @@ func TestTemplateList(t *testing.T) {
 	if a.Code != nil || len(a.List) != len(builtIn)+1 || a.List[0].ID != noticeID || !strings.Contains(a.List[0].Content, "{{thing1.DATA}}\n") {
 		t.Errorf("templates: %+v", a)
 	}
-	mustCall(t, s, http.MethodPost, pathTemplates+"?access_token="+mustToken(t, s), "{}", &a)
-	if *a.Code != 43001 {
-		t.Errorf("POST answers %d, want 43001", *a.Code)
+	_, got := call(t, s, http.MethodGet, pathTemplates+"?access_token="+mustToken(t, s), "")
+	if text := string(got); !strings.HasSuffix(text, "}]}") {
+		t.Errorf("the answer ends with %q", text[max(0, len(text)-10):])
+	}
+	for _, body := range []string{"", "{}"} {
+		if _, posted := call(t, s, http.MethodPost, pathTemplates+"?access_token="+mustToken(t, s), body); string(posted) != string(got) {
+			t.Errorf("POST of %q answers %s", body, posted)
+		}
+	}
+	var refused answer
+	mustCall(t, s, http.MethodPost, pathCallbackIP+"?access_token="+mustToken(t, s), "{}", &refused)
+	if refused.Code != 43001 {
+		t.Errorf("POST to what takes GET alone answers %d, want 43001", refused.Code)
 	}
 }
 

@@ -105,6 +105,7 @@ func New(o Options) (*Simulator, error) {
 		"GET " + pathUserInfo:       s.userInfo,
 		"POST " + pathUserInfoBatch: s.userInfoBatch,
 		"GET " + pathTemplates:      s.listTemplates,
+		"POST " + pathTemplates:     s.listTemplates,
 		"POST " + pathCustom:        s.customSend,
 		"POST " + pathQuotaGet:      s.quotaGet,
 		"POST " + pathClearQuota:    s.clearQuota,
@@ -248,7 +249,7 @@ func (s *Simulator) api(w http.ResponseWriter, r *http.Request) {
 	}
 	body := s.body(r)
 	defer body.free()
-	if r.Method == http.MethodPost && len(body.bytes) == 0 {
+	if r.Method == http.MethodPost && len(body.bytes) == 0 && r.URL.Path != pathTemplates {
 		s.refuse(w, 44002, "")
 		return
 	}
@@ -272,8 +273,8 @@ func (s *Simulator) body(r *http.Request) pooled {
 	return pooled{bytes: buf.Bytes(), free: func() { s.bodies.Put(buf) }}
 }
 
-// listTemplates serves GET /cgi-bin/template/get_all_private_template, which has no errcode on success (WeChat:
-// getAllTemplates docs).
+// listTemplates serves /cgi-bin/template/get_all_private_template, which has no errcode on success (WeChat:
+// getAllTemplates docs). SDKs ask by POST too.
 func (s *Simulator) listTemplates(w http.ResponseWriter, _ *http.Request, _ []byte) {
 	s.tally.code(0)
 	writeValue(w, struct {

@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -168,7 +167,7 @@ func (s *Simulator) stableToken(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, 44002, "")
 		return
 	}
-	if json.Unmarshal(body.bytes, &ask) != nil {
+	if !readJSON(body.bytes, &ask) {
 		s.refuse(w, 47001, "")
 		return
 	}
