@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,18 +56,29 @@ func (c demoCommand) Run(s *session) (err error) {
 	return err
 }
 
-// demoLanguage is the first of ours that the environment names, in LANGUAGE or
-// in the system's locale, else that of the replies by default.
+// demoLanguage is the first of ours that LANGUAGE names, which may be a list of
+// locales for gettext. Without it a Chinese locale of the system means Chinese,
+// and any other, C and none at all among them, English.
 func demoLanguage(getenv func(string) string) string {
-	for _, name := range []string{"LANGUAGE", "LC_ALL", "LANG"} {
-		for locale := range strings.SplitSeq(strings.ToLower(getenv(name)), ":") {
-			language, _, _ := strings.Cut(strings.NewReplacer("-", "_", ".", "_", "@", "_").Replace(strings.TrimSpace(locale)), "_")
-			if language == "zh" || language == "en" {
-				return language
-			}
+	for locale := range strings.SplitSeq(getenv("LANGUAGE"), ":") {
+		if language := languageOf(locale); language == "zh" || language == "en" {
+			return language
 		}
 	}
-	return "zh"
+	// The order is POSIX's: the first that is set is the locale of messages.
+	if languageOf(cmp.Or(getenv("LC_ALL"), getenv("LC_MESSAGES"), getenv("LANG"))) == "zh" {
+		return "zh"
+	}
+	return "en"
+}
+
+// languageOf is the language of a locale: "zh" of zh_CN.UTF-8.
+func languageOf(locale string) string {
+	locale = strings.ToLower(strings.TrimSpace(locale))
+	if end := strings.IndexAny(locale, "_-.@"); end >= 0 {
+		locale = locale[:end]
+	}
+	return locale
 }
 
 // demoSettings are the settings of a server for the demo at an address, whose

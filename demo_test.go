@@ -13,12 +13,16 @@ import (
 	"unicode"
 )
 
-// runDemoOn runs the demo on the lines of a script and gives what it printed.
-func runDemoOn(t *testing.T, language, script string, args ...string) string {
+// runDemoOn runs the demo in a locale of the system on the lines of a script,
+// and gives what it printed.
+func runDemoOn(t *testing.T, locale, script string, args ...string) string {
 	t.Helper()
 	folder := t.TempDir()
 	t.Setenv("TMPDIR", folder)
-	t.Setenv("LANGUAGE", language)
+	for _, name := range []string{"LANGUAGE", "LC_ALL", "LC_MESSAGES"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("LANG", locale)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
@@ -42,7 +46,7 @@ func runDemoOn(t *testing.T, language, script string, args ...string) string {
 var tableRow = regexp.MustCompile(`(?m)^  ([a-z]+) +([0-9,]+)(?:   .*)?$`)
 
 func TestDemoFromAScript(t *testing.T) {
-	out := runDemoOn(t, "en", "openid\nbroadcast test\nbroadcast all\nbroadcast all\nnonsense\n", "--followers", "250")
+	out := runDemoOn(t, "C", "openid\nbroadcast test\nbroadcast all\nbroadcast all\nnonsense\n", "--followers", "250")
 	for _, part := range []string{
 		"Nothing leaves this machine", "250 followers",
 		"you> openid\n  ← oDemo-admin-", // the OpenID and nothing else
@@ -97,25 +101,33 @@ func TestDemoInChinese(t *testing.T) {
 
 func TestDemoLanguage(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ language, lcAll, lang, want string }{
-		{"", "", "", "zh"},
-		{"", "", "C", "zh"},
-		{"", "", "POSIX", "zh"},
-		{"", "", "C.UTF-8", "zh"},
-		{"", "", "fr_FR.UTF-8", "zh"},
-		{"", "", "en_US.UTF-8", "en"},
-		{"", "", "EN-GB", "en"},
-		{"", "", "zh_CN.UTF-8", "zh"},
-		{"", "", "eno", "zh"},
-		{"", "C.UTF-8", "en_US.UTF-8", "en"},
-		{"", "en_US", "zh_CN", "en"},
-		{"en", "", "zh_CN.UTF-8", "en"},
-		{"zh", "", "en_US.UTF-8", "zh"},
-		{"en_US:en", "", "zh_CN.UTF-8", "en"},
-		{"zh_CN:zh", "", "en_US.UTF-8", "zh"},
-		{"fr:en_GB", "", "", "en"},
+	for _, tt := range []struct{ language, lcAll, lcMessages, lang, want string }{
+		{"", "", "", "", "en"},
+		{"", "", "", "C", "en"},
+		{"", "", "", "POSIX", "en"},
+		{"", "", "", "C.UTF-8", "en"},
+		{"", "", "", "fr_FR.UTF-8", "en"},
+		{"", "", "", "en_US.UTF-8", "en"},
+		{"", "", "", "zho", "en"},
+		{"", "", "", "zh_CN.UTF-8", "zh"},
+		{"", "", "", "zh_TW", "zh"},
+		{"", "", "", "ZH-HANS", "zh"},
+		{"", "", "", "zh", "zh"},
+		// The first that is set is the locale of messages.
+		{"", "C.UTF-8", "zh_CN.UTF-8", "zh_CN.UTF-8", "en"},
+		{"", "zh_CN.UTF-8", "C", "en_US", "zh"},
+		{"", "", "en_US.UTF-8", "zh_CN.UTF-8", "en"},
+		{"", "", "zh_CN.UTF-8", "en_US.UTF-8", "zh"},
+		// LANGUAGE wins, be it ours or a list for gettext.
+		{"en", "zh_CN.UTF-8", "", "zh_CN.UTF-8", "en"},
+		{"zh", "en_US.UTF-8", "", "C", "zh"},
+		{"en_US:en", "", "", "zh_CN.UTF-8", "en"},
+		{"zh_CN:zh", "", "", "en_US.UTF-8", "zh"},
+		{"fr:zh_CN:en", "", "", "", "zh"},
+		{"fr", "", "", "zh_CN.UTF-8", "zh"},
+		{"fr", "", "", "C", "en"},
 	} {
-		env := map[string]string{"LANGUAGE": tt.language, "LC_ALL": tt.lcAll, "LANG": tt.lang}
+		env := map[string]string{"LANGUAGE": tt.language, "LC_ALL": tt.lcAll, "LC_MESSAGES": tt.lcMessages, "LANG": tt.lang}
 		if got := demoLanguage(func(name string) string { return env[name] }); got != tt.want {
 			t.Errorf("%v: %s, want %s", env, got, tt.want)
 		}
