@@ -65,7 +65,8 @@ type Config struct {
 	Log *slog.Logger
 	// OnTokenRefresh is told the outcome of each token refresh if set: "ok",
 	// "forced", "shared" (another replica did it), "refused" (the platform said no) or "error" (it could not be
-	// asked). It may be called for one while it is for another.
+	// asked). It is told before anybody is given the token, and may be called for
+	// one while it is for another.
 	OnTokenRefresh func(outcome string)
 }
 

@@ -180,6 +180,7 @@ func (t *tokens) fly(f *flight) {
 		obtain = t.obtainShared
 	}
 	g, how, err := obtain(t.ctx)
+	t.hook(how) // first, so that whoever is given the token finds it told
 
 	t.mu.Lock()
 	f.token, f.err = g.token, err
@@ -195,7 +196,6 @@ func (t *tokens) fly(f *flight) {
 	t.mu.Unlock()
 	close(f.done)
 
-	t.hook(how)
 	if err != nil {
 		if t.ctx.Err() == nil {
 			t.log.WarnContext(t.ctx, "access token not refreshed", "outcome", how, "error", err)

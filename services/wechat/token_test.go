@@ -69,7 +69,6 @@ func TestTokenStampede(t *testing.T) {
 			if normal, forced := p.calls(); normal != tt.normal || forced != tt.forced {
 				t.Errorf("%d normal and %d forced token calls, want %d and %d", normal, forced, tt.normal, tt.forced)
 			}
-			c.Close() // the hook runs in the refresh
 			if n := told.Load(); n != 2 {
 				t.Errorf("%d refreshes told, want 2", n)
 			}
