@@ -76,7 +76,8 @@ type crew struct {
 	Cluster
 	e       *Engine
 	pulse   *pulse
-	queue   *redis.Client // of the servers, which know no ctx: closing it ends their calls
+	line    *line         // of the queue
+	queue   *redis.Client // of the servers
 	servers []*asynq.Server
 	lease   leaseTimes
 
@@ -95,7 +96,8 @@ type shift struct {
 
 func newCrew(e *Engine, c Cluster) *crew {
 	w := &crew{Cluster: c, e: e, lease: usualLease, runs: map[int64]*shift{}}
-	w.pulse, w.queue = newPulse(w), redis.NewClient(c.Redis.Options())
+	w.pulse = newPulse(w)
+	w.line, w.queue = newLine(c.Redis)
 	for _, name := range []string{w.queueName(models.AudienceAll), w.queueName(models.AudienceTest)} {
 		w.servers = append(w.servers, asynq.NewServerFromRedisClient(w.queue, asynq.Config{
 			Concurrency:              crewBatches,
@@ -135,7 +137,7 @@ func (c *crew) run(ctx context.Context) {
 	if !c.pulse.answers() {
 		patience = 0
 	}
-	late := time.AfterFunc(patience, func() { _ = c.queue.Close() })
+	late := time.AfterFunc(patience, c.line.end)
 	servers.Wait()
 	late.Stop()
 	_ = c.queue.Close()
