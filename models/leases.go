@@ -73,18 +73,18 @@ func (s *Store) setLease(ctx context.Context, b Batch, what string, set map[stri
 }
 
 // IdleBatches returns the next n batches of a broadcast that are not done and
-// that anybody may take now, in order, and how many others are not done either:
-// leased, or left for later.
-func (s *Store) IdleBatches(ctx context.Context, id int64, n int) (idle []Batch, others int64, err error) {
+// that anybody may take now, in order, and how many are not done at all: these,
+// those that are leased, and those left for later.
+func (s *Store) IdleBatches(ctx context.Context, id int64, n int) (idle []Batch, left int64, err error) {
 	todo := s.r.WithContext(ctx).Where("broadcast_id = ? AND state = ?", id, BatchTodo).Session(&gorm.Session{})
-	now := s.clock()
-	if err := todo.Where("lease_until <= " + now).Order("seq").Limit(n).Find(&idle).Error; err != nil {
+	if err := todo.Where("lease_until <= " + s.clock()).Order("seq").Limit(n).Find(&idle).Error; err != nil {
 		return nil, 0, fmt.Errorf("list idle batches: %w", err)
 	}
-	if err := todo.Model(&Batch{}).Where("lease_until > " + now).Count(&others).Error; err != nil {
-		return nil, 0, fmt.Errorf("count leased batches: %w", err)
+	// Whatever the clock says: a lease may run out between the two.
+	if err := todo.Model(&Batch{}).Count(&left).Error; err != nil {
+		return nil, 0, fmt.Errorf("count batches: %w", err)
 	}
-	return idle, others, nil
+	return idle, left, nil
 }
 
 // Leased tells whether a batch of the broadcast is leased: somebody sends it, or

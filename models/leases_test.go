@@ -119,15 +119,36 @@ func TestIdleBatches(t *testing.T) {
 		if err := s.LeaveBatch(ctx, *lease(t, s, 4, "d", time.Minute), 0); err != nil {
 			t.Fatal(err)
 		}
-		idle, others, err := s.IdleBatches(ctx, 1, 2)
+		idle, left, err := s.IdleBatches(ctx, 1, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(idle) != 2 || idle[0].Seq != 4 || idle[1].Seq != 5 || others != 2 {
-			t.Errorf("idle %+v and %d others, want 4 and 5 and 2 others", idle, others)
+		if len(idle) != 2 || idle[0].Seq != 4 || idle[1].Seq != 5 || left != 5 {
+			t.Errorf("idle %+v, %d left, want 4 and 5, and 5 left", idle, left)
 		}
-		if idle, others, err = s.IdleBatches(ctx, 2, 2); err != nil || len(idle) != 0 || others != 0 {
-			t.Errorf("of another broadcast: %+v, %d, %v", idle, others, err)
+		if idle, left, err = s.IdleBatches(ctx, 2, 2); err != nil || len(idle) != 0 || left != 0 {
+			t.Errorf("of another broadcast: %+v, %d, %v", idle, left, err)
+		}
+	})
+}
+
+// A lease that runs out while batches are counted leaves its batch counted: a
+// broadcast of which nothing is left would end, and its people get nothing.
+func TestABatchIsLeftWhileItsLeaseRunsOut(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		addBatches(t, s, 1)
+		for range 200 {
+			if err := s.LeaveBatch(t.Context(), *lease(t, s, 1, "a", time.Minute), 3*time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+			for idle := []models.Batch(nil); len(idle) == 0; {
+				var left int64
+				var err error
+				if idle, left, err = s.IdleBatches(t.Context(), 1, 10); err != nil || left != 1 {
+					t.Fatalf("idle %+v, %d left, %v; want one left", idle, left, err)
+				}
+			}
 		}
 	})
 }

@@ -44,11 +44,11 @@ func (q redisQueue) work(ctx context.Context, r *run, p *planning) error {
 		if err != nil {
 			return err
 		}
-		idle, others, err := q.c.e.store.IdleBatches(ctx, r.b.ID, queuedAtMost)
+		idle, left, err := q.c.e.store.IdleBatches(ctx, r.b.ID, queuedAtMost)
 		if err != nil {
 			return err
 		}
-		if planned && len(idle) == 0 && others == 0 {
+		if planned && left == 0 {
 			return nil
 		}
 		if err := d.deal(ctx, idle); err != nil && ctx.Err() == nil {

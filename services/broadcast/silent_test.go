@@ -51,7 +51,9 @@ func newRelay(t *testing.T) (*relay, *redis.Client) {
 			open = append(open, conn, redis)
 			mu.Unlock()
 			all.Go(func() { r.carry(redis, conn, nil) })
-			all.Go(func() { r.carry(conn, redis, func(p []byte) { r.subscribers.Add(int64(bytes.Count(p, []byte("asynq:cancel")))) }) })
+			all.Go(func() {
+				r.carry(conn, redis, func(p []byte) { r.subscribers.Add(int64(bytes.Count(p, []byte("asynq:cancel")))) })
+			})
 		}
 	})
 	t.Cleanup(func() {
