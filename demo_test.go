@@ -23,7 +23,7 @@ func runDemoOn(t *testing.T, locale, script string, args ...string) string {
 		t.Setenv(name, "")
 	}
 	t.Setenv("LANG", locale)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // for one that hangs
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	code := run(ctx, append([]string{"demo"}, args...), strings.NewReader(script), &stdout, &stderr)

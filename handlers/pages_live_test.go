@@ -14,8 +14,9 @@ import (
 	"wechat-broadcast/models"
 )
 
-// patience is how long anything may take on a busy machine.
-const patience = 20 * time.Second
+// patience is how long anything may take on a busy machine. Nobody waits for so
+// long but a test that fails.
+const patience = 2 * time.Minute
 
 // serve serves the gallery as the program does, with limits that are soon over.
 // ended gets the outcome of stop.

@@ -267,11 +267,12 @@ func TestATaskThatWasPutAwayIsQueuedAnew(t *testing.T) {
 // Three replicas together send no faster than one may.
 func TestTheRateIsSharedByReplicas(t *testing.T) {
 	t.Parallel()
-	const ceiling, lasts = 200, 3 * time.Second
+	const ceiling, lasts, patience = 200, 3 * time.Second, time.Minute
 	c := newCluster(t)
 	began := time.Now()
 	var mu sync.Mutex
 	var sent []time.Time
+	reached := false
 	var all sync.WaitGroup
 	for range 3 {
 		p := &pulse{c: &crew{Cluster: *c}, log: modelstest.Log(t), beat: make(chan struct{}, 1), ups: make(chan struct{})}
@@ -280,10 +281,17 @@ func TestTheRateIsSharedByReplicas(t *testing.T) {
 		pacer.shared = newAllowance(p)
 		for range 16 {
 			all.Go(func() {
-				for time.Since(began) < lasts && pacer.Wait(t.Context()) == nil {
+				for pacer.Wait(t.Context()) == nil {
 					mu.Lock()
 					sent = append(sent, time.Now())
+					// A busy machine may not bring up the speed for long, but for a second.
+					enough := fullest(sent[max(0, len(sent)-ceiling):]) >= ceiling/2
+					reached = reached || enough
+					end := reached && time.Since(began) > lasts || time.Since(began) > patience
 					mu.Unlock()
+					if end {
+						return
+					}
 				}
 			})
 		}
@@ -292,8 +300,8 @@ func TestTheRateIsSharedByReplicas(t *testing.T) {
 	if most := fullest(sent); most > ceiling*11/10 {
 		t.Errorf("%d in one second, the ceiling is %d", most, ceiling)
 	}
-	if n := float64(len(sent)) / lasts.Seconds(); n < ceiling/2 {
-		t.Errorf("%.0f a second, the ceiling is %d", n, ceiling)
+	if !reached {
+		t.Errorf("%d sends in %s and never half of the ceiling of %d in a second", len(sent), patience, ceiling)
 	}
 }
 

@@ -23,8 +23,9 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// patience is how long anything may take on a busy machine.
-const patience = 20 * time.Second
+// patience is how long anything may take on a busy machine. Nobody waits for so
+// long but a test that fails.
+const patience = 2 * time.Minute
 
 // Browser is a tab of a real Chromium, with what went wrong in it.
 type Browser struct {
