@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -178,6 +179,7 @@ func (a *app) close() error {
 func (a *app) checks() []handlers.Check {
 	list := []handlers.Check{
 		{Name: "database", Check: a.checkDatabase},
+		{Name: "storage", Check: a.checkStorage, KeepFor: 5 * time.Second},
 		{Name: "platform", Check: a.checkPlatform, KeepFor: 5 * time.Second},
 	}
 	if a.redis != nil {
@@ -196,6 +198,22 @@ func (a *app) checkDatabase(ctx context.Context) error {
 	default:
 		return errors.New("the database is not migrated yet")
 	}
+}
+
+// checkStorage tells whether what comes of a broadcast can be stored. A database
+// that does not answer is checkDatabase's matter.
+func (a *app) checkStorage(ctx context.Context) error {
+	if a.checkDatabase(ctx) != nil {
+		return nil
+	}
+	err := a.engine.StorageFault()
+	if err == nil {
+		err = a.store.CheckWrite(ctx, time.Now())
+	}
+	if err != nil && models.DiskFull(err) {
+		return fmt.Errorf("the database's disk is full, nothing can be sent: %w", err)
+	}
+	return err
 }
 
 func (a *app) checkPlatform(ctx context.Context) error {

@@ -78,6 +78,7 @@ func (w *words) view(s *shot) *view {
 		v.Text["count."+kind] = number(n)
 	}
 	w.reason(v.Text, b)
+	w.stall(v.Text, s)
 	if s.chart.Line != "" {
 		format := clock
 		if s.to.Sub(s.from) > 20*time.Hour {
@@ -112,6 +113,9 @@ func (w *words) pace(s *shot) string {
 		}
 		if s.left > 0 {
 			parts = append(parts, w.say("line.left", "left", w.span(s.left)))
+		}
+		if s.Stall != nil {
+			parts = append(parts, w.say("line.stalled", "for", w.span(s.at.Sub(s.Stall.Since))))
 		}
 		if s.Slowed {
 			parts = append(parts, w.say("line.slowed"))
@@ -176,6 +180,20 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 	resumable := b.State == models.Paused
 	if key := "todo." + kind; w.has(key) && (resumable || b.State == models.Failed) {
 		text["todo"] = w.say(key)
+	}
+}
+
+// stall says why a running broadcast gets no further.
+func (w *words) stall(text map[string]string, s *shot) {
+	if s.Stall == nil || s.Broadcast.State != models.Running {
+		return
+	}
+	text["reason"] = w.say("stall.unknown")
+	if key := "stall." + s.Stall.Reason; w.has(key) {
+		text["reason"] = w.say(key)
+	}
+	if s.Stall.Detail != "" {
+		text["said"] = w.say("reason.last", "detail", s.Stall.Detail)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -18,6 +19,8 @@ const (
 	FactPulled = "followers_pulled"
 
 	factSync = "sync"
+	// factWritten is written to see whether the database can be.
+	factWritten = "written"
 )
 
 // fact is a row of the table of single facts.
@@ -34,6 +37,12 @@ func (s *Store) Fact(ctx context.Context, name string) (string, error) {
 // SetFact sets the value of a fact.
 func (s *Store) SetFact(ctx context.Context, name, value string) error {
 	return writeFact(s.w.WithContext(ctx), name, value)
+}
+
+// CheckWrite writes a few bytes and returns why they could not be stored: a
+// database that can be read may stand on a full disk.
+func (s *Store) CheckWrite(ctx context.Context, now time.Time) error {
+	return s.SetFact(ctx, factWritten, strconv.FormatInt(now.UnixMilli(), 10))
 }
 
 // TakeFromDay counts one use of something that has a limit for a day, which is

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -247,6 +248,17 @@ func (s *Store) inTx(ctx context.Context, f func(tx *gorm.DB) error) error {
 func isDeadlock(err error) bool {
 	var e *mysqldriver.MySQLError
 	return errors.As(err, &e) && (e.Number == 1213 || e.Number == 1205)
+}
+
+// DiskFull tells whether an error of the store says that the database's disk is
+// full: MySQL's 1021 and 1114, SQLite's 13, or the system's own words.
+func DiskFull(err error) bool {
+	var e *mysqldriver.MySQLError
+	if errors.As(err, &e) {
+		return e.Number == 1021 || e.Number == 1114
+	}
+	text := strings.ToLower(err.Error())
+	return strings.Contains(text, "disk is full") || strings.Contains(text, "no space left")
 }
 
 // isolation is READ COMMITTED on MySQL, where the default would show a

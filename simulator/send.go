@@ -22,14 +22,18 @@ type sendRequest struct {
 
 // templateSend serves POST /cgi-bin/message/template/send (WeChat: sendTemplateMessage docs).
 func (s *Simulator) templateSend(w http.ResponseWriter, r *http.Request) {
-	now := s.opts.Now()
-	defer s.tally.enter(now)()
 	body := s.body(r)
 	defer body.free()
 	plan := s.faults.Load()
 
 	var m sendRequest
 	malformed := !readJSON(body.bytes, &m)
+	probe := !malformed && m.ToUser == "" && m.TemplateID == ""
+	if probe {
+		s.tally.probes.Add(1)
+	} else {
+		defer s.tally.enter(s.opts.Now())()
+	}
 	id, known := uint32(0), false
 	var chance dice
 	if !malformed {
@@ -50,7 +54,10 @@ func (s *Simulator) templateSend(w http.ResponseWriter, r *http.Request) {
 	}
 	if code, detail := s.judge(r, body.bytes, malformed, &m, &chance, plan); code != 0 {
 		s.wait(plan.Latency - plan.Latency/2)
-		s.refuse(w, code, detail)
+		if !probe {
+			s.tally.code(code)
+		}
+		s.writeRefusal(w, code, detail)
 		return
 	}
 	s.accept(r.Context(), w, id, &m, &chance, plan)

@@ -27,7 +27,8 @@ type Stats struct {
 	Followers int `json:"followers"` // who follow now
 	Reachable int `json:"reachable"` // of them, those to whom sends are accepted
 
-	Calls       int64          `json:"calls"`         // of template/send
+	Calls       int64          `json:"calls"`         // of template/send, but for Probes
+	Probes      int64          `json:"probes"`        // template/send calls for nobody: no recipient, no template
 	Accepted    int64          `json:"accepted"`      // messages accepted, repeated ones not counted
 	Repeated    int64          `json:"repeated"`      // calls that were recognised by their client_msg_id
 	Reached     int64          `json:"reached"`       // followers to whom at least one message was accepted
@@ -92,7 +93,7 @@ type ReceiptCounts struct {
 
 // tally counts what happens.
 type tally struct {
-	calls, inFlight, maxInFlight, pages atomic.Int64
+	calls, probes, inFlight, maxInFlight, pages atomic.Int64
 
 	mu       sync.Mutex
 	codes    map[int]int
@@ -170,6 +171,7 @@ func (t *tally) percentile(share float64) int64 {
 
 func (t *tally) reset() {
 	t.calls.Store(0)
+	t.probes.Store(0)
 	t.pages.Store(0)
 	t.maxInFlight.Store(t.inFlight.Load())
 	t.mu.Lock()
@@ -182,7 +184,7 @@ func (t *tally) reset() {
 func (s *Simulator) Stats() Stats {
 	t, l := s.tally, &s.ledger
 	st := Stats{
-		Followers: s.people.total(), Calls: t.calls.Load(), Accepted: l.accepted.Load(), Repeated: l.repeatedAsked.Load(),
+		Followers: s.people.total(), Calls: t.calls.Load(), Probes: t.probes.Load(), Accepted: l.accepted.Load(), Repeated: l.repeatedAsked.Load(),
 		Reached: l.reached.Load(), Twice: l.samePayload.Load(), TwiceByID: l.sameClientID.Load(), MoreThanOne: l.moreThanOnce.Load(),
 		Tried: l.tried.Load(), TriedOver2: l.triedOverTwo.Load(), InFlight: t.inFlight.Load(), MaxInFlight: t.maxInFlight.Load(), Held: s.heldAnswers(),
 		Pages: t.pages.Load(), Notices: s.windows.counts(), Codes: make(map[string]int),

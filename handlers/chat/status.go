@@ -106,6 +106,11 @@ func (c *Chat) waits(st broadcast.Status) string {
 		return ""
 	}
 	var parts []string
+	if b.State == models.Running && st.Stall != nil {
+		parts = append(parts, c.say("status.stalled", vars{
+			"For": c.config.Now().Sub(st.Stall.Since), "Why": c.stallReason(st.Stall),
+		}))
+	}
 	if b.State == models.Running && st.Slowed {
 		parts = append(parts, c.say("status.slowed", nil))
 	}
@@ -117,6 +122,28 @@ func (c *Chat) waits(st broadcast.Status) string {
 		parts = append(parts, c.say("status.put_off", v))
 	}
 	return joined(parts)
+}
+
+// stallReason says why a running broadcast gets no further.
+func (c *Chat) stallReason(stall *broadcast.Stall) string {
+	id := "stall." + stall.Reason
+	if !c.locale.has(id) {
+		id = "stall.unknown"
+	}
+	return c.say(id, vars{"Detail": stall.Detail})
+}
+
+// stallNotice tells that a broadcast stands still, or that it goes on.
+func (c *Chat) stallNotice(kind string, st broadcast.Status) string {
+	b := st.Broadcast
+	v := vars{"ID": b.ID, "Name": b.Name, "For": c.config.Now().Sub(st.Stall.Since), "Why": c.stallReason(st.Stall)}
+	lines := []string{c.say("notice."+kind, v)}
+	if kind == broadcast.NoticeStalled {
+		lines = append(lines, c.say("notice.stalled_todo", vars{
+			"Status": c.on(Status, b.ID), "Pause": c.on(Pause, b.ID), "Cancel": c.on(Cancel, b.ID),
+		}))
+	}
+	return fit(joined(lines))
 }
 
 // reason says why it is paused, cancelled or failed.
@@ -147,6 +174,9 @@ func (c *Chat) todo(b models.Broadcast) string {
 // pauses. kind is one of the engine's Notice… kinds, or
 // "cancelled"; an unknown one gets the status.
 func (c *Chat) Notice(kind string, st broadcast.Status) string {
+	if st.Stall != nil && (kind == broadcast.NoticeStalled || kind == broadcast.NoticeGoesOn) {
+		return c.stallNotice(kind, st)
+	}
 	b := st.Broadcast
 	id := "notice." + kind
 	if !noticeKinds[kind] {

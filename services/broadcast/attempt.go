@@ -23,7 +23,8 @@ const (
 	// keep its batch open, and whoever is in doubt would become uncertain.
 	restAtMost = 2 * time.Minute
 	// muteStreak is how many calls in a row without a usable answer close the gate.
-	muteStreak = 8
+	// Each of them leaves a recipient in doubt.
+	muteStreak = 4
 	// codeInvalidOpenID is the platform's refusal that is sometimes wrong.
 	codeInvalidOpenID = 40003
 	// slowRest is how long a recipient rests that was refused for sending too fast.
@@ -49,7 +50,10 @@ type job struct {
 	batch  *batchWork
 	task   models.Task
 	calls  int  // made so far
+	spent  int  // of the calls that it is worth
 	doubt  bool // the platform may have taken it although it did not say so
+	probe  bool // it was let through to try whether the others may pass
+	free   bool // it holds no part of the budget
 	last   wechat.Result
 	putOff bool // was put off once already
 	// questioned: a refusal was not believed, and the next call settles it.
@@ -64,8 +68,10 @@ type batchWork struct {
 	read    time.Time // when its recipients were, of whom only the willing were
 	pending sync.WaitGroup
 	mu      sync.Mutex
-	unsent  []int64 // claimed, surely not sent
-	undone  bool    // something is left for another run of the batch
+	unsent  []int64       // claimed, surely not sent
+	shed    chan struct{} // has something when unsent does
+	alone   bool          // its only recipient is the broadcast's only one
+	undone  bool          // something is left for another run of the batch
 	again   time.Time
 }
 
@@ -118,22 +124,45 @@ func (s *Sender) drop(j *job) {
 		j.batch.mu.Lock()
 		j.batch.unsent = append(j.batch.unsent, j.task.RecipientID)
 		j.batch.mu.Unlock()
+		select {
+		case j.batch.shed <- struct{}{}:
+		default:
+		}
 	}
-	s.budget.Release(1)
+	s.ended(j)
+}
+
+// ended gives back what a job holds.
+func (s *Sender) ended(j *job) {
+	if !j.free {
+		s.budget.Release(1)
+	}
+	if j.doubt {
+		s.gate.Doubt(-1)
+	}
 	j.batch.pending.Done()
 }
 
-// try makes one call for a job, when gate and pacer let it.
+// try makes one call for a job, when the gates and the pacer let it.
 func (s *Sender) try(j *job) {
-	probe, err := s.gate.Pass(j.ctx)
+	single, err := s.pass(j)
 	if err != nil {
 		s.leave(j)
 		return
 	}
+	probe := j.probe
+	j.probe = false
 	msg, instead := s.prepare(j)
+	if instead == nil && (!probe && !s.gate.Open() || !single && !j.run.narrow.Open()) {
+		// Closed while it waited for the pacer. Its call would leave it in doubt.
+		instead = func() { s.try(j) }
+	}
 	if instead != nil {
 		if probe {
 			s.gate.Abandon()
+		}
+		if single {
+			j.run.narrow.Abandon()
 		}
 		instead()
 		return
@@ -157,6 +186,34 @@ func (s *Sender) try(j *job) {
 	ok, rest := s.passes(probe, res, s.now().Sub(j.asked))
 	s.gate.Report(probe, ok, rest)
 	s.settle(j, res)
+	j.run.narrow.Report(single, !j.run.undecided(), 0)
+}
+
+// pass takes a job through the account's gate and then through its run's, which
+// only those hold who are past the first: so neither waits for the other. single
+// says that the run's wants to hear of the call; j.probe that the account's does.
+func (s *Sender) pass(j *job) (single bool, err error) {
+	who := claimed
+	if j.doubt {
+		who = doubtful
+	}
+	for {
+		if !j.probe {
+			if j.probe, err = s.admit(j.ctx, j.run, who); err != nil {
+				return false, err
+			}
+		}
+		single, err = j.run.narrow.Pass(j.ctx)
+		switch {
+		case err != nil && j.probe:
+			s.gate.Abandon()
+			return false, err
+		case err != nil || j.probe || s.gate.Open():
+			return single, err
+		case single: // the account's was closed meanwhile
+			j.run.narrow.Abandon()
+		}
+	}
 }
 
 // prepare waits for the pacer and returns the message to send, or what to do
@@ -214,10 +271,11 @@ func (s *Sender) spare(j *job) {
 // sense: not while the platform is away or refuses every one. rest is how long
 // it asks for before the next.
 func (s *Sender) passes(probe bool, res wechat.Result, took time.Duration) (ok bool, rest time.Duration) {
-	if res.Verdict == wechat.Retry && (res.Code == 0 || res.Code == codeBusy) {
+	s.hear(res)
+	if unusable(res) {
 		// A few of these are nothing. All of them are a platform that is as good as
 		// away, on which every recipient would waste its attempts.
-		return s.mute.Add(1) < muteStreak, 0
+		return s.mute.Add(1) < muteStreak && !probe, 0
 	}
 	s.mute.Store(0)
 	switch res.Verdict {
@@ -239,7 +297,7 @@ func (s *Sender) passes(probe bool, res wechat.Result, took time.Duration) (ok b
 // after each full minute, when it counts anew, and none between. To wait for a
 // minute from the refusal instead would leave a part of each next one unused.
 func (s *Sender) slow(probe bool) (ok bool, rest time.Duration) {
-	if !s.pacer.Slow() {
+	if !s.pacer.Slow() && !probe {
 		return true, 0
 	}
 	if !probe {
@@ -264,7 +322,10 @@ func (s *Sender) expire(j *job) {
 // settle does what the verdict on a call asks for.
 func (s *Sender) settle(j *job, res wechat.Result) {
 	j.last = res
-	j.doubt = j.doubt || res.MaybeSent
+	if res.MaybeSent && !j.doubt {
+		j.doubt = true
+		s.gate.Doubt(1)
+	}
 	told := res.Verdict == wechat.Accepted || res.Verdict == wechat.Refused || res.Verdict == wechat.Later
 	if s.hard.Err() != nil && !told {
 		s.leave(j)
@@ -293,11 +354,21 @@ func (s *Sender) settle(j *job, res wechat.Result) {
 	case wechat.Retry:
 		j.calls++
 		j.run.refused(res)
+		if unusable(res) && !s.gate.Open() {
+			// It is no fault of the recipient's: it waits at the gate, and for as long as
+			// it is safe it is the one that is asked about.
+			s.again(j, min(res.RetryAfter, restAtMost))
+			return
+		}
 		s.retry(j, res)
 	case wechat.Later:
 		j.calls++
 		s.putOff(j, res)
 	case wechat.Slow:
+		if j.batch.alone {
+			s.again(j, max(res.RetryAfter, slowRest)) // there is no other who could try meanwhile
+			return
+		}
 		s.again(j, slowRest)
 	case wechat.Away:
 		s.again(j, 0)
@@ -326,11 +397,12 @@ func (s *Sender) confirm(j *job, res *wechat.Result) bool {
 
 // retry tries a job again after a back-off, or ends it when it had its share.
 func (s *Sender) retry(j *job, res wechat.Result) {
-	if j.calls >= maxAttempts {
+	j.spent++
+	if j.spent >= maxAttempts {
 		s.finish(j, j.untaken(), res)
 		return
 	}
-	s.again(j, min(max(res.RetryAfter, 500*time.Millisecond<<(j.calls-1)), restAtMost))
+	s.again(j, min(max(res.RetryAfter, 500*time.Millisecond<<(j.spent-1)), restAtMost))
 }
 
 // untaken is the outcome of a job that is given up after a call that was not
@@ -359,20 +431,17 @@ func (s *Sender) putOff(j *job, res wechat.Result) {
 }
 
 // again hands the job to a worker after a while. Meanwhile it keeps neither a
-// worker nor a part of the budget, or a spell of retries would stall the rest.
+// worker nor a part of the budget, or a spell of retries would stall the rest. To
+// give up it needs neither.
 func (s *Sender) again(j *job, after time.Duration) {
 	s.budget.Release(1)
+	j.free = true
 	go func() {
-		err := sleep(j.ctx, after)
-		// The budget is taken in any case, since leave and finish give it back.
-		if err == nil {
-			err = s.budget.Acquire(j.ctx, 1)
-		}
-		if err != nil {
-			_ = s.budget.Acquire(context.WithoutCancel(j.ctx), 1)
+		if sleep(j.ctx, after) != nil || s.budget.Acquire(j.ctx, 1) != nil {
 			s.leave(j)
 			return
 		}
+		j.free = false
 		s.hand(j)
 	}()
 }
@@ -400,8 +469,7 @@ func (s *Sender) record(j *job, state models.DeliveryState, res wechat.Result) {
 			if !recorded {
 				j.batch.leave(s.now())
 			}
-			s.budget.Release(1)
-			j.batch.pending.Done()
+			s.ended(j)
 		},
 	}
 }

@@ -265,7 +265,7 @@ func (c *crew) join(b models.Broadcast) *shift {
 	case s != nil && !s.stored():
 		return nil // it stopped itself, and the database does not know yet
 	}
-	s = &shift{run: &run{e: c.e, b: b, meter: &meter{}, done: make(chan struct{}), moved: make(chan struct{})}, batches: 1}
+	s = &shift{run: newRun(c.e, b), batches: 1}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	c.runs[b.ID] = s
 	if c.e.now().Sub(b.StartedAt.Time) > settledAfter {

@@ -30,13 +30,15 @@ type pulse struct {
 	pushed int64 // the last Unix second whose calls are counted on Redis
 	beat   chan struct{}
 
-	mu  sync.Mutex
-	up  bool
-	ups chan struct{} // closed once it is up
+	mu sync.Mutex
+	up bool
+	// since is when it went down, or the start.
+	since time.Time
+	ups   chan struct{} // closed once it is up
 }
 
 func newPulse(c *crew) *pulse {
-	return &pulse{c: c, log: c.e.log, beat: make(chan struct{}, 1), ups: make(chan struct{})}
+	return &pulse{c: c, log: c.e.log, beat: make(chan struct{}, 1), ups: make(chan struct{}), since: c.e.now()}
 }
 
 func (p *pulse) run(ctx context.Context) {
@@ -73,7 +75,7 @@ func (p *pulse) set(err error) {
 		close(p.ups)
 		p.log.Info("Redis answers")
 	case err != nil && p.up:
-		p.up, p.ups = false, make(chan struct{})
+		p.up, p.ups, p.since = false, make(chan struct{}), p.c.e.now()
 		p.log.Warn("Redis does not answer: sending waits", "err", err)
 	}
 }

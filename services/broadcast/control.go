@@ -96,7 +96,11 @@ func (e *Engine) status(ctx context.Context, b models.Broadcast) (*Status, error
 	if counts.PutOff > 0 {
 		st.Again = counts.PutOffSince.Add(laterAfter)
 	}
-	st.Rate, st.Slowed = e.rate(ctx, b.ID), e.gate.Slow()
+	st.Stall = e.stalled(ctx, b.ID)
+	st.Slowed = e.gate.Slow() && st.Stall == nil
+	if st.Stall == nil && !e.hindered() {
+		st.Rate = e.rate(ctx, b.ID)
+	}
 	if rest := st.Remaining() - counts.PutOff; st.Rate > 0 && rest > 0 && !st.Slowed {
 		st.Left = max(time.Duration(float64(rest)/st.Rate*float64(time.Second)), time.Second)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"wechat-broadcast/config"
@@ -83,6 +84,11 @@ type Engine struct {
 	crew      *crew // nil when the work is not shared
 	templates templateCache
 	glances   glances
+	stalls    stalls
+	// pullFailed: the last pull of the followers for a broadcast did.
+	pullFailed atomic.Bool
+	reading    health      // of the database, when it is looked for broadcasts
+	leads      atomic.Bool // this process runs the broadcasts, or coordinates those who do
 
 	// hard ends what may outlast a stop for a while, soft what may not, and last
 	// the storing of what is known.
@@ -109,19 +115,21 @@ func New(c Config) *Engine {
 	e := &Engine{
 		store: c.Store, platform: c.Platform, messages: c.Messages, everPulled: c.EverPulled, pull: c.Pull,
 		notice: c.Notice, lateReply: c.LateReply, undoWindow: c.UndoWindow, resetAt: c.QuotaReset, now: c.Now, log: c.Log, metrics: c.Metrics,
-		pacer: NewPacer(c.Rate, c.Now), gate: NewGate(500*time.Millisecond, 5*time.Second),
+		pacer: NewPacer(c.Rate, c.Now), gate: NewGate(500*time.Millisecond, 30*time.Second),
 		receipts: newReceipts(c.Store, c.Metrics, c.Now, c.Log),
 		woken:    make(chan struct{}, 1), runs: map[int64]*run{}, untold: map[noticeKey]noticeRest{}, settled: map[int64]bool{},
 		glances: glances{last: map[int64]*glance{}}, late: map[string]*creation{},
+		stalls: stalls{list: map[int64]*watched{}},
 	}
 	e.hard, e.hardEnd = context.WithCancel(context.Background())
 	e.soft, e.softEnd = context.WithCancel(e.hard)
 	e.last, e.lastEnd = context.WithCancel(context.Background())
-	e.recorder = newRecorder(e.last, c.Store, c.Now, c.Log)
 	e.sender = &Sender{
-		store: c.Store, platform: c.Platform, pacer: e.pacer, gate: e.gate, recorder: e.recorder,
+		store: c.Store, platform: c.Platform, pacer: e.pacer, gate: e.gate,
 		metrics: c.Metrics, now: c.Now, log: c.Log, hard: e.hard, last: e.last,
 	}
+	e.recorder = newRecorder(e.last, c.Store, &e.sender.writing, c.Now, c.Log)
+	e.sender.recorder = e.recorder
 	e.sender.start(c.Concurrency)
 	e.queue = localQueue{e}
 	if c.Cluster != nil {
@@ -166,6 +174,7 @@ func (e *Engine) Run(ctx context.Context) {
 		})
 	})
 	joining.Go(func() { e.receipts.logCounts(ctx) })
+	joining.Go(func() { every(ctx, watchEvery, func() { e.watch(ctx) }) })
 	if e.crew != nil {
 		joining.Go(func() { e.crew.run(ctx) })
 	}
@@ -177,7 +186,9 @@ func (e *Engine) Run(ctx context.Context) {
 			e.sayRole(ctx, true)
 			standby = false
 			e.metrics.leads.Set(1)
+			e.leads.Store(true)
 			e.lead(ctx, lock)
+			e.leads.Store(false)
 			e.metrics.leads.Set(0)
 			if err := lock.Release(); err != nil {
 				e.log.Debug("release the lock", "err", err)
@@ -188,7 +199,9 @@ func (e *Engine) Run(ctx context.Context) {
 				e.sayRole(ctx, false)
 			}
 			standby = true
+			_ = e.reading.note(nil)
 		case ctx.Err() == nil:
+			_ = e.reading.note(err)
 			e.log.WarnContext(ctx, "take the right to send, trying again", "err", err)
 		}
 		_ = sleep(ctx, retakeLock)
@@ -279,7 +292,7 @@ func (e *Engine) wake() {
 // runs of broadcasts that are no longer running.
 func (e *Engine) supervise(ctx context.Context) error {
 	list, err := e.store.Broadcasts(ctx, 1000, models.Scheduled, models.Running, models.Paused)
-	if err != nil {
+	if e.reading.note(err) != nil {
 		return err
 	}
 	now := e.now()
@@ -319,7 +332,7 @@ func (e *Engine) startRun(ctx context.Context, b models.Broadcast) {
 	if e.runs[b.ID] != nil {
 		return
 	}
-	r := &run{e: e, b: b, meter: &meter{}, done: make(chan struct{}), moved: make(chan struct{})}
+	r := newRun(e, b)
 	runCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	r.cancel = cancel
 	e.runs[b.ID] = r

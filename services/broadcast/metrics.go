@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -16,6 +17,7 @@ type Metrics struct {
 	progress *prometheus.GaugeVec
 	receipts *prometheus.CounterVec
 	leads    prometheus.Gauge
+	stalled  *prometheus.GaugeVec
 }
 
 // NewMetrics registers the engine's figures.
@@ -46,7 +48,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "1 in the process that sends for the database, or coordinates the replicas that do; 0 in the others.",
 		}),
 	}
-	reg.MustRegister(m.sends, m.inFlight, m.queue, m.progress, m.receipts, m.leads)
+	m.stalled = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "broadcast_stalled_seconds",
+		Help: "How long a running broadcast has got no further, by reason; not there while it gets on.",
+	}, []string{"broadcast", "reason"})
+	reg.MustRegister(m.sends, m.inFlight, m.queue, m.progress, m.receipts, m.leads, m.stalled)
 	for _, s := range []models.DeliveryState{models.Accepted, models.FailedFor, models.Uncertain} {
 		m.sends.WithLabelValues(string(s))
 	}
@@ -66,4 +72,15 @@ func (m *Metrics) show(running []Status) {
 		}
 	}
 	m.queue.Set(float64(queue))
+}
+
+// stands shows how long a broadcast has got no further, and why.
+func (m *Metrics) stands(id int64, reason string, lasts time.Duration) {
+	m.getsOn(id)
+	m.stalled.WithLabelValues(strconv.FormatInt(id, 10), reason).Set(lasts.Seconds())
+}
+
+// getsOn ends what stands showed.
+func (m *Metrics) getsOn(id int64) {
+	m.stalled.DeletePartialMatch(prometheus.Labels{"broadcast": strconv.FormatInt(id, 10)})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
 )
 
 const (
@@ -25,7 +26,11 @@ func (r *run) pullFirst(ctx context.Context) error {
 	if err != nil || pulled {
 		return err
 	}
-	if err := r.e.pull(ctx); err != nil {
+	r.pulling.Store(!r.e.pullFailed.Load())
+	err = r.e.pull(ctx)
+	r.pulling.Store(false)
+	r.e.pullFailed.Store(err != nil)
+	if err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -33,6 +38,7 @@ func (r *run) pullFirst(ctx context.Context) error {
 		if !errors.As(err, &told) {
 			// The platform or the database is away: the run is tried again, but not so
 			// often that it uses up the day's calls.
+			r.e.sender.hear(wechat.Result{Verdict: wechat.Away, Detail: "pull the followers"})
 			_ = sleep(ctx, pullAgain)
 			return err
 		}

@@ -25,7 +25,7 @@ type recorder struct {
 	*grouper[record]
 }
 
-func newRecorder(last context.Context, store *models.Store, now func() time.Time, log *slog.Logger) *recorder {
+func newRecorder(last context.Context, store *models.Store, writing *health, now func() time.Time, log *slog.Logger) *recorder {
 	flush := func(group []record) {
 		outcomes := make([]models.Outcome, len(group))
 		var gone []models.Departure
@@ -34,7 +34,7 @@ func newRecorder(last context.Context, store *models.Store, now func() time.Time
 			gone = append(gone, r.gone...)
 		}
 		err := persist(last, log, "record outcomes", func(ctx context.Context) error {
-			if err := store.RecordOutcomes(ctx, outcomes, now()); err != nil {
+			if err := writing.note(store.RecordOutcomes(ctx, outcomes, now())); err != nil {
 				return err
 			}
 			return store.MarkGone(ctx, gone)

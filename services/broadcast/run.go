@@ -25,8 +25,12 @@ const (
 	contentStreak = 10 // refusals of the content in a row that stop a broadcast …
 	contentFor    = 2 * time.Second
 	codeStreak    = 20 // … and of any one code
-	busyStreak    = 5  // answers of "system busy" in a row that slow the account down
-	codeBusy      = -1
+	// narrowEvery is how often one call is made while it is undecided whether a
+	// streak stops the broadcast. 40037 comes in bursts for templates that are there
+	// (forum oCJUsw8UM-wAaWS_UpUzTwZE2sM8), so it takes contentFor to tell.
+	narrowEvery = 500 * time.Millisecond
+	busyStreak  = 5 // answers of "system busy" in a row that slow the account down
+	codeBusy    = -1
 )
 
 // The causes for which a run ends before its broadcast does.
@@ -47,15 +51,30 @@ type run struct {
 	// calls counts those that wait for their answer.
 	calls atomic.Int64
 	gone  departures
+	// narrow lets one call at a time through while a streak of refusals is undecided.
+	narrow *Gate
+	// pulling: the followers are being pulled, and the last pull did not fail.
+	pulling atomic.Bool
 
 	mu      sync.Mutex
-	code    int // the code of the streak
+	taken   bool // something was accepted
+	code    int  // the code of the streak
 	count   int
 	busy    int // answers of "system busy" in a row
 	since   time.Time
 	stopped bool
 	failed  int           // the code that failed the broadcast
 	moved   chan struct{} // closed once the state of a run that stopped itself is stored
+}
+
+// newRun returns a run whose first call goes alone.
+func newRun(e *Engine, b models.Broadcast) *run {
+	r := &run{
+		e: e, b: b, meter: &meter{}, done: make(chan struct{}), moved: make(chan struct{}),
+		narrow: NewGate(narrowEvery, narrowEvery),
+	}
+	r.narrow.Probe()
+	return r
 }
 
 // send plans the broadcast, sends its batches and finishes it. It returns early
@@ -140,8 +159,17 @@ func (r *run) contentRefused(ctx context.Context) (said string, err error) {
 // accepted ends a streak of refusals.
 func (r *run) accepted() {
 	r.mu.Lock()
-	r.count, r.busy = 0, 0
+	r.count, r.busy, r.taken = 0, 0, true
 	r.mu.Unlock()
+}
+
+// undecided tells whether calls are refused in a row, and it is not clear yet
+// whether that stops the broadcast: from the first call on for a content that was
+// never accepted, else once as many were refused as stop one.
+func (r *run) undecided() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.count >= contentStreak || r.count > 0 && !r.taken && wechat.RefusesContent(r.code)
 }
 
 // refused counts a refusal and stops the broadcast when they do not end.

@@ -13,6 +13,10 @@ import (
 	"wechat-broadcast/services/wechat"
 )
 
+// releaseEvery is how often the rows of those who are not sent to after all are
+// taken back.
+const releaseEvery = 100 * time.Millisecond
+
 // Sender sends batches: it claims their recipients in groups, calls the
 // platform with a fixed number of workers and has every outcome recorded.
 type Sender struct {
@@ -31,6 +35,8 @@ type Sender struct {
 	jobs       chan *job
 	// mute counts the calls in a row that brought no usable answer.
 	mute    atomic.Int64
+	heard   heard
+	writing health // of the database, when deliveries are written
 	budget  *budget
 	workers sync.WaitGroup
 }
@@ -60,10 +66,11 @@ func (s *Sender) stop() {
 // also after a crash: recipients whose send was begun are asked again under the
 // same client_msg_id while the platform honours it, and are uncertain after that.
 func (s *Sender) SendBatch(ctx context.Context, r *run, b models.Batch) error {
-	w := &batchWork{read: s.now()}
+	w := &batchWork{read: s.now(), shed: make(chan struct{}, 1), alone: b.Seq == 1 && b.Size == 1}
+	release := s.releasing(ctx, r, w)
 	tasks, err := s.store.Tasks(ctx, &r.b, b)
 	if err != nil {
-		return err
+		return errors.Join(err, release())
 	}
 	if err := s.fillProfiles(ctx, r, tasks); err != nil {
 		return err
@@ -91,13 +98,7 @@ func (s *Sender) SendBatch(ctx context.Context, r *run, b models.Batch) error {
 		err = s.feed(ctx, r, w, fresh, s.claimFresh(w))
 	}
 	w.pending.Wait()
-	// Who lost the lease on the batch leaves the rows to whoever has it now.
-	if len(w.unsent) > 0 && !errors.Is(context.Cause(ctx), errLeaseLost) {
-		releaseErr := persist(s.last, s.log, "release deliveries", func(ctx context.Context) error {
-			return s.store.ReleaseDeliveries(ctx, r.b.ID, w.unsent)
-		})
-		err = errors.Join(err, releaseErr)
-	}
+	err = errors.Join(err, release())
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -149,19 +150,27 @@ func (s *Sender) claimAgain(ctx context.Context, b *models.Broadcast, recipients
 func (s *Sender) feed(ctx context.Context, r *run, w *batchWork, tasks []models.Task, claim claimFunc) error {
 	for len(tasks) > 0 {
 		group := tasks[:min(s.budget.size(), len(tasks))]
-		tasks = tasks[len(group):]
-		if err := s.budget.Acquire(ctx, int64(len(group))); err != nil {
-			return err
-		}
-		now := s.now()
+		probe := false
 		if claim != nil {
+			// Nobody is claimed who can't be sent to now, and for a probe only one is.
 			var err error
-			if group, err = s.claim(r, group, claim, now); err != nil {
+			if probe, err = s.admit(ctx, r, unclaimed); err != nil {
 				return err
 			}
+			if probe {
+				group = group[:1]
+			}
+		}
+		tasks = tasks[len(group):]
+		now, err := s.take(ctx, r, &group, claim)
+		if probe && len(group) == 0 {
+			s.gate.Abandon()
+		}
+		if err != nil {
+			return err
 		}
 		for _, t := range group {
-			j := &job{ctx: ctx, run: r, batch: w, task: t, calls: t.Attempts, claimed: now}
+			j := &job{ctx: ctx, run: r, batch: w, task: t, calls: t.Attempts, spent: t.Attempts, claimed: now, probe: probe}
 			switch t.State {
 			case "":
 				j.willing = w.willingAt(now)
@@ -169,12 +178,86 @@ func (s *Sender) feed(ctx context.Context, r *run, w *batchWork, tasks []models.
 				j.putOff = true
 			default:
 				j.doubt, j.claimed = true, t.SentAt.Time
+				s.gate.Doubt(1)
 			}
 			w.pending.Add(1)
+			if probe {
+				s.try(j) // not by a worker: they may all wait for what comes of it
+				continue
+			}
 			s.hand(j)
 		}
 	}
 	return nil
+}
+
+// take takes a group's part of the budget and claims it, unless claim is nil. It
+// leaves in the group those who are to be sent to, and returns when it was claimed.
+func (s *Sender) take(ctx context.Context, r *run, group *[]models.Task, claim claimFunc) (now time.Time, err error) {
+	taken := *group
+	*group = nil
+	if err := s.budget.Acquire(ctx, int64(len(taken))); err != nil {
+		return now, err
+	}
+	now = s.now()
+	if claim != nil {
+		if taken, err = s.claim(r, taken, claim, now); err != nil {
+			return now, err
+		}
+	}
+	*group = taken
+	return now, nil
+}
+
+// releasing takes the rows of those back who are claimed and not sent to, as soon
+// as they are known to be, until the function that it returns is called: that takes
+// the last of them back and says whether all were.
+func (s *Sender) releasing(ctx context.Context, r *run, w *batchWork) (end func() error) {
+	// Who lost the lease on the batch leaves the rows to whoever has it now.
+	storing, cancel := context.WithCancel(s.last)
+	unlink := context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), errLeaseLost) {
+			cancel()
+		}
+	})
+	var failed error
+	release := func() {
+		w.mu.Lock()
+		ids := w.unsent
+		w.unsent = nil
+		w.mu.Unlock()
+		if len(ids) == 0 || errors.Is(context.Cause(ctx), errLeaseLost) {
+			return
+		}
+		failed = errors.Join(failed, persist(storing, s.log, "release deliveries", func(ctx context.Context) error {
+			return s.store.ReleaseDeliveries(ctx, r.b.ID, ids)
+		}))
+	}
+	stop := make(chan struct{})
+	var releaser sync.WaitGroup
+	releaser.Go(func() {
+		for {
+			select {
+			case <-w.shed:
+				select { // those that come together go together
+				case <-time.After(releaseEvery):
+					release()
+				case <-stop:
+					return
+				}
+			case <-stop:
+				return
+			}
+		}
+	})
+	return func() error {
+		close(stop)
+		releaser.Wait()
+		release()
+		unlink()
+		cancel()
+		return failed
+	}
 }
 
 // claimFresh is the claimFunc for those who have no row yet. To ask for their
@@ -197,7 +280,7 @@ func (s *Sender) claim(r *run, group []models.Task, claim claimFunc, now time.Ti
 	// Not with the run's ctx: a claim that is cut short may be there all the same,
 	// and those whom nobody sent to would be in doubt.
 	unwilling, err := claim(s.last, &r.b, ids, now)
-	if err != nil {
+	if s.writing.note(err) != nil {
 		s.budget.Release(int64(len(group)))
 		return nil, err
 	}

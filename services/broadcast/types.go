@@ -66,6 +66,8 @@ type Status struct {
 	Again time.Time
 	// Slowed says that sends wait because the platform asks to go slower.
 	Slowed bool
+	// Stall says why it has not got on for minutes; nil if it does.
+	Stall *Stall
 }
 
 // Remaining is how many recipients have no outcome yet.

@@ -80,7 +80,8 @@ func (c *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// onSend has f see every send first; f may answer it instead of the platform.
+// onSend has f see every send to somebody first; f may answer it instead of the
+// platform.
 func (a *account) onSend(f func(w http.ResponseWriter, openID string) (answered bool)) {
 	before := func(w http.ResponseWriter, r *http.Request) bool {
 		body, err := io.ReadAll(r.Body)
@@ -94,7 +95,7 @@ func (a *account) onSend(f func(w http.ResponseWriter, openID string) (answered 
 		if err := json.Unmarshal(body, &m); err != nil {
 			a.t.Error(err)
 		}
-		return f(w, m.ToUser)
+		return m.ToUser != "" && f(w, m.ToUser)
 	}
 	a.wire.before.Store(&before)
 }

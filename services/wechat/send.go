@@ -22,6 +22,14 @@ func (c *Client) Send(ctx context.Context, m Message) Result {
 	return c.sendBody(ctx, m.ToUser, appendMessage(nil, m))
 }
 
+// Probe asks template/send for nothing: it names no recipient, no template and no
+// data, so it can reach nobody. A platform that is well refuses it (40003 or the
+// like); a Result without a Code, or of -1, says that a send would bring no usable
+// answer now. It counts as a call of the day's quota and of the minute's.
+func (c *Client) Probe(ctx context.Context) Result {
+	return c.sendBody(ctx, "", appendMessage(nil, Message{}))
+}
+
 // sendBody sends a message that is encoded already.
 func (c *Client) sendBody(ctx context.Context, openID string, body []byte) Result {
 	for refreshes := 0; ; refreshes++ {

@@ -1,0 +1,320 @@
+package broadcast
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/simulator"
+)
+
+// holds are the ways in which a platform never accepts, for the calls of
+// template/send. None is an answer that says that nothing was taken, but 45011.
+var holds = map[string]func(w http.ResponseWriter){
+	"45011":           func(w http.ResponseWriter) { answer(w, 45011) },
+	"502":             func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) },
+	"HTML":            func(w http.ResponseWriter) { _, _ = w.Write([]byte("<html><title>hold</title></html>")) },
+	"cut connections": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+}
+
+// hold has the platform answer no send but so, until the function that it returns
+// is called. calls counts those to somebody and those to nobody.
+func (a *account) hold(how func(w http.ResponseWriter)) (calls *atomic.Int64, end func()) {
+	calls = &atomic.Int64{}
+	before := func(w http.ResponseWriter, _ *http.Request) bool {
+		calls.Add(1)
+		how(w)
+		return true
+	}
+	a.wire.before.Store(&before)
+	return calls, func() { a.wire.before.Store(nil) }
+}
+
+// about counts the notices that contain a word.
+func about(notices []string, word string) (n int) {
+	for _, text := range notices {
+		if strings.Contains(text, word) {
+			n++
+		}
+	}
+	return n
+}
+
+// A platform that accepts nothing for ten minutes costs nobody the message, makes
+// nobody uncertain and is hardly called; the status says why nothing goes on, and
+// the admin is told once, and once more when it goes on.
+func TestAHoldOfTenMinutesCostsNobodyAnything(t *testing.T) {
+	t.Parallel()
+	reasons := map[string]string{"45011": StallLimited, "502": StallMute, "HTML": StallMute, "cut connections": StallMute}
+	for name, how := range holds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 900}, rate: 100})
+				calls, end := a.hold(how)
+				a.start()
+				id := a.ask("", models.AudienceAll)
+				_ = sleep(t.Context(), 2*time.Minute+50*time.Second)
+				if st, err := a.engine.Status(t.Context(), id); err != nil || st.Stall != nil {
+					t.Errorf("before three minutes are over: %+v, %v", st, err)
+				}
+				_ = sleep(t.Context(), 20*time.Second)
+				st, err := a.engine.Status(t.Context(), id)
+				if err != nil || st.Stall == nil || st.Stall.Reason != reasons[name] || st.Rate != 0 || st.Left != 0 {
+					t.Errorf("after three minutes: %+v %+v, %v", st, st.Stall, err)
+				}
+				if told := a.told(); about(told, "stalled #1") != 1 {
+					t.Errorf("the admin was told %q", told)
+				}
+				_ = sleep(t.Context(), 10*time.Minute-3*time.Minute-10*time.Second)
+				if c := a.counts(id); c.Uncertain != 0 || c.Failed != 0 || c.Sending > 1 {
+					t.Errorf("at the end of the hold: %+v", c)
+				}
+				if n := calls.Load(); n > 75 || name == "45011" && n > 25 {
+					t.Errorf("%d calls in the hold", n)
+				}
+				end()
+				ended := time.Now()
+				a.reaches(id, models.Finished)
+				if took := time.Since(ended); took > 100*time.Second {
+					t.Errorf("it took %s after the hold", took)
+				}
+				_ = sleep(t.Context(), 10*time.Second)
+				a.audit(id)
+				a.everyoneOnce()
+				if c := a.counts(id); c.Accepted != 901 {
+					t.Errorf("%+v", c)
+				}
+				told := a.told()
+				if about(told, "stalled #1") != 1 || about(told, "goes_on #1") != 1 || about(told, "finished #1") != 1 || len(told) != 3 {
+					t.Errorf("the admin was told %q", told)
+				}
+			})
+		})
+	}
+}
+
+// A platform that answers calls for nobody as it should, and takes the messages of
+// the others without a word, leaves the same few in doubt all the time.
+func TestWhoIsInDoubtIsAskedAboutBeforeAnybodyElse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 900, Faults: simulator.Faults{CutAccepted: 1}}, rate: 100})
+		a.start()
+		id := a.ask("", models.AudienceAll)
+		_ = sleep(t.Context(), 8*time.Minute)
+		if st := a.sim.Stats(); st.Tried != 1 || st.Accepted != 1 {
+			t.Errorf("%d people were tried, %d messages taken, want one to one", st.Tried, st.Accepted)
+		}
+		a.faults(simulator.Faults{})
+		a.reaches(id, models.Finished)
+		a.audit(id)
+		a.everyoneOnce()
+		if c := a.counts(id); c.Accepted != 901 {
+			t.Errorf("%+v", c)
+		}
+	})
+}
+
+// A hold in mid-broadcast that is over within the time for which it is safe to ask
+// again makes nobody uncertain; of a longer one those are whose calls were under way
+// when it began.
+func TestAHoldInMidBroadcastLeavesOnlyThoseInDoubtWhoWereUnderWay(t *testing.T) {
+	t.Parallel()
+	for lasts, uncertain := range map[time.Duration]int64{8 * time.Minute: 0, 25 * time.Minute: 6} {
+		for name, how := range holds {
+			t.Run(fmt.Sprint(name, " ", lasts), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					a := newAccount(t, setup{Options: simulator.Options{Followers: 900}, rate: 100})
+					a.start()
+					id := a.ask("", models.AudienceAll)
+					a.received(300)
+					_, end := a.hold(how)
+					_ = sleep(t.Context(), lasts)
+					end()
+					a.reaches(id, models.Finished)
+					a.audit(id)
+					if c := a.counts(id); c.Uncertain > uncertain || c.Failed != 0 || c.Taken()+c.Uncertain != 901 {
+						t.Errorf("%+v", c)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A pause and a cancel end a broadcast within two seconds whatever the platform
+// does, and a resume starts it anew, with another broadcast waiting beside it.
+func TestAPauseEndsARunThatCannotGetOn(t *testing.T) {
+	t.Parallel()
+	for name, how := range holds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 900}, rate: 100})
+				a.start()
+				first := a.ask("", models.AudienceAll)
+				a.received(100)
+				_, end := a.hold(how)
+				second := a.ask("personal", models.AudienceAll)
+				_ = sleep(t.Context(), 40*time.Second)
+				for _, id := range []int64{first, second} {
+					if _, err := a.engine.Pause(t.Context(), id, admin); err != nil {
+						t.Fatal(err)
+					}
+					_ = sleep(t.Context(), 2*time.Second)
+					if a.engine.sending(id) {
+						t.Errorf("#%d is still being sent", id)
+					}
+				}
+				end()
+				for _, id := range []int64{first, second} {
+					if _, err := a.engine.Resume(t.Context(), id, admin); err != nil {
+						t.Fatal(err)
+					}
+				}
+				a.reaches(first, models.Finished)
+				a.reaches(second, models.Finished)
+				for _, id := range []int64{first, second} {
+					if c := a.counts(id); c.Accepted != 901 {
+						t.Errorf("#%d: %+v", id, c)
+					}
+				}
+			})
+		})
+	}
+}
+
+// 45011 for the only recipient of a broadcast is not asked again within the minute.
+func TestAMinuteQuotaIsWaitedForByTheOnlyRecipient(t *testing.T) {
+	t.Parallel()
+	for _, everyCall := range []bool{true, false} {
+		t.Run(fmt.Sprint("calls for nobody too: ", everyCall), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				_ = sleep(t.Context(), 45*time.Second) // the next full minute is near
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 3}})
+				var calls *atomic.Int64
+				end := func() { a.faults(simulator.Faults{}) }
+				if everyCall {
+					calls, end = a.hold(holds["45011"])
+				} else {
+					calls = &atomic.Int64{}
+					a.faults(simulator.Faults{Codes: map[int]float64{45011: 1}})
+					a.onSend(func(http.ResponseWriter, string) bool { calls.Add(1); return false })
+				}
+				a.start()
+				id := a.ask("", models.AudienceMe)
+				a.until("the first call", func() bool { return calls.Load() > 0 })
+				_ = sleep(t.Context(), 58*time.Second)
+				if n := calls.Load(); n != 1 {
+					t.Errorf("%d calls within the minute", n)
+				}
+				end()
+				a.reaches(id, models.Finished)
+				a.audit(id)
+				if c := a.counts(id); c.Accepted != 1 {
+					t.Errorf("%+v", c)
+				}
+			})
+		})
+	}
+}
+
+// A content that is refused stops its broadcast after ten calls and those that were
+// under way, however fast the platform answers; one that is refused for a moment
+// does not.
+func TestAStreakOfRefusedContentIsNotSentOn(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		code   int
+		after  int64 // accepted before
+		lasts  time.Duration
+		within int64 // calls that are refused at most
+		ends   models.BroadcastState
+	}{
+		"from the start":   {40037, 0, time.Hour, 11, models.Failed},
+		"in the middle":    {40037, 100, time.Hour, 10 + 16 + 6, models.Failed},
+		"47003":            {47003, 100, time.Hour, 10 + 16 + 6, models.Failed},
+		"one of no group":  {49003, 100, time.Hour, 20 + 16 + 6, models.Paused},
+		"a burst":          {40037, 100, 1500 * time.Millisecond, 10 + 16 + 6, models.Finished},
+		"a burst at first": {40037, 0, 1500 * time.Millisecond, 5, models.Finished},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 5_000}})
+				var refused, asked atomic.Int64
+				var from time.Time
+				a.onSend(func(w http.ResponseWriter, _ string) bool {
+					a.mu.Lock()
+					defer a.mu.Unlock()
+					if asked.Add(1) <= test.after {
+						return false
+					}
+					if from.IsZero() {
+						from = time.Now()
+					}
+					if time.Since(from) > test.lasts {
+						return false
+					}
+					refused.Add(1)
+					answer(w, test.code)
+					return true
+				})
+				a.start()
+				id := a.ask("", models.AudienceAll)
+				a.reaches(id, test.ends)
+				_ = sleep(t.Context(), 10*time.Second)
+				a.audit(id)
+				if n := refused.Load(); n > test.within {
+					t.Errorf("%d calls were refused, want %d at most", n, test.within)
+				}
+			})
+		})
+	}
+}
+
+// While the database can't be written nothing is said to be sent, and the admin is
+// told of it, though the database can't say who that is.
+func TestADatabaseOnAFullDiskIsNamedAsTheReason(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 900}, rate: 100})
+		a.start()
+		id := a.ask("", models.AudienceAll)
+		a.received(300)
+		for _, when := range []string{"INSERT", "UPDATE", "DELETE"} {
+			a.exec("CREATE TRIGGER full_" + when + " BEFORE " + when + " ON deliveries BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
+		}
+		_ = sleep(t.Context(), 5*time.Second)
+		st, err := a.engine.Status(t.Context(), id)
+		if err != nil || st.Rate != 0 || st.Left != 0 || a.engine.StorageFault() == nil {
+			t.Errorf("%+v, %v, storage: %v", st, err, a.engine.StorageFault())
+		}
+		_ = sleep(t.Context(), 4*time.Minute)
+		if st, err = a.engine.Status(t.Context(), id); err != nil || st.Stall == nil || st.Stall.Reason != StallDisk {
+			t.Errorf("%+v, %v", st.Stall, err)
+		}
+		if told := a.told(); len(told) != 1 || about(told, "stalled #1") != 1 {
+			t.Errorf("the admin was told %q", told)
+		}
+		for _, when := range []string{"INSERT", "UPDATE", "DELETE"} {
+			a.exec("DROP TRIGGER full_" + when)
+		}
+		a.reaches(id, models.Finished)
+		_ = sleep(t.Context(), 10*time.Second)
+		a.audit(id)
+		a.everyoneOnce()
+		if told := a.told(); len(told) != 3 || about(told, "goes_on #1") != 1 || a.engine.StorageFault() != nil {
+			t.Errorf("the admin was told %q, storage: %v", told, a.engine.StorageFault())
+		}
+	})
+}

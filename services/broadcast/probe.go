@@ -1,0 +1,117 @@
+package broadcast
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"wechat-broadcast/services/wechat"
+)
+
+// heardFor is how long it is taken for granted that the platform answers, after it
+// last did. A run's first call comes after a rest as a rule.
+const heardFor = 10 * time.Second
+
+// heard is what the last calls brought, for those who ask why nothing goes on.
+type heard struct {
+	mu     sync.Mutex
+	usable time.Time     // when the platform last gave an answer that says something
+	last   wechat.Result // of the last call that was not accepted …
+	at     time.Time     // … and when it was made
+}
+
+// trouble returns what the last call brought that was not accepted, and when.
+func (h *heard) trouble() (wechat.Result, time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last, h.at
+}
+
+// unusable tells whether a call says nothing of its message: it may have been taken.
+func unusable(res wechat.Result) bool {
+	return res.Verdict == wechat.Retry && (res.Code == 0 || res.Code == codeBusy)
+}
+
+// hear notes what a call brought.
+func (s *Sender) hear(res wechat.Result) {
+	s.heard.mu.Lock()
+	defer s.heard.mu.Unlock()
+	if !unusable(res) && res.Verdict != wechat.Away {
+		s.heard.usable = s.now()
+	}
+	if res.Verdict != wechat.Accepted {
+		s.heard.last, s.heard.at = res, s.now()
+	}
+}
+
+// silent tells whether the platform has not given a usable answer lately.
+func (s *Sender) silent() bool {
+	s.heard.mu.Lock()
+	defer s.heard.mu.Unlock()
+	age := s.now().Sub(s.heard.usable)
+	return age > heardFor || age < 0
+}
+
+// admit waits until a send may go; probe says that it is the one that tries whether
+// the others may, and that the gate must hear of it.
+//
+// While it is not known whether the platform answers, a call that can reach nobody
+// goes first. A send would do to find out, but whoever's it is would be in doubt if
+// no usable answer came, and the platform knows a client_msg_id for ten minutes from
+// its first call only (askAgainFor): nobody says that it knows it for longer if it is
+// asked again, so a recipient in doubt is safe for nine minutes and uncertain after
+// that, however often it was asked about. A read of another API would do no better:
+// that one answers says nothing of the sends. Once the call for nobody passes, one
+// send follows, of a recipient in doubt if there is one. If that brings no usable
+// answer either, calls for nobody and single sends take turns, ever more seldom, and
+// it is the same recipients again while that is safe.
+//
+// 45011 is another matter. It is a clear refusal, so a send can be the probe.
+func (s *Sender) admit(ctx context.Context, r *run, who passenger) (probe bool, err error) {
+	for {
+		if s.silent() {
+			s.gate.Distrust()
+		}
+		probe, err = s.gate.pass(ctx, who)
+		if err != nil || !probe || !s.gate.Mute() {
+			return probe, err
+		}
+		if s.answers(ctx, r) {
+			return true, nil
+		}
+	}
+}
+
+// answers makes a call that can reach nobody, in the place of a gate's probe, and
+// tells whether a send may follow. If not the gate has been told.
+func (s *Sender) answers(ctx context.Context, r *run) bool {
+	if s.pacer.Wait(ctx) != nil {
+		s.gate.Abandon()
+		return false
+	}
+	res := s.platform.Probe(ctx)
+	if ctx.Err() != nil {
+		s.gate.Abandon()
+		return false
+	}
+	if res.Verdict != wechat.Refused && res.Verdict != wechat.Halt {
+		s.hear(res)
+	}
+	switch {
+	case unusable(res), res.Verdict == wechat.Away:
+		s.gate.Missed()
+		return false
+	case res.Verdict == wechat.Slow:
+		s.pacer.Slow()
+		s.gate.Report(true, false, max(res.RetryAfter, slowRest))
+		return false
+	case res.Verdict == wechat.Hold:
+		r.hold(res)
+	case res.Verdict == wechat.Halt && res.Group != wechat.HaltContent:
+		r.halt(res)
+	default:
+		return true
+	}
+	s.gate.Abandon()
+	return false
+}
