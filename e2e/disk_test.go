@@ -37,6 +37,9 @@ func fillDisk(t *testing.T, kills int) *crash {
 		fill(t, filler)
 		c.stands()
 		c.logged(`database or disk is full|no space left`)
+		seldom(t, patience, "/readyz names the disk", func() bool {
+			return strings.Contains(c.unready()["storage"], "disk is full")
+		})
 		if reply := c.platform.say(stranger, "openid"); reply != stranger {
 			t.Errorf("with the disk full, openid is answered %q", reply)
 		}

@@ -476,6 +476,35 @@ func TestWhatIsWaitedForIsSaid(t *testing.T) {
 	}
 }
 
+// A running broadcast that gets no further says since when and why.
+func TestAPageNamesTheReasonOfAStandstill(t *testing.T) {
+	t.Parallel()
+	for language, want := range map[string][3]string{
+		"zh": {"4 分钟没有进展", "微信接口没有正常应答，恢复后自动继续。", "最近一次的应答：HTTP 502"},
+		"en": {"no progress for 4 min", "WeChat's API gives no usable answer; it goes on by itself.", "The last answer: HTTP 502"},
+	} {
+		w, err := newWords(language)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &shot{at: testNow}
+		s.Broadcast = models.Broadcast{ID: 1, State: models.Running, PlannedAt: models.At(testNow), Recipients: 10}
+		s.Counts = models.Counts{Accepted: 8}
+		s.Stall = &broadcast.Stall{Since: testNow.Add(-4 * time.Minute), Reason: broadcast.StallMute, Detail: "HTTP 502"}
+		text := w.view(s).Text
+		if got := [3]string{text["pace"], text["reason"], text["said"]}; got != want {
+			t.Errorf("%s: %q, want %q", language, got, want)
+		}
+		for _, reason := range []string{
+			broadcast.StallLimited, broadcast.StallBusy, broadcast.StallAway, broadcast.StallRedis, broadcast.StallDatabase, broadcast.StallDisk,
+		} {
+			if !w.has("stall." + reason) {
+				t.Errorf("%s has no words for %q", language, reason)
+			}
+		}
+	}
+}
+
 // Who has no permission is not sent to look for a wrong secret.
 func TestNoPermissionHasItsOwnWords(t *testing.T) {
 	t.Parallel()

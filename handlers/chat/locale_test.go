@@ -120,6 +120,7 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 		{"models", "Audience", "audience."},
 		{"services/broadcast", "Warn", "warning."},
 		{"services/broadcast", "Notice", "notice."},
+		{"services/broadcast", "Stall", "stall."},
 		{"services/wechat", "Rule", "field."},
 		{"config", "problem", "file."},
 		{"config", "mend", "file."},

@@ -161,6 +161,23 @@ func TestStatus(t *testing.T) {
 			"Broadcast #7 · notice · all followers\nRunning · 12,450 of 24,900 (50%)\naccepted 12,450\n" +
 				"WeChat asks to go slower, so nothing is sent for up to a minute; then it goes on by itself.\nProgress: https://example.com/b/x",
 		},
+		{
+			"no progress", "en", func(st *broadcast.Status) {
+				st.Counts, st.Rate, st.Left = models.Counts{Accepted: 12_450}, 0, 0
+				st.Stall = &broadcast.Stall{Since: now.Add(-4 * time.Minute), Reason: broadcast.StallMute, Detail: "HTTP 502"}
+			},
+			"Broadcast #7 · notice · all followers\nRunning · 12,450 of 24,900 (50%)\naccepted 12,450\n" +
+				"No progress for 4 min: WeChat's API gives no usable answer (HTTP 502). It is tried again and again, and the broadcast goes on by itself.\n" +
+				"Progress: https://example.com/b/x",
+		},
+		{
+			"no progress, in Chinese", "zh", func(st *broadcast.Status) {
+				st.Counts, st.Rate, st.Left = models.Counts{Accepted: 12_450}, 0, 0
+				st.Stall = &broadcast.Stall{Since: now.Add(-4 * time.Minute), Reason: broadcast.StallDisk}
+			},
+			"群发 #7 · notice · 全体关注者\n进行中 · 12,450 / 24,900（50%）\n已受理 12,450\n" +
+				"已有 4 分钟没有进展：数据库所在的磁盘满了。腾出空间后自动继续。\n进度：https://example.com/b/x",
+		},
 		{"waiting", "en", func(st *broadcast.Status) {
 			st.Broadcast.State, st.Broadcast.NotBefore, st.Counts = models.Scheduled, models.At(now.Add(8*time.Second)), models.Counts{}
 		}, "Broadcast #7 · notice · all followers\nWaiting · starts in 8 s; to stop it: broadcast cancel #7\nProgress: https://example.com/b/x"},

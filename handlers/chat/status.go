@@ -174,12 +174,13 @@ func (c *Chat) todo(b models.Broadcast) string {
 // pauses. kind is one of the engine's Notice… kinds, or
 // "cancelled"; an unknown one gets the status.
 func (c *Chat) Notice(kind string, st broadcast.Status) string {
-	if st.Stall != nil && (kind == broadcast.NoticeStalled || kind == broadcast.NoticeGoesOn) {
+	ofStall := kind == broadcast.NoticeStalled || kind == broadcast.NoticeGoesOn
+	if ofStall && st.Stall != nil {
 		return c.stallNotice(kind, st)
 	}
 	b := st.Broadcast
 	id := "notice." + kind
-	if !noticeKinds[kind] {
+	if ofStall || !noticeKinds[kind] {
 		return fit(c.statusText(st))
 	}
 	v := vars{"ID": b.ID, "Name": b.Name, "Took": ""}
@@ -193,6 +194,8 @@ var noticeKinds = map[string]bool{
 	broadcast.NoticeFinished: true,
 	broadcast.NoticePaused:   true,
 	broadcast.NoticeFailed:   true,
+	broadcast.NoticeStalled:  true,
+	broadcast.NoticeGoesOn:   true,
 	"cancelled":              true,
 }
 
