@@ -189,33 +189,6 @@ func (s *Sender) try(j *job) {
 	j.run.narrow.Report(single, !j.run.undecided(), 0)
 }
 
-// pass takes a job through the account's gate and then through its run's, which
-// only those hold who are past the first: so neither waits for the other. single
-// says that the run's wants to hear of the call; j.probe that the account's does.
-func (s *Sender) pass(j *job) (single bool, err error) {
-	who := claimed
-	if j.doubt {
-		who = doubtful
-	}
-	for {
-		if !j.probe {
-			if j.probe, err = s.admit(j.ctx, j.run, who); err != nil {
-				return false, err
-			}
-		}
-		single, err = j.run.narrow.Pass(j.ctx)
-		switch {
-		case err != nil && j.probe:
-			s.gate.Abandon()
-			return false, err
-		case err != nil || j.probe || s.gate.Open():
-			return single, err
-		case single: // the account's was closed meanwhile
-			j.run.narrow.Abandon()
-		}
-	}
-}
-
 // prepare waits for the pacer and returns the message to send, or what to do
 // with the job instead of a call.
 func (s *Sender) prepare(j *job) (msg wechat.Message, instead func()) {
@@ -265,47 +238,6 @@ func (s *Sender) spare(j *job) {
 	}
 	j.last.Detail = "said stop or left before the next call"
 	s.finish(j, j.untaken(), j.last)
-}
-
-// passes tells the pacer of an answer, and the gate whether further sends make
-// sense: not while the platform is away or refuses every one. rest is how long
-// it asks for before the next.
-func (s *Sender) passes(probe bool, res wechat.Result, took time.Duration) (ok bool, rest time.Duration) {
-	s.hear(res)
-	if unusable(res) {
-		// A few of these are nothing. All of them are a platform that is as good as
-		// away, on which every recipient would waste its attempts.
-		return s.mute.Add(1) < muteStreak && !probe, 0
-	}
-	s.mute.Store(0)
-	switch res.Verdict {
-	case wechat.Away, wechat.Hold:
-		return false, 0
-	case wechat.Slow:
-		return s.slow(probe)
-	case wechat.Accepted, wechat.Refused, wechat.Later:
-		s.pacer.Answered(took)
-	case wechat.Retry, wechat.Halt:
-	}
-	return true, 0
-}
-
-// slow is passes for a send that was refused for coming too fast. When nothing
-// passes any more, a single call soon tells a moment's crowd from a quota that is
-// used up for the minute. Of that the platform says "retry next minute", and nobody
-// who fears for their account wants to knock meanwhile: so there is one call just
-// after each full minute, when it counts anew, and none between. To wait for a
-// minute from the refusal instead would leave a part of each next one unused.
-func (s *Sender) slow(probe bool) (ok bool, rest time.Duration) {
-	if !s.pacer.Slow() && !probe {
-		return true, 0
-	}
-	if !probe {
-		return false, slowProbe
-	}
-	s.pacer.Lasts()
-	now := s.now()
-	return false, now.Truncate(time.Minute).Add(time.Minute + clockSlack).Sub(now)
 }
 
 // expire ends a job whose claim is too old for its client_msg_id to protect it:
