@@ -84,7 +84,7 @@ func TestAHoldOfTenMinutesCostsNobodyAnything(t *testing.T) {
 				if took := time.Since(ended); took > 100*time.Second {
 					t.Errorf("it took %s after the hold", took)
 				}
-				_ = sleep(t.Context(), 10*time.Second)
+				_ = sleep(t.Context(), 90*time.Second) // for the receipts, which do not come
 				a.audit(id)
 				a.everyoneOnce()
 				if c := a.counts(id); c.Accepted != 901 {
@@ -272,7 +272,7 @@ func TestAStreakOfRefusedContentIsNotSentOn(t *testing.T) {
 				a.start()
 				id := a.ask("", models.AudienceAll)
 				a.reaches(id, test.ends)
-				_ = sleep(t.Context(), 10*time.Second)
+				_ = sleep(t.Context(), 90*time.Second) // for the receipts, which do not come
 				a.audit(id)
 				if n := refused.Load(); n > test.within {
 					t.Errorf("%d calls were refused, want %d at most", n, test.within)
@@ -310,7 +310,7 @@ func TestADatabaseOnAFullDiskIsNamedAsTheReason(t *testing.T) {
 			a.exec("DROP TRIGGER full_" + when)
 		}
 		a.reaches(id, models.Finished)
-		_ = sleep(t.Context(), 10*time.Second)
+		_ = sleep(t.Context(), 90*time.Second) // for the receipts, which do not come
 		a.audit(id)
 		a.everyoneOnce()
 		if told := a.told(); len(told) != 3 || about(told, "goes_on #1") != 1 || a.engine.StorageFault() != nil {
