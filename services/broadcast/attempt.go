@@ -175,6 +175,9 @@ func (s *Sender) try(j *job) {
 		if probe {
 			s.gate.Abandon()
 		}
+		if single {
+			j.run.narrow.Abandon()
+		}
 		s.leave(j)
 		return
 	}
@@ -183,10 +186,10 @@ func (s *Sender) try(j *job) {
 	res := s.platform.Send(s.hard, msg)
 	s.metrics.inFlight.Dec()
 	j.run.calls.Add(-1)
-	ok, rest := s.passes(probe, res, s.now().Sub(j.asked))
+	ok, rest := s.passes(probe || single, res, s.now().Sub(j.asked))
 	s.gate.Report(probe, ok, rest)
 	s.settle(j, res)
-	j.run.narrow.Report(single, !j.run.undecided(), 0)
+	j.run.narrow.Report(single, !j.run.undecided() && !(single && unusable(res)), 0)
 }
 
 // prepare waits for the pacer and returns the message to send, or what to do

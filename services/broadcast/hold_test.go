@@ -240,10 +240,10 @@ func TestAStreakOfRefusedContentIsNotSentOn(t *testing.T) {
 		ends   models.BroadcastState
 	}{
 		"from the start":   {40037, 0, time.Hour, 11, models.Failed},
-		"in the middle":    {40037, 100, time.Hour, 10 + 16 + 6, models.Failed},
-		"47003":            {47003, 100, time.Hour, 10 + 16 + 6, models.Failed},
-		"one of no group":  {49003, 100, time.Hour, 20 + 16 + 6, models.Paused},
-		"a burst":          {40037, 100, 1500 * time.Millisecond, 10 + 16 + 6, models.Finished},
+		"in the middle":    {40037, 100, time.Hour, 10 + 2*16 + 6, models.Failed},
+		"47003":            {47003, 100, time.Hour, 10 + 2*16 + 6, models.Failed},
+		"one of no group":  {49003, 100, time.Hour, 20 + 2*16 + 6, models.Paused},
+		"a burst":          {40037, 100, 1500 * time.Millisecond, 10 + 2*16 + 6, models.Finished},
 		"a burst at first": {40037, 0, 1500 * time.Millisecond, 5, models.Finished},
 	}
 	for name, test := range tests {
@@ -317,4 +317,68 @@ func TestADatabaseOnAFullDiskIsNamedAsTheReason(t *testing.T) {
 			t.Errorf("the admin was told %q, storage: %v", told, a.engine.StorageFault())
 		}
 	})
+}
+
+// A call for nobody is one of the day's quota, and one more than a small broadcast
+// needs.
+func TestACallForNobodyComesFirstOnlyWhereItIsWorthIt(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		followers, daily int
+		probes           int64
+	}{
+		"small":                       {90, 0, 0},
+		"large":                       {900, 0, 1},
+		"the quota is just enough":    {900, 901, 0},
+		"the quota has one to spare":  {900, 902, 1},
+		"the quota is not enough":     {900, 500, 0},
+		"small, with its exact quota": {90, 91, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(t, setup{Options: simulator.Options{Followers: tt.followers, Limits: simulator.Limits{SendDaily: tt.daily}}})
+				a.start()
+				id := a.ask("", models.AudienceAll)
+				if tt.daily > 0 && tt.daily <= tt.followers {
+					a.reaches(id, models.Paused)
+				} else {
+					a.reaches(id, models.Finished)
+					a.everyoneOnce()
+				}
+				if got := a.sim.Stats().Probes; got != tt.probes {
+					t.Errorf("%d calls for nobody, want %d", got, tt.probes)
+				}
+			})
+		})
+	}
+}
+
+// A small broadcast finds out by its first send that nothing passes: one person is
+// in doubt then, and no other.
+func TestASmallBroadcastPutsOnePersonInDoubt(t *testing.T) {
+	t.Parallel()
+	for name, how := range holds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 50}})
+				_, end := a.hold(how)
+				a.start()
+				id := a.ask("", models.AudienceAll)
+				_ = sleep(t.Context(), 8*time.Minute)
+				if c := a.counts(id); c.Tried() > 1 {
+					t.Errorf("in the hold: %+v", c)
+				}
+				end()
+				a.reaches(id, models.Finished)
+				a.audit(id)
+				a.everyoneOnce()
+				if c := a.counts(id); c.Accepted != 51 {
+					t.Errorf("%+v", c)
+				}
+			})
+		})
+	}
 }

@@ -12,6 +12,10 @@ import (
 // last did. A run's first call comes after a rest as a rule.
 const heardFor = 10 * time.Second
 
+// askFirstAbove is how many recipients make a broadcast large: with fewer, its first
+// send finds out, which goes alone.
+const askFirstAbove = 100
+
 // heard is what the last calls brought, for those who ask why nothing goes on.
 type heard struct {
 	mu     sync.Mutex
@@ -52,26 +56,39 @@ func (s *Sender) silent() bool {
 	return age > heardFor || age < 0
 }
 
+// askFirst closes the gate before the first send of a large broadcast, so that a
+// call for nobody goes first, if it is not known whether the platform answers.
+func (s *Sender) askFirst(ctx context.Context, r *run) {
+	if r.b.Recipients <= askFirstAbove || !s.silent() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, askPlatform)
+	defer cancel()
+	// The call is one of the day's, and must be nobody's last.
+	if q, err := s.platform.Quota(ctx, SendPath); err == nil && q.Remain <= r.b.Recipients {
+		return
+	}
+	s.gate.Distrust()
+}
+
 // admit waits until a send may go; probe says that it is the one that tries whether
 // the others may, and that the gate must hear of it.
 //
-// While it is not known whether the platform answers, a call that can reach nobody
-// goes first. A send would do to find out, but whoever's it is would be in doubt if
-// no usable answer came, and the platform knows a client_msg_id for ten minutes from
-// its first call only (askAgainFor): nobody says that it knows it for longer if it is
-// asked again, so a recipient in doubt is safe for nine minutes and uncertain after
-// that, however often it was asked about. A read of another API would do no better:
-// that one answers says nothing of the sends. Once the call for nobody passes, one
-// send follows, of a recipient in doubt if there is one. If that brings no usable
-// answer either, calls for nobody and single sends take turns, ever more seldom, and
-// it is the same recipients again while that is safe.
+// While the platform gives no usable answer, a call that can reach nobody goes first.
+// A send would do to find out, but whoever's it is would be in doubt if no usable
+// answer came, and the platform knows a client_msg_id for ten minutes from its first
+// call only (askAgainFor): nobody says that it knows it for longer if it is asked
+// again, so a recipient in doubt is safe for nine minutes and uncertain after that,
+// however often it was asked about. A read of another API would do no better: that
+// one answers says nothing of the sends. Once the call for nobody passes, one send
+// follows, of a recipient in doubt if there is one. If that brings no usable answer
+// either, calls for nobody and single sends take turns, ever more seldom, and it is
+// the same recipients again while that is safe.
 //
 // 45011 is another matter. It is a clear refusal, so a send can be the probe.
 func (s *Sender) admit(ctx context.Context, r *run, who passenger) (probe bool, err error) {
+	r.first.Do(func() { s.askFirst(ctx, r) })
 	for {
-		if s.silent() {
-			s.gate.Distrust()
-		}
 		probe, err = s.gate.pass(ctx, who)
 		if err != nil || !probe || !s.gate.Mute() {
 			return probe, err

@@ -162,7 +162,7 @@ func TestTheStatusTellsOfThosePutOff(t *testing.T) {
 		})
 		a.start()
 		id := a.ask("", models.AudienceAll)
-		a.until("all but two sent to", func() bool { return a.counts(id).Accepted == 9 })
+		a.until("all but two sent to", func() bool { c := a.counts(id); return c.Accepted == 9 && c.PutOff == 2 })
 		st, err := a.engine.Status(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)

@@ -30,7 +30,7 @@ func (a *account) refusesTheSame(when string, id int64, state models.BroadcastSt
 func TestAnUnfinishedBroadcastStandsInTheWayOfTheSame(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newAccount(t, setup{Options: simulator.Options{Followers: 300, Limits: simulator.Limits{SendDaily: 101}}, undo: 10 * time.Second}) // and the probe
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 300, Limits: simulator.Limits{SendDaily: 100}}, undo: 10 * time.Second})
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		a.refusesTheSame("in the undo window", id, models.Scheduled, 0)

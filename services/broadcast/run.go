@@ -51,6 +51,8 @@ type run struct {
 	// calls counts those that wait for their answer.
 	calls atomic.Int64
 	gone  departures
+	// first is done once it is settled whether a call for nobody goes first.
+	first sync.Once
 	// narrow lets one call at a time through while a streak of refusals is undecided.
 	narrow *Gate
 	// pulling: the followers are being pulled, and the last pull did not fail.

@@ -67,14 +67,14 @@ func (s *Sender) stop() {
 // same client_msg_id while the platform honours it, and are uncertain after that.
 func (s *Sender) SendBatch(ctx context.Context, r *run, b models.Batch) error {
 	w := &batchWork{read: s.now(), shed: make(chan struct{}, 1), alone: b.Seq == 1 && b.Size == 1}
-	release := s.releasing(ctx, r, w)
 	tasks, err := s.store.Tasks(ctx, &r.b, b)
 	if err != nil {
-		return errors.Join(err, release())
+		return err
 	}
 	if err := s.fillProfiles(ctx, r, tasks); err != nil {
 		return err
 	}
+	release := s.releasing(ctx, r, w)
 	var begun, putOff, fresh []models.Task
 	for _, t := range tasks {
 		switch due := t.UpdatedAt.Add(laterAfter); {

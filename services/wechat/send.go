@@ -27,7 +27,7 @@ func (c *Client) Send(ctx context.Context, m Message) Result {
 // like); a Result without a Code, or of -1, says that a send would bring no usable
 // answer now. It counts as a call of the day's quota and of the minute's.
 func (c *Client) Probe(ctx context.Context) Result {
-	return c.sendBody(ctx, "", appendMessage(nil, Message{}))
+	return c.sendBody(ctx, "", []byte(`{"touser":"","template_id":"","data":{}}`))
 }
 
 // sendBody sends a message that is encoded already.
