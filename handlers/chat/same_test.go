@@ -78,10 +78,11 @@ func TestTheSameOnceMore(t *testing.T) {
 		for language, want := range map[string]string{"en": tt.en, "zh": tt.zh} {
 			t.Run(tt.name+" "+language, func(t *testing.T) {
 				t.Parallel()
-				tt.b.ID, tt.b.Name, tt.b.Recipients = 7, "notice", 25_000
+				b := tt.b
+				b.ID, b.Name, b.Recipients = 7, "notice", 25_000
 				s := newStage(t, language)
 				s.err = models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(7), "Name", "notice",
-					"Status", broadcast.Status{Broadcast: tt.b, Counts: tt.counts})
+					"Status", broadcast.Status{Broadcast: b, Counts: tt.counts})
 				if got := s.ask(t, admin, "broadcast all"); got != want {
 					t.Errorf("got:\n%s\nwant:\n%s", got, want)
 				}

@@ -130,6 +130,9 @@ func (s *Sender) try(j *job) {
 	j.run.calls.Add(-1)
 	ok, rest := s.passes(probe || single, res, s.now().Sub(j.asked))
 	s.gate.Report(probe, ok, rest)
+	if res.Verdict == wechat.Hold {
+		s.gate.Trust()
+	}
 	s.settle(j, res)
 	j.run.narrow.Report(single, !j.run.undecided() && !(single && unusable(res)), 0)
 }

@@ -275,7 +275,7 @@ func TestTheRateIsSharedByReplicas(t *testing.T) {
 	reached := false
 	var all sync.WaitGroup
 	for range 3 {
-		p := &pulse{c: &crew{Cluster: *c}, log: modelstest.Log(t), beat: make(chan struct{}, 1), ups: make(chan struct{})}
+		p := &pulse{c: &crew{Cluster: *c, e: &Engine{now: time.Now}}, log: modelstest.Log(t), beat: make(chan struct{}, 1), ups: make(chan struct{})}
 		p.set(nil)
 		pacer := NewPacer(ceiling, time.Now)
 		pacer.shared = newAllowance(p)
@@ -308,7 +308,7 @@ func TestTheRateIsSharedByReplicas(t *testing.T) {
 func TestSendingWaitsForRedis(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	p := &pulse{c: &crew{Cluster: *c}, log: modelstest.Log(t), beat: make(chan struct{}, 1), ups: make(chan struct{})}
+	p := &pulse{c: &crew{Cluster: *c, e: &Engine{now: time.Now}}, log: modelstest.Log(t), beat: make(chan struct{}, 1), ups: make(chan struct{})}
 	pacer := NewPacer(0, time.Now)
 	pacer.shared = newAllowance(p)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

@@ -12,10 +12,6 @@ import (
 // last did. A run's first call comes after a rest as a rule.
 const heardFor = 10 * time.Second
 
-// askFirstAbove is how many recipients make a broadcast large: with fewer, its first
-// send finds out, which goes alone.
-const askFirstAbove = 100
-
 // heard is what the last calls brought, for those who ask why nothing goes on.
 type heard struct {
 	mu     sync.Mutex
@@ -56,19 +52,20 @@ func (s *Sender) silent() bool {
 	return age > heardFor || age < 0
 }
 
-// askFirst closes the gate before the first send of a large broadcast, so that a
-// call for nobody goes first, if it is not known whether the platform answers.
-func (s *Sender) askFirst(ctx context.Context, r *run) {
-	if r.b.Recipients <= askFirstAbove || !s.silent() {
+// askFirst closes the gate before the first send of a run if the platform does not
+// even answer a read: nobody need be in doubt to find that out. It costs no call of
+// the sends' quota. One that answers reads and no sends is found out by the first
+// send, which goes alone.
+func (s *Sender) askFirst(ctx context.Context) {
+	if !s.silent() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, askPlatform)
+	reading, cancel := context.WithTimeout(ctx, askPlatform)
 	defer cancel()
-	// The call is one of the day's, and must be nobody's last.
-	if q, err := s.platform.Quota(ctx, SendPath); err == nil && q.Remain <= r.b.Recipients {
-		return
+	_, err := s.platform.Quota(reading, SendPath)
+	if ctx.Err() == nil && (wechat.Unanswered(err) || reading.Err() != nil) {
+		s.gate.Distrust()
 	}
-	s.gate.Distrust()
 }
 
 // admit waits until a send may go; probe says that it is the one that tries whether
@@ -87,7 +84,15 @@ func (s *Sender) askFirst(ctx context.Context, r *run) {
 //
 // 45011 is another matter. It is a clear refusal, so a send can be the probe.
 func (s *Sender) admit(ctx context.Context, r *run, who passenger) (probe bool, err error) {
-	r.first.Do(func() { s.askFirst(ctx, r) })
+	if r.looking.CompareAndSwap(false, true) {
+		s.askFirst(ctx)
+		close(r.looked)
+	}
+	select {
+	case <-r.looked:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
 	for {
 		probe, err = s.gate.pass(ctx, who)
 		if err != nil || !probe || !s.gate.Mute() {

@@ -51,8 +51,10 @@ type run struct {
 	// calls counts those that wait for their answer.
 	calls atomic.Int64
 	gone  departures
-	// first is done once it is settled whether a call for nobody goes first.
-	first sync.Once
+	// looked is closed once it was looked whether the platform answers; looking says
+	// that somebody does.
+	looked  chan struct{}
+	looking atomic.Bool
 	// narrow lets one call at a time through while a streak of refusals is undecided.
 	narrow *Gate
 	// pulling: the followers are being pulled, and the last pull did not fail.
@@ -73,7 +75,7 @@ type run struct {
 func newRun(e *Engine, b models.Broadcast) *run {
 	r := &run{
 		e: e, b: b, meter: &meter{}, done: make(chan struct{}), moved: make(chan struct{}),
-		narrow: NewGate(narrowEvery, narrowEvery),
+		narrow: NewGate(narrowEvery, narrowEvery), looked: make(chan struct{}),
 	}
 	r.narrow.Probe()
 	return r

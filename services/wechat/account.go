@@ -161,7 +161,7 @@ func (c *Client) Quota(ctx context.Context, path string) (Quota, error) {
 	}
 	q := answer.APIQuota.Quota
 	if q.DailyLimit == 0 && q.Remain == 0 {
-		return Quota{}, fmt.Errorf("get quota: %w", strangeAnswer())
+		return Quota{}, errors.New("get quota: the platform does not tell it")
 	}
 	return Quota{Limit: q.DailyLimit, Used: q.Used, Remain: q.Remain}, nil
 }

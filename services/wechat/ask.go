@@ -74,8 +74,14 @@ func askOnce[T headed](ctx context.Context, c *Client, req call) (T, error) {
 // transient tells the faults that pass by themselves, for calls that change
 // nothing.
 func transient(err error) bool {
+	return Unanswered(err) || Busy(err)
+}
+
+// Unanswered tells whether err is a call that brought no usable answer: the
+// platform, or something before it, is as good as away.
+func Unanswered(err error) bool {
 	var f *fault
-	return errors.As(err, &f) && !f.absent || Busy(err)
+	return errors.As(err, &f) && !f.absent
 }
 
 // surelyNotDone tells the faults after which repeating the call can't do its
