@@ -23,6 +23,12 @@ func TestWhatTheAdminCouldNotBeToldComesWithTheNextReply(t *testing.T) {
 			t.Fatalf("status %d: %s", status, answer)
 		}
 		first.logged(`the platform does not take the notice`)
+		pool := openPool(t, db)
+		eventually(t, patience, "the notice is kept", func() bool {
+			var kept int
+			err := pool.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM broadcasts WHERE notice_kept = 1 AND notified_state = 'finished'").Scan(&kept)
+			return err == nil && kept == 1
+		})
 		first.kill()
 
 		if reply := p.say(admin, "openid"); reply != admin {
