@@ -130,26 +130,35 @@ func TestWhoIsInDoubtIsAskedAboutBeforeAnybodyElse(t *testing.T) {
 // when it began.
 func TestAHoldInMidBroadcastLeavesOnlyThoseInDoubtWhoWereUnderWay(t *testing.T) {
 	t.Parallel()
-	for lasts, uncertain := range map[time.Duration]int64{8 * time.Minute: 0, 25 * time.Minute: 6} {
-		for name, how := range holds {
-			t.Run(fmt.Sprint(name, " ", lasts), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					a := newAccount(t, setup{Options: simulator.Options{Followers: 900}, rate: 100})
-					a.start()
-					id := a.ask("", models.AudienceAll)
-					a.received(300)
-					_, end := a.hold(how)
-					_ = sleep(t.Context(), lasts)
-					end()
-					a.reaches(id, models.Finished)
-					a.audit(id)
-					if c := a.counts(id); c.Uncertain > uncertain || c.Failed != 0 || c.Taken()+c.Uncertain != 901 {
-						t.Errorf("%+v", c)
-					}
-				})
+	tests := []struct {
+		hold      string
+		lasts     time.Duration
+		uncertain int64
+	}{
+		{"45011", 11 * time.Minute, 0},
+		{"502", 8 * time.Minute, 0},
+		{"502", 11 * time.Minute, 6},
+		{"HTML", 8 * time.Minute, 0},
+		{"cut connections", 11 * time.Minute, 6},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprint(tt.hold, " ", tt.lasts), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 900}, rate: 100})
+				a.start()
+				id := a.ask("", models.AudienceAll)
+				a.received(300)
+				_, end := a.hold(holds[tt.hold])
+				_ = sleep(t.Context(), tt.lasts)
+				end()
+				a.reaches(id, models.Finished)
+				a.audit(id)
+				if c := a.counts(id); c.Uncertain > tt.uncertain || c.Failed != 0 || c.Taken()+c.Uncertain != 901 {
+					t.Errorf("%+v", c)
+				}
 			})
-		}
+		})
 	}
 }
 
@@ -326,32 +335,23 @@ func TestADatabaseOnAFullDiskIsNamedAsTheReason(t *testing.T) {
 // A platform that answers nothing at all from the start on has nobody in doubt.
 func TestAPlatformThatIsSilentFromTheStartPutsNobodyInDoubt(t *testing.T) {
 	t.Parallel()
-	silent := map[string]simulator.Faults{
-		"502": {BadGateway: 1, Everywhere: true},
-		"cut": {Cut: 1, Everywhere: true},
-	}
-	for name, faults := range silent {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := newAccount(t, setup{Options: simulator.Options{Followers: 900}, rate: 100, undo: 30 * time.Second})
-				a.start()
-				id := a.ask("", models.AudienceAll)
-				a.faults(faults)
-				_ = sleep(t.Context(), 25*time.Minute)
-				if c := a.counts(id); c.Tried() != 0 {
-					t.Errorf("in the hold: %+v", c)
-				}
-				a.faults(simulator.Faults{})
-				a.reaches(id, models.Finished)
-				a.audit(id)
-				a.everyoneOnce()
-				if c := a.counts(id); c.Accepted != 901 {
-					t.Errorf("%+v", c)
-				}
-			})
-		})
-	}
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 900}, rate: 100, undo: 30 * time.Second})
+		a.start()
+		id := a.ask("", models.AudienceAll)
+		a.faults(simulator.Faults{BadGateway: .5, Cut: 1, Everywhere: true})
+		_ = sleep(t.Context(), 11*time.Minute)
+		if c := a.counts(id); c.Tried() != 0 {
+			t.Errorf("in the hold: %+v", c)
+		}
+		a.faults(simulator.Faults{})
+		a.reaches(id, models.Finished)
+		a.audit(id)
+		a.everyoneOnce()
+		if c := a.counts(id); c.Accepted != 901 {
+			t.Errorf("%+v", c)
+		}
+	})
 }
 
 // A platform that is well is never called for nobody.
@@ -380,7 +380,7 @@ func TestAPlatformThatOnlyReadsPutsOnePersonInDoubt(t *testing.T) {
 				_, end := a.hold(how)
 				a.start()
 				id := a.ask("", models.AudienceAll)
-				_ = sleep(t.Context(), 8*time.Minute)
+				_ = sleep(t.Context(), 3*time.Minute)
 				if c := a.counts(id); c.Tried() > 1 {
 					t.Errorf("in the hold: %+v", c)
 				}
