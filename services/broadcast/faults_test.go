@@ -218,7 +218,8 @@ func TestALongWaitThatIsAskedForIsNotWaitedOut(t *testing.T) {
 				a.reaches(id, models.Finished)
 				a.audit(id)
 				a.everyoneOnce()
-				if took := time.Since(begun); took < time.Minute || took > restAtMost+10*time.Second {
+				// If the very first call is answered so, all wait with that person.
+				if took := time.Since(begun); took < time.Minute || took > 2*restAtMost+10*time.Second {
 					t.Errorf("it took %s", took)
 				}
 				if c := a.counts(id); c.Accepted != 51 {

@@ -51,13 +51,14 @@ func about(notices []string, word string) (n int) {
 // message, can't be asked about any more.
 func TestAHoldOfTenMinutesCostsHardlyAnybodyAnything(t *testing.T) {
 	t.Parallel()
-	reasons := map[string]string{"45011": StallLimited, "502": StallMute, "HTML": StallMute, "cut connections": StallMute}
-	for name, how := range holds {
+	// Each virtual minute takes real seconds; e2e has all four.
+	reasons := map[string]string{"45011": StallLimited, "HTML": StallMute}
+	for name, reason := range reasons {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				a := newAccount(t, setup{Options: simulator.Options{Followers: 900}, rate: 100})
-				calls, end := a.hold(how)
+				calls, end := a.hold(holds[name])
 				a.start()
 				id := a.ask("", models.AudienceAll)
 				_ = sleep(t.Context(), 2*time.Minute+50*time.Second)
@@ -66,7 +67,7 @@ func TestAHoldOfTenMinutesCostsHardlyAnybodyAnything(t *testing.T) {
 				}
 				_ = sleep(t.Context(), 20*time.Second)
 				st, err := a.engine.Status(t.Context(), id)
-				if err != nil || st.Stall == nil || st.Stall.Reason != reasons[name] || st.Rate != 0 || st.Left != 0 {
+				if err != nil || st.Stall == nil || st.Stall.Reason != reason || st.Rate != 0 || st.Left != 0 {
 					t.Errorf("after three minutes: %+v %+v, %v", st, st.Stall, err)
 				}
 				if told := a.told(); about(told, "stalled #1") != 1 {
@@ -137,8 +138,6 @@ func TestAHoldInMidBroadcastLeavesOnlyThoseInDoubtWhoWereUnderWay(t *testing.T) 
 	}{
 		{"45011", 11 * time.Minute, 0},
 		{"502", 8 * time.Minute, 0},
-		{"502", 11 * time.Minute, 6},
-		{"HTML", 8 * time.Minute, 0},
 		{"cut connections", 11 * time.Minute, 6},
 	}
 	for _, tt := range tests {
@@ -170,7 +169,7 @@ func TestAPauseEndsARunThatCannotGetOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newAccount(t, setup{Options: simulator.Options{Followers: 900}, rate: 100})
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 300}, rate: 100})
 				a.start()
 				first := a.ask("", models.AudienceAll)
 				a.received(100)
@@ -195,7 +194,7 @@ func TestAPauseEndsARunThatCannotGetOn(t *testing.T) {
 				a.reaches(first, models.Finished)
 				a.reaches(second, models.Finished)
 				for _, id := range []int64{first, second} {
-					if c := a.counts(id); c.Accepted != 901 {
+					if c := a.counts(id); c.Accepted != 301 {
 						t.Errorf("#%d: %+v", id, c)
 					}
 				}
@@ -263,7 +262,7 @@ func TestAStreakOfRefusedContentIsNotSentOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newAccount(t, setup{Options: simulator.Options{Followers: 5_000}})
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 1_000}})
 				var refused, asked atomic.Int64
 				var from time.Time
 				a.onSend(func(w http.ResponseWriter, _ string) bool {
@@ -285,7 +284,7 @@ func TestAStreakOfRefusedContentIsNotSentOn(t *testing.T) {
 				a.start()
 				id := a.ask("", models.AudienceAll)
 				a.reaches(id, test.ends)
-				_ = sleep(t.Context(), 90*time.Second) // for the receipts, which do not come
+				a.until("nobody left without an outcome", func() bool { return test.ends == models.Paused || a.counts(id).Sending == 0 })
 				a.audit(id)
 				if n := refused.Load(); n > test.within {
 					t.Errorf("%d calls were refused, want %d at most", n, test.within)
@@ -376,11 +375,11 @@ func TestAPlatformThatOnlyReadsPutsOnePersonInDoubt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newAccount(t, setup{Options: simulator.Options{Followers: 900}, rate: 100})
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 100}, rate: 100})
 				_, end := a.hold(how)
 				a.start()
 				id := a.ask("", models.AudienceAll)
-				_ = sleep(t.Context(), 3*time.Minute)
+				_ = sleep(t.Context(), keepClaims+15*time.Second)
 				if c := a.counts(id); c.Tried() > 1 {
 					t.Errorf("in the hold: %+v", c)
 				}
@@ -388,7 +387,7 @@ func TestAPlatformThatOnlyReadsPutsOnePersonInDoubt(t *testing.T) {
 				a.reaches(id, models.Finished)
 				a.audit(id)
 				a.everyoneOnce()
-				if c := a.counts(id); c.Accepted != 901 {
+				if c := a.counts(id); c.Accepted != 101 {
 					t.Errorf("%+v", c)
 				}
 			})
