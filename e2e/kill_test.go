@@ -116,11 +116,16 @@ func (c *crash) atRandom(kills int) {
 
 // notAnswered kills while the platform has accepted messages and told nobody.
 func (c *crash) notAnswered(kills int) {
+	var want int64
 	hold := func() {
-		c.platform.ask(http.MethodPost, "/_sim/hold", map[string]int64{"after": rand.Int64N(c.share * 3 / 4)}, nil)
+		after := rand.Int64N(c.share * 3 / 4)
+		c.platform.ask(http.MethodPost, "/_sim/hold", map[string]int64{"after": after}, nil)
+		want = 1
+		if after > 0 { // the first call after a start goes alone
+			want += rand.Int64N(16)
+		}
 	}
 	for hold(); c.kills < kills; {
-		want := 1 + rand.Int64N(16)
 		eventually(c.t, patience, fmt.Sprintf("%d messages are accepted and not answered", want), func() bool {
 			return c.platform.stats().Held >= want
 		})
