@@ -38,11 +38,14 @@ func TestRevokedToken(t *testing.T) {
 	p := startPlatform(t, "--followers", itoa(followers), "--latency", "20ms")
 	db := sqlite(t)
 	s := startServer(t, p, db.url, settings{"SEND_CONCURRENCY": "64"})
+	p.waitsAfter(followers / 4)
 	p.say(admin, "broadcast all personal")
 	for i, command := range []string{"revoke-token", "expire-token", "revoke-token"} {
 		p.callsReach(int64(i+1) * followers / 4)
 		p.ask(http.MethodPost, "/_sim/"+command, nil, nil)
+		p.waitsAfter(int64(i+2) * followers / 4)
 	}
+	p.waitsAfter(0)
 	s.finishes()
 	p.reached(followers)
 	st := p.stats()
@@ -89,7 +92,7 @@ func TestNoToken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := startPlatform(t, "--followers", itoa(followers), "--latency", "20ms")
-			s := startServer(t, p, sqlite(t).url, nil)
+			s := startServer(t, p, sqlite(t).url, settings{"SEND_CONCURRENCY": "4"})
 			p.say(admin, "broadcast all personal")
 			p.callsReach(followers / 3)
 			test.breaks(s)
@@ -183,9 +186,11 @@ func TestAccountAtStake(t *testing.T) {
 			const followers = 1_000
 			p := startPlatform(t, "--followers", itoa(followers), "--latency", "20ms")
 			s := startServer(t, p, sqlite(t).url, nil)
+			p.waitsAfter(followers / 3)
 			p.say(admin, "broadcast all personal")
 			p.callsReach(followers / 3)
 			p.ask(http.MethodPost, "/_sim/faults", map[string]any{"codes": map[string]float64{code: 1}}, nil)
+			p.waitsAfter(0)
 			has(t, "the status", s.becomes(1, "Paused"), code, "resume #1")
 			p.ask(http.MethodPost, "/_sim/faults", map[string]any{"codes": map[string]float64{}}, nil)
 			if refused := p.stats().Codes[code]; refused > 16 {
@@ -218,9 +223,11 @@ func TestRetry(t *testing.T) {
 		const followers = 600
 		p := startPlatform(t, "--followers", itoa(followers), "--latency", "20ms", "--fault-code", "43019=0.1")
 		s := startServer(t, p, db.url, nil)
+		p.waitsAfter(followers / 2)
 		p.say(admin, "broadcast all personal")
 		p.callsReach(followers / 2)
 		s.kill()
+		p.waitsAfter(0)
 		pool := openPool(t, db)
 		_, err := pool.ExecContext(t.Context(), "UPDATE deliveries SET sent_at = sent_at - 600000 WHERE state = 'sending'")
 		if err != nil {

@@ -67,7 +67,7 @@ func TestToldToStop(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachDatabase(t, func(t *testing.T, db database) {
-				const followers = 600
+				const followers = 2_000
 				p := startPlatform(t, "--followers", itoa(followers), "--latency", "20ms",
 					"--fault-slow", "0.05", "--fault-slow-for", test.slowFor)
 				s := startServer(t, p, db.url, settings{"SEND_CONCURRENCY": "64"})

@@ -20,10 +20,12 @@ func TestPlatformAwayInMidBroadcast(t *testing.T) {
 		between := newProxy(t, host(p.url))
 		between.open()
 		s := startServer(t, p, db.url, settings{"WECHAT_API_BASE_URL": "http://" + between.addr})
+		p.waitsAfter(followers / 3)
 		p.say(admin, "broadcast all personal")
 		p.callsReach(followers / 3)
 
 		between.refuse()
+		p.waitsAfter(0)
 		calls := p.stats().Calls
 		if calls >= followers {
 			t.Fatal("the outage came after the broadcast")

@@ -144,6 +144,13 @@ func (p *platform) callsReach(n int64) {
 	eventually(p.t, patience, fmt.Sprintf("%d sends", n), func() bool { return p.stats().Calls >= n })
 }
 
+// waitsAfter lets so many sends in and keeps later ones waiting, so that what a
+// test does next happens in mid-broadcast on the slowest machine too; 0 lets all go on.
+func (p *platform) waitsAfter(n int64) {
+	p.t.Helper()
+	p.ask(http.MethodPost, "/_sim/faults", map[string]any{"wait_after": n}, nil)
+}
+
 // receiptsCome waits until the platform has reported everything that it has to.
 func (p *platform) receiptsCome() simulator.ReceiptCounts {
 	p.t.Helper()

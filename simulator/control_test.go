@@ -77,7 +77,7 @@ func TestValidate(t *testing.T) {
 		"callback workers":           {CallbackWorkers: -1},
 		"rate of cut must":           {Faults: Faults{Cut: 1.5}},
 		"rate of 45011 must":         {Faults: Faults{Codes: map[int]float64{45011: -1}}},
-		"latency and slow-for":       {Faults: Faults{Latency: -1}},
+		"latency, slow-for and":      {Faults: Faults{Latency: -1}},
 		"rate of lost must":          {Receipts: Receipts{Lost: 2}},
 		"receipt delays":             {Receipts: Receipts{DelayMin: -1}},
 		"rate of slow must be 0 to":  {Faults: Faults{Slow: 7}},

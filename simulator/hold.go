@@ -3,6 +3,7 @@ package simulator
 import (
 	"context"
 	"sync/atomic"
+	"time"
 )
 
 // hold keeps answers back: the messages are accepted, and nobody is told.
@@ -26,6 +27,18 @@ func (s *Simulator) ReleaseAnswers() { s.release(s.held.Swap(nil)) }
 func (s *Simulator) release(h *hold) {
 	if h != nil {
 		close(h.over)
+	}
+}
+
+// letIn lets a send wait whose number is above Faults.WaitAfter, and gives false if its caller has gone away meanwhile.
+func (s *Simulator) letIn(ctx context.Context, number int64) bool {
+	for {
+		if after := s.faults.Load().WaitAfter; after == 0 || number <= after {
+			return true
+		}
+		if !s.wait(5*time.Millisecond) || ctx.Err() != nil {
+			return false
+		}
 	}
 }
 

@@ -37,6 +37,20 @@ func TestHold(t *testing.T) {
 		}
 	}
 	var ok map[string]any
+	mustCall(t, s, http.MethodPost, "/_sim/faults", `{"wait_after":1}`, &ok)
+	if status, err := send(t.Context(), 0); err != nil || status != "200 OK" {
+		t.Errorf("the first is answered %q, %v", status, err)
+	}
+	waits, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer stop()
+	if status, err := send(waits, 1); err == nil {
+		t.Errorf("the second does not wait: %q", status)
+	}
+	if st := s.Stats(); st.Calls != 2 || st.Accepted != 1 {
+		t.Errorf("%d calls and %d accepted, want 2 and 1", st.Calls, st.Accepted)
+	}
+	mustCall(t, s, http.MethodPost, "/_sim/faults", `{"wait_after":0}`, &ok)
+	s.Reset()
 	mustCall(t, s, http.MethodPost, "/_sim/hold", `{"after":1}`, &ok)
 	if status, err := send(t.Context(), 0); err != nil || status != "200 OK" {
 		t.Errorf("the first is answered %q, %v", status, err)

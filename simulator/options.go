@@ -99,6 +99,8 @@ type Faults struct {
 	TextCode            float64       `name:"fault-text-code" json:"text_code" help:"Rate of answers whose errcode is a string, the message accepted."`
 	TokenRevoked        float64       `name:"fault-token-revoked" json:"token_revoked" help:"Rate of calls before which the tokens are revoked (40001 until a new one is fetched)."`
 	TokenExpired        float64       `name:"fault-token-expired" json:"token_expired" help:"Rate of calls before which the tokens expire (42001 until a new one is fetched)."`
+	// WaitAfter lets a trial act at a moment that it names: so many sends are let in, those that come later wait until it is changed.
+	WaitAfter int64 `name:"fault-wait-after" json:"wait_after" help:"Sends that are let in, later ones wait until this is changed; 0 for no waiting."`
 	// Codes are the rates of refusals by errcode: {45011: 0.02, 43117: 0.01}.
 	Codes map[int]float64 `name:"fault-code" json:"codes" help:"Rate of refusals by errcode, such as 45011=0.02; repeatable." placeholder:"CODE=RATE"`
 	// Everywhere lets Latency, Slow, SystemError, BadGateway and Cut strike the other APIs too.
@@ -195,8 +197,8 @@ func (f Faults) Validate() error {
 	for code, rate := range f.Codes {
 		err = errors.Join(err, checkRates(map[string]float64{fmt.Sprint(code): rate}))
 	}
-	if f.Latency < 0 || f.SlowFor < 0 {
-		err = errors.Join(err, errors.New("latency and slow-for must not be negative"))
+	if f.Latency < 0 || f.SlowFor < 0 || f.WaitAfter < 0 {
+		err = errors.Join(err, errors.New("latency, slow-for and wait-after must not be negative"))
 	}
 	return err
 }

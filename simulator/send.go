@@ -24,7 +24,6 @@ type sendRequest struct {
 func (s *Simulator) templateSend(w http.ResponseWriter, r *http.Request) {
 	body := s.body(r)
 	defer body.free()
-	plan := s.faults.Load()
 
 	var m sendRequest
 	malformed := !readJSON(body.bytes, &m)
@@ -32,8 +31,14 @@ func (s *Simulator) templateSend(w http.ResponseWriter, r *http.Request) {
 	if probe {
 		s.tally.probes.Add(1)
 	} else {
-		defer s.tally.enter(s.opts.Now())()
+		number := s.tally.enter(s.opts.Now())
+		defer s.tally.leave()
+		if !s.letIn(r.Context(), number) {
+			cut(w)
+			return
+		}
 	}
+	plan := s.faults.Load()
 	id, known := uint32(0), false
 	var chance dice
 	if !malformed {

@@ -108,9 +108,9 @@ func newTally() *tally {
 	return &tally{codes: make(map[int]int), seconds: make(map[int64]int)}
 }
 
-// enter counts a call that begins, and gives what counts its end.
-func (t *tally) enter(now time.Time) (leave func()) {
-	t.calls.Add(1)
+// enter counts a call that begins, and gives its number. leave counts its end.
+func (t *tally) enter(now time.Time) (number int64) {
+	number = t.calls.Add(1)
 	flying := t.inFlight.Add(1)
 	for most := t.maxInFlight.Load(); flying > most && !t.maxInFlight.CompareAndSwap(most, flying); {
 		most = t.maxInFlight.Load()
@@ -118,7 +118,7 @@ func (t *tally) enter(now time.Time) (leave func()) {
 	t.mu.Lock()
 	t.seconds[now.Unix()]++
 	t.mu.Unlock()
-	return t.leave
+	return number
 }
 
 func (t *tally) leave() { t.inFlight.Add(-1) }
