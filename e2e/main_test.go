@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -24,6 +26,10 @@ var binary string
 func TestMain(m *testing.M) {
 	flag.Parse()
 	severalAtOnce()
+	if signal.Ignored(syscall.SIGHUP) {
+		// Under nohup the programs that are tried would inherit that. They don't inherit a handler.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	os.Exit(run(m))
 }
 
