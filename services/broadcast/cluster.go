@@ -13,16 +13,11 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/lease"
 )
 
-// leaseTimes are those of a lease on a batch.
-type leaseTimes struct {
-	lasts  time.Duration
-	renew  time.Duration // how often it is renewed
-	margin time.Duration // how long before another may take it who can't renew it stops
-}
-
-var usualLease = leaseTimes{lasts: 15 * time.Second, renew: 5 * time.Second, margin: 3 * time.Second}
+// batchLease are the times of a lease on a batch.
+var batchLease = lease.Times{Lasts: 15 * time.Second, Renew: 5 * time.Second, Margin: 3 * time.Second}
 
 const (
 	// settledAfter is how long a broadcast has run when it may have been paused before.
@@ -79,7 +74,7 @@ type crew struct {
 	line    *line         // of the queue
 	queue   *redis.Client // of the servers
 	servers []*asynq.Server
-	lease   leaseTimes
+	lease   lease.Times
 
 	mu       sync.Mutex
 	runs     map[int64]*shift
@@ -95,7 +90,7 @@ type shift struct {
 }
 
 func newCrew(e *Engine, c Cluster) *crew {
-	w := &crew{Cluster: c, e: e, lease: usualLease, runs: map[int64]*shift{}}
+	w := &crew{Cluster: c, e: e, lease: batchLease, runs: map[int64]*shift{}}
 	w.pulse = newPulse(w)
 	w.line, w.queue = newLine(c.Redis)
 	for _, name := range []string{w.queueName(models.AudienceAll), w.queueName(models.AudienceTest)} {
@@ -186,7 +181,7 @@ func (c *crew) take(ctx context.Context, a assignment) error {
 	}
 	defer c.leave(s)
 	began := time.Now()
-	batch, err := c.e.store.LeaseBatch(ctx, a.Broadcast, a.Batch, rand.Text(), c.lease.lasts)
+	batch, err := c.e.store.LeaseBatch(ctx, a.Broadcast, a.Batch, rand.Text(), c.lease.Lasts)
 	if err != nil || batch == nil {
 		return err
 	}
@@ -226,28 +221,16 @@ func (c *crew) send(task context.Context, s *shift, b models.Batch, leased time.
 
 // keep renews the lease on a batch until ctx ends, and calls lost when it can't.
 func (c *crew) keep(ctx context.Context, b models.Batch, leased time.Time, lost context.CancelCauseFunc) {
-	lasts := c.lease.lasts - c.lease.margin
-	good := leased.Add(lasts)
-	for pause := c.lease.renew; sleep(ctx, min(pause, time.Until(good))) == nil; {
-		began := time.Now()
-		if !began.Before(good) {
-			c.e.log.WarnContext(ctx, "lease not renewed in time", "broadcast", b.BroadcastID, "batch", b.Seq)
-			lost(errLeaseLost)
-			return
-		}
-		tryCtx, cancel := context.WithDeadline(ctx, good)
-		mine, err := c.e.store.RenewBatch(tryCtx, b, c.lease.lasts)
-		cancel()
-		switch {
-		case err != nil:
-			pause = time.Second
-		case !mine:
-			lost(errLeaseLost)
-			return
-		default:
-			pause, good = c.lease.renew, began.Add(lasts)
-		}
+	err := lease.Keep(ctx, c.lease, leased, func(ctx context.Context) (bool, error) {
+		return c.e.store.RenewBatch(ctx, b, c.lease.Lasts)
+	})
+	if err == nil {
+		return
 	}
+	if errors.Is(err, lease.ErrExpired) {
+		c.e.log.WarnContext(ctx, "lease not renewed in time", "broadcast", b.BroadcastID, "batch", b.Seq)
+	}
+	lost(errLeaseLost)
 }
 
 // join returns this replica's part in a broadcast that runs, nil if it may have

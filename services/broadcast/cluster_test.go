@@ -16,6 +16,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
+	"wechat-broadcast/services/lease"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
 )
@@ -159,7 +160,7 @@ func TestALostLeaseEndsTheSending(t *testing.T) {
 		concurrency: 16,
 		Options:     simulator.Options{Followers: 400, Faults: simulator.Faults{Latency: 300 * time.Millisecond}},
 	}, 1)
-	engines[0].crew.lease = leaseTimes{lasts: time.Second, renew: 200 * time.Millisecond, margin: 200 * time.Millisecond}
+	engines[0].crew.lease = lease.Times{Lasts: time.Second, Renew: 200 * time.Millisecond, Margin: 200 * time.Millisecond}
 	a.run(engines[0])
 	id := a.ask("", models.AudienceAll)
 	a.received(40)

@@ -8,15 +8,12 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/lease"
 )
 
 // A sync holds a lease in the database: two processes that pulled the list at
 // once would spend the day's calls twice. Who was killed frees it when it ends.
-const (
-	leaseLasts  = 20 * time.Second
-	leaseRenew  = 5 * time.Second
-	leaseMargin = 3 * time.Second // how long before another may take it who can't renew it stops
-)
+var leaseTimes = lease.Times{Lasts: 20 * time.Second, Renew: 5 * time.Second, Margin: 3 * time.Second}
 
 var errLeaseLost = errors.New("the lease on the follower list is lost")
 
@@ -25,7 +22,8 @@ var errLeaseLost = errors.New("the lease on the follower list is lost")
 func (s *Service) alone(ctx context.Context, work func(ctx context.Context) (SyncResult, error)) (SyncResult, error) {
 	owner, began := rand.Text(), time.Now()
 	running := models.NewError(models.Conflict, models.ErrSyncRunning)
-	taken, err := s.store.TakeSyncLease(ctx, owner, leaseLasts)
+	take := func(ctx context.Context) (bool, error) { return s.store.TakeSyncLease(ctx, owner, leaseTimes.Lasts) }
+	taken, err := take(ctx)
 	if err != nil {
 		return SyncResult{}, err
 	}
@@ -34,14 +32,19 @@ func (s *Service) alone(ctx context.Context, work func(ctx context.Context) (Syn
 	}
 	leased, stop := context.WithCancelCause(ctx)
 	var keeping sync.WaitGroup
-	keeping.Go(func() { s.keepLease(leased, owner, began, stop) })
+	keeping.Go(func() {
+		if err := lease.Keep(leased, leaseTimes, began, take); err != nil {
+			s.log.WarnContext(ctx, "the lease on the follower list is lost", "err", err)
+			stop(errLeaseLost)
+		}
+	})
 	defer func() {
 		stop(nil)
 		keeping.Wait()
-		endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseMargin)
+		endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTimes.Margin)
 		defer cancel()
 		if err := s.store.EndSyncLease(endCtx, owner); err != nil {
-			s.log.WarnContext(ctx, "the lease on the follower list ends by itself", "within", leaseLasts, "err", err)
+			s.log.WarnContext(ctx, "the lease on the follower list ends by itself", "within", leaseTimes.Lasts, "err", err)
 		}
 	}()
 	res, err := work(leased)
@@ -49,32 +52,4 @@ func (s *Service) alone(ctx context.Context, work func(ctx context.Context) (Syn
 		return SyncResult{}, running
 	}
 	return res, err
-}
-
-// keepLease renews the lease until ctx ends, and calls lost when it can't.
-func (s *Service) keepLease(ctx context.Context, owner string, began time.Time, lost context.CancelCauseFunc) {
-	good := began.Add(leaseLasts - leaseMargin)
-	for pause := leaseRenew; ; {
-		select {
-		case <-time.After(min(pause, time.Until(good))):
-		case <-ctx.Done():
-			return
-		}
-		tryCtx, cancel := context.WithDeadline(ctx, good)
-		began = time.Now()
-		taken, err := s.store.TakeSyncLease(tryCtx, owner, leaseLasts)
-		cancel()
-		switch {
-		case err == nil && taken:
-			pause, good = leaseRenew, began.Add(leaseLasts-leaseMargin)
-		case err != nil && time.Now().Before(good):
-			pause = time.Second
-		case ctx.Err() == nil:
-			s.log.WarnContext(ctx, "the lease on the follower list is lost", "err", err)
-			lost(errLeaseLost)
-			return
-		default:
-			return
-		}
-	}
 }
