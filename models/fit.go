@@ -21,6 +21,7 @@ const (
 	maxDetail = 255   // runes of deliveries.detail and receipts.detail
 	maxReason = 1000  // runes of broadcasts.detail
 	maxScene  = 255   // runes of recipients.scene
+	maxRemark = 255   // runes of recipients.remark
 	maxKey    = 191   // bytes of inbound.message_key and broadcasts.request_key, which are ASCII
 	maxText   = 65535 // bytes of a TEXT
 )

@@ -8,9 +8,6 @@ import (
 	"time"
 )
 
-// maxRemark is the longest remark, and scene, that the schema holds, in characters.
-const maxRemark = 255
-
 // Profile is what the platform tells of a person.
 type Profile struct {
 	RecipientID   int64
@@ -32,8 +29,8 @@ func (s *Store) SaveProfiles(ctx context.Context, profiles []Profile, now time.T
 	var remarks, scenes []any
 	for _, p := range profiles {
 		ids = append(ids, p.RecipientID)
-		remarks = append(remarks, p.RecipientID, cut(strings.ToValidUTF8(p.Remark, "\uFFFD"), maxRemark))
-		scenes = append(scenes, p.RecipientID, cut(strings.ToValidUTF8(p.Scene, "\uFFFD"), maxRemark))
+		remarks = append(remarks, p.RecipientID, cut(p.Remark, maxRemark))
+		scenes = append(scenes, p.RecipientID, cut(p.Scene, maxScene))
 	}
 	args := append(remarks, scenes...) //nolint:gocritic // the remarks are not needed any more
 	for _, p := range profiles {

@@ -73,17 +73,22 @@ func (s *Store) syncLease(tx *gorm.DB) (owner string, left time.Duration, err er
 	if err != nil {
 		return "", 0, fmt.Errorf("read the lease on the follower list: %w", err)
 	}
-	var now int64
-	if err := tx.Session(&gorm.Session{NewDB: true}).Raw("SELECT " + s.clock()).Scan(&now).Error; err != nil {
-		return "", 0, fmt.Errorf("read the database's clock: %w", err)
-	}
-	return owner, time.Duration(until-now) * time.Millisecond, nil
+	now, err := s.databaseNow(tx)
+	return owner, time.Duration(until-now) * time.Millisecond, err
 }
 
 func (s *Store) setSyncLease(tx *gorm.DB, owner string, lasts time.Duration) error {
-	var now int64
-	if err := tx.Raw("SELECT " + s.clock()).Scan(&now).Error; err != nil {
+	now, err := s.databaseNow(tx)
+	if err != nil {
 		return err
 	}
 	return writeFact(tx, factSyncLease, owner+" "+strconv.FormatInt(now+lasts.Milliseconds(), 10))
+}
+
+// databaseNow reads the database's clock, in milliseconds since the Unix epoch.
+func (s *Store) databaseNow(tx *gorm.DB) (ms int64, err error) {
+	if err := tx.Session(&gorm.Session{NewDB: true}).Raw("SELECT " + s.clock()).Scan(&ms).Error; err != nil {
+		return 0, fmt.Errorf("read the database's clock: %w", err)
+	}
+	return ms, nil
 }
