@@ -280,19 +280,32 @@ var bodiless = map[string]trick{
 	},
 }
 
-// overEach runs a test over plain HTTP and over both versions of TLS.
-func overEach(t *testing.T, f func(t *testing.T, secure *tls.Config)) {
+// overEach runs a test with a platform that plays each of these tricks, over plain
+// HTTP and over both versions of TLS.
+func overEach(t *testing.T, tricks map[string]trick, f func(t *testing.T, h *hostile, c *Client)) {
 	t.Helper()
-	for name, version := range map[string]uint16{"HTTP": 0, "TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if version == 0 {
-				f(t, nil)
-				return
-			}
-			f(t, &tls.Config{Certificates: []tls.Certificate{hostileCertificate}, MinVersion: version, MaxVersion: version})
-		})
+	for name, play := range tricks {
+		for scheme, version := range map[string]uint16{"HTTP": 0, "TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
+			t.Run(name+" over "+scheme, func(t *testing.T) {
+				t.Parallel()
+				var secure *tls.Config
+				if version != 0 {
+					secure = &tls.Config{Certificates: []tls.Certificate{hostileCertificate}, MinVersion: version, MaxVersion: version}
+				}
+				h := startHostile(t, secure, play)
+				f(t, h, newClient(t, h.url()))
+			})
+		}
 	}
+}
+
+// tricksOf returns some of the tricks.
+func tricksOf(names ...string) map[string]trick {
+	some := map[string]trick{}
+	for _, name := range names {
+		some[name] = tricks[name]
+	}
+	return some
 }
 
 func person(i int) (openID string, msgID int64) { return fmt.Sprintf("person-%d", i), int64(1000 + i) }
@@ -355,78 +368,47 @@ func (h *hostile) once(n int) {
 func TestEachPersonGetsTheirOwnAnswer(t *testing.T) {
 	t.Parallel()
 	const people = 20
-	for name, play := range tricks {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			overEach(t, func(t *testing.T, secure *tls.Config) {
-				h := startHostile(t, secure, play)
-				c := newClient(t, h.url())
-				for i := range people {
-					if r := h.sendTo(t, c, i); r.Verdict != Accepted {
-						t.Errorf("person %d: %+v", i, r)
-					}
-				}
-				h.once(people)
-				if h.conns > 2+people/3 {
-					t.Errorf("%d connections for %d people: none was kept", h.conns, people)
-				}
-			})
-		})
-	}
+	overEach(t, tricks, func(t *testing.T, h *hostile, c *Client) {
+		for i := range people {
+			if r := h.sendTo(t, c, i); r.Verdict != Accepted {
+				t.Errorf("person %d: %+v", i, r)
+			}
+		}
+		h.once(people)
+		if h.conns > 2+people/3 {
+			t.Errorf("%d connections for %d people: none was kept", h.conns, people)
+		}
+	})
 }
 
 func TestAnswersWithoutABodyShiftNothing(t *testing.T) {
 	t.Parallel()
 	const people = 20
-	for name, play := range bodiless {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			overEach(t, func(t *testing.T, secure *tls.Config) {
-				h := startHostile(t, secure, play)
-				c := newClient(t, h.url())
-				for i := range people {
-					r := h.sendTo(t, c, i)
-					if tricked := (i+1)%3 == 0; tricked != (r.Verdict == Retry && r.MaybeSent) {
-						t.Errorf("person %d: %+v", i, r)
-					}
-				}
-				h.once(people)
-			})
-		})
-	}
+	overEach(t, bodiless, func(t *testing.T, h *hostile, c *Client) {
+		for i := range people {
+			r := h.sendTo(t, c, i)
+			if tricked := (i+1)%3 == 0; tricked != (r.Verdict == Retry && r.MaybeSent) {
+				t.Errorf("person %d: %+v", i, r)
+			}
+		}
+		h.once(people)
+	})
 }
 
 // Many at a time, as a broadcast sends.
 func TestEachPersonGetsTheirOwnAnswerInACrowd(t *testing.T) {
 	t.Parallel()
-	const people = 90
-	for _, name := range []string{"in the same write", "in the next record of the same write", "behind a long answer"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			overEach(t, func(t *testing.T, secure *tls.Config) {
-				h := startHostile(t, secure, tricks[name])
-				c := newClient(t, h.url())
-				h.crowd(t, c, people)
-			})
-		})
-	}
+	some := tricksOf("in the same write", "in the next record of the same write", "behind a long answer")
+	overEach(t, some, func(t *testing.T, h *hostile, c *Client) { h.crowd(t, c, 90) })
 }
 
 // Through a proxy the calls go by net/http, whose connections can't be looked at.
 func TestEachPersonGetsTheirOwnAnswerThroughAProxy(t *testing.T) {
 	t.Parallel()
-	const people = 24
-	for _, name := range []string{"in the same write", "at once", "1 ms later"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			overEach(t, func(t *testing.T, secure *tls.Config) {
-				h := startHostile(t, secure, tricks[name])
-				c := newClient(t, h.url())
-				c.wire, c.close = newWire(c.base, Config{}, http.ProxyURL(h.proxy()))
-				h.crowd(t, c, people)
-			})
-		})
-	}
+	overEach(t, tricksOf("in the same write", "at once", "1 ms later"), func(t *testing.T, h *hostile, c *Client) {
+		c.wire, c.close = newWire(c.base, Config{}, http.ProxyURL(h.proxy()))
+		h.crowd(t, c, 24)
+	})
 }
 
 // proxy starts a proxy to the platform. It carries what it is given whatever
