@@ -194,9 +194,7 @@ func TestAPullThatIsRefusedPausesTheBroadcast(t *testing.T) {
 			t.Errorf("%s %q after %d calls", b.Reason, b.Detail, a.calls())
 		}
 		a.pulled.Store(a.fill(t.Context()) == nil)
-		if _, err := a.engine.Resume(t.Context(), id, admin); err != nil {
-			t.Fatal(err)
-		}
+		a.resume(id)
 		a.reaches(id, models.Finished)
 		a.everyoneOnce()
 	})

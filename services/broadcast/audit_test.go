@@ -53,6 +53,39 @@ func (a *account) reaches(id int64, state models.BroadcastState) models.Broadcas
 	return b
 }
 
+// finishes waits until a broadcast is finished and fails unless each of so many
+// people received it exactly once.
+func (a *account) finishes(id, people int64) {
+	a.t.Helper()
+	a.reaches(id, models.Finished)
+	a.audit(id)
+	a.everyoneOnce()
+	if c := a.counts(id); c.Accepted != people {
+		a.t.Errorf("%+v", c)
+	}
+}
+
+func (a *account) pause(id int64) { a.t.Helper(); a.mayMove(a.engine.Pause(a.t.Context(), id, admin)) }
+
+func (a *account) resume(id int64) {
+	a.t.Helper()
+	a.mayMove(a.engine.Resume(a.t.Context(), id, admin))
+}
+
+func (a *account) cancel(id int64) {
+	a.t.Helper()
+	if _, err := a.engine.Cancel(a.t.Context(), id, admin); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+func (a *account) mayMove(_ *models.Broadcast, err error) {
+	a.t.Helper()
+	if err != nil {
+		a.t.Fatal(err)
+	}
+}
+
 // received waits until so many followers received something.
 func (a *account) received(n int64) {
 	a.t.Helper()

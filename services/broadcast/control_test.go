@@ -29,9 +29,7 @@ func TestAPauseTakesHoldAndLeavesNothingClaimed(t *testing.T) {
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		a.received(100)
-		if _, err := a.engine.Pause(t.Context(), 0, admin); err != nil {
-			t.Fatal(err)
-		}
+		a.pause(0)
 		_ = sleep(t.Context(), 2*time.Second)
 		calls := a.calls()
 		_ = sleep(t.Context(), 15*time.Second)
@@ -47,9 +45,7 @@ func TestAPauseTakesHoldAndLeavesNothingClaimed(t *testing.T) {
 				t.Errorf("%s is claimed after %d tries", openID, tries)
 			}
 		}
-		if _, err := a.engine.Resume(t.Context(), 0, admin); err != nil {
-			t.Fatal(err)
-		}
+		a.resume(0)
 		a.reaches(id, models.Finished)
 		a.audit(id)
 		a.everyoneOnce()
@@ -64,12 +60,8 @@ func TestAPauseAndAResumeAtTheSameMoment(t *testing.T) {
 		id := a.ask("", models.AudienceAll)
 		for n := range 5 {
 			a.received(int64(40 * (n + 1)))
-			if _, err := a.engine.Pause(t.Context(), id, admin); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := a.engine.Resume(t.Context(), id, admin); err != nil {
-				t.Fatal(err)
-			}
+			a.pause(id)
+			a.resume(id)
 		}
 		a.reaches(id, models.Finished)
 		a.audit(id)
@@ -89,9 +81,7 @@ func TestACancelKeepsWhatWasSentAndSendsNoMore(t *testing.T) {
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		a.received(100)
-		if _, err := a.engine.Cancel(t.Context(), 0, admin); err != nil {
-			t.Fatal(err)
-		}
+		a.cancel(0)
 		_ = sleep(t.Context(), 2*time.Second)
 		calls := a.calls()
 		_ = sleep(t.Context(), 15*time.Second)
@@ -123,16 +113,12 @@ func TestACancelOfAPausedBroadcastSettlesWhatIsInDoubt(t *testing.T) {
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		a.until("all being tried", func() bool { return a.counts(id).Tried() == 101 })
-		if _, err := a.engine.Pause(t.Context(), id, admin); err != nil {
-			t.Fatal(err)
-		}
+		a.pause(id)
 		_ = sleep(t.Context(), 10*time.Second)
 		if a.counts(id).Sending == 0 {
 			t.Fatal("nobody is in doubt, so this shows nothing")
 		}
-		if _, err := a.engine.Cancel(t.Context(), id, admin); err != nil {
-			t.Fatal(err)
-		}
+		a.cancel(id)
 		_ = sleep(t.Context(), 10*time.Second)
 		a.audit(id)
 		if c := a.counts(id); c.Uncertain == 0 || c.Failed == 0 {
@@ -151,9 +137,7 @@ func TestTheUndoWindow(t *testing.T) {
 		if b := a.broadcast(first); b.State != models.Scheduled || a.calls() > 0 {
 			t.Errorf("%s, %d calls within the undo window", b.State, a.calls())
 		}
-		if _, err := a.engine.Cancel(t.Context(), 0, admin); err != nil {
-			t.Fatal(err)
-		}
+		a.cancel(0)
 		_ = sleep(t.Context(), 15*time.Second)
 		if a.calls() > 0 {
 			t.Errorf("%d calls after it was undone", a.calls())
@@ -164,12 +148,8 @@ func TestTheUndoWindow(t *testing.T) {
 
 		// What was undone before anyone got it may be asked for again at once.
 		second := a.ask("", models.AudienceAll)
-		if _, err := a.engine.Pause(t.Context(), second, admin); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := a.engine.Resume(t.Context(), second, admin); err != nil {
-			t.Fatal(err)
-		}
+		a.pause(second)
+		a.resume(second)
 		_ = sleep(t.Context(), 8*time.Second)
 		if a.calls() > 0 {
 			t.Errorf("%d calls: a pause and a resume must not cut the undo window short", a.calls())

@@ -113,18 +113,12 @@ func TestMovesOnEachDatabase(t *testing.T) {
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		a.received(50)
-		if _, err := a.engine.Pause(t.Context(), 0, admin); err != nil {
-			t.Fatal(err)
-		}
+		a.pause(0)
 		a.until("the last calls", func() bool { return !a.engine.sending(id) })
 		calls := a.calls()
-		if _, err := a.engine.Resume(t.Context(), 0, admin); err != nil {
-			t.Fatal(err)
-		}
+		a.resume(0)
 		a.until("the way on", func() bool { return a.calls() > calls+50 })
-		if _, err := a.engine.Cancel(t.Context(), 0, admin); err != nil {
-			t.Fatal(err)
-		}
+		a.cancel(0)
 		a.until("nobody being in doubt", func() bool { return !a.engine.sending(id) && a.counts(id).Sending == 0 })
 		a.audit(id)
 		if b, c := a.broadcast(id), a.counts(id); b.State != models.Cancelled || c.Tried() >= 301 {
@@ -143,16 +137,12 @@ func TestPausesLeaveNoClaimsOnEachDatabase(t *testing.T) {
 		id := a.ask("", models.AudienceAll)
 		for n := int64(1); n <= 12; n++ {
 			a.received(n * 100)
-			if _, err := a.engine.Pause(t.Context(), id, admin); err != nil {
-				t.Fatal(err)
-			}
+			a.pause(id)
 			a.until("the last calls", func() bool { return !a.engine.sending(id) })
 			if c := a.counts(id); c.Sending != 0 {
 				t.Fatalf("pause %d: %+v", n, c)
 			}
-			if _, err := a.engine.Resume(t.Context(), id, admin); err != nil {
-				t.Fatal(err)
-			}
+			a.resume(id)
 		}
 		a.reaches(id, models.Finished)
 		a.everyoneOnce()

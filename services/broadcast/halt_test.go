@@ -44,9 +44,7 @@ func TestAnAccountAtStakeStopsAtOnce(t *testing.T) {
 				if calls > 50+16 {
 					t.Errorf("%d calls: want none after those in flight at the 50th", calls)
 				}
-				if _, err := a.engine.Resume(t.Context(), id, admin); err != nil {
-					t.Fatal(err)
-				}
+				a.resume(id)
 				a.reaches(id, models.Finished)
 				a.audit(id)
 				a.everyoneOnce()

@@ -117,12 +117,7 @@ func TestWhoIsInDoubtIsAskedAboutBeforeAnybodyElse(t *testing.T) {
 			t.Errorf("%d people were tried, %d messages taken, want one to one", st.Tried, st.Accepted)
 		}
 		a.faults(simulator.Faults{})
-		a.reaches(id, models.Finished)
-		a.audit(id)
-		a.everyoneOnce()
-		if c := a.counts(id); c.Accepted != 901 {
-			t.Errorf("%+v", c)
-		}
+		a.finishes(id, 901)
 	})
 }
 
@@ -177,9 +172,7 @@ func TestAPauseEndsARunThatCannotGetOn(t *testing.T) {
 				second := a.ask("personal", models.AudienceAll)
 				_ = sleep(t.Context(), 40*time.Second)
 				for _, id := range []int64{first, second} {
-					if _, err := a.engine.Pause(t.Context(), id, admin); err != nil {
-						t.Fatal(err)
-					}
+					a.pause(id)
 					_ = sleep(t.Context(), 2*time.Second)
 					if a.engine.sending(id) {
 						t.Errorf("#%d is still being sent", id)
@@ -187,9 +180,7 @@ func TestAPauseEndsARunThatCannotGetOn(t *testing.T) {
 				}
 				end()
 				for _, id := range []int64{first, second} {
-					if _, err := a.engine.Resume(t.Context(), id, admin); err != nil {
-						t.Fatal(err)
-					}
+					a.resume(id)
 				}
 				a.reaches(first, models.Finished)
 				a.reaches(second, models.Finished)
@@ -344,12 +335,7 @@ func TestAPlatformThatIsSilentFromTheStartPutsNobodyInDoubt(t *testing.T) {
 			t.Errorf("in the hold: %+v", c)
 		}
 		a.faults(simulator.Faults{})
-		a.reaches(id, models.Finished)
-		a.audit(id)
-		a.everyoneOnce()
-		if c := a.counts(id); c.Accepted != 901 {
-			t.Errorf("%+v", c)
-		}
+		a.finishes(id, 901)
 	})
 }
 
@@ -384,12 +370,7 @@ func TestAPlatformThatOnlyReadsPutsOnePersonInDoubt(t *testing.T) {
 					t.Errorf("in the hold: %+v", c)
 				}
 				end()
-				a.reaches(id, models.Finished)
-				a.audit(id)
-				a.everyoneOnce()
-				if c := a.counts(id); c.Accepted != 101 {
-					t.Errorf("%+v", c)
-				}
+				a.finishes(id, 101)
 			})
 		})
 	}

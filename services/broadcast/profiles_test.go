@@ -167,9 +167,7 @@ func TestProfilesThatCanNotBeRead(t *testing.T) {
 				}
 				well.Store(true)
 				if test.reason != "" && !test.resume {
-					if _, err := a.engine.Resume(t.Context(), id, admin); err != nil {
-						t.Fatal(err)
-					}
+					a.resume(id)
 				}
 				a.reaches(id, models.Finished)
 				a.audit(id)

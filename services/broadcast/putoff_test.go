@@ -133,13 +133,9 @@ func (a *account) interrupt(id int64, restart bool, stop func(), lasts time.Dura
 		a.run(a.newEngine())
 		return
 	}
-	if _, err := a.engine.Pause(a.t.Context(), id, admin); err != nil {
-		a.t.Fatal(err)
-	}
+	a.pause(id)
 	_ = sleep(a.t.Context(), lasts)
-	if _, err := a.engine.Resume(a.t.Context(), id, admin); err != nil {
-		a.t.Fatal(err)
-	}
+	a.resume(id)
 }
 
 // While some are put off, the status says how many and until when, and does not

@@ -36,15 +36,11 @@ func TestAnUnfinishedBroadcastStandsInTheWayOfTheSame(t *testing.T) {
 		a.refusesTheSame("in the undo window", id, models.Scheduled, 0)
 		a.reaches(id, models.Paused)
 		a.refusesTheSame("paused for the quota", id, models.Paused, 100)
-		if _, err := a.engine.Pause(t.Context(), id, admin); err != nil {
-			t.Fatal(err)
-		}
+		a.pause(id)
 		a.sim.SetLimits(simulator.Limits{})
 		a.ahead.Store(int64(72 * time.Hour))
 		a.refusesTheSame("three days later", id, models.Paused, 100)
-		if _, err := a.engine.Resume(t.Context(), id, admin); err != nil {
-			t.Fatal(err)
-		}
+		a.resume(id)
 		a.reaches(id, models.Finished)
 		a.audit(id)
 		a.everyoneOnce()
@@ -60,13 +56,9 @@ func TestADayCountsFromTheLastSend(t *testing.T) {
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		a.received(100)
-		if _, err := a.engine.Pause(t.Context(), id, admin); err != nil {
-			t.Fatal(err)
-		}
+		a.pause(id)
 		a.ahead.Store(int64(20 * time.Hour))
-		if _, err := a.engine.Resume(t.Context(), id, admin); err != nil {
-			t.Fatal(err)
-		}
+		a.resume(id)
 		a.reaches(id, models.Finished)
 		a.ahead.Store(int64(43 * time.Hour))
 		a.refusesTheSame("23 hours after its end", id, models.Finished, 301)
@@ -88,14 +80,10 @@ func TestTheDayOfACancelledBroadcast(t *testing.T) {
 				a.start()
 				id := a.ask("", models.AudienceAll)
 				a.received(100)
-				if _, err := a.engine.Pause(t.Context(), id, admin); err != nil {
-					t.Fatal(err)
-				}
+				a.pause(id)
 				_ = sleep(t.Context(), 5*time.Second)
 				a.ahead.Store(int64(rests))
-				if _, err := a.engine.Cancel(t.Context(), id, admin); err != nil {
-					t.Fatal(err)
-				}
+				a.cancel(id)
 				if rests == 0 {
 					a.refusesTheSame("after the cancel", id, models.Cancelled, a.sim.Stats().Accepted)
 					return
@@ -146,9 +134,7 @@ func TestAPauseWinsOverTheQuotas(t *testing.T) {
 				if b := a.broadcast(1); b.State != models.Paused || a.sim.Stats().Accepted != 120 {
 					t.Errorf("%s after the reset, %d sent", b.State, a.sim.Stats().Accepted)
 				}
-				if _, err := a.engine.Resume(t.Context(), id, admin); err != nil {
-					t.Fatal(err)
-				}
+				a.resume(id)
 				a.reaches(1, models.Finished)
 				a.audit(1)
 				a.everyoneOnce()
