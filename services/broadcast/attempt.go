@@ -94,18 +94,21 @@ func (s *Sender) try(j *job) {
 	}
 	probe := j.probe
 	j.probe = false
-	msg, instead := s.prepare(j)
-	if instead == nil && (!probe && !s.gate.Open() || !single && !j.run.narrow.Open()) {
-		// Closed while it waited for the pacer. Its call would leave it in doubt.
-		instead = func() { s.try(j) }
-	}
-	if instead != nil {
+	abandon := func() {
 		if probe {
 			s.gate.Abandon()
 		}
 		if single {
 			j.run.narrow.Abandon()
 		}
+	}
+	msg, instead := s.prepare(j)
+	if instead == nil && (!probe && !s.gate.Open() || !single && !j.run.narrow.Open()) {
+		// Closed while it waited for the pacer. Its call would leave it in doubt.
+		instead = func() { s.try(j) }
+	}
+	if instead != nil {
+		abandon()
 		instead()
 		return
 	}
@@ -114,12 +117,7 @@ func (s *Sender) try(j *job) {
 	j.run.calls.Add(1)
 	if j.ctx.Err() != nil {
 		j.run.calls.Add(-1)
-		if probe {
-			s.gate.Abandon()
-		}
-		if single {
-			j.run.narrow.Abandon()
-		}
+		abandon()
 		s.leave(j)
 		return
 	}

@@ -27,15 +27,9 @@ func (e *Engine) forget(ctx context.Context) {
 
 // show renews the figures of the running broadcasts.
 func (e *Engine) show(ctx context.Context) {
-	e.mu.Lock()
-	ids := make([]int64, 0, len(e.runs))
-	for id := range e.runs {
-		ids = append(ids, id)
-	}
-	e.mu.Unlock()
 	var list []Status
-	for _, id := range ids {
-		st, err := e.Glance(ctx, id)
+	for _, r := range e.ledRuns() {
+		st, err := e.Glance(ctx, r.b.ID)
 		if err != nil {
 			e.log.DebugContext(ctx, "renew metrics", "err", err)
 			return

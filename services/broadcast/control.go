@@ -116,9 +116,7 @@ func (e *Engine) rate(ctx context.Context, id int64) float64 {
 		}
 		return perSecond
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if r := e.runs[id]; r != nil {
+	if r := e.runOf(id); r != nil {
 		return r.meter.rate(e.now())
 	}
 	return 0
@@ -220,9 +218,7 @@ const countWithin = time.Second
 
 // callsOf counts the calls of a broadcast that wait for their answer here.
 func (e *Engine) callsOf(id int64) int64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if r := e.runs[id]; r != nil {
+	if r := e.runOf(id); r != nil {
 		return r.calls.Load()
 	}
 	return 0
@@ -263,11 +259,9 @@ func (e *Engine) move(ctx context.Context, id int64, action, by string, to model
 func (e *Engine) moved(ctx context.Context, b *models.Broadcast, action, by string) {
 	e.log.InfoContext(ctx, "broadcast moved by an admin", "broadcast", b.ID, "action", action, "admin", models.MaskOpenID(by))
 	if action != "resume" {
-		e.mu.Lock()
-		if r := e.runs[b.ID]; r != nil {
+		if r := e.runOf(b.ID); r != nil {
 			r.cancel(errStopped)
 		}
-		e.mu.Unlock()
 		if e.crew != nil {
 			e.crew.cancel(b.ID)
 		}

@@ -258,13 +258,10 @@ func (e *Engine) lead(ctx context.Context, lock *models.SendLock) {
 
 // drain ends every run and waits for what is in flight.
 func (e *Engine) drain() {
-	e.mu.Lock()
-	runs := make([]*run, 0, len(e.runs))
-	for _, r := range e.runs {
+	runs := e.ledRuns()
+	for _, r := range runs {
 		r.cancel(errStopping)
-		runs = append(runs, r)
 	}
-	e.mu.Unlock()
 	for _, r := range runs {
 		<-r.done
 	}

@@ -94,8 +94,7 @@ func (e *Engine) tell(ctx context.Context, kind string, st Status) (done bool, e
 	case ctx.Err() != nil:
 		return false, nil
 	case !errors.As(err, &refused), busyCode(refused.Code):
-		pause := min(max(2*rest.pause, tellPause), tellRest)
-		e.untold[key] = noticeRest{pause, e.now().Add(pause)}
+		e.untold[key] = rest.longer(e.now(), tellRest)
 		return false, nil
 	}
 	delete(e.untold, key)
@@ -133,6 +132,12 @@ type noticeKey struct {
 type noticeRest struct {
 	pause time.Duration
 	until time.Time
+}
+
+// longer is the rest after another try that failed.
+func (r noticeRest) longer(now time.Time, most time.Duration) noticeRest {
+	pause := min(max(2*r.pause, tellPause), most)
+	return noticeRest{pause, now.Add(pause)}
 }
 
 func noticeKind(s models.BroadcastState) string {

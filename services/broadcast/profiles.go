@@ -45,11 +45,24 @@ func personOf(t models.Task) person {
 	}
 }
 
+// platformVariable is what a message can say of a person that the platform must be
+// asked for, unless it is known without.
+type platformVariable struct {
+	name  string
+	known func(p person) bool
+}
+
+var platformVariables = []platformVariable{
+	{"SubscribedAt", func(p person) bool { return !p.subscribedAt.IsZero() }},
+	{"Scene", func(p person) bool { return p.scene != "" }},
+	{"Remark", func(person) bool { return false }}, // no event tells it
+}
+
 // asks tells whether the platform must be asked for what the message says of a
 // person: their remark, and when and how they came to follow if no event told it.
 func (c *content) asks(p person, now time.Time) bool {
-	u := c.compiled
-	if !u.Uses("Remark") && (!u.Uses("SubscribedAt") || !p.subscribedAt.IsZero()) && (!u.Uses("Scene") || p.scene != "") {
+	unknown := func(v platformVariable) bool { return c.compiled.Uses(v.name) && !v.known(p) }
+	if !slices.ContainsFunc(platformVariables, unknown) {
 		return false
 	}
 	age := now.Sub(p.profiledAt.Time)
@@ -59,9 +72,9 @@ func (c *content) asks(p person, now time.Time) bool {
 // personal returns the variables of the message that only the platform can fill.
 func (c *content) personal() []string {
 	var used []string
-	for _, name := range []string{"SubscribedAt", "Scene", "Remark"} {
-		if c.compiled.Uses(name) {
-			used = append(used, "."+name)
+	for _, v := range platformVariables {
+		if c.compiled.Uses(v.name) {
+			used = append(used, "."+v.name)
 		}
 	}
 	return used

@@ -237,15 +237,27 @@ func (e *Engine) haltOthers(r *run, res wechat.Result) {
 
 // allRuns returns every run that this process leads or has a part in.
 func (e *Engine) allRuns() []*run {
-	e.mu.Lock()
-	all := slices.Collect(maps.Values(e.runs))
-	e.mu.Unlock()
+	all := e.ledRuns()
 	if e.crew != nil {
 		for _, s := range e.crew.list() {
 			all = append(all, s.run)
 		}
 	}
 	return all
+}
+
+// ledRuns returns every run that this process leads.
+func (e *Engine) ledRuns() []*run {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Collect(maps.Values(e.runs))
+}
+
+// runOf returns the run of a broadcast that this process leads, or nil.
+func (e *Engine) runOf(id int64) *run {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.runs[id]
 }
 
 // hold pauses the broadcast until the platform's daily quota is reset.

@@ -42,11 +42,7 @@ func (e *Engine) settle(ctx context.Context) error {
 
 // sending tells whether this process still sends a broadcast, or waits for its
 // last calls.
-func (e *Engine) sending(id int64) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.runs[id] != nil
-}
+func (e *Engine) sending(id int64) bool { return e.runOf(id) != nil }
 
 // busy tells whether anybody still sends a broadcast, or waits for its last
 // calls.

@@ -142,11 +142,9 @@ func (e *Engine) cause(last time.Time) (reason, detail string) {
 func (e *Engine) watch(ctx context.Context) {
 	now := e.now()
 	running := map[int64]*run{}
-	e.mu.Lock()
-	for id, r := range e.runs {
-		running[id] = r
+	for _, r := range e.ledRuns() {
+		running[r.b.ID] = r
 	}
-	e.mu.Unlock()
 
 	e.stalls.mu.Lock()
 	for id, r := range running {
@@ -241,8 +239,7 @@ func (e *Engine) report(ctx context.Context, w *watched) {
 	defer e.stalls.mu.Unlock()
 	switch {
 	case !done:
-		pause := min(max(2*rest.pause, tellPause), time.Minute)
-		w.rest = noticeRest{pause, now.Add(pause)}
+		w.rest = rest.longer(now, time.Minute)
 	case kind == NoticeGoesOn:
 		w.over = nil
 	default:
