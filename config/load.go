@@ -11,8 +11,8 @@ import (
 // Load reads the settings: the environment over the file at path over the
 // defaults. lookup answers for one variable, as os.LookupEnv does; environ
 // holds all of them as NAME=value, as os.Environ does, and serves only to warn
-// of mistyped names. The variables that name a proxy are checked, too. Without pathGiven a missing file is no fault; with an
-// empty path none is read.
+// of mistyped names. The variables that name a proxy are checked, too. Without
+// pathGiven a missing file is no fault; with an empty path none is read.
 //
 // An empty variable counts as not set, and space around a value is dropped. A
 // secret may stand in a file of its own, named by the variable with _FILE at
