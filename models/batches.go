@@ -8,9 +8,9 @@ import (
 	"gorm.io/gorm"
 )
 
-// willing is the condition on a row of recipients under which the person may be
+// reachable is the condition on a row of recipients under which the person may be
 // written to.
-const willing = "recipients.subscribed = 1 AND recipients.opted_out = 0"
+const reachable = "recipients.subscribed = 1 AND recipients.opted_out = 0"
 
 // reach is the condition on a row of recipients under which a broadcast goes to
 // it now.
@@ -20,16 +20,16 @@ func (b *Broadcast) reach() (where string, args []any) {
 		// Whoever asks for it gets it, whatever else the row says.
 		return "recipients.openid = ?", []any{b.AskedBy}
 	case AudienceTest:
-		return willing + " AND recipients.tester = 1", nil
+		return reachable + " AND recipients.tester = 1", nil
 	case AudienceRetry:
 		// Whom an earlier retry of the same broadcast tried is that one's to retry.
-		return willing + ` AND EXISTS (SELECT 1 FROM deliveries o WHERE o.broadcast_id = ?
+		return reachable + ` AND EXISTS (SELECT 1 FROM deliveries o WHERE o.broadcast_id = ?
 			AND o.recipient_id = recipients.id AND o.state IN ('failed', 'uncertain'))
 			AND NOT EXISTS (SELECT 1 FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id
 			WHERE t.retry_of = ? AND t.id <> ? AND n.recipient_id = recipients.id)`, []any{b.RetryOf, b.RetryOf, b.ID}
 	case AudienceAll:
 	}
-	return willing, nil
+	return reachable, nil
 }
 
 // reached narrows a query of recipients to those that a broadcast goes to.
@@ -149,27 +149,6 @@ func (s *Store) CloseAudience(ctx context.Context, id, recipients int64) error {
 	err := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ?", id).Update("recipients", recipients).Error
 	if err != nil {
 		return fmt.Errorf("close audience: %w", err)
-	}
-	return nil
-}
-
-// TodoBatches returns the next batches that are not done, after a number.
-func (s *Store) TodoBatches(ctx context.Context, id, afterSeq int64, n int) ([]Batch, error) {
-	var list []Batch
-	err := s.r.WithContext(ctx).Where("broadcast_id = ? AND state = ? AND seq > ?", id, BatchTodo, afterSeq).
-		Order("seq").Limit(n).Find(&list).Error
-	if err != nil {
-		return nil, fmt.Errorf("list batches: %w", err)
-	}
-	return list, nil
-}
-
-// FinishBatch records that every recipient of a batch has its outcome.
-func (s *Store) FinishBatch(ctx context.Context, b Batch) error {
-	err := s.w.WithContext(ctx).Model(&Batch{}).
-		Where("broadcast_id = ? AND seq = ?", b.BroadcastID, b.Seq).Update("state", BatchDone).Error
-	if err != nil {
-		return fmt.Errorf("finish batch: %w", err)
 	}
 	return nil
 }

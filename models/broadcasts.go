@@ -269,55 +269,6 @@ func (b *Broadcast) NoticeMark() string {
 // beijing is the platform's time zone; it has no summer time.
 var beijing = time.FixedZone("Asia/Shanghai", 8*60*60)
 
-// Change is what a move of a broadcast sets besides its state.
-type Change struct {
-	Reason, Detail string
-	ResumeAt       time.Time
-	StartedAt      time.Time
-	FinishedAt     time.Time
-}
-
-// MoveBroadcast moves a broadcast to the state if it is in one of from, and
-// tells whether it was: of two that try, one succeeds.
-func (s *Store) MoveBroadcast(ctx context.Context, id int64, from []BroadcastState, to BroadcastState, c Change) (bool, error) {
-	return s.move(ctx, id, to, c, "state IN ?", from)
-}
-
-// PauseBroadcast pauses a broadcast as an admin asked, one too that is paused and
-// would go on by itself, and tells whether it changed anything.
-func (s *Store) PauseBroadcast(ctx context.Context, id int64) (bool, error) {
-	return s.move(ctx, id, Paused, Change{Reason: ReasonAdmin}, "(state IN ? OR state = ? AND resume_at > 0)",
-		[]BroadcastState{Scheduled, Running}, Paused)
-}
-
-// ResumeDue lets a broadcast go on whose pause ends by itself and is over, and
-// tells whether it did. An admin's pause has no end, so that it stays.
-func (s *Store) ResumeDue(ctx context.Context, id int64, now time.Time) (bool, error) {
-	return s.move(ctx, id, Running, Change{StartedAt: now}, "state = ? AND resume_at > 0 AND resume_at <= ?", Paused, At(now))
-}
-
-// move moves a broadcast for which the condition holds.
-func (s *Store) move(ctx context.Context, id int64, to BroadcastState, c Change, where string, args ...any) (bool, error) {
-	set := map[string]any{
-		"state": to, "reason": c.Reason, "detail": cut(c.Detail, maxReason), "resume_at": At(c.ResumeAt),
-	}
-	if !c.StartedAt.IsZero() {
-		set["started_at"] = gorm.Expr("CASE WHEN started_at = 0 THEN ? ELSE started_at END", At(c.StartedAt))
-	}
-	if !c.FinishedAt.IsZero() {
-		set["finished_at"] = At(c.FinishedAt)
-	}
-	if to == Scheduled {
-		// An admin resumed it, so that another pause is news, for the same reason too.
-		set["notified_state"] = ""
-	}
-	res := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ?", id).Where(where, args...).Updates(set)
-	if res.Error != nil {
-		return false, fmt.Errorf("move broadcast to %s: %w", to, res.Error)
-	}
-	return res.RowsAffected == 1, nil
-}
-
 // PostponeBroadcast has a broadcast that did not start yet start no sooner than
 // that.
 func (s *Store) PostponeBroadcast(ctx context.Context, id int64, notBefore time.Time) error {

@@ -118,16 +118,14 @@ func TestSameMessageToAllWithinADay(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 			// Out of the way of the others.
-			if _, err := s.MoveBroadcast(ctx, b.ID, []models.BroadcastState{models.Scheduled}, models.Cancelled, models.Change{}); err != nil {
-				t.Fatal(err)
-			}
+			move(t, s, b, models.EventCancel)
 		}
 		if _, err := ask(t0.Add(25*time.Hour), false, nil); !refused(err) {
 			t.Errorf("a day after one that has not ended: got %v, want a refusal that names #%d", err, first.ID)
 		}
-		_, err = s.MoveBroadcast(ctx, first.ID, []models.BroadcastState{models.Scheduled}, models.Finished, models.Change{FinishedAt: t0.Add(2 * time.Hour)})
-		if err != nil {
-			t.Fatal(err)
+		move(t, s, first, models.EventDue)
+		if moved, err := s.MoveBroadcast(ctx, first.ID, models.Move{Event: models.EventFinish}, t0.Add(2*time.Hour)); !moved || err != nil {
+			t.Fatal(moved, err)
 		}
 		if _, err := ask(t0.Add(25*time.Hour), false, nil); !refused(err) {
 			t.Errorf("23 hours after its end: got %v, want a refusal that names #%d", err, first.ID)
@@ -143,14 +141,8 @@ func TestCancelledBeforeAnySendDoesNotCountAsSame(t *testing.T) {
 	modelstest.Each(t, func(t *testing.T, s *models.Store) {
 		ctx := t.Context()
 		ids := addRecipients(t, s, 1)
-		cancel := func(b *models.Broadcast) {
-			_, err := s.MoveBroadcast(ctx, b.ID, []models.BroadcastState{models.Scheduled}, models.Cancelled, models.Change{})
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
 		first := create(t, s, newBroadcast("1", t0))
-		cancel(first)
+		move(t, s, first, models.EventCancel)
 		second := newBroadcast("2", t0)
 		if _, err := s.CreateBroadcast(ctx, second, false); err != nil {
 			t.Fatalf("after one that was cancelled before any send: %v", err)
@@ -158,43 +150,9 @@ func TestCancelledBeforeAnySendDoesNotCountAsSame(t *testing.T) {
 		if err := s.ClaimDeliveries(ctx, second.ID, ids, t0); err != nil {
 			t.Fatal(err)
 		}
-		cancel(second)
+		move(t, s, second, models.EventCancel)
 		if _, err := s.CreateBroadcast(ctx, newBroadcast("3", t0), false); models.KindOf(err) != models.Conflict {
 			t.Errorf("after one that had begun to send: got %v, want a refusal", err)
-		}
-	})
-}
-
-func TestMoveBroadcastOnlyFromTheNamedStates(t *testing.T) {
-	t.Parallel()
-	all := []models.BroadcastState{
-		models.Scheduled, models.Running, models.Paused, models.Finished, models.Cancelled, models.Failed,
-	}
-	modelstest.Each(t, func(t *testing.T, s *models.Store) {
-		ctx := t.Context()
-		for _, from := range all {
-			for _, allowed := range all {
-				b := newBroadcast(string(from)+string(allowed), t0)
-				b.State = from
-				create(t, s, b)
-				moved, err := s.MoveBroadcast(ctx, b.ID, []models.BroadcastState{allowed}, models.Paused, models.Change{
-					Reason: models.ReasonQuota, Detail: "45009", ResumeAt: t0.Add(time.Hour),
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				got, err := s.FindBroadcast(ctx, b.ID)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if want := from == allowed; moved != want {
-					t.Errorf("from %s where only %s may move: moved = %v", from, allowed, moved)
-				} else if want && (got.State != models.Paused || got.Reason != models.ReasonQuota || !got.ResumeAt.Equal(t0.Add(time.Hour))) {
-					t.Errorf("moved to %+v", got)
-				} else if !want && got.State != from {
-					t.Errorf("state %s became %s", from, got.State)
-				}
-			}
 		}
 	})
 }

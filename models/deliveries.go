@@ -214,10 +214,10 @@ func (s *Store) recordOutcomes(ctx context.Context, outcomes []Outcome, now time
 	return s.exec(ctx, query, args...)
 }
 
-// SettleEnded gives an outcome to the deliveries that a broadcast left without
+// FinalizeEnded gives an outcome to the deliveries that a broadcast left without
 // one when it was cancelled or failed: what was begun is uncertain, what was put
 // off is failed. It returns how many they are. Nobody may be sending it any more.
-func (s *Store) SettleEnded(ctx context.Context, id int64, now time.Time) (int64, error) {
+func (s *Store) FinalizeEnded(ctx context.Context, id int64, now time.Time) (int64, error) {
 	const left = "broadcast_id = ? AND state IN ('sending', 'later')"
 	// No index leads there, and on SQLite whoever writes keeps the others waiting.
 	var n int64
@@ -233,7 +233,7 @@ func (s *Store) SettleEnded(ctx context.Context, id int64, now time.Time) (int64
 		detail = CASE state WHEN 'sending' THEN 'begun, and the broadcast ended before it was known what came of it' ELSE detail END,
 		state = CASE state WHEN 'sending' THEN 'uncertain' ELSE 'failed' END WHERE `+left, now.UnixMilli(), id)
 	if err != nil {
-		return 0, fmt.Errorf("settle open deliveries: %w", err)
+		return 0, fmt.Errorf("finalize open deliveries: %w", err)
 	}
 	return n, nil
 }

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// ClaimWilling writes the rows of recipients that are about to be sent to, and
+// ClaimReachable writes the rows of recipients that are about to be sent to, and
 // returns those who get none: they said stop or left since their batch was read.
 // Nobody does so unseen meanwhile, as it is one statement. A broadcast to the
 // admin alone goes to them whatever else their row says. It fails, and nothing
 // may be sent, if one of them has a row already.
-func (s *Store) ClaimWilling(ctx context.Context, b *Broadcast, recipients []int64, now time.Time) (unwilling []int64, err error) {
+func (s *Store) ClaimReachable(ctx context.Context, b *Broadcast, recipients []int64, now time.Time) (unreachable []int64, err error) {
 	if b.Audience == AudienceMe {
 		return nil, s.ClaimDeliveries(ctx, b.ID, recipients, now)
 	}
@@ -22,16 +22,16 @@ func (s *Store) ClaimWilling(ctx context.Context, b *Broadcast, recipients []int
 	query := append(make([]byte, 0, 256+20*len(recipients)),
 		"INSERT INTO deliveries (broadcast_id, recipient_id, state, sent_at, updated_at) SELECT "...)
 	query = append(appendInts(query, b.ID), ", recipients.id, 'sending', "...)
-	query = append(appendInts(query, at, at), " FROM recipients WHERE "+willing+" AND recipients.id IN ("...)
+	query = append(appendInts(query, at, at), " FROM recipients WHERE "+reachable+" AND recipients.id IN ("...)
 	query = append(appendInts(query, recipients...), ')')
 	n, err := s.execCount(ctx, string(query))
 	if err == nil && n < int64(len(recipients)) {
-		unwilling, err = s.unclaimed(ctx, b.ID, recipients)
+		unreachable, err = s.unclaimed(ctx, b.ID, recipients)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
-	return unwilling, nil
+	return unreachable, nil
 }
 
 // unclaimed returns those of the recipients who have no delivery.
@@ -49,21 +49,21 @@ func (s *Store) unclaimed(ctx context.Context, broadcastID int64, recipients []i
 	return slices.DeleteFunc(slices.Clone(recipients), func(id int64) bool { return has[id] }), nil
 }
 
-// Willing tells whether a recipient may still be written to.
-func (s *Store) Willing(ctx context.Context, recipientID int64) (bool, error) {
+// Reachable tells whether a recipient may still be written to.
+func (s *Store) Reachable(ctx context.Context, recipientID int64) (bool, error) {
 	db, err := s.r.DB()
 	if err != nil {
 		return false, err
 	}
 	var one int
-	err = db.QueryRowContext(ctx, "SELECT 1 FROM recipients WHERE id = ? AND "+willing, recipientID).Scan(&one)
+	err = db.QueryRowContext(ctx, "SELECT 1 FROM recipients WHERE id = ? AND "+reachable, recipientID).Scan(&one)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return false, fmt.Errorf("ask for a recipient's wish: %w", err)
+		return false, fmt.Errorf("ask whether a recipient can be reached: %w", err)
 	}
 	return err == nil, nil
 }
 
-// ClaimDeliveries is ClaimWilling for those whose wish is known.
+// ClaimDeliveries is ClaimReachable for those who are known to be reachable.
 func (s *Store) ClaimDeliveries(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error {
 	at := now.UnixMilli()
 	query := append(make([]byte, 0, 128+64*len(recipients)),

@@ -99,8 +99,8 @@ func TestOnlyTheWillingAreClaimed(t *testing.T) {
 			}
 		}
 		for i, want := range []bool{true, false, true, false, true} {
-			if ok, err := s.Willing(ctx, ids[i]); err != nil || ok != want {
-				t.Errorf("recipient %d is willing: %t, %v; want %t", i, ok, err, want)
+			if ok, err := s.Reachable(ctx, ids[i]); err != nil || ok != want {
+				t.Errorf("recipient %d is reachable: %t, %v; want %t", i, ok, err, want)
 			}
 		}
 		claim := func(key string, audience models.Audience, recipients, want []int64) *models.Broadcast {
@@ -108,12 +108,12 @@ func TestOnlyTheWillingAreClaimed(t *testing.T) {
 			b := newBroadcast(key, t0)
 			b.Audience, b.AskedBy = audience, modelstest.OpenID(1)
 			b = create(t, s, b)
-			unwilling, err := s.ClaimWilling(ctx, b, recipients, t0)
+			unreachable, err := s.ClaimReachable(ctx, b, recipients, t0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, unwilling); diff != "" {
-				t.Errorf("the unwilling (-want +got):\n%s", diff)
+			if diff := cmp.Diff(want, unreachable); diff != "" {
+				t.Errorf("the unreachable (-want +got):\n%s", diff)
 			}
 			c, err := s.CountDeliveries(ctx, b.ID)
 			if n := int64(len(recipients) - len(want)); err != nil || c.Sending != n || c.Tried() != n {
@@ -127,7 +127,7 @@ func TestOnlyTheWillingAreClaimed(t *testing.T) {
 				t.Errorf("claimed: %+v", task)
 			}
 		}
-		if _, err := s.ClaimWilling(ctx, b, ids[2:3], t0); err == nil {
+		if _, err := s.ClaimReachable(ctx, b, ids[2:3], t0); err == nil {
 			t.Error("a recipient could be claimed twice")
 		}
 		claim("2", models.AudienceTest, ids[1:2], ids[1:2])

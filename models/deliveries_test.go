@@ -225,12 +225,16 @@ func TestPlanIsFrozenOnceAndGoesOn(t *testing.T) {
 		if b, err := s.FindBroadcast(ctx, b.ID); err != nil || b.Recipients != 2 {
 			t.Errorf("closed: %+v, %v", b, err)
 		}
-		if err := s.FinishBatch(ctx, models.Batch{BroadcastID: b.ID, Seq: 1}); err != nil {
+		leased, err := s.LeaseBatch(ctx, b.ID, 1, "a", time.Minute)
+		if err != nil {
 			t.Fatal(err)
 		}
-		todo, err := s.TodoBatches(ctx, b.ID, 0, 10)
-		if err != nil || len(todo) != 1 || todo[0].Seq != 2 {
-			t.Errorf("to do: %+v, %v", todo, err)
+		if err := s.FinishBatch(ctx, *leased); err != nil {
+			t.Fatal(err)
+		}
+		idle, left, err := s.IdleBatches(ctx, b.ID, 10)
+		if err != nil || len(idle) != 1 || idle[0].Seq != 2 || left != 1 {
+			t.Errorf("to do: %+v, %d, %v", idle, left, err)
 		}
 	})
 }
@@ -279,16 +283,10 @@ func TestRetryReachesTheFailedAndUncertainOnce(t *testing.T) {
 			_, err := s.CreateBroadcast(ctx, b, false)
 			return b, err
 		}
-		finish := func(b *models.Broadcast, from models.BroadcastState) {
-			t.Helper()
-			if ok, err := s.MoveBroadcast(ctx, b.ID, []models.BroadcastState{from}, models.Finished, models.Change{}); !ok || err != nil {
-				t.Fatal(ok, err)
-			}
-		}
 		if _, err := retry("too early"); models.KindOf(err) != models.Conflict {
 			t.Errorf("retry of one that runs: %v", err)
 		}
-		finish(first, models.Running)
+		move(t, s, first, models.EventFinish)
 		second, err := retry("2")
 		if err != nil {
 			t.Fatal(err)
@@ -312,7 +310,8 @@ func TestRetryReachesTheFailedAndUncertainOnce(t *testing.T) {
 		if tasks := left(t, s, second); len(tasks) != 2 {
 			t.Errorf("tasks of the retry once it has begun: %v", tasks)
 		}
-		finish(second, models.Scheduled)
+		move(t, s, second, models.EventDue)
+		move(t, s, second, models.EventFinish)
 		third, err := retry("3")
 		if err != nil {
 			t.Fatal(err)
@@ -335,8 +334,6 @@ func TestNothingIsTakenWhileTheAccountIsAtStake(t *testing.T) {
 	if !errors.As(err, &e) || e.Code != models.ErrHalted {
 		t.Fatalf("got %v, want %s", err, models.ErrHalted)
 	}
-	if _, err := s.MoveBroadcast(ctx, halted.ID, []models.BroadcastState{models.Paused}, models.Cancelled, models.Change{}); err != nil {
-		t.Fatal(err)
-	}
+	move(t, s, halted, models.EventCancel)
 	create(t, s, newBroadcast("3", t0))
 }

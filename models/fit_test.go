@@ -218,11 +218,12 @@ func TestWordsThatFitNoColumn(t *testing.T) {
 		ctx := t.Context()
 		b := create(t, s, newBroadcast("1", t0))
 		for _, words := range strange {
-			moved, err := s.MoveBroadcast(ctx, b.ID, []models.BroadcastState{models.Scheduled, models.Paused}, models.Paused,
-				models.Change{Reason: models.ReasonStreak, Detail: words})
+			move(t, s, b, models.EventDue)
+			moved, err := s.MoveBroadcast(ctx, b.ID, models.Move{Event: models.EventStop, Reason: models.ReasonStreak, Detail: words}, t0)
 			if err != nil || !moved {
 				t.Errorf("%.20q: moved %t, %v", words, moved, err)
 			}
+			move(t, s, b, models.EventResume)
 			err = s.ChangeRecipient(ctx, modelstest.OpenID(1), func(r *models.Recipient) { r.Subscribed, r.Scene = true, words })
 			if err != nil {
 				t.Errorf("%.20q: %v", words, err)

@@ -3,16 +3,18 @@ package models
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"gorm.io/gorm"
 )
 
 // clock is the database's time in milliseconds since the Unix epoch. Leases are
-// measured by it, so that the clocks of those who take them need not agree.
+// measured by it, so that the clocks of those who take them need not agree. Those
+// who use a SQLite file share the machine's.
 func (s *Store) clock() string {
 	if s.driver == SQLite {
-		return "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+		return strconv.FormatInt(time.Now().UnixMilli(), 10)
 	}
 	return "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"
 }
@@ -55,9 +57,9 @@ func (s *Store) LeaveBatch(ctx context.Context, b Batch, after time.Duration) er
 	return err
 }
 
-// FinishLeased records that every recipient of a leased batch has its outcome
+// FinishBatch records that every recipient of a leased batch has its outcome
 // and ends the lease.
-func (s *Store) FinishLeased(ctx context.Context, b Batch) error {
+func (s *Store) FinishBatch(ctx context.Context, b Batch) error {
 	_, err := s.setLease(ctx, b, "finish batch", map[string]any{"owner": "", "lease_until": 0, "state": BatchDone})
 	return err
 }
@@ -70,6 +72,18 @@ func (s *Store) setLease(ctx context.Context, b Batch, what string, set map[stri
 		return false, fmt.Errorf("%s: %w", what, res.Error)
 	}
 	return res.RowsAffected == 1, nil
+}
+
+// EndLeases ends the leases whose owners' names begin so, and has what was left for
+// later be taken at once: for whoever knows that these owners are dead.
+func (s *Store) EndLeases(ctx context.Context, owners string) error {
+	err := s.w.WithContext(ctx).Model(&Batch{}).
+		Where("state = ? AND lease_until > 0 AND (owner = '' OR SUBSTR(owner, 1, ?) = ?)", BatchTodo, len(owners), owners).
+		Updates(map[string]any{"owner": "", "lease_until": 0}).Error
+	if err != nil {
+		return fmt.Errorf("end leases: %w", err)
+	}
+	return nil
 }
 
 // IdleBatches returns the next n batches of a broadcast that are not done and

@@ -80,7 +80,7 @@ func TestALeaseEnds(t *testing.T) {
 		if err := s.LeaveBatch(ctx, *first, 0); err != nil {
 			t.Error(err)
 		}
-		if err := s.FinishLeased(ctx, *first); err != nil {
+		if err := s.FinishBatch(ctx, *first); err != nil {
 			t.Error(err)
 		}
 		if b := lease(t, s, 1, "third", time.Minute); b != nil {
@@ -92,7 +92,7 @@ func TestALeaseEnds(t *testing.T) {
 		if leased, err := s.Leased(ctx, 1); err != nil || !leased {
 			t.Errorf("leased: %v, %v", leased, err)
 		}
-		if err := s.FinishLeased(ctx, *second); err != nil {
+		if err := s.FinishBatch(ctx, *second); err != nil {
 			t.Fatal(err)
 		}
 		if leased, err := s.Leased(ctx, 1); err != nil || leased {
@@ -109,7 +109,7 @@ func TestIdleBatches(t *testing.T) {
 	modelstest.Each(t, func(t *testing.T, s *models.Store) {
 		ctx := t.Context()
 		addBatches(t, s, 6)
-		if err := s.FinishLeased(ctx, *lease(t, s, 1, "a", time.Minute)); err != nil {
+		if err := s.FinishBatch(ctx, *lease(t, s, 1, "a", time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		lease(t, s, 2, "b", time.Minute)
@@ -149,6 +149,37 @@ func TestABatchIsLeftWhileItsLeaseRunsOut(t *testing.T) {
 					t.Fatalf("idle %+v, %d left, %v; want one left", idle, left, err)
 				}
 			}
+		}
+	})
+}
+
+// A process that has the right to send alone ends the leases of the one before it,
+// and has what was left for later be taken up; a replica's lease stays.
+func TestLeasesOfTheDeadEnd(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		ctx := t.Context()
+		batches := make([]models.Batch, 4)
+		for i := range batches {
+			batches[i] = models.Batch{BroadcastID: 1, Seq: int64(i + 1), State: models.BatchTodo, Size: 1}
+		}
+		if err := s.AddBatches(ctx, batches); err != nil {
+			t.Fatal(err)
+		}
+		lease(t, s, 1, "local-a", time.Minute)
+		lease(t, s, 2, "another", time.Minute)
+		if err := s.LeaveBatch(ctx, *lease(t, s, 3, "local-b", time.Minute), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.FinishBatch(ctx, *lease(t, s, 4, "local-c", time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.EndLeases(ctx, "local-"); err != nil {
+			t.Fatal(err)
+		}
+		idle, left, err := s.IdleBatches(ctx, 1, 10)
+		if err != nil || left != 3 || len(idle) != 2 || idle[0].Seq != 1 || idle[1].Seq != 3 {
+			t.Errorf("idle %+v of %d, %v; want 1 and 3 of 3", idle, left, err)
 		}
 	})
 }

@@ -1,9 +1,10 @@
-package broadcast
+package broadcast_test
 
 import (
 	"context"
 	"database/sql"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,10 +16,13 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 
 	"wechat-broadcast/config"
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
 )
@@ -60,7 +64,8 @@ type setup struct {
 	unpulled bool
 	// overHTTP puts a network between engine and platform, for tests in real time.
 	overHTTP bool
-	cluster  *Cluster
+	log      *slog.Logger // of the engine, if not the test's
+	cluster  *replicated
 }
 
 // account is a platform with its followers, a database that knows them, and an
@@ -74,11 +79,13 @@ type account struct {
 	db     *sql.DB // past the store, to look and to break
 	set    setup
 
-	engine   *Engine
+	engine   *broadcast.Engine
 	messages atomic.Pointer[string]
 	pulls    atomic.Int64
 	pulled   atomic.Bool
 	pull     func(context.Context) error
+	// figures are those of each engine.
+	figures map[*broadcast.Engine]*prometheus.Registry
 	// ahead is added to the engine's clock.
 	ahead atomic.Int64
 
@@ -89,7 +96,7 @@ type account struct {
 
 func newAccount(t *testing.T, set setup) *account {
 	t.Helper()
-	a := &account{t: t, set: set}
+	a := &account{t: t, set: set, figures: map[*broadcast.Engine]*prometheus.Registry{}}
 	set.Admin = append(set.Admin, admin)
 	set.Options.Followers += len(set.Admin)
 	set.AppID, set.AppSecret = simApp, simSecret
@@ -131,10 +138,17 @@ func newAccount(t *testing.T, set setup) *account {
 	return a
 }
 
+// replicated is what the engines of one account share.
+type replicated struct {
+	Redis   *redis.Client
+	Account string
+}
+
 // newEngine makes a further engine on the account.
-func (a *account) newEngine() *Engine {
+func (a *account) newEngine() *broadcast.Engine {
 	a.t.Helper()
-	e := New(Config{
+	figures := prometheus.NewRegistry()
+	c := broadcast.Config{
 		Store: a.store, Platform: a.client,
 		Messages:   func() (*config.Messages, error) { return config.ParseMessages([]byte(*a.messages.Load())) },
 		EverPulled: func(context.Context) (bool, error) { return a.pulled.Load(), nil },
@@ -142,12 +156,17 @@ func (a *account) newEngine() *Engine {
 			a.pulls.Add(1)
 			return a.pull(ctx)
 		},
-		Notice:      a.word,
-		LateReply:   a.lateWord,
-		Cluster:     a.set.cluster,
 		Concurrency: max(a.set.concurrency, 16), Rate: a.set.rate, UndoWindow: a.set.undo,
-		Metrics: NewMetrics(prometheus.NewRegistry()), Now: a.now, Log: modelstest.Log(a.t),
-	})
+		Metrics: figures, Now: a.now, Log: modelstest.Log(a.t),
+	}
+	if a.set.log != nil {
+		c.Log = a.set.log
+	}
+	if a.set.cluster != nil {
+		c.Redis, c.Account = a.set.cluster.Redis, a.set.cluster.Account
+	}
+	e := broadcast.New(c)
+	a.figures[e] = figures
 	a.t.Cleanup(e.Close)
 	return e
 }
@@ -234,8 +253,8 @@ func (a *account) letNoticesIn() {
 	_, _ = a.sim.Say(ctx, admin, "openid")
 }
 
-// word words a notice as the chat would.
-func (a *account) word(kind string, st Status) string {
+// Notice words a notice as the chat would.
+func (a *account) Notice(kind string, st broadcast.Status) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	text := fmt.Sprintf("%s #%d %s taken=%d failed=%d uncertain=%d", kind, st.Broadcast.ID, st.Broadcast.Reason,
@@ -244,8 +263,8 @@ func (a *account) word(kind string, st Status) string {
 	return text
 }
 
-// lateWord words what became of a request that was not confirmed in time.
-func (a *account) lateWord(asked *Asked, err error) string {
+// LateReply words what became of a request that was not confirmed in time.
+func (a *account) LateReply(asked *broadcast.Asked, err error) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	text := fmt.Sprintf("late: %v", err)
@@ -268,12 +287,16 @@ func (a *account) start() (stop func()) {
 	return a.run(a.engine)
 }
 
-func (a *account) run(e *Engine) (stop func()) {
+func (a *account) run(e *broadcast.Engine) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
+	n := notify.New(notify.Config{Store: a.store, Platform: a.client, Engine: e, Words: a, Now: a.now, Log: modelstest.Log(a.t)})
 	go func() {
 		defer close(done)
-		e.Run(ctx)
+		var parts sync.WaitGroup
+		parts.Go(func() { e.Run(ctx) })
+		parts.Go(func() { n.Run(ctx) })
+		parts.Wait()
 	}()
 	stop = func() { cancel(); <-done }
 	a.t.Cleanup(stop)
@@ -290,12 +313,12 @@ func (a *account) ask(message string, to models.Audience) int64 {
 	return asked.Broadcast.ID
 }
 
-func (a *account) tryAsk(message string, to models.Audience, again bool) (*Asked, error) {
+func (a *account) tryAsk(message string, to models.Audience, again bool) (*broadcast.Asked, error) {
 	a.mu.Lock()
 	a.asks++
 	key := fmt.Sprintf("ask %d", a.asks)
 	a.mu.Unlock()
-	return a.engine.Ask(a.t.Context(), Request{Message: message, Audience: to, AskedBy: admin, RequestKey: key, Again: again})
+	return a.engine.Ask(a.t.Context(), broadcast.Request{Message: message, Audience: to, AskedBy: admin, RequestKey: key, Again: again})
 }
 
 // faults changes the platform's troubles.

@@ -197,7 +197,7 @@ func (e *Engine) pullSoon(ctx context.Context) (pulled bool, err error) {
 		return pulled, err
 	}
 	done := make(chan error, 1)
-	e.asides.Go(func() { done <- e.pull(e.soft) })
+	e.background.Go(func() { done <- e.pull(e.inBackground) })
 	select {
 	case err := <-done:
 		var told *models.Error
@@ -211,40 +211,6 @@ func (e *Engine) pullSoon(ctx context.Context) (pulled bool, err error) {
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-}
-
-// checkContent fills the message for some of its recipients.
-func (e *Engine) checkContent(ctx context.Context, b *models.Broadcast, people []models.Recipient) ([]Warning, error) {
-	refuse := func(err error) error {
-		return models.NewError(models.Invalid, models.ErrContent, "Name", b.Name, "Reason", err)
-	}
-	c, err := newContent(*b)
-	if err != nil {
-		return nil, refuse(err)
-	}
-	if len(people) == 0 || !c.compiled.Varies() {
-		people = []models.Recipient{{OpenID: b.AskedBy}}
-	}
-	checked, err := e.checkable(ctx, c, people)
-	warnings := c.unchecked(b, len(checked), err)
-	seen := map[string]bool{}
-	for _, p := range checked {
-		vars, err := recipientVars(p)
-		if err != nil {
-			return nil, err
-		}
-		_, cuts, err := c.render(vars)
-		if err != nil {
-			return nil, refuse(err)
-		}
-		for _, f := range cuts {
-			if !seen[f.Key] {
-				seen[f.Key] = true
-				warnings = append(warnings, Warning{WarnCut, map[string]any{"Field": f.Key, "Value": f.Value}})
-			}
-		}
-	}
-	return warnings, nil
 }
 
 // checkPlatform holds the message against the account's template and reads what

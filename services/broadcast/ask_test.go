@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"context"
@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
 
@@ -25,7 +27,7 @@ func TestOneRequestStartsOneBroadcast(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range ids { // the platform delivers one message five times at once
 			wg.Go(func() {
-				asked, err := a.engine.Ask(t.Context(), Request{Audience: models.AudienceAll, AskedBy: admin, RequestKey: "the same"})
+				asked, err := a.engine.Ask(t.Context(), broadcast.Request{Audience: models.AudienceAll, AskedBy: admin, RequestKey: "the same"})
 				if err != nil {
 					t.Error(err)
 					return
@@ -40,7 +42,7 @@ func TestOneRequestStartsOneBroadcast(t *testing.T) {
 		a.reaches(1, models.Finished)
 		// And once more when it is over, whatever became of the message file.
 		a.setMessages("messages: [")
-		asked, err := a.engine.Ask(t.Context(), Request{Audience: models.AudienceAll, AskedBy: admin, RequestKey: "the same"})
+		asked, err := a.engine.Ask(t.Context(), broadcast.Request{Audience: models.AudienceAll, AskedBy: admin, RequestKey: "the same"})
 		if err != nil || asked.Broadcast.ID != 1 || asked.Broadcast.State != models.Finished {
 			t.Errorf("%+v, %v", asked, err)
 		}
@@ -138,7 +140,7 @@ func TestTheFirstToAllPullsTheFollowersOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 100}, unpulled: true})
 		a.pull = func(ctx context.Context) error { // longer than a chat waits
-			if err := sleep(ctx, 10*time.Second); err != nil {
+			if err := loop.Sleep(ctx, 10*time.Second); err != nil {
 				return err
 			}
 			if a.pulled.Load() { // as the sync is one at a time
@@ -183,7 +185,7 @@ func TestAPullThatIsRefusedPausesTheBroadcast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 10}, unpulled: true, undo: time.Second})
 		a.pull = func(ctx context.Context) error { // after the chat's reply
-			if err := sleep(ctx, 10*time.Second); err != nil {
+			if err := loop.Sleep(ctx, 10*time.Second); err != nil {
 				return err
 			}
 			return models.NewError(models.Unavailable, models.ErrSyncQuota)
@@ -259,7 +261,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		if _, err := a.tryAsk("", models.AudienceAll, false); errorCode(err) != models.ErrNoRecipients {
 			t.Errorf("nobody follows: %v", err)
 		}
-		_ = sleep(t.Context(), 5*time.Second)
+		_ = loop.Sleep(t.Context(), 5*time.Second)
 		if list, err := a.engine.List(t.Context(), 10); err != nil || len(list) != 0 || a.calls() != 0 {
 			t.Errorf("%d broadcasts, %d calls, %v", len(list), a.calls(), err)
 		}
@@ -270,7 +272,7 @@ func TestWarnings(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 20, Limits: simulator.Limits{SendDaily: 15}}})
-		codes := func(asked *Asked, err error) string {
+		codes := func(asked *broadcast.Asked, err error) string {
 			t.Helper()
 			if err != nil {
 				t.Fatal(err)
@@ -285,17 +287,17 @@ func TestWarnings(t *testing.T) {
 			t.Errorf("to oneself: %q", got)
 		}
 		asked, err := a.tryAsk("", models.AudienceAll, false)
-		if got := codes(asked, err); got != WarnQuota || asked.Warnings[0].Args["Remain"] != int64(15) {
+		if got := codes(asked, err); got != broadcast.WarnQuota || asked.Warnings[0].Args["Remain"] != int64(15) {
 			t.Errorf("to 21 with a quota of 15: %q, %v", got, asked.Warnings)
 		}
 		a.setMessages(strings.Replace(messageFile, "图书馆周三闭馆", strings.Repeat("闭馆", 15), 1))
-		if got := codes(a.tryAsk("", models.AudienceMe, false)); got != WarnCut {
+		if got := codes(a.tryAsk("", models.AudienceMe, false)); got != broadcast.WarnCut {
 			t.Errorf("30 characters of 20: %q", got)
 		}
 		// A platform that is away forbids nothing, and keeps nobody waiting.
 		a.wire.down.Store(true)
 		begun := time.Now()
-		if got := codes(a.tryAsk("", models.AudienceMe, false)); got != WarnCut || time.Since(begun) > 3*time.Second {
+		if got := codes(a.tryAsk("", models.AudienceMe, false)); got != broadcast.WarnCut || time.Since(begun) > 3*time.Second {
 			t.Errorf("with the platform away: %q after %s", got, time.Since(begun))
 		}
 	})
@@ -310,7 +312,7 @@ func TestAChangedMessageFileLeavesABroadcastAlone(t *testing.T) {
 		id := a.ask("", models.AudienceAll)
 		asked := time.Now()
 		a.setMessages("broken: [")
-		_ = sleep(t.Context(), time.Minute)
+		_ = loop.Sleep(t.Context(), time.Minute)
 		a.reaches(id, models.Finished)
 		for _, openID := range a.people() {
 			got, _ := a.sim.Ledger(openID)
@@ -370,7 +372,7 @@ func TestManyBatchesAreAllSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		// More than the planner cuts with its first query, with holes where people opted out.
-		n := 2*batchSize + 500
+		n := 2*broadcast.BatchSize + 500
 		a := newAccount(t, setup{Options: simulator.Options{Followers: n}, concurrency: 256})
 		a.exec("UPDATE recipients SET opted_out = 1 WHERE id % 7 = 0 OR id BETWEEN 1500 AND 3800")
 		var want int64

@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/loop"
 )
 
 func (a *account) broadcast(id int64) models.Broadcast {
@@ -35,7 +37,7 @@ func (a *account) until(what string, happened func() bool) {
 		if waited > time.Hour || a.set.overHTTP && waited > 5*time.Minute {
 			a.t.Fatalf("%s did not happen within %s", what, waited)
 		}
-		_ = sleep(context.Background(), max(waited/50, 20*time.Millisecond))
+		_ = loop.Sleep(context.Background(), max(waited/50, 20*time.Millisecond))
 	}
 }
 
@@ -194,3 +196,31 @@ func (a *account) recipient(openID string) int64 {
 
 // calls counts the sends that the platform got.
 func (a *account) calls() int64 { return a.sim.Stats().Calls }
+
+// sent counts the outcomes that came of an engine's sends.
+func (a *account) sent(e *broadcast.Engine) (n float64) {
+	a.t.Helper()
+	families, err := a.figures[e].Gather()
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "broadcast_sends_total" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			n += m.GetCounter().GetValue()
+		}
+	}
+	return n
+}
+
+// busy tells whether a broadcast is still being sent.
+func (a *account) busy(id int64) bool {
+	a.t.Helper()
+	busy, err := a.engine.Busy(context.Background(), id)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return busy
+}

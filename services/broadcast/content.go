@@ -1,111 +1,104 @@
 package broadcast
 
 import (
-	"encoding/json"
-	"fmt"
-	"strconv"
+	"context"
+	"slices"
 	"time"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/delivery"
 	"wechat-broadcast/services/wechat"
 )
 
-// content is a broadcast's message, ready to be filled for each recipient.
-type content struct {
-	broadcast models.Broadcast
-	def       *config.Message
-	compiled  *config.Compiled
-	// fixed is the message for everyone, when it is the same for each.
-	fixed *wechat.Message
-}
+// profilePatience is how long a reply waits for the profiles of its sample.
+const profilePatience = 1500 * time.Millisecond
 
-// newContent reads the definition that was fixed when the broadcast was asked
-// for; its clock stands at that moment.
-func newContent(b models.Broadcast) (*content, error) {
-	c := &content{broadcast: b, def: &config.Message{}}
-	if err := json.Unmarshal([]byte(b.Message), c.def); err != nil {
-		return nil, fmt.Errorf("read message: %w", err)
+// checkContent fills the message for some of its recipients.
+func (e *Engine) checkContent(ctx context.Context, b *models.Broadcast, people []models.Recipient) ([]Warning, error) {
+	refuse := func(err error) error {
+		return models.NewError(models.Invalid, models.ErrContent, "Name", b.Name, "Reason", err)
 	}
-	var err error
-	if c.compiled, err = c.def.Compile(); err != nil {
-		return nil, err
-	}
-	if c.compiled.Varies() {
-		return c, nil
-	}
-	msg, _, err := c.render(config.Vars{})
+	c, err := delivery.NewContent(*b)
 	if err != nil {
-		return nil, err
+		return nil, refuse(err)
 	}
-	c.fixed = &msg
-	return c, nil
+	if len(people) == 0 || !c.Varies() {
+		people = []models.Recipient{{OpenID: b.AskedBy}}
+	}
+	checked, err := e.checkable(ctx, c, people)
+	warnings := unchecked(c, b, len(checked), err)
+	seen := map[string]bool{}
+	for _, p := range checked {
+		_, cuts, err := c.Render(p)
+		if err != nil {
+			return nil, refuse(err)
+		}
+		for _, f := range cuts {
+			if !seen[f.Key] {
+				seen[f.Key] = true
+				warnings = append(warnings, Warning{WarnCut, map[string]any{"Field": f.Key, "Value": f.Value}})
+			}
+		}
+	}
+	return warnings, nil
 }
 
-// message returns the message for a recipient.
-func (c *content) message(t models.Task) (wechat.Message, error) {
-	var m wechat.Message
-	if c.fixed != nil {
-		m = *c.fixed
-	} else {
-		vars, err := recipientVars(personOf(t))
-		if err == nil {
-			m, _, err = c.render(vars)
-		}
+// unchecked says of which recipients it is not known whether the message can be
+// filled, having checked so many. failed is why the platform could not be asked.
+func unchecked(c *delivery.Content, b *models.Broadcast, checked int, failed error) []Warning {
+	used := c.Personal()
+	switch {
+	case len(used) == 0:
+		return nil
+	case failed != nil:
+		return []Warning{{WarnProfiles, map[string]any{"Variables": used}}}
+	case b.Recipients > int64(checked):
+		return []Warning{{WarnSampled, map[string]any{"Variables": used, "Checked": checked}}}
+	}
+	return nil
+}
+
+// checkable returns those of a sample for whom the message can be filled now,
+// having asked the platform for what it needs of them, and why it could not be
+// asked. Who has left since is no reason to refuse a broadcast.
+func (e *Engine) checkable(ctx context.Context, c *delivery.Content, sample []models.Recipient) ([]delivery.Person, error) {
+	people := make([]delivery.Person, len(sample))
+	for i, r := range sample {
+		people[i] = delivery.PersonOf(r)
+	}
+	if len(c.Personal()) == 0 {
+		return people, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, profilePatience)
+	defer cancel()
+	now := e.now()
+	err := delivery.ReadProfiles(ctx, e.platform, e.store, c, people, now)
+	if err != nil {
+		e.log.WarnContext(ctx, "what the platform knows of the recipients can't be read, so the message goes unchecked", "err", err)
+	}
+	return slices.DeleteFunc(people, func(p delivery.Person) bool { return p.Left || c.Asks(p, now) }), err
+}
+
+// Preview returns the message of a broadcast as the admin who asked for it gets
+// it, addressed to nobody. It asks the platform nothing.
+func (e *Engine) Preview(ctx context.Context, b models.Broadcast) (wechat.Message, error) {
+	c, err := delivery.NewContent(b)
+	if err != nil {
+		return wechat.Message{}, err
+	}
+	asker := models.Recipient{OpenID: b.AskedBy}
+	if c.Varies() {
+		known, err := e.store.SampleAudience(ctx, &models.Broadcast{Audience: models.AudienceMe, AskedBy: b.AskedBy}, 1)
 		if err != nil {
 			return wechat.Message{}, err
 		}
-	}
-	m.ToUser = t.OpenID
-	m.ClientMsgID = c.clientMsgID(t.RecipientID)
-	return m, nil
-}
-
-// clientMsgID is the platform's key against sending twice: the same for every
-// try of this recipient in this broadcast, and for no other.
-func (c *content) clientMsgID(recipient int64) string {
-	return c.broadcast.Salt + "b" + strconv.FormatInt(c.broadcast.ID, 10) + "r" + strconv.FormatInt(recipient, 10)
-}
-
-// render fills the message and fits its values to the platform's rules; cuts
-// names the fields that were shortened.
-func (c *content) render(vars config.Vars) (m wechat.Message, cuts []wechat.Field, err error) {
-	vars.Now = c.broadcast.AskedAt.Time
-	vars.Broadcast.ID = c.broadcast.ID
-	r, err := c.compiled.Render(vars)
-	if err != nil {
-		return m, nil, err
-	}
-	m = wechat.Message{TemplateID: c.def.TemplateID, URL: r.URL}
-	if r.MiniProgram != nil {
-		m.MiniProgram = &wechat.MiniProgram{AppID: r.MiniProgram.AppID, PagePath: r.MiniProgram.PagePath}
-	}
-	for _, f := range r.Data {
-		value, cut, err := wechat.CheckField(f.Key, f.Value)
-		if err != nil {
-			return m, nil, fmt.Errorf("field %s: %w", f.Key, err)
-		}
-		field := wechat.Field{Key: f.Key, Value: value, Color: f.Color}
-		if cut {
-			cuts = append(cuts, field)
-		}
-		m.Data = append(m.Data, field)
-	}
-	return m, cuts, nil
-}
-
-// recipientVars returns what a template can say of a recipient.
-func recipientVars(p person) (config.Vars, error) {
-	vars := config.Vars{
-		OpenID: p.openID, SubscribedAt: p.subscribedAt.Time, Scene: p.scene, Remark: p.remark, Fields: map[string]string{},
-	}
-	if p.fields != "" {
-		if err := json.Unmarshal([]byte(p.fields), &vars.Fields); err != nil {
-			return vars, fmt.Errorf("read stored fields: %w", err)
+		if len(known) == 1 {
+			asker = known[0]
 		}
 	}
-	return vars, nil
+	if asker.SubscribedAt.IsZero() { // it is read before the first send
+		asker.SubscribedAt = b.AskedAt
+	}
+	m, _, err := c.Render(delivery.PersonOf(asker))
+	return m, err
 }
-
-// beijing is the platform's time zone; it has no summer time.
-var beijing = time.FixedZone("Asia/Shanghai", 8*60*60)

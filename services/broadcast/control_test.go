@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
 
@@ -30,9 +31,9 @@ func TestAPauseTakesHoldAndLeavesNothingClaimed(t *testing.T) {
 		id := a.ask("", models.AudienceAll)
 		a.received(100)
 		a.pause(0)
-		_ = sleep(t.Context(), 2*time.Second)
+		_ = loop.Sleep(t.Context(), 2*time.Second)
 		calls := a.calls()
-		_ = sleep(t.Context(), 15*time.Second)
+		_ = loop.Sleep(t.Context(), 15*time.Second)
 		if more := a.calls() - calls; more > 0 {
 			t.Errorf("%d calls later than 2 s after the pause", more)
 		}
@@ -82,9 +83,9 @@ func TestACancelKeepsWhatWasSentAndSendsNoMore(t *testing.T) {
 		id := a.ask("", models.AudienceAll)
 		a.received(100)
 		a.cancel(0)
-		_ = sleep(t.Context(), 2*time.Second)
+		_ = loop.Sleep(t.Context(), 2*time.Second)
 		calls := a.calls()
-		_ = sleep(t.Context(), 15*time.Second)
+		_ = loop.Sleep(t.Context(), 15*time.Second)
 		if more := a.calls() - calls; more > 0 {
 			t.Errorf("%d calls later than 2 s after the cancel", more)
 		}
@@ -114,12 +115,12 @@ func TestACancelOfAPausedBroadcastSettlesWhatIsInDoubt(t *testing.T) {
 		id := a.ask("", models.AudienceAll)
 		a.until("all being tried", func() bool { return a.counts(id).Tried() == 101 })
 		a.pause(id)
-		_ = sleep(t.Context(), 10*time.Second)
+		_ = loop.Sleep(t.Context(), 10*time.Second)
 		if a.counts(id).Sending == 0 {
 			t.Fatal("nobody is in doubt, so this shows nothing")
 		}
 		a.cancel(id)
-		_ = sleep(t.Context(), 10*time.Second)
+		_ = loop.Sleep(t.Context(), 10*time.Second)
 		a.audit(id)
 		if c := a.counts(id); c.Uncertain == 0 || c.Failed == 0 {
 			t.Errorf("%+v: want those in doubt uncertain, those put off failed", c)
@@ -133,12 +134,12 @@ func TestTheUndoWindow(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 20}, undo: 10 * time.Second})
 		a.start()
 		first := a.ask("", models.AudienceAll)
-		_ = sleep(t.Context(), 9*time.Second)
+		_ = loop.Sleep(t.Context(), 9*time.Second)
 		if b := a.broadcast(first); b.State != models.Scheduled || a.calls() > 0 {
 			t.Errorf("%s, %d calls within the undo window", b.State, a.calls())
 		}
 		a.cancel(0)
-		_ = sleep(t.Context(), 15*time.Second)
+		_ = loop.Sleep(t.Context(), 15*time.Second)
 		if a.calls() > 0 {
 			t.Errorf("%d calls after it was undone", a.calls())
 		}
@@ -150,7 +151,7 @@ func TestTheUndoWindow(t *testing.T) {
 		second := a.ask("", models.AudienceAll)
 		a.pause(second)
 		a.resume(second)
-		_ = sleep(t.Context(), 8*time.Second)
+		_ = loop.Sleep(t.Context(), 8*time.Second)
 		if a.calls() > 0 {
 			t.Errorf("%d calls: a pause and a resume must not cut the undo window short", a.calls())
 		}
@@ -160,7 +161,7 @@ func TestTheUndoWindow(t *testing.T) {
 
 		// To testers and to oneself there is nothing to undo.
 		me := a.ask("", models.AudienceMe)
-		_ = sleep(t.Context(), 2*time.Second)
+		_ = loop.Sleep(t.Context(), 2*time.Second)
 		if b := a.broadcast(me); b.State != models.Finished {
 			t.Errorf("to oneself: %s", b.State)
 		}
@@ -193,7 +194,7 @@ func TestStatusOfARunningBroadcast(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 499}, rate: 50})
 		a.start()
 		id := a.ask("", models.AudienceAll)
-		_ = sleep(t.Context(), 5*time.Second)
+		_ = loop.Sleep(t.Context(), 5*time.Second)
 		st, err := a.engine.Status(t.Context(), 0)
 		if err != nil {
 			t.Fatal(err)

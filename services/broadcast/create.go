@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"wechat-broadcast/models"
-	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/loop"
 )
 
 const (
@@ -18,8 +16,6 @@ const (
 	replySlack = 300 * time.Millisecond
 	// storeFor is how long one try to store or confirm a request may take.
 	storeFor = time.Minute
-	// tellLateFor is how long it is tried to tell what became of such a request.
-	tellLateFor = time.Hour
 )
 
 // creation is a request that is being stored.
@@ -49,7 +45,7 @@ func (e *Engine) create(ctx context.Context, b *models.Broadcast, again bool, wa
 		}
 	}
 	c := &creation{requestKey: b.RequestKey, done: make(chan struct{})}
-	e.asides.Go(func() {
+	e.background.Go(func() {
 		defer close(c.done)
 		c.asked, c.err = e.storeRequest(b, again, warnings)
 	})
@@ -62,7 +58,7 @@ func (e *Engine) create(ctx context.Context, b *models.Broadcast, again bool, wa
 	e.late[same] = c
 	e.mu.Unlock()
 	e.log.WarnContext(ctx, "the database has not said in time whether a broadcast was stored", "message", b.Name)
-	e.asides.Go(func() { e.finishLate(same, c, b.AskedBy) })
+	e.background.Go(func() { e.finishLate(same, c, b.AskedBy) })
 	return nil, errNotKnownYet()
 }
 
@@ -89,7 +85,7 @@ func (e *Engine) unconfirmed(requestKey string) bool {
 
 // storeRequest stores b, or learns for sure that it was not stored.
 func (e *Engine) storeRequest(b *models.Broadcast, again bool, warnings []Warning) (*Asked, error) {
-	ctx, cancel := context.WithTimeout(e.soft, storeFor)
+	ctx, cancel := context.WithTimeout(e.inBackground, storeFor)
 	defer cancel()
 	created, err := e.store.CreateBroadcast(ctx, b, again)
 	if errors.Is(err, models.ErrMaybeStored) {
@@ -115,7 +111,7 @@ func (e *Engine) storeRequest(b *models.Broadcast, again bool, warnings []Warnin
 
 // confirm asks the database, until it answers, what became of a request.
 func (e *Engine) confirm(requestKey string) (b *models.Broadcast, err error) {
-	err = persist(e.soft, e.log, "confirm a broadcast", func(ctx context.Context) error {
+	err = loop.Persist(e.inBackground, e.log, "confirm a broadcast", func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, storeFor)
 		defer cancel()
 		b, err = e.store.ConfirmRequest(ctx, requestKey)
@@ -133,7 +129,7 @@ func (e *Engine) explained(err error) error {
 	if !errors.As(err, &told) || told.Code != models.ErrSameMessage {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(e.soft, askPlatform)
+	ctx, cancel := context.WithTimeout(e.inBackground, askPlatform)
 	defer cancel()
 	id, _ := told.Args["ID"].(int64)
 	if st, err := e.Status(ctx, id); err == nil {
@@ -149,29 +145,17 @@ func (e *Engine) finishLate(same string, c *creation, askedBy string) {
 	if c.err == nil && c.asked.Broadcast.Audience == models.AudienceAll {
 		b := &c.asked.Broadcast
 		b.NotBefore = models.At(e.now().Add(e.undoWindow))
-		_ = persist(e.soft, e.log, "postpone a broadcast", func(ctx context.Context) error {
+		_ = loop.Persist(e.inBackground, e.log, "postpone a broadcast", func(ctx context.Context) error {
 			return e.store.PostponeBroadcast(ctx, b.ID, b.NotBefore.Time)
 		})
 	}
 	e.mu.Lock()
 	delete(e.late, same)
 	e.mu.Unlock()
-	if e.soft.Err() != nil {
+	if e.inBackground.Err() != nil {
 		return
 	}
-	text := e.lateReply(c.asked, c.err)
-	_, err := backoff.Retry(e.soft, func() (struct{}, error) {
-		err := e.platform.Notify(e.soft, askedBy, text)
-		var refused *wechat.APIError
-		if errors.As(err, &refused) {
-			err = backoff.Permanent(err)
-		}
-		return struct{}{}, err
-	}, backoff.WithMaxElapsedTime(tellLateFor))
-	if err != nil {
-		e.log.Warn("the admin could not be told what became of a request; `broadcast status` has the same",
-			"admin", models.MaskOpenID(askedBy), "err", fmt.Errorf("notify: %w", err))
-	}
+	e.emit(e.inBackground, Event{Kind: EventLate, AskedBy: askedBy, Asked: c.asked, Err: c.err})
 }
 
 // beforeDeadline returns ctx with a deadline that is earlier by d, if it has one.

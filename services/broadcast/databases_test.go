@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"database/sql"
@@ -114,12 +114,12 @@ func TestMovesOnEachDatabase(t *testing.T) {
 		id := a.ask("", models.AudienceAll)
 		a.received(50)
 		a.pause(0)
-		a.until("the last calls", func() bool { return !a.engine.sending(id) })
+		a.until("the last calls", func() bool { return !a.busy(id) })
 		calls := a.calls()
 		a.resume(0)
 		a.until("the way on", func() bool { return a.calls() > calls+50 })
 		a.cancel(0)
-		a.until("nobody being in doubt", func() bool { return !a.engine.sending(id) && a.counts(id).Sending == 0 })
+		a.until("nobody being in doubt", func() bool { return !a.busy(id) && a.counts(id).Sending == 0 })
 		a.audit(id)
 		if b, c := a.broadcast(id), a.counts(id); b.State != models.Cancelled || c.Tried() >= 301 {
 			t.Errorf("%s, %+v", b.State, c)
@@ -138,7 +138,7 @@ func TestPausesLeaveNoClaimsOnEachDatabase(t *testing.T) {
 		for n := int64(1); n <= 12; n++ {
 			a.received(n * 100)
 			a.pause(id)
-			a.until("the last calls", func() bool { return !a.engine.sending(id) })
+			a.until("the last calls", func() bool { return !a.busy(id) })
 			if c := a.counts(id); c.Sending != 0 {
 				t.Fatalf("pause %d: %+v", n, c)
 			}

@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"net/http"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
 
@@ -43,11 +44,11 @@ func TestARefusedRepetitionIsUncertain(t *testing.T) {
 		id := a.ask("", models.AudienceAll)
 		a.received(101)
 		a.until("a repetition being refused", func() bool { return a.sim.Stats().Codes["40241"] > 0 })
-		_ = sleep(t.Context(), 10*time.Second)
+		_ = loop.Sleep(t.Context(), 10*time.Second)
 		// Whoever were put off would be sent to again after this, when the platform
 		// no longer knows the client_msg_id.
 		if _, err := a.engine.Pause(t.Context(), id, admin); err == nil {
-			_ = sleep(t.Context(), 11*time.Minute)
+			_ = loop.Sleep(t.Context(), 11*time.Minute)
 			a.resume(id)
 		}
 		a.reaches(id, models.Finished)
@@ -236,7 +237,7 @@ func TestAPlatformThatIsAwayIsWaitedFor(t *testing.T) {
 		id := a.ask("", models.AudienceAll)
 		a.received(100)
 		a.wire.down.Store(true)
-		_ = sleep(t.Context(), 20*time.Second)
+		_ = loop.Sleep(t.Context(), 20*time.Second)
 		a.wire.down.Store(false)
 		a.finishes(id, 301)
 	})
@@ -276,7 +277,7 @@ func TestAPlatformThatTalksNonsenseIsWaitedFor(t *testing.T) {
 				id := a.ask("", models.AudienceAll)
 				a.received(100)
 				test.begin(a)
-				_ = sleep(t.Context(), 25*time.Second)
+				_ = loop.Sleep(t.Context(), 25*time.Second)
 				test.end(a)
 				a.reaches(id, models.Finished)
 				a.audit(id)

@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
 
@@ -51,7 +52,7 @@ func TestGoneForEverybodyPausesAndMarksNobody(t *testing.T) {
 				a.onSend(func(w http.ResponseWriter, _ string) bool {
 					if sick.Load() {
 						calls.Add(1)
-						_ = sleep(t.Context(), 40*time.Millisecond)
+						_ = loop.Sleep(t.Context(), 40*time.Millisecond)
 						answer(w, code)
 					}
 					return sick.Load()
@@ -114,7 +115,7 @@ func TestAcceptedBeforeTheFaultProvesNothing(t *testing.T) {
 		var calls atomic.Int64
 		a.onSend(func(w http.ResponseWriter, _ string) bool {
 			if n := calls.Add(1); n <= 10 {
-				_ = sleep(t.Context(), time.Duration(n)*10*time.Millisecond)
+				_ = loop.Sleep(t.Context(), time.Duration(n)*10*time.Millisecond)
 				return false
 			}
 			answer(w, 43004)
@@ -185,7 +186,7 @@ func TestWhoComesBackMeanwhileIsNotMarked(t *testing.T) {
 				answer(w, 43004)
 				return true
 			default:
-				_ = sleep(t.Context(), 5*time.Second)
+				_ = loop.Sleep(t.Context(), 5*time.Second)
 				err := a.store.ChangeRecipient(t.Context(), gone, func(r *models.Recipient) {
 					r.Subscribed, r.UpdatedAt = true, models.At(time.Now())
 				})

@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"net/http"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
 
@@ -34,13 +35,13 @@ func TestAnAccountAtStakeStopsAtOnce(t *testing.T) {
 				a.received(20)
 				// Also while it cannot be stored.
 				a.exec("CREATE TRIGGER broken BEFORE UPDATE ON broadcasts BEGIN SELECT RAISE(ABORT, 'away'); END")
-				_ = sleep(t.Context(), 5*time.Second)
+				_ = loop.Sleep(t.Context(), 5*time.Second)
 				a.exec("DROP TRIGGER broken")
 				b := a.reaches(id, models.Paused)
 				if b.Reason != models.ReasonAccount || !b.ResumeAt.IsZero() {
 					t.Errorf("paused: %q until %s", b.Reason, b.ResumeAt)
 				}
-				_ = sleep(t.Context(), 15*time.Second)
+				_ = loop.Sleep(t.Context(), 15*time.Second)
 				if calls > 50+16 {
 					t.Errorf("%d calls: want none after those in flight at the 50th", calls)
 				}
@@ -83,10 +84,10 @@ func TestAnAccountAtStakeStopsEveryBroadcast(t *testing.T) {
 		later := a.ask("personal", models.AudienceAll)
 		set(48004)
 		a.reaches(goes, models.Paused)
-		_ = sleep(t.Context(), 5*time.Second)
+		_ = loop.Sleep(t.Context(), 5*time.Second)
 		calls := a.calls()
 		set(0)
-		_ = sleep(t.Context(), 40*time.Second)
+		_ = loop.Sleep(t.Context(), 40*time.Second)
 		for _, id := range []int64{waits, goes, later} {
 			if b := a.broadcast(id); b.State != models.Paused || b.Reason != models.ReasonAccount || !b.ResumeAt.IsZero() {
 				t.Errorf("#%d is %s (%s) until %s", id, b.State, b.Reason, b.ResumeAt)

@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"fmt"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
 
@@ -52,7 +54,7 @@ func about(notices []string, word string) (n int) {
 func TestAHoldOfTenMinutesCostsHardlyAnybodyAnything(t *testing.T) {
 	t.Parallel()
 	// Each virtual minute takes real seconds; e2e has all four.
-	reasons := map[string]string{"45011": StallLimited, "HTML": StallMute}
+	reasons := map[string]string{"45011": broadcast.StallLimited, "HTML": broadcast.StallMute}
 	for name, reason := range reasons {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -61,11 +63,11 @@ func TestAHoldOfTenMinutesCostsHardlyAnybodyAnything(t *testing.T) {
 				calls, end := a.hold(holds[name])
 				a.start()
 				id := a.ask("", models.AudienceAll)
-				_ = sleep(t.Context(), 2*time.Minute+50*time.Second)
+				_ = loop.Sleep(t.Context(), 2*time.Minute+50*time.Second)
 				if st, err := a.engine.Status(t.Context(), id); err != nil || st.Stall != nil {
 					t.Errorf("before three minutes are over: %+v, %v", st, err)
 				}
-				_ = sleep(t.Context(), 20*time.Second)
+				_ = loop.Sleep(t.Context(), 20*time.Second)
 				st, err := a.engine.Status(t.Context(), id)
 				if err != nil || st.Stall == nil || st.Stall.Reason != reason || st.Rate != 0 || st.Left != 0 {
 					t.Errorf("after three minutes: %+v %+v, %v", st, st.Stall, err)
@@ -73,7 +75,7 @@ func TestAHoldOfTenMinutesCostsHardlyAnybodyAnything(t *testing.T) {
 				if told := a.told(); about(told, "stalled #1") != 1 {
 					t.Errorf("the admin was told %q", told)
 				}
-				_ = sleep(t.Context(), 10*time.Minute-3*time.Minute-10*time.Second)
+				_ = loop.Sleep(t.Context(), 10*time.Minute-3*time.Minute-10*time.Second)
 				if c := a.counts(id); c.Uncertain != 0 || c.Failed != 0 || c.Sending > 1 {
 					t.Errorf("at the end of the hold: %+v", c)
 				}
@@ -86,7 +88,7 @@ func TestAHoldOfTenMinutesCostsHardlyAnybodyAnything(t *testing.T) {
 				if took := time.Since(ended); took > 100*time.Second {
 					t.Errorf("it took %s after the hold", took)
 				}
-				_ = sleep(t.Context(), 90*time.Second) // for the receipts, which do not come
+				_ = loop.Sleep(t.Context(), 90*time.Second) // for the receipts, which do not come
 				a.audit(id)
 				doubtful := int64(1)
 				if name == "45011" {
@@ -112,7 +114,7 @@ func TestWhoIsInDoubtIsAskedAboutBeforeAnybodyElse(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 900, Faults: simulator.Faults{CutAccepted: 1}}, rate: 100})
 		a.start()
 		id := a.ask("", models.AudienceAll)
-		_ = sleep(t.Context(), 8*time.Minute)
+		_ = loop.Sleep(t.Context(), 8*time.Minute)
 		if st := a.sim.Stats(); st.Tried != 1 || st.Accepted != 1 {
 			t.Errorf("%d people were tried, %d messages taken, want one to one", st.Tried, st.Accepted)
 		}
@@ -144,7 +146,7 @@ func TestAHoldInMidBroadcastLeavesOnlyThoseInDoubtWhoWereUnderWay(t *testing.T) 
 				id := a.ask("", models.AudienceAll)
 				a.received(300)
 				_, end := a.hold(holds[tt.hold])
-				_ = sleep(t.Context(), tt.lasts)
+				_ = loop.Sleep(t.Context(), tt.lasts)
 				end()
 				a.reaches(id, models.Finished)
 				a.audit(id)
@@ -170,11 +172,11 @@ func TestAPauseEndsARunThatCannotGetOn(t *testing.T) {
 				a.received(100)
 				_, end := a.hold(how)
 				second := a.ask("personal", models.AudienceAll)
-				_ = sleep(t.Context(), 40*time.Second)
+				_ = loop.Sleep(t.Context(), 40*time.Second)
 				for _, id := range []int64{first, second} {
 					a.pause(id)
-					_ = sleep(t.Context(), 2*time.Second)
-					if a.engine.sending(id) {
+					_ = loop.Sleep(t.Context(), 2*time.Second)
+					if a.busy(id) {
 						t.Errorf("#%d is still being sent", id)
 					}
 				}
@@ -201,7 +203,7 @@ func TestAMinuteQuotaIsWaitedForByTheOnlyRecipient(t *testing.T) {
 		t.Run(fmt.Sprint("calls for nobody too: ", everyCall), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				_ = sleep(t.Context(), 45*time.Second) // the next full minute is near
+				_ = loop.Sleep(t.Context(), 45*time.Second) // the next full minute is near
 				a := newAccount(t, setup{Options: simulator.Options{Followers: 3}})
 				var calls *atomic.Int64
 				end := func() { a.faults(simulator.Faults{}) }
@@ -215,7 +217,7 @@ func TestAMinuteQuotaIsWaitedForByTheOnlyRecipient(t *testing.T) {
 				a.start()
 				id := a.ask("", models.AudienceMe)
 				a.until("the first call", func() bool { return calls.Load() > 0 })
-				_ = sleep(t.Context(), 58*time.Second)
+				_ = loop.Sleep(t.Context(), 58*time.Second)
 				if n := calls.Load(); n != 1 {
 					t.Errorf("%d calls within the minute", n)
 				}
@@ -297,13 +299,13 @@ func TestADatabaseOnAFullDiskIsNamedAsTheReason(t *testing.T) {
 		for _, when := range []string{"INSERT", "UPDATE", "DELETE"} {
 			a.exec("CREATE TRIGGER full_" + when + " BEFORE " + when + " ON deliveries BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
 		}
-		_ = sleep(t.Context(), 5*time.Second)
+		_ = loop.Sleep(t.Context(), 5*time.Second)
 		st, err := a.engine.Status(t.Context(), id)
 		if err != nil || st.Rate != 0 || st.Left != 0 || a.engine.StorageFault() == nil {
 			t.Errorf("%+v, %v, storage: %v", st, err, a.engine.StorageFault())
 		}
-		_ = sleep(t.Context(), 4*time.Minute)
-		if st, err = a.engine.Status(t.Context(), id); err != nil || st.Stall == nil || st.Stall.Reason != StallDisk {
+		_ = loop.Sleep(t.Context(), 4*time.Minute)
+		if st, err = a.engine.Status(t.Context(), id); err != nil || st.Stall == nil || st.Stall.Reason != broadcast.StallDisk {
 			t.Errorf("%+v, %v", st.Stall, err)
 		}
 		if told := a.told(); len(told) != 1 || about(told, "stalled #1") != 1 {
@@ -313,7 +315,7 @@ func TestADatabaseOnAFullDiskIsNamedAsTheReason(t *testing.T) {
 			a.exec("DROP TRIGGER full_" + when)
 		}
 		a.reaches(id, models.Finished)
-		_ = sleep(t.Context(), 90*time.Second) // for the receipts, which do not come
+		_ = loop.Sleep(t.Context(), 90*time.Second) // for the receipts, which do not come
 		a.audit(id)
 		a.everyoneOnce()
 		if told := a.told(); len(told) != 3 || about(told, "goes_on #1") != 1 || a.engine.StorageFault() != nil {
@@ -330,7 +332,7 @@ func TestAPlatformThatIsSilentFromTheStartPutsNobodyInDoubt(t *testing.T) {
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		a.faults(simulator.Faults{BadGateway: .5, Cut: 1, Everywhere: true})
-		_ = sleep(t.Context(), 11*time.Minute)
+		_ = loop.Sleep(t.Context(), 11*time.Minute)
 		if c := a.counts(id); c.Tried() != 0 {
 			t.Errorf("in the hold: %+v", c)
 		}
@@ -365,7 +367,7 @@ func TestAPlatformThatOnlyReadsPutsOnePersonInDoubt(t *testing.T) {
 				_, end := a.hold(how)
 				a.start()
 				id := a.ask("", models.AudienceAll)
-				_ = sleep(t.Context(), keepClaims+15*time.Second)
+				_ = loop.Sleep(t.Context(), keepClaims+15*time.Second)
 				if c := a.counts(id); c.Tried() > 1 {
 					t.Errorf("in the hold: %+v", c)
 				}

@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"net/http"
@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
 
@@ -37,11 +38,11 @@ func TestTheAdminIsToldOfTheEndOnce(t *testing.T) {
 		stop := a.start()
 		a.reaches(a.ask("", models.AudienceAll), models.Finished)
 		a.everyoneReports()
-		_ = sleep(t.Context(), 10*time.Second)
+		_ = loop.Sleep(t.Context(), 10*time.Second)
 		a.wantTold("finished #1  taken=46 failed=5 uncertain=0")
 		stop()
 		a.run(a.newEngine())
-		_ = sleep(t.Context(), 2*time.Minute)
+		_ = loop.Sleep(t.Context(), 2*time.Minute)
 		a.wantTold("finished #1  taken=46 failed=5 uncertain=0")
 	})
 }
@@ -65,14 +66,14 @@ func TestTheAdminIsToldOfEachPauseThatTheBroadcastMakes(t *testing.T) {
 		id := a.ask("", models.AudienceAll)
 		for n := 1; n <= 2; n++ {
 			a.reaches(id, models.Paused)
-			_ = sleep(t.Context(), 10*time.Second)
+			_ = loop.Sleep(t.Context(), 10*time.Second)
 			if got := a.told(); len(got) != n || !strings.HasPrefix(got[n-1], "paused #1 account") {
 				t.Errorf("pause %d: %q", n, got)
 			}
 			a.resume(id)
 		}
 		a.reaches(id, models.Finished)
-		_ = sleep(t.Context(), receiptsLate)
+		_ = loop.Sleep(t.Context(), receiptsLate)
 		if got := a.told(); len(got) != 3 || got[2] != "finished #1  taken=51 failed=0 uncertain=0" {
 			t.Errorf("%q", got)
 		}
@@ -97,11 +98,11 @@ func TestTheAdminIsToldOnceOfAQuotaThatIsLate(t *testing.T) {
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		a.reaches(id, models.Paused)
-		_ = sleep(t.Context(), 45*time.Second)
+		_ = loop.Sleep(t.Context(), 45*time.Second)
 		a.reaches(id, models.Paused)
 		a.ahead.Store(int64(9 * time.Minute))
 		a.reaches(id, models.Finished)
-		_ = sleep(t.Context(), receiptsLate)
+		_ = loop.Sleep(t.Context(), receiptsLate)
 		a.wantTold("paused #1 quota taken=0 failed=0 uncertain=0", "finished #1  taken=51 failed=0 uncertain=0")
 	})
 }
@@ -128,7 +129,7 @@ func TestTheCountsOfAFailureAreComplete(t *testing.T) {
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		a.reaches(id, models.Failed)
-		_ = sleep(t.Context(), 10*time.Second)
+		_ = loop.Sleep(t.Context(), 10*time.Second)
 		c := a.counts(id)
 		if c.Taken() != 20 || c.Uncertain != 1 || c.Failed == 0 || c.Sending != 0 {
 			t.Errorf("%+v", c)
@@ -145,11 +146,11 @@ func TestARefusedNoticeIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 10}})
-		_ = sleep(t.Context(), 49*time.Hour)
+		_ = loop.Sleep(t.Context(), 49*time.Hour)
 		stop := a.start()
 		id := a.ask("", models.AudienceAll)
 		a.reaches(id, models.Finished)
-		_ = sleep(t.Context(), 3*receiptsLate)
+		_ = loop.Sleep(t.Context(), 3*receiptsLate)
 		if n := a.sim.Stats().Codes["45015"]; n != 1 {
 			t.Errorf("refused %d times, want once", n)
 		}
@@ -165,7 +166,7 @@ func TestARefusedNoticeIsKept(t *testing.T) {
 			t.Errorf("said: %v, %v", said, err)
 		}
 		a.letNoticesIn()
-		_ = sleep(t.Context(), receiptsLate)
+		_ = loop.Sleep(t.Context(), receiptsLate)
 		a.wantTold() // it was said
 		if kept, err := e.KeptNotices(t.Context(), admin, "m:2"); err != nil || len(kept) != 0 {
 			t.Errorf("kept although it was said: %+v, %v", kept, err)
@@ -179,11 +180,11 @@ func TestTheAdminIsToldOfABroadcastThatTookDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 10}})
 		id := a.ask("", models.AudienceAll)
-		_ = sleep(t.Context(), 72*time.Hour)
+		_ = loop.Sleep(t.Context(), 72*time.Hour)
 		a.letNoticesIn()
 		a.start()
 		a.reaches(id, models.Finished)
-		_ = sleep(t.Context(), receiptsLate)
+		_ = loop.Sleep(t.Context(), receiptsLate)
 		a.wantTold("finished #1  taken=11 failed=0 uncertain=0")
 	})
 }
@@ -199,7 +200,7 @@ func TestTheSixthNoticeIsKept(t *testing.T) {
 		send := func() int64 {
 			id := a.ask("", models.AudienceMe)
 			a.reaches(id, models.Finished)
-			_ = sleep(t.Context(), 5*time.Second)
+			_ = loop.Sleep(t.Context(), 5*time.Second)
 			return id
 		}
 		var sixth int64
@@ -235,9 +236,9 @@ func TestANoticeWaitsForAPlatformThatIsBusy(t *testing.T) {
 			})
 			a.start()
 			a.reaches(a.ask("", models.AudienceAll), models.Finished)
-			_ = sleep(t.Context(), 2*time.Minute)
+			_ = loop.Sleep(t.Context(), 2*time.Minute)
 			busy.Store(false)
-			_ = sleep(t.Context(), 3*time.Minute)
+			_ = loop.Sleep(t.Context(), 3*time.Minute)
 			a.wantTold("finished #1  taken=11 failed=0 uncertain=0")
 		})
 	}
@@ -279,7 +280,7 @@ func TestTheAdminIsToldOfTheEndOnceTheReceiptsAreIn(t *testing.T) {
 				stop := a.start()
 				a.reaches(a.ask("", models.AudienceAll), models.Finished)
 				ended := time.Now()
-				until := func(d time.Duration) { _ = sleep(t.Context(), d-time.Since(ended)) }
+				until := func(d time.Duration) { _ = loop.Sleep(t.Context(), d-time.Since(ended)) }
 				if tt.restart {
 					until(20 * time.Second)
 					stop()
@@ -310,7 +311,7 @@ func TestTheAdminIsToldAtOnceThatNobodyGotIt(t *testing.T) {
 		a.onSend(func(w http.ResponseWriter, _ string) bool { answer(w, 43019); return true })
 		a.start()
 		a.reaches(a.ask("", models.AudienceAll), models.Finished)
-		_ = sleep(t.Context(), 5*time.Second)
+		_ = loop.Sleep(t.Context(), 5*time.Second)
 		a.wantTold("finished #1  taken=0 failed=11 uncertain=0")
 	})
 }
@@ -324,9 +325,9 @@ func TestANoticeWaitsForAPlatformThatIsAway(t *testing.T) {
 		a.received(11)
 		a.wire.down.Store(true)
 		a.reaches(id, models.Finished)
-		_ = sleep(t.Context(), time.Hour)
+		_ = loop.Sleep(t.Context(), time.Hour)
 		a.wire.down.Store(false)
-		_ = sleep(t.Context(), 10*time.Minute)
+		_ = loop.Sleep(t.Context(), 10*time.Minute)
 		a.wantTold("finished #1  taken=11 failed=0 uncertain=0")
 	})
 }

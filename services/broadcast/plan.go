@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -22,44 +23,70 @@ func (r *run) pullFirst(ctx context.Context) error {
 	if r.b.Audience != models.AudienceAll || r.b.MaxRecipientID != 0 {
 		return nil
 	}
-	pulled, err := r.e.everPulled(ctx)
+	pulled, err := r.everPulled(ctx)
 	if err != nil || pulled {
 		return err
 	}
-	r.pulling.Store(!r.e.pullFailed.Load())
-	err = r.e.pull(ctx)
+	r.pulling.Store(!r.pullFailed.Load())
+	err = r.pull(ctx)
 	r.pulling.Store(false)
-	r.e.pullFailed.Store(err != nil)
-	if err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		var told *models.Error
-		if !errors.As(err, &told) {
-			// The platform or the database is away: the run is tried again, but not so
-			// often that it uses up the day's calls.
-			r.e.sender.hear(wechat.Result{Verdict: wechat.Away, Detail: "pull the followers"})
-			_ = sleep(ctx, pullAgain)
-			return err
-		}
-		r.e.log.WarnContext(ctx, "the followers could not be pulled", "broadcast", r.b.ID, "err", err)
-		r.stop(models.Paused, r.unpulled(told))
-		return errSelf
+	r.pullFailed.Store(err != nil)
+	var told *models.Error
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case !errors.As(err, &told):
+		// The platform or the database is away: the run is tried again, but not so
+		// often that it uses up the day's calls.
+		r.throttle.Hear(wechat.Result{Verdict: wechat.Away, Detail: "pull the followers"})
+		_ = loop.Sleep(ctx, pullAgain)
+		return err
 	}
-	return nil
+	r.log.WarnContext(ctx, "the followers could not be pulled", "broadcast", r.b.ID, "err", err)
+	r.stopped(r.b, unpulled(told))
+	return errNotRunning
 }
 
 // unpulled says why a broadcast waits for its followers.
-func (r *run) unpulled(err *models.Error) models.Change {
+func unpulled(err *models.Error) models.Move {
+	m := models.Move{Event: models.EventStop, Reason: models.ReasonSync}
 	switch code, _ := err.Args["Code"].(int); {
 	case err.Code == models.ErrSyncQuota:
-		return models.Change{Reason: models.ReasonSyncQuota, ResumeAt: r.e.quotaReset()}
+		m.Reason = models.ReasonSyncQuota
 	case err.Code == models.ErrSyncShort:
-		return models.Change{Reason: models.ReasonSyncShort}
+		m.Reason = models.ReasonSyncShort
 	case code != 0:
-		return models.Change{Reason: models.ReasonSync, Detail: fmt.Sprintf("%d %v", code, err.Args["Reason"])}
+		m.Detail = fmt.Sprintf("%d %v", code, err.Args["Reason"])
+	}
+	return m
+}
+
+// planning is the cutting of a broadcast into batches, which goes on beside
+// their being sent.
+type planning struct {
+	done chan struct{}
+	err  error
+}
+
+// startPlanning plans until it is done or ctx ends.
+func (r *run) startPlanning(ctx context.Context) *planning {
+	p := &planning{done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		p.err = r.plan(ctx)
+	}()
+	return p
+}
+
+// over tells whether no batch is added any more, with the error if that is why.
+func (p *planning) over() (bool, error) {
+	select {
+	case <-p.done:
+		return true, p.err
 	default:
-		return models.Change{Reason: models.ReasonSync}
+		return false, nil
 	}
 }
 
@@ -69,7 +96,7 @@ func (r *run) plan(ctx context.Context) error {
 	if !r.b.PlannedAt.IsZero() {
 		return nil
 	}
-	store, b := r.e.store, r.b
+	store, b := r.store, r.b
 	through, err := store.FreezeAudience(ctx, b.ID)
 	if err != nil {
 		return err
@@ -95,11 +122,11 @@ func (r *run) plan(ctx context.Context) error {
 		}
 		last = &batches[len(batches)-1]
 	}
-	n, err := store.PlanDone(ctx, b.ID, r.e.now())
+	n, err := store.PlanDone(ctx, b.ID, r.now())
 	if err != nil {
 		return fmt.Errorf("plan broadcast: %w", err)
 	}
-	r.e.log.InfoContext(ctx, "broadcast planned", "broadcast", b.ID, "recipients", n, "batches", last.Seq)
+	r.log.InfoContext(ctx, "broadcast planned", "broadcast", b.ID, "recipients", n, "batches", last.Seq)
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"strings"
@@ -7,8 +7,21 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
+	"wechat-broadcast/services/throttle"
+	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
 )
+
+// away lets a call find the platform away.
+func away(t *testing.T, th *throttle.Throttle) {
+	t.Helper()
+	p, err := th.Stream().Acquire(t.Context(), throttle.Unclaimed, throttle.Permit{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Done(wechat.Result{Verdict: wechat.Away}, 0)
+}
 
 // The send that was to try whether the platform is there again is not made after
 // all: another one does it, and nobody waits for ever.
@@ -23,10 +36,10 @@ func TestAProbeThatIsNotMadeKeepsNobodyWaiting(t *testing.T) {
 		"the message cannot be filled": {"personal", 0, func(*account, int64) {}, 40},
 		"the claim is too old":         {"notice", 0, func(a *account, _ int64) { a.ahead.Store(int64(10 * time.Minute)) }, 60},
 		"a pause while it waits its turn": {"notice", 1, func(a *account, id int64) {
-			_ = sleep(a.t.Context(), 600*time.Millisecond)
+			_ = loop.Sleep(a.t.Context(), 600*time.Millisecond)
 			for _, move := range []func(id int64){a.pause, a.resume} {
 				move(id)
-				_ = sleep(a.t.Context(), time.Second)
+				_ = loop.Sleep(a.t.Context(), time.Second)
 			}
 		}, 60},
 	}
@@ -39,12 +52,9 @@ func TestAProbeThatIsNotMadeKeepsNobodyWaiting(t *testing.T) {
 				a.exec(`UPDATE recipients SET fields = '{"door":"north"}'`)
 				id := a.ask(test.message, models.AudienceAll)
 				a.exec("UPDATE recipients SET fields = '' WHERE id <= 20")
-				if err := a.engine.pacer.Wait(t.Context()); err != nil { // the first of a second goes at once
-					t.Fatal(err)
-				}
-				a.engine.gate.Report(false, false, 0)
+				away(t, a.engine.Throttle())
 				a.start()
-				_ = sleep(t.Context(), 100*time.Millisecond)
+				_ = loop.Sleep(t.Context(), 100*time.Millisecond)
 				test.instead(a, id)
 				a.reaches(id, models.Finished)
 				a.audit(id)

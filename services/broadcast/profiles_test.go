@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"errors"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
 
@@ -73,7 +75,7 @@ func TestWhatThePlatformKnowsIsFilledIn(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if w := asked.Warnings; len(w) != 1 || w[0].Code != WarnSampled || w[0].Args["Checked"] != 100 {
+				if w := asked.Warnings; len(w) != 1 || w[0].Code != broadcast.WarnSampled || w[0].Args["Checked"] != 100 {
 					t.Errorf("warnings: %v", w)
 				}
 				a.reaches(asked.Broadcast.ID, models.Finished)
@@ -157,7 +159,7 @@ func TestProfilesThatCanNotBeRead(t *testing.T) {
 						t.Errorf("paused: %q (%s) until %s", b.Reason, b.Detail, b.ResumeAt)
 					}
 				} else {
-					_ = sleep(t.Context(), time.Minute)
+					_ = loop.Sleep(t.Context(), time.Minute)
 					if b := a.broadcast(id); b.State != models.Running {
 						t.Errorf("it is %s (%s)", b.State, b.Reason)
 					}
@@ -182,7 +184,7 @@ func TestAPlatformThatIsSlowWithProfilesForbidsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, calls := synced(t, setup{Options: simulator.Options{Followers: 50}})
-		a.onPeople(func(http.ResponseWriter, int64) bool { _ = sleep(t.Context(), 8*time.Second); return false }, calls)
+		a.onPeople(func(http.ResponseWriter, int64) bool { _ = loop.Sleep(t.Context(), 8*time.Second); return false }, calls)
 		a.start()
 		begun := time.Now()
 		asked, err := a.tryAsk("", models.AudienceAll, false)
@@ -192,7 +194,7 @@ func TestAPlatformThatIsSlowWithProfilesForbidsNothing(t *testing.T) {
 		if took := time.Since(begun); took > 3*time.Second {
 			t.Errorf("the reply took %s", took)
 		}
-		if w := asked.Warnings; len(w) != 1 || w[0].Code != WarnProfiles {
+		if w := asked.Warnings; len(w) != 1 || w[0].Code != broadcast.WarnProfiles {
 			t.Errorf("warnings: %v", w)
 		}
 		a.reaches(asked.Broadcast.ID, models.Finished)

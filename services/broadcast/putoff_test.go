@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"net/http"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
 )
@@ -55,7 +57,7 @@ func TestARecipientWhoIsWrittenToTooOftenIsTriedOnceMoreLater(t *testing.T) {
 					time.AfterFunc(test.backAt, func() { a.wire.down.Store(false) })
 				}
 				if test.to > 0 {
-					_ = sleep(t.Context(), test.from)
+					_ = loop.Sleep(t.Context(), test.from)
 					a.interrupt(id, test.restart, stop, test.to-test.from)
 				}
 				a.reaches(id, models.Finished)
@@ -80,61 +82,18 @@ func TestARecipientWhoIsWrittenToTooOftenIsTriedOnceMoreLater(t *testing.T) {
 	}
 }
 
-// The answer comes when a stop has just cut the calls in flight: the rest is
-// still recorded, and kept after the restart.
-func TestThatSomeoneIsWrittenToTooOftenIsRecordedInTheLastMoment(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := newAccount(t, setup{Options: simulator.Options{Followers: 3}})
-		person := a.sim.Follower(0)
-		id := crashed(a, []string{person}, false)
-		s := a.engine.sender
-		if err := s.budget.Acquire(t.Context(), 1); err != nil {
-			t.Fatal(err)
-		}
-		j := &job{
-			ctx: t.Context(), run: &run{e: a.engine, b: a.broadcast(id), meter: &meter{}}, batch: &batchWork{},
-			task: models.Task{RecipientID: a.recipient(person), OpenID: person}, claimed: a.now(),
-		}
-		j.batch.pending.Add(1)
-		a.engine.hardEnd()
-		s.settle(j, wechat.Result{Verdict: wechat.Later, Code: 43117})
-		j.batch.pending.Wait()
-		if d := a.deliveries(id)[person]; d.State != models.Later || d.Attempts != 1 {
-			t.Errorf("%+v", d)
-		}
-		var called time.Time
-		a.onSend(func(_ http.ResponseWriter, openID string) bool {
-			if openID == person {
-				a.mu.Lock()
-				defer a.mu.Unlock()
-				called = time.Now()
-			}
-			return false
-		})
-		refused := time.Now()
-		a.run(a.newEngine())
-		a.reaches(id, models.Finished)
-		a.audit(id)
-		a.everyoneOnce()
-		if rested := called.Sub(refused); rested < laterAfter {
-			t.Errorf("tried again after %s", rested)
-		}
-	})
-}
-
 // interrupt pauses a broadcast for a while, or ends the program and starts it
 // again.
 func (a *account) interrupt(id int64, restart bool, stop func(), lasts time.Duration) {
 	a.t.Helper()
 	if restart {
 		stop()
-		_ = sleep(a.t.Context(), lasts)
+		_ = loop.Sleep(a.t.Context(), lasts)
 		a.run(a.newEngine())
 		return
 	}
 	a.pause(id)
-	_ = sleep(a.t.Context(), lasts)
+	_ = loop.Sleep(a.t.Context(), lasts)
 	a.resume(id)
 }
 
@@ -183,7 +142,7 @@ func TestTheStatusTellsThatThePlatformAsksToGoSlower(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 200}, rate: 50})
-		status := func() *Status {
+		status := func() *broadcast.Status {
 			st, err := a.engine.Status(t.Context(), 0)
 			if err != nil {
 				t.Fatal(err)
@@ -205,7 +164,7 @@ func TestTheStatusTellsThatThePlatformAsksToGoSlower(t *testing.T) {
 			t.Error("it says so before it is")
 		}
 		for _, after := range []time.Duration{3 * time.Second, 30 * time.Second, 80 * time.Second} {
-			_ = sleep(t.Context(), after-time.Since(begun))
+			_ = loop.Sleep(t.Context(), after-time.Since(begun))
 			if st := status(); !st.Slowed || st.Left != 0 {
 				t.Errorf("after %s: slowed %t, %s left", after, st.Slowed, st.Left)
 			}

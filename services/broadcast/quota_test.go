@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
 
@@ -32,7 +33,9 @@ func TestAMinuteQuotaCostsNoAttempt(t *testing.T) {
 }
 
 // beforeMidnight waits until it is 23:59:30 in Beijing.
-func beforeMidnight() { _ = sleep(context.Background(), 15*time.Hour+59*time.Minute+30*time.Second) }
+func beforeMidnight() {
+	_ = loop.Sleep(context.Background(), 15*time.Hour+59*time.Minute+30*time.Second)
+}
 
 func TestTheUsedUpQuotaIsWaitedFor(t *testing.T) {
 	t.Parallel()
@@ -45,7 +48,7 @@ func TestTheUsedUpQuotaIsWaitedFor(t *testing.T) {
 		if b.Reason != models.ReasonQuota || !b.ResumeAt.Equal(time.Date(2000, 1, 1, 16, 0, 0, 0, time.UTC)) {
 			t.Errorf("paused: %q until %s", b.Reason, b.ResumeAt)
 		}
-		_ = sleep(t.Context(), time.Second)
+		_ = loop.Sleep(t.Context(), time.Second)
 		refused := a.sim.Stats().Codes["45009"]
 		if refused == 0 || refused > 16 {
 			t.Errorf("%d calls refused, want at most those in flight", refused)
@@ -85,7 +88,7 @@ func TestALateQuotaResetIsProbed(t *testing.T) {
 		a.mu.Lock()
 		before := refused
 		a.mu.Unlock()
-		_ = sleep(t.Context(), 45*time.Second)
+		_ = loop.Sleep(t.Context(), 45*time.Second)
 		a.mu.Lock()
 		probes := refused - before
 		refuse = false

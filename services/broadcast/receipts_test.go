@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
 
@@ -67,7 +69,7 @@ func TestEarlyReceiptsAreJoined(t *testing.T) {
 				a.exec("CREATE TRIGGER broken BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(ABORT, 'away'); END")
 				id := a.ask("", models.AudienceAll)
 				a.received(16)
-				_ = sleep(t.Context(), time.Second)
+				_ = loop.Sleep(t.Context(), time.Second)
 				early := 0
 				for _, openID := range a.people() {
 					if got, _ := a.sim.Ledger(openID); len(got) == 1 {
@@ -87,7 +89,7 @@ func TestEarlyReceiptsAreJoined(t *testing.T) {
 					a.run(a.newEngine())
 				}
 				a.reaches(id, models.Finished)
-				_ = sleep(t.Context(), 5*time.Second)
+				_ = loop.Sleep(t.Context(), 5*time.Second)
 				if c := a.counts(id); c.Blocked != int64(early) || c.Accepted != 61-int64(early) {
 					t.Errorf("%+v, want %d blocked", c, early)
 				}
@@ -141,12 +143,12 @@ func TestForeignReceiptsAreDropped(t *testing.T) {
 		if err := a.engine.Receipt(t.Context(), 4711, "success"); err != nil || count() != 1 {
 			t.Fatalf("%d kept, %v", count(), err)
 		}
-		a.engine.forget(t.Context())
+		a.engine.Purge(t.Context())
 		if count() != 1 {
 			t.Error("dropped at once")
 		}
-		a.ahead.Store(int64(keepReceipts + time.Minute))
-		a.engine.forget(t.Context())
+		a.ahead.Store(int64(broadcast.KeepReceipts + time.Minute))
+		a.engine.Purge(t.Context())
 		if count() != 0 {
 			t.Error("kept for ever")
 		}

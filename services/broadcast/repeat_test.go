@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
 
@@ -20,7 +22,7 @@ func (a *account) refusesTheSame(when string, id int64, state models.BroadcastSt
 		a.t.Errorf("%s: %v, want a refusal for #%d", when, err, id)
 		return
 	}
-	st, _ := e.Args["Status"].(Status)
+	st, _ := e.Args["Status"].(broadcast.Status)
 	if st.Broadcast.State != state || st.Counts.Taken() != taken {
 		a.t.Errorf("%s: #%d is said to be %s at %d, want %s at %d", when, id, st.Broadcast.State, st.Counts.Taken(), state, taken)
 	}
@@ -81,7 +83,7 @@ func TestTheDayOfACancelledBroadcast(t *testing.T) {
 				id := a.ask("", models.AudienceAll)
 				a.received(100)
 				a.pause(id)
-				_ = sleep(t.Context(), 5*time.Second)
+				_ = loop.Sleep(t.Context(), 5*time.Second)
 				a.ahead.Store(int64(rests))
 				a.cancel(id)
 				if rests == 0 {
@@ -130,7 +132,7 @@ func TestAPauseWinsOverTheQuotas(t *testing.T) {
 				if err != nil || b.Reason != models.ReasonAdmin || !b.ResumeAt.IsZero() {
 					t.Fatalf("%+v, %v", b, err)
 				}
-				_ = sleep(t.Context(), 5*time.Minute) // past the reset
+				_ = loop.Sleep(t.Context(), 5*time.Minute) // past the reset
 				if b := a.broadcast(1); b.State != models.Paused || a.sim.Stats().Accepted != 120 {
 					t.Errorf("%s after the reset, %d sent", b.State, a.sim.Stats().Accepted)
 				}
@@ -170,7 +172,7 @@ func TestACancelTellsWhatIsOnItsWay(t *testing.T) {
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		a.until("all calls being held", func() bool { return a.sim.Stats().Held == 32 })
-		_ = sleep(t.Context(), time.Second)
+		_ = loop.Sleep(t.Context(), time.Second)
 		done, err := a.engine.Cancel(t.Context(), id, admin)
 		if err != nil {
 			t.Fatal(err)
@@ -179,7 +181,7 @@ func TestACancelTellsWhatIsOnItsWay(t *testing.T) {
 			t.Errorf("%+v, want 100 taken and 32 on their way", done)
 		}
 		a.sim.ReleaseAnswers()
-		_ = sleep(t.Context(), 5*time.Second)
+		_ = loop.Sleep(t.Context(), 5*time.Second)
 		if got := a.sim.Stats().Accepted; got != 132 {
 			t.Errorf("%d received it, want 132", got)
 		}

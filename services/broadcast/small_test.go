@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"fmt"
@@ -10,58 +10,8 @@ import (
 
 	"wechat-broadcast/config"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
 )
-
-func TestReceiptState(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		status string
-		state  models.DeliveryState
-		detail string
-	}{
-		{"success", models.Delivered, ""},
-		{" Success\n", models.Delivered, ""},
-		{"SUCCESS", models.Delivered, ""},
-		{"failed:user block", models.Blocked, "failed: user block"},
-		{"failed: user block", models.Blocked, "failed: user block"},
-		{"failed :user block", models.Blocked, "failed: user block"},
-		{"Failed:User  Block", models.Blocked, "failed: user block"},
-		{"failed：user block", models.Blocked, "failed: user block"},
-		{"failed:userblock", models.Blocked, "failed: userblock"},
-		{"failed: system failed", models.FailedFor, "failed: system failed"},
-		{"failed:system failed", models.FailedFor, "failed: system failed"},
-		{"failed:freq limit", models.FailedFor, "failed: freq limit"},
-		{"failed", models.FailedFor, "failed"},
-		{"successful", models.FailedFor, "successful"},
-		{"", models.FailedFor, ""},
-	}
-	for _, test := range tests {
-		t.Run(test.status, func(t *testing.T) {
-			t.Parallel()
-			state, detail := receiptState(test.status)
-			if state != test.state || detail != test.detail {
-				t.Errorf("%q is %s (%q), want %s (%q)", test.status, state, detail, test.state, test.detail)
-			}
-		})
-	}
-}
-
-func FuzzReceiptState(f *testing.F) {
-	for _, s := range []string{"success", "failed:user block", "failed: system failed", "failed:freq limit", "\xff:"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, status string) {
-		state, _ := receiptState(status)
-		switch state {
-		case models.Delivered, models.Blocked, models.FailedFor:
-		default:
-			t.Errorf("%q is %s", status, state)
-		}
-		if again, _ := receiptState("  " + strings.ToUpper(status) + "\t"); again != state && strings.ToLower(strings.ToUpper(status)) == strings.ToLower(status) { //nolint:staticcheck // the folding that receiptState does
-			t.Errorf("%q is %s, in capitals %s", status, state, again)
-		}
-	})
-}
 
 func TestQuotaReset(t *testing.T) {
 	t.Parallel()
@@ -92,133 +42,29 @@ func TestQuotaReset(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			e := &Engine{now: func() time.Time { return test.now }, resetAt: test.reset}
-			if got := e.quotaReset(); !got.Equal(test.want) {
+			if got := broadcast.QuotaReset(test.now, test.reset); !got.Equal(test.want) {
 				t.Errorf("%s, want %s", got.In(beijing), test.want)
 			}
 		})
 	}
 }
 
-func TestMeter(t *testing.T) {
-	t.Parallel()
-	var m meter
-	now := time.Unix(1_700_000_000, 0)
-	if m.rate(now) != 0 {
-		t.Error("nothing was counted")
-	}
-	for s := range 30 { // 5 a second, then 20
-		for range map[bool]int{true: 5, false: 20}[s < 15] {
-			m.add(now.Add(time.Duration(s) * time.Second))
-		}
-	}
-	if got := m.rate(now.Add(30 * time.Second)); got != 20 {
-		t.Errorf("%.1f, want 20", got)
-	}
-	if got := m.rate(now.Add(time.Minute)); got != 0 {
-		t.Errorf("long after the last: %.1f", got)
-	}
-}
-
 func TestCutBatches(t *testing.T) {
 	t.Parallel()
-	ids := make([]int64, 0, 2*batchSize+1)
-	for i := range 2*batchSize + 1 {
+	ids := make([]int64, 0, 2*broadcast.BatchSize+1)
+	for i := range 2*broadcast.BatchSize + 1 {
 		ids = append(ids, int64(10+3*i))
 	}
 	last := models.Batch{BroadcastID: 7, Seq: 4, AfterID: 1, ThroughID: 9, Size: 5, State: models.BatchDone}
 	want := []models.Batch{
-		{BroadcastID: 7, Seq: 5, AfterID: 9, ThroughID: ids[batchSize-1], Size: batchSize, State: models.BatchTodo},
-		{BroadcastID: 7, Seq: 6, AfterID: ids[batchSize-1], ThroughID: ids[2*batchSize-1], Size: batchSize, State: models.BatchTodo},
-		{BroadcastID: 7, Seq: 7, AfterID: ids[2*batchSize-1], ThroughID: ids[2*batchSize], Size: 1, State: models.BatchTodo},
+		{BroadcastID: 7, Seq: 5, AfterID: 9, ThroughID: ids[broadcast.BatchSize-1], Size: broadcast.BatchSize, State: models.BatchTodo},
+		{BroadcastID: 7, Seq: 6, AfterID: ids[broadcast.BatchSize-1], ThroughID: ids[2*broadcast.BatchSize-1], Size: broadcast.BatchSize, State: models.BatchTodo},
+		{BroadcastID: 7, Seq: 7, AfterID: ids[2*broadcast.BatchSize-1], ThroughID: ids[2*broadcast.BatchSize], Size: 1, State: models.BatchTodo},
 	}
-	if diff := cmp.Diff(want, cutBatches(last, ids)); diff != "" {
+	if diff := cmp.Diff(want, broadcast.CutBatches(last, ids)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got := cutBatches(last, nil); len(got) != 0 {
+	if got := broadcast.CutBatches(last, nil); len(got) != 0 {
 		t.Errorf("of nobody: %v", got)
-	}
-}
-
-// draftOf is a broadcast of a message of the message file, as Ask fixes it.
-func draftOf(t *testing.T, name string, now time.Time) models.Broadcast {
-	t.Helper()
-	file, err := config.ParseMessages([]byte(messageFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	def, ok := file.Get(name)
-	if !ok {
-		t.Fatalf("no message %s", name)
-	}
-	e := &Engine{now: func() time.Time { return now }, undoWindow: 10 * time.Second}
-	b, err := e.draft(Request{Audience: models.AudienceAll, AskedBy: admin, RequestKey: "key"}, def)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.ID = 7
-	return *b
-}
-
-func TestContentIsFixedWhenAskedFor(t *testing.T) {
-	t.Parallel()
-	asked := time.Date(2026, 11, 24, 1, 2, 0, 0, time.UTC)
-	c, err := newContent(draftOf(t, "notice", asked))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c.fixed == nil {
-		t.Error("a message that is the same for all is filled anew for each")
-	}
-	m, err := c.message(models.Task{RecipientID: 5, OpenID: "oOne"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m.ToUser != "oOne" || m.TemplateID == "" || len(m.Data) != 3 || m.Data[1].Value != "2026年11月24日 09:02" {
-		t.Errorf("%+v", m)
-	}
-}
-
-func TestContentDiffersBetweenRecipients(t *testing.T) {
-	t.Parallel()
-	c, err := newContent(draftOf(t, "personal", time.Now()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, openID := range []string{"o2345678901234567890AAAAAAAA", "o2345678901234567890BBBBBBBB"} {
-		m, err := c.message(models.Task{RecipientID: 5, OpenID: openID, Scene: "qr"})
-		if err != nil || m.Data[0].Value != openID[20:] || m.Data[2].Value != "qr" {
-			t.Errorf("%+v, %v", m, err)
-		}
-	}
-	// A value that is missing is an error, never a blank on a phone.
-	if m, err := c.message(models.Task{RecipientID: 5, OpenID: "o2345678901234567890AAAAAAAA"}); err == nil {
-		t.Errorf("without a scene: %+v", m)
-	}
-}
-
-func TestClientMsgIDsAreShortAndTheirRecipientsAlone(t *testing.T) {
-	t.Parallel()
-	owner := map[string]string{}
-	for n := range 20 {
-		b := draftOf(t, "notice", time.Now())
-		for _, id := range []int64{1, 11, 111, 999_999} {
-			b.ID = id
-			c := &content{broadcast: b}
-			for _, recipient := range []int64{1, 11, 111, 1_111, 99_999_999} {
-				key := c.clientMsgID(recipient)
-				who := fmt.Sprintf("database %d, broadcast %d, recipient %d", n, id, recipient)
-				if other := owner[key]; other != "" {
-					t.Errorf("%s: the same for %s and %s", key, other, who)
-				}
-				owner[key] = who
-				if len(key) > 32 || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
-					t.Errorf("%q may be too much for the platform", key)
-				}
-				if key != c.clientMsgID(recipient) {
-					t.Errorf("%q changes", key)
-				}
-			}
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"testing"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
 
@@ -14,21 +15,21 @@ func TestASecondEngineStandsBy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 250, Faults: simulator.Faults{Latency: 100 * time.Millisecond}}, rate: 100})
 		stop := a.start()
-		_ = sleep(t.Context(), time.Second)
+		_ = loop.Sleep(t.Context(), time.Second)
 		second := a.newEngine()
 		a.run(second)
 		id := a.ask("", models.AudienceAll)
 		a.received(100)
-		if second.sending(id) {
+		if second.Leads() {
 			t.Error("the one that stands by sends")
 		}
 		// It takes the chat's commands all the same.
 		if _, err := second.Pause(t.Context(), 0, admin); err != nil {
 			t.Fatal(err)
 		}
-		_ = sleep(t.Context(), 2*time.Second)
+		_ = loop.Sleep(t.Context(), 2*time.Second)
 		calls := a.calls()
-		_ = sleep(t.Context(), 5*time.Second)
+		_ = loop.Sleep(t.Context(), 5*time.Second)
 		if a.calls() != calls {
 			t.Errorf("%d calls after a pause by the one that stands by", a.calls()-calls)
 		}
@@ -52,8 +53,7 @@ func TestAReceiptThatComesEarlyToTheOneThatStandsBy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 1}})
 		a.start()
-		// The one that sends saw no early receipts for long.
-		a.engine.receipts.lastEarly.Store(0)
+		_ = loop.Sleep(t.Context(), time.Hour) // the one that sends saw no early receipts for long
 		second := a.newEngine()
 		a.run(second)
 		id := a.ask("", models.AudienceAll)
@@ -65,7 +65,7 @@ func TestAReceiptThatComesEarlyToTheOneThatStandsBy(t *testing.T) {
 		}
 		a.exec("DROP TRIGGER broken")
 		a.reaches(id, models.Finished)
-		_ = sleep(t.Context(), 10*time.Second)
+		_ = loop.Sleep(t.Context(), 10*time.Second)
 		if d := a.deliveries(id)[admin]; d.State != models.Blocked {
 			t.Errorf("%s is %s, want blocked", admin, d.State)
 		}

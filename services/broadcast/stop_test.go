@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
 )
@@ -31,7 +32,7 @@ func TestAStopRecordsWhatIsInFlight(t *testing.T) {
 		if c := a.counts(id); c.Sending != 0 || c.Accepted != calls {
 			t.Errorf("%+v after %d calls", c, calls)
 		}
-		_ = sleep(t.Context(), time.Minute)
+		_ = loop.Sleep(t.Context(), time.Minute)
 		if a.calls() != calls {
 			t.Errorf("%d calls after the stop", a.calls()-calls)
 		}
@@ -54,7 +55,7 @@ func TestAStopCutsCallsThatHang(t *testing.T) {
 		a.received(20)
 		a.faults(simulator.Faults{Latency: 30 * time.Second})
 		a.until("the first calls", func() bool { return a.sim.Stats().InFlight == 16 })
-		_ = sleep(t.Context(), 100*time.Millisecond)
+		_ = loop.Sleep(t.Context(), 100*time.Millisecond)
 		begun := time.Now()
 		stop()
 		if took := time.Since(begun); took < 5*time.Second || took > 9500*time.Millisecond {
@@ -63,7 +64,7 @@ func TestAStopCutsCallsThatHang(t *testing.T) {
 		if c := a.counts(id); c.Sending != 16 || c.Tried() != 16+c.Accepted {
 			t.Errorf("%+v: want only the 16 that hang in doubt", c)
 		}
-		_ = sleep(t.Context(), time.Hour)
+		_ = loop.Sleep(t.Context(), time.Hour)
 		if err := a.sim.SetFaults(simulator.Faults{}); err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +99,7 @@ func crashed(a *account, people []string, accepted bool) (id int64) {
 	if _, err := a.store.PlanDone(ctx, id, a.now()); err != nil {
 		t.Fatal(err)
 	}
-	_, err = a.store.MoveBroadcast(ctx, id, []models.BroadcastState{models.Scheduled}, models.Running, models.Change{StartedAt: a.now()})
+	_, err = a.store.MoveBroadcast(ctx, id, models.Move{Event: models.EventDue}, a.now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func TestAfterACrash(t *testing.T) {
 				// The platform's clock goes on by itself, so only what lies in the past is
 				// waited for; the rest is a clock of ours that was set back.
 				if test.age > 0 {
-					_ = sleep(t.Context(), test.age)
+					_ = loop.Sleep(t.Context(), test.age)
 				} else {
 					a.ahead.Store(int64(test.age))
 				}
@@ -205,12 +206,12 @@ func TestDoubtThatIsNotSettledInTimeIsUncertain(t *testing.T) {
 		id := crashed(a, people, true)
 		a.wire.down.Store(true)
 		a.start()
-		_ = sleep(t.Context(), 10*time.Second)
+		_ = loop.Sleep(t.Context(), 10*time.Second)
 		if c := a.counts(id); c.Uncertain != 0 {
 			t.Errorf("given up at once: %+v", c)
 		}
 		a.ahead.Store(int64(9 * time.Minute))
-		_ = sleep(t.Context(), 10*time.Second)
+		_ = loop.Sleep(t.Context(), 10*time.Second)
 		a.wire.down.Store(false)
 		a.reaches(id, models.Finished)
 		a.audit(id)
@@ -241,14 +242,14 @@ func TestADatabaseThatFailsForAWhileLosesNothing(t *testing.T) {
 				id := a.ask("", models.AudienceAll)
 				a.received(60)
 				a.exec("CREATE TRIGGER broken " + when + " BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
-				_ = sleep(t.Context(), 5*time.Second)
+				_ = loop.Sleep(t.Context(), 5*time.Second)
 				if name == "releases" {
 					if _, err := a.engine.Pause(t.Context(), id, admin); err == nil {
-						_ = sleep(t.Context(), 5*time.Second)
+						_ = loop.Sleep(t.Context(), 5*time.Second)
 						_, _ = a.engine.Resume(t.Context(), id, admin)
 					}
 				}
-				_ = sleep(t.Context(), 30*time.Second)
+				_ = loop.Sleep(t.Context(), 30*time.Second)
 				a.exec("DROP TRIGGER broken")
 				a.finishes(id, 201)
 			})
@@ -265,7 +266,7 @@ func TestAStopWhileTheDatabaseFails(t *testing.T) {
 		id := a.ask("", models.AudienceAll)
 		a.received(60)
 		a.exec("CREATE TRIGGER broken BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
-		_ = sleep(t.Context(), 3*time.Second)
+		_ = loop.Sleep(t.Context(), 3*time.Second)
 		begun := time.Now()
 		stop()
 		if took := time.Since(begun); took > 9500*time.Millisecond {
@@ -291,13 +292,10 @@ func TestSendingGoesOnAfterTheLockWasLost(t *testing.T) {
 		}
 		ctx, lose := context.WithCancel(t.Context())
 		led := make(chan struct{})
-		go func() { defer close(led); a.engine.lead(ctx, lock) }()
+		go func() { defer close(led); a.engine.Lead(ctx, lock) }()
 		a.until("calls side by side", func() bool { return a.sim.Stats().InFlight == 16 })
 		lose()
 		<-led
-		if err := lock.Release(); err != nil {
-			t.Fatal(err)
-		}
 		if c := a.counts(id); c.Accepted != 17 || c.Sending != 0 {
 			t.Errorf("%+v: want the calls in flight ended and recorded", c)
 		}

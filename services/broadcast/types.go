@@ -1,6 +1,5 @@
-// Package broadcast is the engine: it takes the request for a broadcast, plans
-// it into batches, sends them, records what came of each recipient, joins the
-// receipts and reports.
+// Package broadcast is a broadcast's life: it takes the request, plans it into
+// batches, has them sent, finishes it and says where it stands.
 package broadcast
 
 import (
@@ -74,10 +73,3 @@ type Status struct {
 func (s Status) Remaining() int64 {
 	return max(0, s.Broadcast.Recipients-(s.Counts.Tried()-s.Counts.Sending))
 }
-
-// The kinds of notice that an admin gets without asking.
-const (
-	NoticeFinished = "finished"
-	NoticePaused   = "paused"
-	NoticeFailed   = "failed"
-)

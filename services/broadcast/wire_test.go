@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"bytes"
@@ -13,6 +13,9 @@ import (
 	"sync/atomic"
 	"syscall"
 )
+
+// sendPath is the path of the API that sends.
+const sendPath = "/cgi-bin/message/template/send"
 
 // wire carries requests to a handler without a network, so that time can be fake.
 type wire struct {
@@ -64,7 +67,7 @@ func (c *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 			w.WriteHeader(http.StatusBadGateway)
 		case c.bare.Load() && strings.HasSuffix(r.URL.Path, "/get_all_private_template"):
 			_, _ = io.WriteString(w, `{"template_list":[]}`)
-		case before == nil || r.URL.Path != SendPath || !(*before)(w, r):
+		case before == nil || r.URL.Path != sendPath || !(*before)(w, r):
 			c.handler.ServeHTTP(w, r)
 		}
 		answered <- nil

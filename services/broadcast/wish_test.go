@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"net/http"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
 
@@ -44,11 +45,11 @@ func TestWhoSaysStopMeanwhileIsNotSentTo(t *testing.T) {
 				id := a.ask("", models.AudienceAll)
 				a.received(30)
 				a.wire.down.Store(test.away > 0)
-				_ = sleep(t.Context(), 50*time.Millisecond)
+				_ = loop.Sleep(t.Context(), 50*time.Millisecond)
 				stopped := time.Now()
 				a.exec("UPDATE recipients SET opted_out = 1 WHERE id % 3 = 0")
 				a.exec("UPDATE recipients SET subscribed = 0 WHERE id % 3 = 1")
-				_ = sleep(t.Context(), test.away)
+				_ = loop.Sleep(t.Context(), test.away)
 				a.wire.down.Store(false)
 				a.reaches(id, models.Finished)
 				a.audit(id)
@@ -115,10 +116,10 @@ func TestWhoSaysStopBetweenTwoCallsIsNotCalledAgain(t *testing.T) {
 				a.wire.tokenless.Store(test.between == "tokenless")
 				stop := a.start()
 				id := a.ask("", test.to)
-				_ = sleep(t.Context(), 3*time.Second) // the fourth call comes after three and a half
+				_ = loop.Sleep(t.Context(), 3*time.Second) // the fourth call comes after three and a half
 				if test.between == "away" {
 					a.wire.down.Store(true)
-					_ = sleep(t.Context(), laterAfter+10*time.Second)
+					_ = loop.Sleep(t.Context(), laterAfter+10*time.Second)
 				}
 				a.exec("UPDATE recipients SET opted_out = 1 WHERE openid = ?", admin)
 				a.faults(simulator.Faults{})

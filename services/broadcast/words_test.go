@@ -1,4 +1,4 @@
-package broadcast
+package broadcast_test
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
 
@@ -43,9 +44,10 @@ func TestTheReasonCarriesThePlatformsWords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newAccount(t, setup{Options: simulator.Options{Followers: test.followers}, rate: 20})
 				log := &lines{}
-				a.engine.log = slog.New(slog.NewTextHandler(log, nil))
+				a := newAccount(t, setup{
+					Options: simulator.Options{Followers: test.followers}, rate: 20, log: slog.New(slog.NewTextHandler(log, nil)),
+				})
 				a.onSend(func(w http.ResponseWriter, _ string) bool {
 					answer(w, test.code)
 					return true
@@ -62,7 +64,7 @@ func TestTheReasonCarriesThePlatformsWords(t *testing.T) {
 						t.Errorf("%+v", d)
 					}
 				}
-				_ = sleep(t.Context(), time.Second)
+				_ = loop.Sleep(t.Context(), time.Second)
 				if n := log.count("level=WARN", words); n != 1 {
 					t.Errorf("%d warnings with the words:\n%s", n, log)
 				}
@@ -97,7 +99,7 @@ func TestAReasonOfOursIsNoSentence(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := newAccount(t, setup{Options: simulator.Options{Followers: 3}, unpulled: test.pull != nil, undo: 5 * time.Second})
 				a.pull = func(ctx context.Context) error { // after the chat's reply
-					return cmp.Or(sleep(ctx, 10*time.Second), test.pull)
+					return cmp.Or(loop.Sleep(ctx, 10*time.Second), test.pull)
 				}
 				a.start()
 				id := a.ask("", models.AudienceAll)

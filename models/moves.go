@@ -1,0 +1,117 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// Event is what moves a broadcast from one state to another.
+type Event string
+
+// The events: what the scheduler, an admin, the sending or the platform's answers
+// make of a broadcast.
+const (
+	EventDue    Event = "due"    // its time has come
+	EventGoOn   Event = "go_on"  // a pause that ends by itself is over
+	EventPause  Event = "pause"  // an admin's word
+	EventResume Event = "resume" // an admin's word
+	EventCancel Event = "cancel" // an admin's word
+	EventStop   Event = "stop"   // the sending can't go on for now
+	EventHalt   Event = "halt"   // another broadcast showed that the account is at stake
+	EventFail   Event = "fail"   // it can't be sent at all
+	EventFinish Event = "finish" // every recipient has an outcome
+)
+
+// transition is what an event does to a broadcast.
+type transition struct {
+	from []BroadcastState
+	// resting says that it also moves a broadcast whose pause would end by itself.
+	// An admin's pause has no end, so that it stays.
+	resting bool
+	to      BroadcastState
+}
+
+// transitions is the one table of what may move a broadcast, and where to.
+var transitions = map[Event]transition{
+	EventDue:    {from: []BroadcastState{Scheduled}, to: Running},
+	EventGoOn:   {resting: true, to: Running},
+	EventPause:  {from: []BroadcastState{Scheduled, Running}, resting: true, to: Paused},
+	EventResume: {from: []BroadcastState{Paused}, to: Scheduled}, // so that one that was paused in its undo window keeps it
+	EventCancel: {from: []BroadcastState{Scheduled, Running, Paused}, to: Cancelled},
+	EventStop:   {from: []BroadcastState{Running}, to: Paused},
+	EventHalt:   {from: []BroadcastState{Scheduled, Running}, resting: true, to: Paused},
+	EventFail:   {from: []BroadcastState{Running}, to: Failed},
+	EventFinish: {from: []BroadcastState{Running}, to: Finished},
+}
+
+// Moves tells whether an event moves a broadcast as it stands.
+func (b *Broadcast) Moves(on Event) bool {
+	t := transitions[on]
+	return slices.Contains(t.from, b.State) || t.resting && b.State == Paused && !b.ResumeAt.IsZero()
+}
+
+// Move is an event with what it sets besides the state.
+type Move struct {
+	Event
+	// Reason is one of the Reason… codes.
+	Reason string
+	// Detail is what the reason adds; see Broadcast.
+	Detail string
+	// ResumeAt is when a pause ends by itself; zero for never.
+	ResumeAt time.Time
+}
+
+// MoveBroadcast has a broadcast make a move at a moment, if the table of
+// transitions lets it, and tells whether it did: of two that try, one succeeds.
+func (s *Store) MoveBroadcast(ctx context.Context, id int64, m Move, now time.Time) (bool, error) {
+	t := transitions[m.Event]
+	set := map[string]any{
+		"state": t.to, "reason": m.Reason, "detail": cut(m.Detail, maxReason), "resume_at": At(m.ResumeAt),
+	}
+	switch t.to {
+	case Running:
+		set["started_at"] = gorm.Expr("CASE WHEN started_at = 0 THEN ? ELSE started_at END", At(now))
+	case Finished, Failed, Cancelled:
+		set["finished_at"] = At(now)
+	case Scheduled:
+		// An admin resumed it, so that another pause is news, for the same reason too.
+		set["notified_state"] = ""
+	case Paused:
+	}
+	res := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ?", id).Where(t.condition(s, m.Event, now)).Updates(set)
+	if res.Error != nil {
+		return false, fmt.Errorf("move broadcast to %s: %w", t.to, res.Error)
+	}
+	return res.RowsAffected == 1, nil
+}
+
+// condition is what must hold of the row of a broadcast that moves.
+func (t transition) condition(s *Store, on Event, now time.Time) *gorm.DB {
+	c := s.w.Where("state IN ?", t.from)
+	switch {
+	case on == EventGoOn:
+		c = c.Or("state = ? AND resume_at > 0 AND resume_at <= ?", Paused, At(now))
+	case t.resting:
+		c = c.Or("state = ? AND resume_at > 0", Paused)
+	}
+	return c
+}
+
+// HaltOthers pauses every broadcast but one: the account itself is at stake. Those
+// that an admin paused stay as they are.
+func (s *Store) HaltOthers(ctx context.Context, id int64, detail string, now time.Time) error {
+	list, err := s.Broadcasts(ctx, 1000, Scheduled, Running, Paused)
+	for _, b := range list {
+		if b.ID == id || !b.Moves(EventHalt) {
+			continue
+		}
+		_, moveErr := s.MoveBroadcast(ctx, b.ID, Move{Event: EventHalt, Reason: ReasonAccount, Detail: detail}, now)
+		err = errors.Join(err, moveErr)
+	}
+	return err
+}

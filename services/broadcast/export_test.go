@@ -1,0 +1,41 @@
+package broadcast
+
+import (
+	"context"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/lease"
+	"wechat-broadcast/services/throttle"
+)
+
+// What the tests need of the inside.
+const (
+	BatchSize    = batchSize
+	KeepReceipts = keepReceipts
+)
+
+var CutBatches = cutBatches
+
+// Throttle is the engine's, to bring it into a state.
+func (e *Engine) Throttle() *throttle.Throttle { return e.throttle }
+
+// Purge does what is done once an hour.
+func (e *Engine) Purge(ctx context.Context) { e.purge(ctx) }
+
+// Lead leads as if the lock had been taken just now.
+func (e *Engine) Lead(ctx context.Context, lock *models.SendLock) { e.lead(ctx, lock) }
+
+// LeaseFor has the leases on batches last as long as that.
+func (e *Engine) LeaseFor(t lease.Times) { e.worker.lease = t }
+
+// StopOne has one of the broadcasts that are sent here stop itself.
+func (e *Engine) StopOne(m models.Move) { e.worker.all()[0].Stop(m) }
+
+// RedisAnswers tells whether Redis does.
+func (e *Engine) RedisAnswers() bool { return e.cluster.Answers() }
+
+// QuotaReset is when the quota is reset as seen from a moment.
+func QuotaReset(now time.Time, resetAt time.Duration) time.Time {
+	return (&Engine{now: func() time.Time { return now }, resetAt: resetAt}).quotaReset()
+}

@@ -1,0 +1,123 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
+)
+
+const (
+	tidyEvery  = 2 * time.Second
+	showEvery  = 5 * time.Second
+	retakeLock = 2 * time.Second
+)
+
+// Run sends broadcasts until ctx ends: as the one process of the database that
+// does, or standing by until that one dies. In a cluster all send, and that one
+// decides what. When ctx ends nothing new is sent, what is in flight is
+// recorded, and the rest goes on at the next start.
+func (e *Engine) Run(ctx context.Context) {
+	// Only the end of the program is in a hurry. When the right to send is lost,
+	// calls end by themselves, and what came of them waits for the database.
+	defer context.AfterFunc(ctx, e.hurry)()
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	// Receipts come to every process, to those that stand by too.
+	parts.Go(func() {
+		loop.Every(ctx, tidyEvery, func() {
+			if err := e.sender.Receipts.Join(ctx); err != nil && ctx.Err() == nil {
+				e.log.WarnContext(ctx, "join receipts, trying again", "err", err)
+			}
+		})
+	})
+	parts.Go(func() { e.sender.Receipts.LogCounts(ctx) })
+	parts.Go(func() { loop.Every(ctx, watchEvery, func() { e.watch(ctx) }) })
+	if e.cluster != nil {
+		parts.Go(func() { e.cluster.Run(ctx, e.worker.meters) })
+		parts.Go(func() { e.worker.run(ctx, e.queue) })
+	}
+	standby := false
+	for ctx.Err() == nil {
+		lock, err := e.store.TakeSendLock(ctx)
+		switch {
+		case err == nil:
+			e.sayRole(ctx, true)
+			standby = false
+			e.lead(ctx, lock)
+			continue
+		case errors.Is(err, models.ErrLocked):
+			if !standby {
+				e.sayRole(ctx, false)
+			}
+			standby = true
+			_ = e.reading.Note(nil)
+		case ctx.Err() == nil:
+			_ = e.reading.Note(err)
+			e.log.WarnContext(ctx, "take the right to send, trying again", "err", err)
+		}
+		_ = loop.Sleep(ctx, retakeLock)
+	}
+}
+
+// sayRole logs what this process does from now on.
+func (e *Engine) sayRole(ctx context.Context, leads bool) {
+	switch {
+	case e.cluster != nil && leads:
+		e.log.InfoContext(ctx, "coordinating the replicas")
+	case e.cluster != nil:
+		e.log.InfoContext(ctx, "working: another replica coordinates")
+	case leads:
+		e.log.InfoContext(ctx, "sending for this database")
+	default:
+		e.log.InfoContext(ctx, "standing by: another process sends for this database")
+	}
+}
+
+// lead runs broadcasts for as long as the lock is held and ctx lasts, and gives the
+// lock back.
+func (e *Engine) lead(ctx context.Context, lock *models.SendLock) {
+	defer func() {
+		if err := lock.Release(); err != nil {
+			e.log.Debug("release the lock", "err", err)
+		}
+	}()
+	e.metrics.leads.Set(1)
+	e.leads.Store(true)
+	defer func() {
+		e.leads.Store(false)
+		e.metrics.leads.Set(0)
+	}()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	parts.Go(func() {
+		loop.Every(ctx, retakeLock, func() {
+			if err := lock.Check(ctx); err != nil && ctx.Err() == nil {
+				e.log.WarnContext(ctx, "the right to send may be lost, stopping until it is back", "err", err)
+				stop(err)
+			}
+		})
+	})
+	parts.Go(func() { loop.Every(ctx, tidyEvery, func() { e.finalize(ctx) }) })
+	parts.Go(func() { loop.Every(ctx, showEvery, func() { e.updateMetrics(ctx) }) })
+	parts.Go(func() { loop.Every(ctx, time.Hour, func() { e.purge(ctx) }) })
+	if e.cluster == nil {
+		parts.Go(func() { e.worker.run(ctx, e.queue) })
+		e.endLeases(ctx)
+	}
+	e.schedule(ctx)
+}
+
+// endLeases ends the leases of the process that had the right to send before: it is
+// dead, or has lost the right. What it began is asked about again.
+func (e *Engine) endLeases(ctx context.Context) {
+	err := e.store.EndLeases(ctx, ownLeases)
+	if err != nil && ctx.Err() == nil {
+		e.log.WarnContext(ctx, "end the leases of the process before; they end by themselves", "err", err)
+	}
+}

@@ -1,0 +1,136 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
+)
+
+// runs are the broadcasts that this process leads.
+type runs struct {
+	mu   sync.Mutex
+	list map[int64]*run
+}
+
+// all returns every run.
+func (r *runs) all() []*run {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Values(r.list))
+}
+
+// find returns the run of a broadcast, or nil.
+func (r *runs) find(id int64) *run {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.list[id]
+}
+
+// schedule starts what is due until ctx ends and every run has ended.
+func (e *Engine) schedule(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		if err := e.startDue(ctx); err != nil && ctx.Err() == nil {
+			e.log.WarnContext(ctx, "look for broadcasts, trying again", "err", err)
+		}
+		select {
+		case <-tick.C:
+		case <-e.woken:
+		case <-ctx.Done():
+			all := e.runs.all()
+			for _, r := range all {
+				r.cancel(errStopping)
+			}
+			for _, r := range all {
+				<-r.done
+			}
+			return
+		}
+	}
+}
+
+// wake has the scheduler look at the broadcasts at once.
+func (e *Engine) wake() {
+	select {
+	case e.woken <- struct{}{}:
+	default:
+	}
+}
+
+// startDue starts what is due, resumes what waited for its time and ends the runs of
+// broadcasts that are no longer running.
+func (e *Engine) startDue(ctx context.Context) error {
+	list, err := e.store.Broadcasts(ctx, 1000, models.Scheduled, models.Running, models.Paused)
+	if e.reading.Note(err) != nil {
+		return err
+	}
+	running := map[int64]bool{}
+	for _, b := range list {
+		switch on := e.due(&b); on {
+		case "":
+			running[b.ID] = b.State == models.Running
+		default:
+			if on == models.EventGoOn {
+				e.throttle.ProbeFirst()
+			}
+			if running[b.ID], err = e.store.MoveBroadcast(ctx, b.ID, models.Move{Event: on}, e.now()); err != nil {
+				return err
+			}
+		}
+		if running[b.ID] {
+			e.startRun(ctx, b)
+		}
+	}
+	for _, r := range e.runs.all() {
+		if !running[r.b.ID] {
+			r.cancel(errNotRunning)
+		}
+	}
+	return nil
+}
+
+// due is the event that has come for a broadcast, empty if none has.
+func (e *Engine) due(b *models.Broadcast) models.Event {
+	now := e.now()
+	switch {
+	case b.Moves(models.EventDue) && !now.Before(b.NotBefore.Time) && !e.unconfirmed(b.RequestKey):
+		return models.EventDue
+	case b.Moves(models.EventGoOn) && !now.Before(b.ResumeAt.Time):
+		return models.EventGoOn
+	}
+	return ""
+}
+
+// startRun leads a broadcast, unless it is led already.
+func (e *Engine) startRun(ctx context.Context, b models.Broadcast) {
+	e.runs.mu.Lock()
+	defer e.runs.mu.Unlock()
+	if e.runs.list[b.ID] != nil {
+		return
+	}
+	r := &run{Engine: e, b: b, done: make(chan struct{})}
+	runCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	r.cancel = cancel
+	e.runs.list[b.ID] = r
+	e.log.InfoContext(ctx, "broadcast goes", "broadcast", b.ID, "message", b.Name, "audience", b.Audience)
+	go func() {
+		defer close(r.done)
+		defer cancel(nil)
+		err := r.lead(runCtx)
+		if err != nil && runCtx.Err() == nil && !errors.Is(err, errNotRunning) {
+			e.log.WarnContext(ctx, "broadcast interrupted, going on soon", "broadcast", b.ID, "err", err)
+			_ = loop.Sleep(runCtx, time.Second)
+		}
+		e.runs.mu.Lock()
+		delete(e.runs.list, b.ID)
+		e.runs.mu.Unlock()
+		e.wake()
+	}()
+}

@@ -1,0 +1,105 @@
+package broadcast
+
+import (
+	"context"
+	"time"
+
+	"wechat-broadcast/models"
+)
+
+const (
+	// endedEarly is how many of the broadcasts that ended early are looked through.
+	endedEarly = 20
+	// keepReplies is how long the reply to a chat message is kept for its
+	// redelivery, which comes within seconds.
+	keepReplies = 24 * time.Hour
+	// keepReceipts is how long a receipt that belongs to no delivery is kept.
+	keepReceipts = 72 * time.Hour
+
+	resetWithin = 2 * time.Hour    // how late the platform may reset a quota …
+	resetRetry  = 10 * time.Minute // … and how often it is tried meanwhile
+)
+
+// finalize sees to it that a broadcast that was cancelled or failed leaves nobody
+// without an outcome: those whose calls were in doubt, those who were put off,
+// those whom a crash left begun.
+func (e *Engine) finalize(ctx context.Context) {
+	if err := e.finalizeEnded(ctx); err != nil && ctx.Err() == nil {
+		e.log.WarnContext(ctx, "finalize what ended early, trying again", "err", err)
+	}
+}
+
+func (e *Engine) finalizeEnded(ctx context.Context) error {
+	list, err := e.store.Broadcasts(ctx, endedEarly, models.Cancelled, models.Failed)
+	if err != nil {
+		return err
+	}
+	for _, b := range list {
+		if e.finalized[b.ID] {
+			continue
+		}
+		busy, err := e.Busy(ctx, b.ID)
+		if err != nil {
+			return err
+		}
+		if busy {
+			continue
+		}
+		n, err := e.store.FinalizeEnded(ctx, b.ID, e.now())
+		if err != nil {
+			return err
+		}
+		e.finalized[b.ID] = true
+		if n > 0 {
+			e.log.InfoContext(ctx, "recipients finalized whose outcome was open", "broadcast", b.ID, "recipients", n)
+		}
+	}
+	return nil
+}
+
+// Busy tells whether anybody still sends a broadcast, or waits for its last calls.
+func (e *Engine) Busy(ctx context.Context, id int64) (bool, error) {
+	if e.runs.find(id) != nil || e.worker.sends(id) {
+		return true, nil
+	}
+	return e.store.Leased(ctx, id)
+}
+
+// purge drops what is kept for a while only.
+func (e *Engine) purge(ctx context.Context) {
+	if err := e.store.DropReceipts(ctx, e.now().Add(-keepReceipts)); err != nil && ctx.Err() == nil {
+		e.log.WarnContext(ctx, "drop old receipts", "err", err)
+	}
+	if _, err := e.store.PurgeInbound(ctx, e.now().Add(-keepReplies)); err != nil && ctx.Err() == nil {
+		e.log.WarnContext(ctx, "drop old replies", "err", err)
+	}
+}
+
+// updateMetrics renews the figures of the running broadcasts.
+func (e *Engine) updateMetrics(ctx context.Context) {
+	var list []Status
+	for _, r := range e.runs.all() {
+		st, err := e.Glance(ctx, r.b.ID)
+		if err != nil {
+			e.log.DebugContext(ctx, "renew metrics", "err", err)
+			return
+		}
+		list = append(list, *st)
+	}
+	e.metrics.update(list)
+}
+
+// quotaReset returns when the platform's daily quota should be there again: at
+// the next reset. Shortly after one, when the quota is still gone, it is asked
+// for again soon, since the platform's hour is known from the field only.
+func (e *Engine) quotaReset() time.Time {
+	now := e.now().In(beijing)
+	at := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, beijing).Add(e.resetAt)
+	if !at.After(now) {
+		if now.Sub(at) < resetWithin {
+			return now.Add(resetRetry)
+		}
+		at = at.AddDate(0, 0, 1)
+	}
+	return at
+}

@@ -1,0 +1,126 @@
+package delivery
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/throttle"
+)
+
+// claimFunc writes the rows of recipients that are about to be sent to and
+// returns those who are not to be sent to any more.
+type claimFunc func(ctx context.Context, b *models.Broadcast, recipients []int64, now time.Time) (unreachable []int64, err error)
+
+// claimAgain is the claimFunc for those who were put off. Each is asked about
+// before the call.
+func (s *Sender) claimAgain(ctx context.Context, b *models.Broadcast, recipients []int64, now time.Time) ([]int64, error) {
+	return nil, s.store.ReclaimDeliveries(ctx, b.ID, recipients, now)
+}
+
+// claimFresh is the claimFunc for those who have no row yet. To ask whether they can
+// be written to in the same statement is worth it when their batch has been waiting.
+func (s *Sender) claimFresh(w *batchRun) claimFunc {
+	return func(ctx context.Context, b *models.Broadcast, recipients []int64, now time.Time) ([]int64, error) {
+		if w.reachableAt(now).Before(now) {
+			return nil, s.store.ClaimDeliveries(ctx, b.ID, recipients, now)
+		}
+		return s.store.ClaimReachable(ctx, b, recipients, now)
+	}
+}
+
+// feed hands the tasks to the workers, a group at a time, each group claimed
+// before the first of it is sent; a nil claim is for those that have their row.
+func (s *Sender) feed(ctx context.Context, a *Active, w *batchRun, tasks []models.Task, claim claimFunc) error {
+	for len(tasks) > 0 {
+		group := tasks[:min(s.budget.size(), len(tasks))]
+		var permit throttle.Permit
+		if claim != nil {
+			// Nobody is claimed who can't be sent to now, and for a probe only one is.
+			var err error
+			if permit, err = a.stream.Admit(ctx, throttle.Unclaimed); err != nil {
+				a.stopFor(err)
+				return err
+			}
+			if permit.Probe() {
+				group = group[:1]
+			}
+		}
+		tasks = tasks[len(group):]
+		now, err := s.take(ctx, a, &group, claim)
+		if len(group) == 0 {
+			permit.Cancel()
+		}
+		if err != nil {
+			return err
+		}
+		for _, t := range group {
+			j := s.newJob(ctx, a, w, t, now)
+			w.pending.Add(1)
+			if permit.Probe() {
+				j.permit = permit
+				s.try(j) // not by a worker: they may all wait for what comes of it
+				continue
+			}
+			s.dispatch(j)
+		}
+	}
+	return nil
+}
+
+// newJob is for a recipient whose row was written now, or before if the task says so.
+func (s *Sender) newJob(ctx context.Context, a *Active, w *batchRun, t models.Task, now time.Time) *job {
+	j := &job{
+		ctx: ctx, active: a, batch: w, task: t, claim: now,
+		attempt: attempt{calls: t.Attempts, spent: t.Attempts, code: t.ErrCode, alone: w.alone},
+	}
+	switch t.State {
+	case "":
+		j.reachable = w.reachableAt(now)
+	case models.Later:
+		j.deferred = true
+	default:
+		j.maybeSent, j.claim = true, t.SentAt.Time
+		s.throttle.MaybeSent(1)
+	}
+	return j
+}
+
+// take takes a group's part of the budget and claims it, unless claim is nil. It
+// leaves in the group those who are to be sent to, and returns when it was claimed.
+func (s *Sender) take(ctx context.Context, a *Active, group *[]models.Task, claim claimFunc) (now time.Time, err error) {
+	taken := *group
+	*group = nil
+	if err := s.budget.Acquire(ctx, int64(len(taken))); err != nil {
+		return now, err
+	}
+	now = s.now()
+	if claim != nil {
+		if taken, err = s.claim(a, taken, claim, now); err != nil {
+			return now, err
+		}
+	}
+	*group = taken
+	return now, nil
+}
+
+// claim claims a group and returns those of it who are to be sent to.
+func (s *Sender) claim(a *Active, group []models.Task, claim claimFunc, now time.Time) ([]models.Task, error) {
+	ids := make([]int64, len(group))
+	for i, t := range group {
+		ids[i] = t.RecipientID
+	}
+	// Not with the batch's ctx: a claim that is cut short may be there all the same,
+	// and those whom nobody sent to would be in doubt.
+	unreachable, err := claim(s.storing, &a.Broadcast, ids, now)
+	if s.writing.Note(err) != nil {
+		s.budget.Release(int64(len(group)))
+		return nil, err
+	}
+	if len(unreachable) == 0 {
+		return group, nil
+	}
+	s.budget.Release(int64(len(unreachable)))
+	return slices.DeleteFunc(group, func(t models.Task) bool { return slices.Contains(unreachable, t.RecipientID) }), nil
+}

@@ -1,0 +1,306 @@
+// Package notify tells admins what they did not ask for: how a broadcast ended or why
+// it paused, that one gets no further, what became of a request. What the platform
+// does not take is kept, and comes with the reply to the admin's next message.
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/loop"
+	"wechat-broadcast/services/wechat"
+)
+
+const (
+	// receiptsWithin is how long the notice of a finished broadcast waits for the
+	// receipts. They mostly come within seconds of their sends.
+	receiptsWithin = time.Minute
+	// lookEvery is how often it is looked for what admins do not know yet.
+	lookEvery = 2 * time.Second
+	// restFirst is how long a notice that could not be handed over rests at first,
+	// twice as long each time, and restMost at most.
+	restFirst = 2 * time.Second
+	restMost  = time.Minute
+	// askStoreFor is how long the database may take to say where a broadcast stands of
+	// which an admin is to be told.
+	askStoreFor = 3 * time.Second
+	// lateFor is how long it is tried to tell what became of a request.
+	lateFor = time.Hour
+)
+
+// The kinds of notice about a broadcast.
+const (
+	Finished = "finished"
+	Paused   = "paused"
+	Failed   = "failed"
+	Stalled  = "stalled"
+	GoesOn   = "goes_on"
+)
+
+// Words are the sentences of the notices.
+type Words interface {
+	// Notice words what is told of a broadcast.
+	Notice(kind string, st broadcast.Status) string
+	// LateReply words what became of a request: asked, or err if it came to nothing.
+	LateReply(asked *broadcast.Asked, err error) string
+}
+
+// Config is what a Notifier needs.
+type Config struct {
+	Store    *models.Store
+	Platform *wechat.Client
+	Engine   *broadcast.Engine
+	Words    Words
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Notifier hands notices over.
+type Notifier struct {
+	Config
+	// pending are the notices that are in no database, by key.
+	pending map[string]*notice
+	sent    chan *notice
+}
+
+// notice is one on its way to an admin.
+type notice struct {
+	key  string // one takes the place of another with the same key
+	to   string
+	text func() string
+	// broadcast is the one that it is about, 0 for none.
+	broadcast int64
+	// outdated tells whether it need not be told any more; nil for never.
+	outdated func(ctx context.Context) bool
+	// until is when it is given up; zero for never.
+	until time.Time
+}
+
+// rests are the notices that wait for their next try, by key.
+type rests map[string]rest
+
+type rest struct {
+	pause time.Duration
+	until time.Time
+}
+
+// waits tells whether it is too soon for another try.
+func (r rests) waits(key string, now time.Time) bool { return now.Before(r[key].until) }
+
+// note notes what came of a try: one that failed has the notice rest.
+func (r rests) note(key string, done bool, now time.Time) {
+	if done {
+		delete(r, key)
+		return
+	}
+	pause := min(max(2*r[key].pause, restFirst), restMost)
+	r[key] = rest{pause, now.Add(pause)}
+}
+
+// New returns a Notifier. Run makes it tell.
+func New(c Config) *Notifier {
+	return &Notifier{Config: c, pending: map[string]*notice{}, sent: make(chan *notice, 16)}
+}
+
+// Run tells admins what they do not know until ctx ends. Of the broadcasts in the
+// database the process tells that leads them.
+func (n *Notifier) Run(ctx context.Context) {
+	// Two loops, so that a database that is away does not keep admins from hearing of it.
+	var loops sync.WaitGroup
+	loops.Go(func() {
+		again := rests{}
+		loop.Every(ctx, lookEvery, func() {
+			if err := n.tellStored(ctx, again); err != nil && ctx.Err() == nil {
+				n.Log.WarnContext(ctx, "tell admins, trying again", "err", err)
+			}
+		})
+	})
+	loops.Go(func() { n.runPending(ctx) })
+	loops.Wait()
+}
+
+// runPending tells what is in no database until ctx ends.
+func (n *Notifier) runPending(ctx context.Context) {
+	again := rests{}
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		var m *notice
+		select {
+		case v := <-n.Engine.Events():
+			m = n.ofEvent(v)
+		case m = <-n.sent:
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if m != nil {
+			n.pending[m.key] = m
+			delete(again, m.key)
+		}
+		n.tellPending(ctx, again)
+	}
+}
+
+// Send has an admin told something that is about no broadcast.
+func (n *Notifier) Send(ctx context.Context, to, text string) {
+	m := &notice{key: "to " + to + ": " + text, to: to, text: func() string { return text }, until: n.Now().Add(lateFor)}
+	select {
+	case n.sent <- m:
+	case <-ctx.Done():
+	}
+}
+
+// ofEvent makes a notice of an event.
+func (n *Notifier) ofEvent(v broadcast.Event) *notice {
+	b := v.Status.Broadcast
+	switch v.Kind {
+	case broadcast.EventLate:
+		m := &notice{to: v.AskedBy, text: func() string { return n.Words.LateReply(v.Asked, v.Err) }, until: n.Now().Add(lateFor)}
+		if v.Err == nil {
+			m.broadcast = v.Asked.Broadcast.ID
+		}
+		m.key = fmt.Sprintf("late %s %p", v.AskedBy, m)
+		return m
+	case broadcast.EventStalled, broadcast.EventGoesOn:
+	}
+	kind := Stalled
+	if v.Kind == broadcast.EventGoesOn {
+		kind = GoesOn
+	}
+	return &notice{
+		key: fmt.Sprintf("stall %d", b.ID), to: v.AskedBy, broadcast: b.ID,
+		text: func() string { return n.Words.Notice(kind, v.Status) },
+		outdated: func(ctx context.Context) bool {
+			ctx, cancel := context.WithTimeout(ctx, askStoreFor)
+			defer cancel()
+			now, err := n.Store.FindBroadcast(ctx, b.ID)
+			return err == nil && now.State != models.Running
+		},
+	}
+}
+
+// tellPending tells what is in no database.
+func (n *Notifier) tellPending(ctx context.Context, again rests) {
+	for key, m := range n.pending {
+		if again.waits(key, n.Now()) {
+			continue
+		}
+		done := m.outdated != nil && m.outdated(ctx)
+		if !m.until.IsZero() && n.Now().After(m.until) {
+			n.Log.WarnContext(ctx, "an admin could not be told; `broadcast status` has the same", "admin", models.MaskOpenID(m.to))
+			done = true
+		}
+		if !done {
+			var err error
+			if done, err = n.hand(ctx, m); err != nil {
+				n.Log.WarnContext(ctx, "keep a notice, trying again", "broadcast", m.broadcast, "err", err)
+			}
+		}
+		if again.note(key, done, n.Now()); done {
+			delete(n.pending, key)
+		}
+	}
+}
+
+// tellStored tells the asking admins of what ended, paused or stopped by itself.
+func (n *Notifier) tellStored(ctx context.Context, again rests) error {
+	if !n.Engine.Leads() {
+		return nil
+	}
+	list, err := n.Store.Unnotified(ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range list {
+		ready, err := n.ready(ctx, b)
+		if err != nil {
+			return err
+		}
+		kind := kindOf(b.State)
+		key := fmt.Sprintf("%s %d", kind, b.ID)
+		if !ready || again.waits(key, n.Now()) {
+			continue
+		}
+		st, err := n.Engine.Status(ctx, b.ID)
+		if err != nil {
+			return err
+		}
+		done, err := n.hand(ctx, &notice{
+			key: key, to: b.AskedBy, broadcast: b.ID, text: func() string { return n.Words.Notice(kind, *st) },
+		})
+		if err != nil {
+			return err
+		}
+		if again.note(key, done, n.Now()); !done {
+			continue
+		}
+		if err := n.Store.MarkNotified(ctx, b.ID, b.NoticeMark()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ready tells whether what is to be told of a broadcast is known: its last calls are
+// counted, and the receipts of a finished one are in or late. That goes by what is
+// stored, so that the time does not begin anew with another process.
+func (n *Notifier) ready(ctx context.Context, b models.Broadcast) (bool, error) {
+	busy, err := n.Engine.Busy(ctx, b.ID)
+	if err != nil || busy {
+		return false, err
+	}
+	if b.State != models.Finished || n.Now().Sub(b.FinishedAt.Time) >= receiptsWithin {
+		return true, nil
+	}
+	// Counting a large broadcast every two seconds would keep a core busy.
+	st, err := n.Engine.Glance(ctx, b.ID)
+	if err != nil {
+		return false, err
+	}
+	return st.Broadcast.State == models.Finished && st.Counts.Accepted == 0, nil
+}
+
+// hand hands a notice over. One that the platform refuses is kept for the admin's
+// next word, if it is about a broadcast. done is false if the platform is away or the
+// database, which keeps it.
+func (n *Notifier) hand(ctx context.Context, m *notice) (done bool, err error) {
+	err = n.Platform.Notify(ctx, m.to, m.text())
+	var refused *wechat.APIError
+	switch {
+	case err == nil:
+		return true, nil
+	case !errors.As(err, &refused), busyCode(refused.Code):
+		return false, nil
+	}
+	n.Log.WarnContext(ctx, "the platform does not take the notice; the admin is told in the reply to their next word",
+		"broadcast", m.broadcast, "notice", m.key, "admin", models.MaskOpenID(m.to), "err", err)
+	if m.broadcast == 0 {
+		return true, nil
+	}
+	err = n.Store.KeepNotice(ctx, m.broadcast)
+	return err == nil, err
+}
+
+// busyCode tells whether a refusal says that the platform is busy, and nothing of
+// the notice or its reader (WeChat: commErrCode docs). All others are for good,
+// above all 45015, when the admin did not write for 48 hours, and 45047, when
+// five notices followed their last word (WeChat: customer service message docs).
+func busyCode(code int) bool { return code == -1 || code == 45011 }
+
+func kindOf(s models.BroadcastState) string {
+	switch s {
+	case models.Paused:
+		return Paused
+	case models.Failed:
+		return Failed
+	case models.Finished, models.Cancelled, models.Scheduled, models.Running:
+	}
+	return Finished
+}

@@ -1,0 +1,216 @@
+package throttle
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+const (
+	// keepClaims is how long a recipient who is claimed and surely not sent to waits
+	// at an open breaker before the claim is given back: a used-up minute quota is
+	// over by then. Claims that wait for longer would grow too old to be asked again.
+	keepClaims = 75 * time.Second
+	// probeMost is the longest interval between probes that can reach nobody.
+	probeMost = 10 * time.Second
+)
+
+// ErrShut says that a claim is not worth keeping: nothing passes for a while.
+var ErrShut = errors.New("nothing passes now")
+
+// Passenger is for whom a call is to be made.
+type Passenger int
+
+// The passengers.
+const (
+	// Unclaimed stands for recipients who are not claimed yet: they wait.
+	Unclaimed Passenger = iota
+	// Claimed is a recipient who has a row and was surely not sent to.
+	Claimed
+	// Doubtful is a recipient who may have got the message.
+	Doubtful
+)
+
+// breaker is a circuit breaker: it keeps sends back while the platform cannot be
+// reached or refuses every one. Shut, it lets a single probe through at a time, at
+// growing intervals; the first that succeeds opens it.
+type breaker struct {
+	first, most time.Duration // the shortest and the longest interval
+
+	mu      sync.Mutex
+	open    bool
+	probing bool
+	slow    bool // it is shut because the platform asks to go slower
+	// mute: it is shut because no usable answer comes, so that whoever is sent to
+	// now would be in doubt.
+	mute    bool
+	doubts  int       // recipients in doubt
+	shutAt  time.Time // when it was shut
+	backoff time.Duration
+	timer   *time.Timer
+	changed chan struct{} // closed and replaced whenever a waiter should look again
+	ready   bool          // shut, and a probe may go
+}
+
+// newBreaker returns one that lets sends pass.
+func newBreaker(first, most time.Duration) *breaker {
+	return &breaker{first: first, most: most, open: true, changed: make(chan struct{})}
+}
+
+// pass blocks until a send may go or ctx ends. probe says that the send is the one
+// that tries whether others may: its report must follow. While no usable answer
+// comes, a recipient in doubt is the probe if there is one, so that no other gets
+// into doubt, and who is claimed is turned away with ErrShut.
+func (b *breaker) pass(ctx context.Context, who Passenger) (probe bool, err error) {
+	for {
+		b.mu.Lock()
+		if b.open {
+			b.mu.Unlock()
+			return false, ctx.Err()
+		}
+		if ctx.Err() == nil && b.ready && !b.probing && (who == Doubtful || !b.mute || b.doubts == 0) {
+			b.probing = true
+			b.mu.Unlock()
+			return true, nil
+		}
+		changed, patience := b.changed, keepClaims-time.Since(b.shutAt)
+		if b.mute {
+			patience = 0
+		}
+		b.mu.Unlock()
+		if who != Claimed {
+			patience = time.Hour // then it looks again, in vain
+		} else if patience <= 0 {
+			return false, ErrShut
+		}
+		timer := time.NewTimer(patience)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return false, ctx.Err()
+		}
+		timer.Stop()
+	}
+}
+
+// count counts recipients who get into doubt, or out of it.
+func (b *breaker) count(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.doubts += n; b.doubts == 0 {
+		b.wake()
+	}
+}
+
+func (b *breaker) isOpen() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.open
+}
+
+// isSlow tells whether sends wait because the platform asks to go slower.
+func (b *breaker) isSlow() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.open && b.slow
+}
+
+// isMute tells whether sends wait because no usable answer comes.
+func (b *breaker) isMute() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.open && b.mute
+}
+
+// report tells what came of a send that passed: ok opens the breaker. A failure
+// shuts it, or keeps it shut for longer if it was the probe's: for rest, which the
+// platform asks for, or for the breaker's own interval if that is 0.
+func (b *breaker) report(probe, ok bool, rest time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if probe {
+		b.probing = false
+	}
+	switch {
+	case ok && !b.open:
+		b.open, b.backoff = true, 0
+		b.wake()
+	case !ok && (b.open || probe):
+		b.shut(rest, b.most)
+	}
+}
+
+// missed says that a probe for nobody brought no usable answer.
+func (b *breaker) missed() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.probing = false
+	b.shut(0, probeMost)
+}
+
+// shut shuts the breaker for rest, or for its own interval if that is 0. The caller
+// holds mu.
+func (b *breaker) shut(rest, most time.Duration) {
+	if b.open {
+		b.shutAt = time.Now()
+	}
+	b.open, b.ready, b.slow, b.mute = false, false, rest > 0, rest == 0
+	if rest == 0 {
+		b.backoff = min(max(b.backoff*2, b.first), most)
+		rest = b.backoff
+	}
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	b.timer = time.AfterFunc(rest, b.letProbe)
+	b.wake()
+}
+
+// cancel gives up a probe that was not made.
+func (b *breaker) cancel() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.probing = false
+	b.wake()
+}
+
+// trust says of a platform that it answers, so that a send may be the probe.
+func (b *breaker) trust() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mute = false
+}
+
+// narrow lets only one send pass, which may go at once. mute says that it is not
+// known whether the platform answers.
+func (b *breaker) narrow(mute bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.open {
+		b.open, b.ready, b.slow, b.mute, b.shutAt = false, true, false, mute, time.Now()
+	}
+}
+
+// stop ends the timer.
+func (b *breaker) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+}
+
+func (b *breaker) letProbe() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ready = true
+	b.wake()
+}
+
+func (b *breaker) wake() {
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
