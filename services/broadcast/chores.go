@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// beijing is the platform's time zone; it has no summer time.
+var beijing = time.FixedZone("Asia/Shanghai", 8*60*60)
+
 // tidy settles what ended early and tells admins what they do not know yet.
 func (e *Engine) tidy(ctx context.Context) {
 	if err := e.settle(ctx); err != nil && ctx.Err() == nil {

@@ -1,32 +1,62 @@
-package config
+package message
 
 import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"wechat-broadcast/models"
 )
 
-func mustParse(tb testing.TB, file string) *Messages {
+func mustParse(tb testing.TB, file string) *File {
 	tb.Helper()
-	m, err := ParseMessages([]byte(file))
+	m, err := Parse([]byte(file))
 	if err != nil {
-		tb.Fatalf("ParseMessages: %v", err)
+		tb.Fatalf("Parse: %v", err)
 	}
 	return m
 }
 
-func mustGet(tb testing.TB, m *Messages, name string) *Message {
+func mustGet(tb testing.TB, f *File, name string) *Definition {
 	tb.Helper()
-	message, ok := m.Get(name)
+	d, ok := f.Get(name)
 	if !ok {
-		tb.Fatalf("no message %q among %q", name, m.Names())
+		tb.Fatalf("no message %q among %q", name, f.Names())
 	}
-	return message
+	return d
+}
+
+// paths returns the paths of an error that must be Problems.
+func paths(tb testing.TB, err error) []string {
+	tb.Helper()
+	var problems Problems
+	if !errors.As(err, &problems) {
+		tb.Fatalf("error %v is not Problems", err)
+	}
+	all := make([]string, len(problems))
+	for i, p := range problems {
+		all[i] = p.Path
+		if p.Problem.English == "" || p.Hint.English == "" {
+			tb.Errorf("%s: problem %q, hint %q: both must be said", p.Path, p.Problem.English, p.Hint.English)
+		}
+	}
+	return all
+}
+
+// example returns the message file that operators start from.
+func example(tb testing.TB) string {
+	tb.Helper()
+	data, err := os.ReadFile("../../config/messages.example.yaml")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(data)
 }
 
 const fullFile = `
@@ -48,7 +78,7 @@ messages:
       phrase3: {value: true}
 `
 
-func TestParseMessages(t *testing.T) {
+func TestParse(t *testing.T) {
 	t.Parallel()
 	m := mustParse(t, fullFile)
 	if m.Default != "notice" {
@@ -57,7 +87,7 @@ func TestParseMessages(t *testing.T) {
 	if diff := cmp.Diff([]string{"notice", "借阅"}, m.Names()); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)
 	}
-	want := &Message{
+	want := &Definition{
 		Name: "notice", TemplateID: "tpl-1", URL: "https://example.com/notices/1",
 		MiniProgram: &MiniProgram{AppID: "wx0123456789abcdef", PagePath: "index"},
 		Data: []Field{
@@ -69,7 +99,7 @@ func TestParseMessages(t *testing.T) {
 	if diff := cmp.Diff(want, mustGet(t, m, "notice")); diff != "" {
 		t.Errorf("notice (-want +got):\n%s", diff)
 	}
-	want = &Message{
+	want = &Definition{
 		Name: "借阅", TemplateID: "42",
 		Data: []Field{{Key: "number1", Value: "007"}, {Key: "amount2", Value: "1.50"}, {Key: "phrase3", Value: "true"}},
 	}
@@ -78,7 +108,7 @@ func TestParseMessages(t *testing.T) {
 	}
 }
 
-func TestParseMessagesAnchors(t *testing.T) {
+func TestAliasesStandForWhatTheyName(t *testing.T) {
 	t.Parallel()
 	m := mustParse(t, "messages:\n  a: {template_id: t, data: &d {x: {value: v}}}\n  b: {template_id: u, data: *d}\n")
 	if diff := cmp.Diff(mustGet(t, m, "a").Data, mustGet(t, m, "b").Data); diff != "" {
@@ -89,7 +119,7 @@ func TestParseMessagesAnchors(t *testing.T) {
 	}
 }
 
-func TestGetFoldsNames(t *testing.T) {
+func TestNamesDifferNotInCaseOrWidthAlone(t *testing.T) {
 	t.Parallel()
 	m := mustParse(t, "messages: {Notice1: {template_id: t, data: {x: {value: v}}}}")
 	if m.Default != "Notice1" {
@@ -107,7 +137,7 @@ func TestGetFoldsNames(t *testing.T) {
 	}
 }
 
-func TestParseMessagesRefuses(t *testing.T) {
+func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	message := func(body string) string {
 		return "messages:\n  m:\n    " + strings.ReplaceAll(strings.TrimSpace(body), "\n", "\n    ") + "\n"
@@ -115,7 +145,7 @@ func TestParseMessagesRefuses(t *testing.T) {
 	const sound = "template_id: t\ndata: {x: {value: v}}\n"
 	tests := []struct {
 		name, file string
-		want       []string // keys of the faults
+		want       []string // paths of the problems
 		hint       string   // part of the text
 	}{
 		{"empty", "", []string{"messages"}, "empty"},
@@ -176,38 +206,103 @@ func TestParseMessagesRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := ParseMessages([]byte(tt.file))
+			_, err := Parse([]byte(tt.file))
 			if err == nil {
 				t.Fatal("accepted")
 			}
-			if diff := cmp.Diff(tt.want, faultKeys(t, err)); diff != "" {
-				t.Errorf("faults (-want +got):\n%s\n%v", diff, err)
+			if diff := cmp.Diff(tt.want, paths(t, err)); diff != "" {
+				t.Errorf("problems (-want +got):\n%s\n%v", diff, err)
 			}
 			if !strings.Contains(err.Error(), tt.hint) {
 				t.Errorf("no %q in:\n%v", tt.hint, err)
 			}
 			if got, want := len(strings.Split(err.Error(), "\n")), len(tt.want); got != want {
-				t.Errorf("%d lines for %d faults:\n%v", got, want, err)
+				t.Errorf("%d lines for %d problems:\n%v", got, want, err)
 			}
 		})
 	}
 }
 
-func TestLoadMessages(t *testing.T) {
+func TestSourceReadsTheFileAnew(t *testing.T) {
 	t.Parallel()
-	if _, err := LoadMessages(filepath.Join(t.TempDir(), "absent.yaml")); !errors.Is(err, fs.ErrNotExist) {
+	path := filepath.Join(t.TempDir(), "messages.yaml")
+	source := NewSource(path)
+	if _, err := source.All(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("absent file: %v", err)
 	}
-	m, err := LoadMessages(mustWrite(t, "messages.yaml", ExampleMessages))
+	write := func(content string) {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(example(t))
+	f, err := source.All()
 	if err != nil {
 		t.Fatalf("the example: %v", err)
 	}
-	if diff := cmp.Diff([]string{"notice", "reminder"}, m.Names()); diff != "" {
+	if diff := cmp.Diff([]string{"notice", "reminder"}, f.Names()); diff != "" {
 		t.Errorf("the example's names (-want +got):\n%s", diff)
+	}
+	write(fullFile)
+	for name, want := range map[string]string{"": "notice", "NOTICE": "notice", "借阅": "借阅"} {
+		if d, err := source.Get(name); err != nil || d.Name != want {
+			t.Errorf("%q is %+v, %v", name, d, err)
+		}
+	}
+	var told *models.Error
+	if _, err := source.Get("reminder"); !errors.As(err, &told) || told.Code != models.ErrMessageUnknown || told.Args["Known"] != "notice, 借阅" {
+		t.Errorf("a message that is gone: %v", err)
+	}
+	write("messages: [")
+	if _, err := source.Get(""); !errors.As(err, &told) || told.Code != models.ErrMessagesFile {
+		t.Errorf("a broken file: %v", err)
 	}
 }
 
-func TestMessageJSON(t *testing.T) {
+// What the file's reader finds wrong with values, Validate finds without a file.
+func TestValidateIsWhatTheFileIsCheckedWith(t *testing.T) {
+	t.Parallel()
+	d := &Definition{
+		Name: "again", TemplateID: "a b", URL: "example.com", MiniProgram: &MiniProgram{},
+		Data: []Field{{Key: "x.DATA", Value: "v", Color: "red"}, {Key: "y z"}},
+	}
+	problems := Validate(d)
+	want := []string{
+		"messages.again", "messages.again.template_id", "messages.again.url", "messages.again.miniprogram.appid",
+		"messages.again.data.x.DATA", "messages.again.data.x.DATA.color", "messages.again.data.y z", "messages.again.data.y z.value",
+	}
+	if diff := cmp.Diff(want, paths(t, problems)); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+	_, err := Parse([]byte("messages:\n again:\n  template_id: a b\n  url: example.com\n  miniprogram: {appid: ''}\n" +
+		"  data:\n   x.DATA: {value: v, color: red}\n   y z: {value: ''}\n"))
+	var read Problems
+	if !errors.As(err, &read) {
+		t.Fatal(err)
+	}
+	var lines []int
+	for i := range read {
+		lines = append(lines, read[i].Line)
+		read[i].Line = 0
+	}
+	if diff := cmp.Diff(problems, read); diff != "" {
+		t.Errorf("the file (-Validate +Parse):\n%s", diff)
+	}
+	if diff := cmp.Diff([]int{2, 3, 4, 5, 7, 7, 8, 8}, lines); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"messages.m.template_id", "messages.m.data"}, paths(t, Validate(&Definition{Name: "m"}))); diff != "" {
+		t.Errorf("of an empty definition (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"messages.m.data.thing1.value"}, paths(t, Validate(valued("{{.Openid}}")))); diff != "" {
+		t.Errorf("of a template (-want +got):\n%s", diff)
+	}
+	if problems := Validate(valued("{{.OpenID}}")); len(problems) > 0 {
+		t.Errorf("of a sound one: %v", problems)
+	}
+}
+
+func TestStoredDefinitionsStayReadable(t *testing.T) {
 	t.Parallel()
 	want := mustGet(t, mustParse(t, fullFile), "notice")
 	text, err := json.Marshal(want)
@@ -221,7 +316,7 @@ func TestMessageJSON(t *testing.T) {
 	if diff := cmp.Diff(stored, string(text)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	var got Message
+	var got Definition
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
@@ -230,17 +325,17 @@ func TestMessageJSON(t *testing.T) {
 	}
 }
 
-func TestDigest(t *testing.T) {
+func TestDigestKnowsAMessageThatWasSentBefore(t *testing.T) {
 	t.Parallel()
-	base := func() *Message { return mustGet(t, mustParse(t, fullFile), "notice") }
+	base := func() *Definition { return mustGet(t, mustParse(t, fullFile), "notice") }
 	// Kept in the database to recognise a message sent before.
 	const want = "74d0bbb626b570516c7846c4a6d63f27e31696d82868e7624d22fe902d31571c"
 	if got := base().Digest(); got != want {
 		t.Errorf("digest %s, want %s", got, want)
 	}
-	same := map[string]func(*Message){
-		"name":  func(m *Message) { m.Name = "other" },
-		"order": func(m *Message) { m.Data[0], m.Data[2] = m.Data[2], m.Data[0] },
+	same := map[string]func(*Definition){
+		"name":  func(m *Definition) { m.Name = "other" },
+		"order": func(m *Definition) { m.Data[0], m.Data[2] = m.Data[2], m.Data[0] },
 	}
 	for name, change := range same {
 		m := base()
@@ -253,17 +348,17 @@ func TestDigest(t *testing.T) {
 			t.Errorf("Digest changed the message:\n%s", diff)
 		}
 	}
-	different := map[string]func(*Message){
-		"template": func(m *Message) { m.TemplateID = "tpl-2" },
-		"url":      func(m *Message) { m.URL = "" },
-		"appid":    func(m *Message) { m.MiniProgram.AppID = "wx2" },
-		"pagepath": func(m *Message) { m.MiniProgram.PagePath = "" },
-		"no mini":  func(m *Message) { m.MiniProgram = nil },
-		"key":      func(m *Message) { m.Data[0].Key = "thing2" },
-		"value":    func(m *Message) { m.Data[0].Value = "图书馆周四闭馆" },
-		"color":    func(m *Message) { m.Data[0].Color = "#000000" },
-		"fewer":    func(m *Message) { m.Data = m.Data[:2] },
-		"swapped":  func(m *Message) { m.Data[0].Value, m.Data[2].Value = m.Data[2].Value, m.Data[0].Value },
+	different := map[string]func(*Definition){
+		"template": func(m *Definition) { m.TemplateID = "tpl-2" },
+		"url":      func(m *Definition) { m.URL = "" },
+		"appid":    func(m *Definition) { m.MiniProgram.AppID = "wx2" },
+		"pagepath": func(m *Definition) { m.MiniProgram.PagePath = "" },
+		"no mini":  func(m *Definition) { m.MiniProgram = nil },
+		"key":      func(m *Definition) { m.Data[0].Key = "thing2" },
+		"value":    func(m *Definition) { m.Data[0].Value = "图书馆周四闭馆" },
+		"color":    func(m *Definition) { m.Data[0].Color = "#000000" },
+		"fewer":    func(m *Definition) { m.Data = m.Data[:2] },
+		"swapped":  func(m *Definition) { m.Data[0].Value, m.Data[2].Value = m.Data[2].Value, m.Data[0].Value },
 	}
 	for name, change := range different {
 		m := base()

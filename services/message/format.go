@@ -1,4 +1,4 @@
-package config
+package message
 
 import (
 	"fmt"
