@@ -202,7 +202,7 @@ func (c *templateCheck) call(n *parse.CommandNode, piped bool) {
 	switch called := n.Args[0].(type) {
 	case *parse.IdentifierNode:
 		if len(n.Args) > 1 {
-			if format, ok := n.Args[1].(*parse.StringNode); called.Ident == "printf" && ok && wide(format.Text) {
+			if format, ok := n.Args[1].(*parse.StringNode); called.Ident == "printf" && ok && isWide(format.Text) {
 				c.add(words(problemWidth, "Max", maxWidth), words(hintNarrow))
 			}
 		}

@@ -1,54 +1,55 @@
 package message
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // maxWidth bounds the width and the precision of a format. The platform shows a
 // few dozen characters of a value, and a million of them take a few bytes to ask for.
 const maxWidth = 100
 
-var errWidth = said(words(problemWidth, "Max", maxWidth))
+var (
+	errFormat = said(words(problemPrintf))
+	errWidth  = said(words(problemWidth, "Max", maxWidth))
+)
 
-// wrongPrint matches the marks that Go's fmt leaves in a text where a verb and
+// directive matches a directive of a format: flags, width, precision with its
+// point, number of the argument, verb. A number is written out, or * with the
+// number of its argument.
+var directive = regexp.MustCompile(`%([ +\-#0]*)((?:\[\d+\])?\*|\d*)(\.(?:(?:\[\d+\])?\*|\d*))?(?:\[(\d+)\])?([A-Za-z%]?)`)
+
+// misprint matches the marks that Go's fmt leaves in a text where a verb and
 // what it is given do not fit, such as %!d(string=hi).
-var wrongPrint = regexp.MustCompile(`(?s)%!.?\(`)
+var misprint = regexp.MustCompile(`(?s)%!.?\(`)
 
-// printf is that of Go, save that a format that does not fit is an error and
-// nothing for followers to read, and that it ends where the text is too long
-// for a value: fmt would write all of it first.
+// printf is that of Go, with two differences: a format that does not fit is an
+// error, and a text that is too long for a value ends it at once.
 func printf(format string, args ...any) (string, error) {
 	var out limitedText
 	given := formatArgs{args: args}
-	for {
-		text, after, found := strings.Cut(format, "%")
-		if _, err := out.Write([]byte(text)); err != nil {
-			return "", err
-		}
-		if !found {
-			break
-		}
-		d, rest, ok := scanDirective(after)
-		if !ok {
-			return "", said(words(problemPrintf))
-		}
-		text, err := given.print(d)
+	for _, d := range directive.FindAllStringSubmatch(format, -1) {
+		before, after, _ := strings.Cut(format, d[0])
+		text, err := given.print(d[1], d[2], d[3], d[4], d[5])
 		if err != nil {
 			return "", err
 		}
-		if _, err := out.Write([]byte(text)); err != nil {
+		if _, err := out.Write([]byte(before + text)); err != nil {
 			return "", err
 		}
-		format = rest
+		format = after
 	}
-	if given.unused() {
-		return "", said(words(problemPrintf))
+	if _, err := out.Write([]byte(format)); err != nil {
+		return "", err
+	}
+	if !given.reordered && given.next < len(args) {
+		return "", errFormat
 	}
 	return out.b.String(), nil
 }
@@ -60,13 +61,51 @@ type formatArgs struct {
 	reordered bool // some were taken by their number: the others may be left
 }
 
-func (g *formatArgs) unused() bool { return !g.reordered && g.next < len(g.args) }
+// print returns the text of one directive, given as its parts.
+func (g *formatArgs) print(flags, width, precision, number, verb string) (string, error) {
+	w, widthFits := g.number(width)
+	p, precisionFits := g.number(strings.TrimPrefix(precision, "."))
+	switch {
+	case !widthFits || !precisionFits:
+		return "", errFormat
+	case w > maxWidth || w < -maxWidth || p > maxWidth:
+		return "", errWidth
+	case verb == "%":
+		return "%", nil
+	}
+	arg, ok := g.take(number)
+	if !ok || verb == "" {
+		return "", errFormat
+	}
+	spec := "%" + flags
+	if w < 0 { // so that * can ask for the left
+		spec += "-"
+	}
+	if width != "" {
+		spec += strconv.Itoa(max(w, -w))
+	}
+	if precision != "" && p >= 0 {
+		spec += "." + strconv.Itoa(p)
+	}
+	text := fmt.Sprintf(spec+verb, arg)
+	// What looks like a mark may be in the operator's own words, or a follower's.
+	// Without a precision none of it is cut off, so the marks can be counted.
+	if strings.Contains(text, "%!") && marks(fmt.Sprintf("%"+verb, arg)) > marks(fmt.Sprint(arg)) {
+		return "", errFormat
+	}
+	return text, nil
+}
 
-// take returns the argument of that number, counted from 1, or the next.
-func (g *formatArgs) take(index int) (any, bool) {
-	if index > 0 {
-		g.reordered = true
-		g.next = index - 1
+func marks(text string) int { return len(misprint.FindAllString(text, -1)) }
+
+// take returns the argument of that number, counted from 1, or else the next.
+func (g *formatArgs) take(number string) (any, bool) {
+	if number != "" {
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 1 {
+			return nil, false
+		}
+		g.reordered, g.next = true, n-1
 	}
 	if g.next >= len(g.args) {
 		return nil, false
@@ -75,48 +114,14 @@ func (g *formatArgs) take(index int) (any, bool) {
 	return g.args[g.next-1], true
 }
 
-// print returns the text of one directive.
-func (g *formatArgs) print(d directive) (string, error) {
-	width, ok := g.number(d.width)
-	precision, fits := g.number(d.precision)
-	if !ok || !fits {
-		return "", said(words(problemPrintf))
+// number returns a width or a precision, be it written or an argument; 0 for none.
+// One beyond maxWidth may come back as another such.
+func (g *formatArgs) number(text string) (n int, ok bool) {
+	index, isArg := strings.CutSuffix(text, "*")
+	if !isArg {
+		return written(text), true
 	}
-	if width > maxWidth || width < -maxWidth || precision > maxWidth {
-		return "", errWidth
-	}
-	if d.verb == "%" {
-		return "%", nil
-	}
-	arg, ok := g.take(d.index)
-	if !ok {
-		return "", said(words(problemPrintf))
-	}
-	spec := "%" + d.flags
-	if d.width.given {
-		if width < 0 { // so that "*" can ask for the left
-			spec += "-"
-			width = -width
-		}
-		spec += strconv.Itoa(width)
-	}
-	if d.precision.given && precision >= 0 {
-		spec += "." + strconv.Itoa(precision)
-	}
-	text := fmt.Sprintf(spec+d.verb, arg)
-	// What looks like a mark may be in the operator's own words, or a follower's.
-	if strings.Contains(text, "%!") && len(wrongPrint.FindAllString(text, -1)) > len(wrongPrint.FindAllString(fmt.Sprint(arg), -1)) {
-		return "", said(words(problemPrintf))
-	}
-	return text, nil
-}
-
-// number returns a width or a precision, be it written or an argument.
-func (g *formatArgs) number(n formatNumber) (int, bool) {
-	if !n.star {
-		return n.value, true
-	}
-	arg, ok := g.take(n.index)
+	arg, ok := g.take(strings.Trim(index, "[]"))
 	v := reflect.ValueOf(arg)
 	switch {
 	case !ok || arg == nil:
@@ -129,92 +134,20 @@ func (g *formatArgs) number(n formatNumber) (int, bool) {
 	return 0, false
 }
 
-// directive is what follows a % in a format.
-type directive struct {
-	flags            string
-	width, precision formatNumber
-	index            int // of the argument, counted from 1; 0 for the next
-	verb             string
+// written returns a number of digits, at most maxWidth+1; 0 for any other text.
+func written(text string) int {
+	n, err := strconv.Atoi(text)
+	if errors.Is(err, strconv.ErrRange) {
+		return maxWidth + 1
+	}
+	return min(n, maxWidth+1)
 }
 
-// formatNumber is a width or a precision.
-type formatNumber struct {
-	given bool
-	value int
-	star  bool // it is an argument
-	index int  // of that
-}
-
-// scanDirective reads what follows a %, and returns what follows that.
-func scanDirective(s string) (d directive, rest string, ok bool) {
-	flags := len(s) - len(strings.TrimLeft(s, " +-#0"))
-	d.flags, s = s[:flags], s[flags:]
-	var index int
-	if d.width, index, s, ok = scanNumber(s); !ok {
-		return d, "", false
-	}
-	if after, found := strings.CutPrefix(s, "."); found {
-		if index > 0 { // it serves neither a * nor a verb
-			return d, "", false
-		}
-		if d.precision, index, s, ok = scanNumber(after); !ok {
-			return d, "", false
-		}
-		d.precision.given = true // a lone point means 0
-	}
-	if index == 0 {
-		if index, s, ok = scanIndex(s); !ok {
-			return d, "", false
-		}
-	}
-	d.index = index
-	_, size := utf8.DecodeRuneInString(s)
-	d.verb = s[:size]
-	return d, s[size:], size > 0
-}
-
-// scanNumber reads a width or a precision, if one is there. index is a number in
-// brackets that stands before no *, and so is the verb's.
-func scanNumber(s string) (n formatNumber, index int, rest string, ok bool) {
-	if index, s, ok = scanIndex(s); !ok {
-		return n, 0, "", false
-	}
-	if after, found := strings.CutPrefix(s, "*"); found {
-		return formatNumber{given: true, star: true, index: index}, 0, after, true
-	}
-	if index > 0 {
-		return n, index, s, true
-	}
-	for ; s != "" && s[0] >= '0' && s[0] <= '9'; s = s[1:] {
-		n.given = true
-		n.value = min(10*n.value+int(s[0]-'0'), maxWidth+1)
-	}
-	return n, 0, s, true
-}
-
-// scanIndex reads the number of an argument in brackets; 0 if none is there.
-func scanIndex(s string) (index int, rest string, ok bool) {
-	if !strings.HasPrefix(s, "[") {
-		return 0, s, true
-	}
-	number, rest, closed := strings.Cut(s[1:], "]")
-	index, err := strconv.Atoi(number)
-	return index, rest, closed && err == nil && index > 0
-}
-
-// wide tells whether a format asks for too much, as far as it says so itself.
-func wide(format string) bool {
-	for {
-		_, after, found := strings.Cut(format, "%")
-		d, rest, ok := scanDirective(after)
-		if !found || !ok {
-			return false // what does not fit is told when it is used
-		}
-		if d.width.value > maxWidth || d.precision.value > maxWidth {
-			return true
-		}
-		format = rest
-	}
+// isWide tells whether a format asks for too much by a number written in it.
+func isWide(format string) bool {
+	return slices.ContainsFunc(directive.FindAllStringSubmatch(format, -1), func(d []string) bool {
+		return written(d[2]) > maxWidth || written(strings.TrimPrefix(d[3], ".")) > maxWidth
+	})
 }
 
 // printAll is fmt.Sprint, or fmt.Sprintln if every argument is set apart. It
@@ -241,11 +174,7 @@ func escapeQuery(args ...any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return short(url.QueryEscape(text))
-}
-
-func short(text string) (string, error) {
-	if len(text) > maxValueBytes {
+	if text = url.QueryEscape(text); len(text) > maxValueBytes {
 		return "", errTooLong
 	}
 	return text, nil

@@ -196,6 +196,7 @@ func TestCompileRefuses(t *testing.T) {
 		{`{{slice .OpenID 99999999999999999999}}`, "not a valid template"},
 		{`{{if slice "x" 1000000000}}x{{end}}`, "out of range"},
 		{`{{printf "%d" "hi"}}`, "does not fit"},
+		{`{{printf "%.1d" "%!d(x)"}}`, "does not fit"},
 		{`{{printf "%d"}}`, "does not fit"},
 		{`{{printf "%d" 1 2}}`, "does not fit"},
 		{`{{printf "100%"}}`, "does not fit"},
