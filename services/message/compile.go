@@ -120,7 +120,7 @@ func functions() template.FuncMap {
 		"index": func(fields map[string]string, key string) (string, error) {
 			value, ok := fields[key]
 			if !ok {
-				return "", said(words(problemNoValue))
+				return "", templateError(words(problemNoValue))
 			}
 			return value, nil
 		},

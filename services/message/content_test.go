@@ -27,7 +27,7 @@ func contentOf(t *testing.T, d *Definition) *Content {
 	return c
 }
 
-func TestAMessageThatIsTheSameForAllIsFilledOnce(t *testing.T) {
+func TestMessageForAllIsFilledOnce(t *testing.T) {
 	t.Parallel()
 	c := contentOf(t, &Definition{
 		Name: "notice", TemplateID: "tpl-1", URL: "https://example.com/{{.Broadcast.ID}}", MiniProgram: &MiniProgram{"wx1", "index"},
@@ -60,7 +60,7 @@ func TestAMessageThatIsTheSameForAllIsFilledOnce(t *testing.T) {
 	}
 }
 
-func TestAMessageThatVariesIsFilledForEach(t *testing.T) {
+func TestMessageThatVariesIsFilledForEach(t *testing.T) {
 	t.Parallel()
 	c := contentOf(t, &Definition{Name: "m", TemplateID: "t", Data: []Field{
 		{"keyword1", "{{slice .OpenID 20}}", ""}, {"keyword2", "{{.Scene}}", ""}, {"keyword3", `{{if .Fields.city}}{{.Fields.city}}{{end}}!`, ""},
@@ -86,7 +86,7 @@ func TestAMessageThatVariesIsFilledForEach(t *testing.T) {
 	}
 }
 
-func TestAValueThatThePlatformWouldRefuseIsAnError(t *testing.T) {
+func TestValueAgainstThePlatformsRulesIsAnError(t *testing.T) {
 	t.Parallel()
 	var misfit *wechat.FieldError
 	d := &Definition{Name: "m", TemplateID: "t", Data: []Field{{"time2", "soon", ""}}}

@@ -1,7 +1,6 @@
 package message
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -78,7 +77,7 @@ messages:
       phrase3: {value: true}
 `
 
-func TestParse(t *testing.T) {
+func TestFileIsReadAsWritten(t *testing.T) {
 	t.Parallel()
 	m := mustParse(t, fullFile)
 	if m.Default != "notice" {
@@ -108,7 +107,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestAliasesStandForWhatTheyName(t *testing.T) {
+func TestAliasesAreFilledIn(t *testing.T) {
 	t.Parallel()
 	m := mustParse(t, "messages:\n  a: {template_id: t, data: &d {x: {value: v}}}\n  b: {template_id: u, data: *d}\n")
 	if diff := cmp.Diff(mustGet(t, m, "a").Data, mustGet(t, m, "b").Data); diff != "" {
@@ -119,7 +118,7 @@ func TestAliasesStandForWhatTheyName(t *testing.T) {
 	}
 }
 
-func TestNamesDifferNotInCaseOrWidthAlone(t *testing.T) {
+func TestNamesAreFoundInAnyCaseAndWidth(t *testing.T) {
 	t.Parallel()
 	m := mustParse(t, "messages: {Notice1: {template_id: t, data: {x: {value: v}}}}")
 	if m.Default != "Notice1" {
@@ -137,7 +136,7 @@ func TestNamesDifferNotInCaseOrWidthAlone(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestFilesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	message := func(body string) string {
 		return "messages:\n  m:\n    " + strings.ReplaceAll(strings.TrimSpace(body), "\n", "\n    ") + "\n"
@@ -256,115 +255,5 @@ func TestSourceReadsTheFileAnew(t *testing.T) {
 	write("messages: [")
 	if _, err := source.Get(""); !errors.As(err, &told) || told.Code != models.ErrMessagesFile {
 		t.Errorf("a broken file: %v", err)
-	}
-}
-
-// What the file's reader finds wrong with values, Validate finds without a file.
-func TestValidateIsWhatTheFileIsCheckedWith(t *testing.T) {
-	t.Parallel()
-	d := &Definition{
-		Name: "again", TemplateID: "a b", URL: "example.com", MiniProgram: &MiniProgram{},
-		Data: []Field{{Key: "x.DATA", Value: "v", Color: "red"}, {Key: "y z"}},
-	}
-	problems := Validate(d)
-	want := []string{
-		"messages.again", "messages.again.template_id", "messages.again.url", "messages.again.miniprogram.appid",
-		"messages.again.data.x.DATA", "messages.again.data.x.DATA.color", "messages.again.data.y z", "messages.again.data.y z.value",
-	}
-	if diff := cmp.Diff(want, paths(t, problems)); diff != "" {
-		t.Errorf("problems (-want +got):\n%s", diff)
-	}
-	_, err := Parse([]byte("messages:\n again:\n  template_id: a b\n  url: example.com\n  miniprogram: {appid: ''}\n" +
-		"  data:\n   x.DATA: {value: v, color: red}\n   y z: {value: ''}\n"))
-	var read Problems
-	if !errors.As(err, &read) {
-		t.Fatal(err)
-	}
-	var lines []int
-	for i := range read {
-		lines = append(lines, read[i].Line)
-		read[i].Line = 0
-	}
-	if diff := cmp.Diff(problems, read); diff != "" {
-		t.Errorf("the file (-Validate +Parse):\n%s", diff)
-	}
-	if diff := cmp.Diff([]int{2, 3, 4, 5, 7, 7, 8, 8}, lines); diff != "" {
-		t.Errorf("lines (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff([]string{"messages.m.template_id", "messages.m.data"}, paths(t, Validate(&Definition{Name: "m"}))); diff != "" {
-		t.Errorf("of an empty definition (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff([]string{"messages.m.data.thing1.value"}, paths(t, Validate(valued("{{.Openid}}")))); diff != "" {
-		t.Errorf("of a template (-want +got):\n%s", diff)
-	}
-	if problems := Validate(valued("{{.OpenID}}")); len(problems) > 0 {
-		t.Errorf("of a sound one: %v", problems)
-	}
-}
-
-func TestStoredDefinitionsStayReadable(t *testing.T) {
-	t.Parallel()
-	want := mustGet(t, mustParse(t, fullFile), "notice")
-	text, err := json.Marshal(want)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Rows written by earlier releases hold this form.
-	const stored = `{"name":"notice","template_id":"tpl-1","url":"https://example.com/notices/1",` +
-		`"miniprogram":{"appid":"wx0123456789abcdef","pagepath":"index"},"data":[{"key":"thing1","value":"图书馆周三闭馆"},` +
-		`{"key":"time2","value":"{{.Now.Format \"2006年1月2日 15:04\"}}"},{"key":"keyword3","value":"请相互转告","color":"#173177"}]}`
-	if diff := cmp.Diff(stored, string(text)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	var got Definition
-	if err := json.Unmarshal(text, &got); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(*want, got); diff != "" {
-		t.Errorf("there and back (-want +got):\n%s", diff)
-	}
-}
-
-func TestDigestKnowsAMessageThatWasSentBefore(t *testing.T) {
-	t.Parallel()
-	base := func() *Definition { return mustGet(t, mustParse(t, fullFile), "notice") }
-	// Kept in the database to recognise a message sent before.
-	const want = "74d0bbb626b570516c7846c4a6d63f27e31696d82868e7624d22fe902d31571c"
-	if got := base().Digest(); got != want {
-		t.Errorf("digest %s, want %s", got, want)
-	}
-	same := map[string]func(*Definition){
-		"name":  func(m *Definition) { m.Name = "other" },
-		"order": func(m *Definition) { m.Data[0], m.Data[2] = m.Data[2], m.Data[0] },
-	}
-	for name, change := range same {
-		m := base()
-		change(m)
-		before := *m
-		if m.Digest() != want {
-			t.Errorf("%s changes the digest", name)
-		}
-		if diff := cmp.Diff(before, *m); diff != "" {
-			t.Errorf("Digest changed the message:\n%s", diff)
-		}
-	}
-	different := map[string]func(*Definition){
-		"template": func(m *Definition) { m.TemplateID = "tpl-2" },
-		"url":      func(m *Definition) { m.URL = "" },
-		"appid":    func(m *Definition) { m.MiniProgram.AppID = "wx2" },
-		"pagepath": func(m *Definition) { m.MiniProgram.PagePath = "" },
-		"no mini":  func(m *Definition) { m.MiniProgram = nil },
-		"key":      func(m *Definition) { m.Data[0].Key = "thing2" },
-		"value":    func(m *Definition) { m.Data[0].Value = "图书馆周四闭馆" },
-		"color":    func(m *Definition) { m.Data[0].Color = "#000000" },
-		"fewer":    func(m *Definition) { m.Data = m.Data[:2] },
-		"swapped":  func(m *Definition) { m.Data[0].Value, m.Data[2].Value = m.Data[2].Value, m.Data[0].Value },
-	}
-	for name, change := range different {
-		m := base()
-		change(m)
-		if m.Digest() == want {
-			t.Errorf("%s does not change the digest", name)
-		}
 	}
 }

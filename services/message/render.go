@@ -54,7 +54,7 @@ func newVars(b models.Broadcast, r models.Recipient) (vars, error) {
 // not known it is an error: no phone shows a date in the year 1.
 func (v vars) SubscribedAt() (time.Time, error) {
 	if v.subscribedAt.IsZero() {
-		return time.Time{}, said(words(problemNotKnown))
+		return time.Time{}, templateError(words(problemNotKnown))
 	}
 	return v.subscribedAt.In(beijing), nil
 }
@@ -157,10 +157,10 @@ func execute(t *template.Template, v vars) (value, variable string, problem Word
 	return value, "", Words{}
 }
 
-// said is a cause of our own that comes back out of a template.
-type said Words
+// templateError is an error of our own functions, which text/template wraps.
+type templateError Words
 
-func (s said) Error() string { return s.English }
+func (e templateError) Error() string { return e.English }
 
 // execProblem matches the place and the cause in an error of text/template.
 var execProblem = regexp.MustCompile(`(?s)at <(.*?)>: (.*)$`)
@@ -174,7 +174,7 @@ func explain(err error) (variable string, problem Words) {
 	if match == nil {
 		return "", words(problemFailed, "Detail", trimTemplateError(err))
 	}
-	var own said
+	var own templateError
 	switch {
 	case errors.As(err, &own):
 		return match[1], Words(own)

@@ -51,7 +51,7 @@ func mustCompile(tb testing.TB, d *Definition) *compiled {
 	return c
 }
 
-func TestRenderValues(t *testing.T) {
+func TestTemplatesAreFilledIn(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		template, want string
@@ -102,7 +102,7 @@ func TestRenderValues(t *testing.T) {
 	}
 }
 
-func TestRenderWhole(t *testing.T) {
+func TestLinksAreFilledInToo(t *testing.T) {
 	t.Parallel()
 	m := &Definition{
 		Name: "m", TemplateID: "t", URL: "https://example.com/{{.OpenID}}",
@@ -136,7 +136,7 @@ func TestRenderWhole(t *testing.T) {
 	}
 }
 
-func TestCompileRefuses(t *testing.T) {
+func TestTemplatesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ template, hint string }{
 		{"", "empty"},
@@ -228,7 +228,7 @@ func TestCompileRefuses(t *testing.T) {
 	}
 }
 
-func TestCompileFindsEveryProblem(t *testing.T) {
+func TestEveryProblemOfTheTemplatesIsFound(t *testing.T) {
 	t.Parallel()
 	m := &Definition{
 		Name: "m", URL: "https://e/{{.A}}", MiniProgram: &MiniProgram{AppID: "wx1", PagePath: "{{.B}}"},
@@ -244,7 +244,7 @@ func TestCompileFindsEveryProblem(t *testing.T) {
 	}
 }
 
-func TestRenderRefuses(t *testing.T) {
+func TestValuesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	unknown := sample(t)
 	unknown.subscribedAt = time.Time{}
@@ -316,7 +316,7 @@ func TestRenderRefuses(t *testing.T) {
 	}
 }
 
-func TestRenderErrorsHoldNoRecipient(t *testing.T) {
+func TestErrorsHoldNoOpenID(t *testing.T) {
 	t.Parallel()
 	for _, template := range []string{
 		"{{slice .OpenID 0 99}}", "{{slice .OpenID 5 .Broadcast.ID 6}}", "{{index .Fields .OpenID}}", "{{lt .OpenID 5}}",
@@ -336,7 +336,7 @@ func TestRenderErrorsHoldNoRecipient(t *testing.T) {
 	}
 }
 
-func TestRenderConcurrently(t *testing.T) {
+func TestContentIsFilledForManyAtOnce(t *testing.T) {
 	t.Parallel()
 	c := mustCompile(t, valued("{{.OpenID}} {{.Fields.city}} {{.Now.Year}}"))
 	var group sync.WaitGroup
