@@ -18,10 +18,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/message/messagetest"
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
@@ -80,7 +80,7 @@ type account struct {
 	set    setup
 
 	engine   *broadcast.Engine
-	messages atomic.Pointer[string]
+	messages *messagetest.File
 	pulls    atomic.Int64
 	pulled   atomic.Bool
 	pull     func(context.Context) error
@@ -125,7 +125,7 @@ func newAccount(t *testing.T, set setup) *account {
 	a.client = wechat.New(conf)
 	t.Cleanup(a.client.Close)
 	a.store, a.db = openStore(t, set.driver)
-	a.setMessages(messageFile)
+	a.messages = messagetest.New(t, messageFile)
 	a.pulled.Store(!set.unpulled)
 	a.pull = a.fill
 	if !set.unpulled {
@@ -150,7 +150,7 @@ func (a *account) newEngine() *broadcast.Engine {
 	figures := prometheus.NewRegistry()
 	c := broadcast.Config{
 		Store: a.store, Platform: a.client,
-		Messages:   func() (*config.Messages, error) { return config.ParseMessages([]byte(*a.messages.Load())) },
+		Messages:   a.messages.Source,
 		EverPulled: func(context.Context) (bool, error) { return a.pulled.Load(), nil },
 		Pull: func(ctx context.Context) error {
 			a.pulls.Add(1)
@@ -213,8 +213,6 @@ func openStore(t *testing.T, driver string) (*models.Store, *sql.DB) {
 }
 
 func (a *account) now() time.Time { return time.Now().Add(time.Duration(a.ahead.Load())) }
-
-func (a *account) setMessages(file string) { a.messages.Store(&file) }
 
 // fill enters every follower of the platform into the database.
 func (a *account) fill(ctx context.Context) error {

@@ -1,7 +1,6 @@
 package broadcast_test
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
 	"net"

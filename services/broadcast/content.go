@@ -2,11 +2,13 @@ package broadcast
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/delivery"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -18,7 +20,7 @@ func (e *Engine) checkContent(ctx context.Context, b *models.Broadcast, people [
 	refuse := func(err error) error {
 		return models.NewError(models.Invalid, models.ErrContent, "Name", b.Name, "Reason", err)
 	}
-	c, err := delivery.NewContent(*b)
+	c, err := message.NewContent(*b)
 	if err != nil {
 		return nil, refuse(err)
 	}
@@ -29,9 +31,12 @@ func (e *Engine) checkContent(ctx context.Context, b *models.Broadcast, people [
 	warnings := unchecked(c, b, len(checked), err)
 	seen := map[string]bool{}
 	for _, p := range checked {
-		_, cuts, err := c.Render(p)
-		if err != nil {
+		_, cuts, err := c.Fill(p.Recipient)
+		switch {
+		case errors.As(err, new(*message.RenderError)), errors.As(err, new(*wechat.FieldError)):
 			return nil, refuse(err)
+		case err != nil:
+			return nil, err
 		}
 		for _, f := range cuts {
 			if !seen[f.Key] {
@@ -45,8 +50,8 @@ func (e *Engine) checkContent(ctx context.Context, b *models.Broadcast, people [
 
 // unchecked says of which recipients it is not known whether the message can be
 // filled, having checked so many. failed is why the platform could not be asked.
-func unchecked(c *delivery.Content, b *models.Broadcast, checked int, failed error) []Warning {
-	used := c.Personal()
+func unchecked(c *message.Content, b *models.Broadcast, checked int, failed error) []Warning {
+	used := delivery.Personal(c)
 	switch {
 	case len(used) == 0:
 		return nil
@@ -61,12 +66,12 @@ func unchecked(c *delivery.Content, b *models.Broadcast, checked int, failed err
 // checkable returns those of a sample for whom the message can be filled now,
 // having asked the platform for what it needs of them, and why it could not be
 // asked. Who has left since is no reason to refuse a broadcast.
-func (e *Engine) checkable(ctx context.Context, c *delivery.Content, sample []models.Recipient) ([]delivery.Person, error) {
+func (e *Engine) checkable(ctx context.Context, c *message.Content, sample []models.Recipient) ([]delivery.Person, error) {
 	people := make([]delivery.Person, len(sample))
 	for i, r := range sample {
-		people[i] = delivery.PersonOf(r)
+		people[i].Recipient = r
 	}
-	if len(c.Personal()) == 0 {
+	if len(delivery.Personal(c)) == 0 {
 		return people, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, profilePatience)
@@ -76,13 +81,13 @@ func (e *Engine) checkable(ctx context.Context, c *delivery.Content, sample []mo
 	if err != nil {
 		e.log.WarnContext(ctx, "what the platform knows of the recipients can't be read, so the message goes unchecked", "err", err)
 	}
-	return slices.DeleteFunc(people, func(p delivery.Person) bool { return p.Left || c.Asks(p, now) }), err
+	return slices.DeleteFunc(people, func(p delivery.Person) bool { return p.Left || delivery.Asks(c, p, now) }), err
 }
 
 // Preview returns the message of a broadcast as the admin who asked for it gets
 // it, addressed to nobody. It asks the platform nothing.
 func (e *Engine) Preview(ctx context.Context, b models.Broadcast) (wechat.Message, error) {
-	c, err := delivery.NewContent(b)
+	c, err := message.NewContent(b)
 	if err != nil {
 		return wechat.Message{}, err
 	}
@@ -99,6 +104,6 @@ func (e *Engine) Preview(ctx context.Context, b models.Broadcast) (wechat.Messag
 	if asker.SubscribedAt.IsZero() { // it is read before the first send
 		asker.SubscribedAt = b.AskedAt
 	}
-	m, _, err := c.Render(delivery.PersonOf(asker))
+	m, _, err := c.Fill(asker)
 	return m, err
 }

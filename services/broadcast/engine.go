@@ -10,11 +10,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/cluster"
 	"wechat-broadcast/services/delivery"
 	"wechat-broadcast/services/loop"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
 )
@@ -30,8 +30,7 @@ const (
 type Config struct {
 	Store    *models.Store
 	Platform *wechat.Client
-	// Messages reads the message file.
-	Messages func() (*config.Messages, error)
+	Messages *message.Source
 	// EverPulled tells whether the follower list was ever complete, and Pull
 	// completes it.
 	EverPulled func(ctx context.Context) (bool, error)
@@ -61,7 +60,7 @@ type Config struct {
 type Engine struct {
 	store      *models.Store
 	platform   *wechat.Client
-	messages   func() (*config.Messages, error)
+	messages   *message.Source
 	everPulled func(ctx context.Context) (bool, error)
 	pull       func(ctx context.Context) error
 	undoWindow time.Duration
@@ -86,8 +85,7 @@ type Engine struct {
 	reading    models.Health // of the database, when it is looked for broadcasts
 	leads      atomic.Bool   // this process runs the broadcasts, or coordinates those who do
 	woken      chan struct{}
-	// finalized are the broadcasts that ended early and left nobody without an outcome.
-	finalized map[int64]bool
+	finalized  finalized
 
 	lifetimes
 	background sync.WaitGroup
@@ -136,7 +134,7 @@ func New(c Config) *Engine {
 		throttle:  throttle.New(channel, c.Rate, c.Now),
 		lifetimes: newLifetimes(), woken: make(chan struct{}, 1), events: make(chan Event, 16),
 		runs: runs{list: map[int64]*run{}}, watched: watched{list: map[int64]*progress{}},
-		glances: glances{last: map[int64]*glance{}}, late: map[string]*creation{}, finalized: map[int64]bool{},
+		glances: glances{last: map[int64]*glance{}}, late: map[string]*creation{}, finalized: finalized{ids: map[int64]bool{}},
 	}
 	e.sender = delivery.New(delivery.Config{
 		Store: c.Store, Platform: c.Platform, Channel: channel, Throttle: e.throttle, Concurrency: c.Concurrency,

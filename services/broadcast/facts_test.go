@@ -12,6 +12,7 @@ const (
 	receiptsWithin    = time.Minute      // the notice of the end waits for the receipts
 	contentFor        = 2 * time.Second  // how long refusals of the content must last to stop a broadcast
 	keepClaims        = 75 * time.Second // a claim waits for the platform before it is given back
+	reachableFor      = 2 * time.Second  // who could be written to still can
 	stallAfter        = 3 * time.Minute  // a broadcast that gets no further is told of
 )
 

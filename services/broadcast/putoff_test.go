@@ -9,7 +9,6 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/loop"
-	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
 )
 

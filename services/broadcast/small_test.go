@@ -1,14 +1,11 @@
 package broadcast_test
 
 import (
-	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 )

@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"wechat-broadcast/models"
@@ -35,26 +36,54 @@ func (e *Engine) finalizeEnded(ctx context.Context) error {
 		return err
 	}
 	for _, b := range list {
-		if e.finalized[b.ID] {
-			continue
-		}
-		busy, err := e.Busy(ctx, b.ID)
-		if err != nil {
+		if _, err := e.Counted(ctx, b); err != nil {
 			return err
-		}
-		if busy {
-			continue
-		}
-		n, err := e.store.FinalizeEnded(ctx, b.ID, e.now())
-		if err != nil {
-			return err
-		}
-		e.finalized[b.ID] = true
-		if n > 0 {
-			e.log.InfoContext(ctx, "recipients finalized whose outcome was open", "broadcast", b.ID, "recipients", n)
 		}
 	}
 	return nil
+}
+
+// Counted tells whether the counts of a broadcast that does not run are those that
+// stay, but for its receipts: its last calls are over, and nobody of one that ended
+// early is left without an outcome.
+func (e *Engine) Counted(ctx context.Context, b models.Broadcast) (bool, error) {
+	if e.finalized.has(b.ID) {
+		return true, nil
+	}
+	busy, err := e.Busy(ctx, b.ID)
+	if err != nil || busy {
+		return false, err
+	}
+	if b.State != models.Cancelled && b.State != models.Failed {
+		return true, nil
+	}
+	n, err := e.store.FinalizeEnded(ctx, b.ID, e.now())
+	if err != nil {
+		return false, err
+	}
+	e.finalized.add(b.ID)
+	if n > 0 {
+		e.log.InfoContext(ctx, "recipients finalized whose outcome was open", "broadcast", b.ID, "recipients", n)
+	}
+	return true, nil
+}
+
+// finalized are the broadcasts that ended early and left nobody without an outcome.
+type finalized struct {
+	mu  sync.Mutex
+	ids map[int64]bool
+}
+
+func (f *finalized) has(id int64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ids[id]
+}
+
+func (f *finalized) add(id int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ids[id] = true
 }
 
 // Busy tells whether anybody still sends a broadcast, or waits for its last calls.

@@ -58,11 +58,11 @@ func TestWhoSaysStopMeanwhileIsNotSentTo(t *testing.T) {
 				for _, openID := range a.people() {
 					if after := called[openID].Sub(stopped); a.recipient(openID)%3 == 2 || after < 0 {
 						continue
-					} else if late++; after > wishFor {
+					} else if late++; after > reachableFor {
 						t.Errorf("%s was sent to %s after they said stop or left", openID, after)
 					}
 				}
-				if most := min(32, int(wishFor/time.Second)*test.rate); late > most {
+				if most := min(32, int(reachableFor/time.Second)*test.rate); late > most {
 					t.Errorf("%d who said stop or left were sent to, want %d at most", late, most)
 				}
 				st, err := a.engine.Status(t.Context(), id)

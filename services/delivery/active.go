@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
 )
@@ -20,7 +20,7 @@ type Active struct {
 
 	ctx        context.Context // ends when nothing more is to be sent
 	cancel     context.CancelCauseFunc
-	content    *Content
+	content    *message.Content
 	stream     *throttle.Stream
 	meter      throttle.Meter // of the outcomes
 	departures departures
@@ -38,7 +38,7 @@ func (s *Sender) Activate(b models.Broadcast) *Active {
 	a := &Active{Broadcast: b, stream: s.throttle.Stream(), stops: make(chan models.Move, 1)}
 	a.ctx, a.cancel = context.WithCancelCause(context.Background())
 	var err error
-	if a.content, err = NewContent(b); err != nil {
+	if a.content, err = message.NewContent(b); err != nil {
 		a.Stop(*unfillableMove(b, err, s.log))
 	}
 	return a
@@ -48,7 +48,7 @@ func (s *Sender) Activate(b models.Broadcast) *Active {
 // program, and with it what it allows, is another than when it was asked for. It is
 // nil if it can.
 func Unfillable(b models.Broadcast, log *slog.Logger) *models.Move {
-	if _, err := NewContent(b); err != nil {
+	if _, err := message.NewContent(b); err != nil {
 		return unfillableMove(b, err, log)
 	}
 	return nil
@@ -62,13 +62,13 @@ func unfillableMove(b models.Broadcast, err error, log *slog.Logger) *models.Mov
 // faultyField names the field for which a message can't be made, if it is one.
 func faultyField(err error) string {
 	var (
-		faults   config.Faults
-		unfilled *config.RenderError
+		problems message.Problems
+		unfilled *message.RenderError
 		misfit   *wechat.FieldError
 	)
 	switch {
-	case errors.As(err, &faults) && len(faults) > 0:
-		return faults[0].Key
+	case errors.As(err, &problems) && len(problems) > 0:
+		return problems[0].Path
 	case errors.As(err, &unfilled):
 		return unfilled.Field
 	case errors.As(err, &misfit):

@@ -93,7 +93,7 @@ func (s *Sender) prepare(j *job) (msg wechat.Message, instead *result) {
 	case !reachable:
 		return msg, &result{event: unreachable}
 	}
-	msg, err = j.active.content.message(j.task)
+	msg, err = j.active.content.For(recipientOf(j.task))
 	if err != nil {
 		return msg, &result{event: unfillable, answer: wechat.Result{Detail: err.Error()}}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
 )
@@ -24,31 +25,17 @@ const (
 	codeMinuteQuota = 45011
 )
 
-// Person is what a message can say of a recipient.
+// Person is a recipient with what the platform told of them.
 type Person struct {
-	ID           int64 // 0 if the database does not know them
-	OpenID       string
-	SubscribedAt models.Time
-	Scene        string
-	Remark       string
-	ProfiledAt   models.Time
-	Fields       string
+	models.Recipient
 	// Left says that the platform knows nothing of them: they do not follow.
 	Left bool
 }
 
-func personOf(t models.Task) Person {
-	return Person{
+func recipientOf(t models.Task) models.Recipient {
+	return models.Recipient{
 		ID: t.RecipientID, OpenID: t.OpenID, SubscribedAt: t.SubscribedAt, Scene: t.Scene, Remark: t.Remark,
 		ProfiledAt: t.ProfiledAt, Fields: t.Fields,
-	}
-}
-
-// PersonOf is what a message can say of a recipient.
-func PersonOf(r models.Recipient) Person {
-	return Person{
-		ID: r.ID, OpenID: r.OpenID, SubscribedAt: r.SubscribedAt, Scene: r.Scene, Remark: r.Remark,
-		ProfiledAt: r.ProfiledAt, Fields: r.Fields,
 	}
 }
 
@@ -67,8 +54,8 @@ var platformVariables = []platformVariable{
 
 // Asks tells whether the platform must be asked for what the message says of a
 // person: their remark, and when and how they came to follow if no event told it.
-func (c *Content) Asks(p Person, now time.Time) bool {
-	unknown := func(v platformVariable) bool { return c.compiled.Uses(v.name) && !v.known(p) }
+func Asks(c *message.Content, p Person, now time.Time) bool {
+	unknown := func(v platformVariable) bool { return c.Uses(v.name) && !v.known(p) }
 	if !slices.ContainsFunc(platformVariables, unknown) {
 		return false
 	}
@@ -77,10 +64,10 @@ func (c *Content) Asks(p Person, now time.Time) bool {
 }
 
 // Personal returns the variables of the message that only the platform can fill.
-func (c *Content) Personal() []string {
+func Personal(c *message.Content) []string {
 	var used []string
 	for _, v := range platformVariables {
-		if c.compiled.Uses(v.name) {
+		if c.Uses(v.name) {
 			used = append(used, "."+v.name)
 		}
 	}
@@ -90,10 +77,10 @@ func (c *Content) Personal() []string {
 // ReadProfiles asks the platform for those whom the message needs it for, a
 // hundred a call, and stores what it tells of them. What it has until an error
 // comes stays.
-func ReadProfiles(ctx context.Context, platform *wechat.Client, store *models.Store, c *Content, people []Person, now time.Time) error {
+func ReadProfiles(ctx context.Context, platform *wechat.Client, store *models.Store, c *message.Content, people []Person, now time.Time) error {
 	var asked []*Person
 	for i := range people {
-		if c.Asks(people[i], now) {
+		if Asks(c, people[i], now) {
 			asked = append(asked, &people[i])
 		}
 	}
@@ -143,12 +130,12 @@ func (p *Person) learn(t wechat.Person, now time.Time) {
 // recipients stay for another run when the platform is away, and the broadcast
 // pauses when it refuses.
 func (s *Sender) fillProfiles(ctx context.Context, a *Active, tasks []models.Task) error {
-	if a.content == nil || len(a.content.Personal()) == 0 {
+	if a.content == nil || len(Personal(a.content)) == 0 {
 		return nil
 	}
 	people := make([]Person, len(tasks))
 	for i, t := range tasks {
-		people[i] = personOf(t)
+		people[i].Recipient = recipientOf(t)
 	}
 	err := ReadProfiles(ctx, s.platform, s.store, a.content, people, s.now())
 	for i, p := range people {

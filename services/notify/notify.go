@@ -252,8 +252,8 @@ func (n *Notifier) tellStored(ctx context.Context, again rests) error {
 // counted, and the receipts of a finished one are in or late. That goes by what is
 // stored, so that the time does not begin anew with another process.
 func (n *Notifier) ready(ctx context.Context, b models.Broadcast) (bool, error) {
-	busy, err := n.Engine.Busy(ctx, b.ID)
-	if err != nil || busy {
+	counted, err := n.Engine.Counted(ctx, b)
+	if err != nil || !counted {
 		return false, err
 	}
 	if b.State != models.Finished || n.Now().Sub(b.FinishedAt.Time) >= receiptsWithin {
