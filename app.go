@@ -23,6 +23,7 @@ import (
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -35,6 +36,7 @@ type app struct {
 	followers *followers.Service
 	engine    *broadcast.Engine
 	chat      *chat.Chat
+	notifier  *notify.Notifier
 	pages     *handlers.Pages
 	handler   http.Handler
 	background
@@ -89,13 +91,12 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 		Help: "Access tokens asked of the platform, by outcome.",
 	}, []string{"outcome"})
 	labelled.MustRegister(refreshes)
-	var cluster *broadcast.Cluster
 	var share redis.UniversalClient // stays nil without Redis
 	if url := settings.RedisURL.Reveal(); url != "" {
 		if a.redis, err = newRedis(url, log); err != nil {
 			return nil, errors.Join(err, store.Close())
 		}
-		cluster, share = &broadcast.Cluster{Redis: a.redis, Account: settings.AppID}, a.redis
+		share = a.redis
 	}
 
 	a.platform = wechat.New(wechat.Config{
@@ -108,10 +109,10 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 	messages := message.NewSource(settings.MessagesFile)
 	a.engine = broadcast.New(broadcast.Config{
 		Store: store, Platform: a.platform, Messages: messages,
-		EverPulled: a.followers.EverPulled, Pull: a.pull, Notice: a.notice, LateReply: a.lateReply,
+		EverPulled: a.followers.EverPulled, Pull: a.pull,
 		Concurrency: settings.SendConcurrency, Rate: settings.SendRate,
-		UndoWindow: settings.UndoWindow, QuotaReset: settings.QuotaReset, Cluster: cluster,
-		Metrics: broadcast.NewMetrics(labelled), Now: time.Now, Log: log,
+		UndoWindow: settings.UndoWindow, QuotaReset: settings.QuotaReset, Redis: a.redis, Account: settings.AppID,
+		Metrics: labelled, Now: time.Now, Log: log,
 	})
 	links, err := handlers.NewLinks(settings.PublicURL, settings.AppSecret.Reveal(), settings.Token.Reveal(), time.Now)
 	if err != nil {
@@ -144,6 +145,9 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
+	a.notifier = notify.New(notify.Config{
+		Store: store, Platform: a.platform, Engine: a.engine, Words: a.chat, Now: time.Now, Log: log,
+	})
 	a.handler = handlers.New(handlers.Config{
 		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),
 		Store: store, Ready: a.ready, Redis: share, Now: time.Now, Log: log, Registry: registry, Replica: replica,
@@ -283,12 +287,6 @@ func (a *app) pull(ctx context.Context) error {
 	}
 }
 
-func (a *app) notice(kind string, st broadcast.Status) string { return a.chat.Notice(kind, st) }
-
-func (a *app) lateReply(asked *broadcast.Asked, err error) string {
-	return a.chat.LateReply(asked, err)
-}
-
 // startSync pulls the followers in the background and tells the admin who asked.
 // confirmed has a list like the last one believed that was too short.
 func (a *app) startSync(ctx context.Context, askedBy string, confirmed bool) error {
@@ -304,9 +302,7 @@ func (a *app) startSync(ctx context.Context, askedBy string, confirmed bool) err
 		if ctx.Err() != nil {
 			return
 		}
-		if err := a.platform.Notify(ctx, askedBy, a.chat.SyncNotice(res, err)); err != nil {
-			a.log.WarnContext(ctx, "tell the outcome of the sync", "admin", models.MaskOpenID(askedBy), "err", err)
-		}
+		a.notifier.Send(ctx, askedBy, a.chat.SyncNotice(res, err))
 	})
 	return nil
 }

@@ -79,6 +79,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener) error {
 			fail(err)
 			return
 		}
+		parts.Go(func() { a.notifier.Run(ctx) })
 		a.engine.Run(ctx)
 	})
 	<-ctx.Done()

@@ -90,9 +90,8 @@ func newParts(ctx context.Context, task programTask) (*parts, error) {
 		Messages:    message.NewSource(messages),
 		EverPulled:  p.followers.EverPulled,
 		Pull:        func(ctx context.Context) error { _, err := p.followers.Sync(ctx, nil); return err },
-		Notice:      func(string, broadcast.Status) string { return "" },
 		Concurrency: task.InFlight,
-		Metrics:     broadcast.NewMetrics(prometheus.NewRegistry()), Now: time.Now, Log: log,
+		Metrics:     prometheus.NewRegistry(), Now: time.Now, Log: log,
 	})
 	return p, nil
 }

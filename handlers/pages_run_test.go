@@ -84,8 +84,7 @@ func newRun(t *testing.T, language string, o simulator.Options, rate int) *realR
 		Store: r.store, Platform: platform,
 		Messages:   messagetest.New(t, text.messages).Source,
 		EverPulled: people.EverPulled, Pull: func(context.Context) error { return nil },
-		Notice:      func(string, broadcast.Status) string { return "" },
-		Concurrency: 32, Rate: rate, Metrics: broadcast.NewMetrics(prometheus.NewRegistry()), Now: time.Now, Log: log,
+		Concurrency: 32, Rate: rate, Metrics: prometheus.NewRegistry(), Now: time.Now, Log: log,
 	})
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -370,24 +371,24 @@ func TestNotice(t *testing.T) {
 		want                 string
 	}{
 		{
-			"finished", "en", broadcast.NoticeFinished,
+			"finished", "en", notify.Finished,
 			broadcast.Status{Broadcast: done, Counts: models.Counts{Accepted: 4_800, Delivered: 20_000, Blocked: 60, Failed: 37, Uncertain: 3}},
 			"Broadcast #7 · notice is finished after 4 min.\nWeChat took 24,860 of 24,900 (99.8%).\nDelivered: 20,000\n" +
 				"Accepted, no receipt yet: 4800. Later ones show in: broadcast status #7\nBlocked by the recipient: 60\nFailed: 37\nUncertain, may have arrived: 3",
 		},
 		{
-			"finished", "zh", broadcast.NoticeFinished,
+			"finished", "zh", notify.Finished,
 			broadcast.Status{Broadcast: done, Counts: models.Counts{Delivered: 24_900}},
 			"群发 #7 · notice 已完成，用时 4 分钟。\n24,900 位收件人，微信受理 24,900（100%）。\n送达：24,900",
 		},
 		{
-			"out of quota", "en", broadcast.NoticePaused,
+			"out of quota", "en", notify.Paused,
 			broadcast.Status{Broadcast: paused, Counts: models.Counts{Accepted: 10_000, Sending: 2}},
 			"Broadcast #7 · notice is paused.\nToday's quota is used up.\nWeChat took 10,000 of 24,900 (40.2%).\nAccepted, no receipt yet: 10,000\n" +
 				"Under way: 2\nNot sent yet: 14,898\nIt goes on by itself at 11-25 00:00 (Beijing). Sooner: broadcast resume #7",
 		},
 		{
-			"wrong template", "en", broadcast.NoticeFailed,
+			"wrong template", "en", notify.Failed,
 			broadcast.Status{Broadcast: failed},
 			"Broadcast #7 · notice has stopped.\nWeChat refuses the template or its data. It says: “40037 invalid template_id”. Correct the message and ask for a new broadcast.\nNothing was sent.",
 		},
@@ -459,7 +460,7 @@ func TestNoPermission(t *testing.T) {
 		s := newStage(t, language)
 		b := models.Broadcast{ID: 7, Audience: models.AudienceAll, State: models.Paused, Reason: models.ReasonCredentials, Detail: "48001 api unauthorized rid: 6"}
 		s.status = broadcast.Status{Broadcast: b}
-		for _, text := range []string{s.ask(t, admin, "broadcast status #7"), s.Notice(broadcast.NoticePaused, s.status)} {
+		for _, text := range []string{s.ask(t, admin, "broadcast status #7"), s.Notice(notify.Paused, s.status)} {
 			wantAll(t, text, w.permission, "48001 api unauthorized")
 			if strings.Contains(text, w.credentials) {
 				t.Errorf("%s: %s", language, text)

@@ -7,6 +7,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/notify"
 )
 
 // A refusal says what became of the first one, and only what is true of it.
@@ -140,6 +141,6 @@ func TestThoseWhoLeftBeforeTheirTurn(t *testing.T) {
 		s := newStage(t, language)
 		s.status = st
 		wantAll(t, s.ask(t, admin, "status #7"), want)
-		wantAll(t, s.Notice(broadcast.NoticeFinished, st), want)
+		wantAll(t, s.Notice(notify.Finished, st), want)
 	}
 }

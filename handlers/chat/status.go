@@ -5,6 +5,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/notify"
 )
 
 // statusText says where a broadcast stands.
@@ -138,7 +139,7 @@ func (c *Chat) stallNotice(kind string, st broadcast.Status) string {
 	b := st.Broadcast
 	v := vars{"ID": b.ID, "Name": b.Name, "For": c.config.Now().Sub(st.Stall.Since), "Why": c.stallReason(st.Stall)}
 	lines := []string{c.say("notice."+kind, v)}
-	if kind == broadcast.NoticeStalled {
+	if kind == notify.Stalled {
 		lines = append(lines, c.say("notice.stalled_todo", vars{
 			"Status": c.on(Status, b.ID), "Pause": c.on(Pause, b.ID), "Cancel": c.on(Cancel, b.ID),
 		}))
@@ -174,7 +175,7 @@ func (c *Chat) todo(b models.Broadcast) string {
 // pauses. kind is one of the engine's Notice… kinds, or
 // "cancelled"; an unknown one gets the status.
 func (c *Chat) Notice(kind string, st broadcast.Status) string {
-	ofStall := kind == broadcast.NoticeStalled || kind == broadcast.NoticeGoesOn
+	ofStall := kind == notify.Stalled || kind == notify.GoesOn
 	if ofStall && st.Stall != nil {
 		return c.stallNotice(kind, st)
 	}
@@ -191,12 +192,12 @@ func (c *Chat) Notice(kind string, st broadcast.Status) string {
 }
 
 var noticeKinds = map[string]bool{
-	broadcast.NoticeFinished: true,
-	broadcast.NoticePaused:   true,
-	broadcast.NoticeFailed:   true,
-	broadcast.NoticeStalled:  true,
-	broadcast.NoticeGoesOn:   true,
-	"cancelled":              true,
+	notify.Finished: true,
+	notify.Paused:   true,
+	notify.Failed:   true,
+	notify.Stalled:  true,
+	notify.GoesOn:   true,
+	"cancelled":     true,
 }
 
 // noticeCounts tells the outcome in full: one line for each that happened.
