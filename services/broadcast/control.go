@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/worker"
 )
 
 // Pause stops a broadcast until Resume, one too that is paused and would go on by
@@ -57,7 +58,7 @@ const countWithin = time.Second
 
 // callsOf counts the calls of a broadcast that wait for their answer here.
 func (e *Engine) callsOf(id int64) int64 {
-	if a := e.worker.find(id); a != nil {
+	if a := e.worker.Find(id); a != nil {
 		return a.Calls()
 	}
 	return 0
@@ -88,9 +89,9 @@ func (e *Engine) move(ctx context.Context, id int64, on models.Event, by string)
 	}
 	e.log.InfoContext(ctx, "broadcast moved by an admin", "broadcast", b.ID, "action", on, "admin", models.MaskOpenID(by))
 	if on != models.EventResume {
-		e.worker.end(b.ID)
+		e.worker.End(b.ID)
 		if r := e.runs.find(b.ID); r != nil {
-			r.cancel(errNotRunning)
+			r.cancel(worker.ErrNotRunning)
 		}
 	}
 	e.wake()

@@ -17,6 +17,7 @@ import (
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/worker"
 )
 
 const (
@@ -71,8 +72,8 @@ type Engine struct {
 
 	throttle *throttle.Throttle
 	sender   *delivery.Sender
-	worker   *worker
-	queue    queue
+	worker   *worker.Worker
+	queue    worker.Queue
 	cluster  *cluster.Cluster // nil when the work is not shared
 	runs     runs
 	watched  watched
@@ -140,18 +141,19 @@ func New(c Config) *Engine {
 		Store: c.Store, Platform: c.Platform, Channel: channel, Throttle: e.throttle, Concurrency: c.Concurrency,
 		Calls: e.calls, Storing: e.storing, Metrics: c.Metrics, Now: c.Now, Log: c.Log,
 	})
-	e.worker = &worker{
-		store: c.Store, sender: e.sender, throttle: e.throttle, owner: ownLeases, lease: batchLease, storing: e.storing,
-		stopped: e.stopped, now: c.Now, log: c.Log, active: map[int64]*active{},
-	}
-	e.queue = newLocalQueue()
+	owner := ownLeases
+	e.queue = worker.NewLocalQueue()
 	if c.Redis != nil {
 		e.cluster = cluster.New(cluster.Config{
 			Redis: c.Redis, Account: c.Account, Throttle: e.throttle, Patience: cutCallsAfter + cutStoringAfter + time.Second,
 			Now: c.Now, Log: c.Log,
 		})
-		e.queue, e.worker.owner = e.cluster.Queue, ""
+		e.queue, owner = e.cluster.Queue, ""
 	}
+	e.worker = worker.New(worker.Config{
+		Store: c.Store, Sender: e.sender, Throttle: e.throttle, Owner: owner, Storing: e.storing,
+		Stopped: e.stopped, Now: c.Now, Log: c.Log,
+	})
 	return e
 }
 

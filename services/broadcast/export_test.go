@@ -27,10 +27,10 @@ func (e *Engine) Purge(ctx context.Context) { e.purge(ctx) }
 func (e *Engine) Lead(ctx context.Context, lock *models.SendLock) { e.lead(ctx, lock) }
 
 // LeaseFor has the leases on batches last as long as that.
-func (e *Engine) LeaseFor(t lease.Times) { e.worker.lease = t }
+func (e *Engine) LeaseFor(t lease.Times) { e.worker.Lease = t }
 
 // StopOne has one of the broadcasts that are sent here stop itself.
-func (e *Engine) StopOne(m models.Move) { e.worker.all()[0].Stop(m) }
+func (e *Engine) StopOne(m models.Move) { e.worker.All()[0].Stop(m) }
 
 // RedisAnswers tells whether Redis does.
 func (e *Engine) RedisAnswers() bool { return e.cluster.Answers() }

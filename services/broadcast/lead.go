@@ -37,8 +37,8 @@ func (e *Engine) Run(ctx context.Context) {
 	parts.Go(func() { e.sender.Receipts.LogCounts(ctx) })
 	parts.Go(func() { loop.Every(ctx, watchEvery, func() { e.watch(ctx) }) })
 	if e.cluster != nil {
-		parts.Go(func() { e.cluster.Run(ctx, e.worker.meters) })
-		parts.Go(func() { e.worker.run(ctx, e.queue) })
+		parts.Go(func() { e.cluster.Run(ctx, e.worker.Meters) })
+		parts.Go(func() { e.worker.Run(ctx, e.queue) })
 	}
 	standby := false
 	for ctx.Err() == nil {
@@ -107,7 +107,7 @@ func (e *Engine) lead(ctx context.Context, lock *models.SendLock) {
 	parts.Go(func() { loop.Every(ctx, showEvery, func() { e.updateMetrics(ctx) }) })
 	parts.Go(func() { loop.Every(ctx, time.Hour, func() { e.purge(ctx) }) })
 	if e.cluster == nil {
-		parts.Go(func() { e.worker.run(ctx, e.queue) })
+		parts.Go(func() { e.worker.Run(ctx, e.queue) })
 		e.endLeases(ctx)
 	}
 	e.schedule(ctx)

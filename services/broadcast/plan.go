@@ -9,6 +9,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/worker"
 )
 
 const (
@@ -46,7 +47,7 @@ func (r *run) pullFirst(ctx context.Context) error {
 	}
 	r.log.WarnContext(ctx, "the followers could not be pulled", "broadcast", r.b.ID, "err", err)
 	r.stopped(r.b, unpulled(told))
-	return errNotRunning
+	return worker.ErrNotRunning
 }
 
 // unpulled says why a broadcast waits for its followers.

@@ -10,6 +10,7 @@ import (
 	"wechat-broadcast/services/delivery"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/worker"
 )
 
 // offeredAtMost is how many batches of a broadcast are offered to the workers at a
@@ -32,7 +33,7 @@ type run struct {
 func (r *run) lead(ctx context.Context) error {
 	if m := delivery.Unfillable(r.b, r.log); m != nil {
 		r.stopped(r.b, *m)
-		return errNotRunning
+		return worker.ErrNotRunning
 	}
 	if err := r.pullFirst(ctx); err != nil {
 		return err
@@ -69,7 +70,7 @@ func (r *run) offer(ctx context.Context, p *planning) error {
 			continue
 		}
 		// The end of a small broadcast is seen soon, that of a long one soon enough.
-		if loop.Sleep(ctx, min(max(time.Since(began)/10, 20*time.Millisecond), lookEvery)) != nil {
+		if loop.Sleep(ctx, min(max(time.Since(began)/10, 20*time.Millisecond), worker.LookEvery)) != nil {
 			return context.Cause(ctx)
 		}
 	}
@@ -87,7 +88,7 @@ func (r *run) finish(ctx context.Context) error {
 	if err := r.store.CloseAudience(ctx, r.b.ID, counts.Tried()); err != nil {
 		return err
 	}
-	if err := r.worker.finishing(ctx, r.b.ID); err != nil {
+	if err := r.worker.Finishing(ctx, r.b.ID); err != nil {
 		return err
 	}
 	m, err := r.outcome(ctx, counts)
@@ -166,7 +167,7 @@ func (e *Engine) resumeAt(reason string) time.Time {
 // haltOthers stops every other broadcast, those too that wait for their time or
 // for the quota: the account itself is at stake.
 func (e *Engine) haltOthers(id int64, m models.Move) {
-	for _, a := range e.worker.all() {
+	for _, a := range e.worker.All() {
 		if a.Broadcast.ID != id {
 			a.Stop(models.Move{Event: models.EventHalt, Reason: m.Reason, Detail: m.Detail})
 		}

@@ -10,6 +10,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/loop"
+	"wechat-broadcast/services/worker"
 )
 
 // runs are the broadcasts that this process leads.
@@ -34,7 +35,7 @@ func (r *runs) find(id int64) *run {
 
 // schedule starts what is due until ctx ends and every run has ended.
 func (e *Engine) schedule(ctx context.Context) {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(worker.LookEvery)
 	defer tick.Stop()
 	for {
 		if err := e.startDue(ctx); err != nil && ctx.Err() == nil {
@@ -46,7 +47,7 @@ func (e *Engine) schedule(ctx context.Context) {
 		case <-ctx.Done():
 			all := e.runs.all()
 			for _, r := range all {
-				r.cancel(errStopping)
+				r.cancel(worker.ErrStopping)
 			}
 			for _, r := range all {
 				<-r.done
@@ -90,7 +91,7 @@ func (e *Engine) startDue(ctx context.Context) error {
 	}
 	for _, r := range e.runs.all() {
 		if !running[r.b.ID] {
-			r.cancel(errNotRunning)
+			r.cancel(worker.ErrNotRunning)
 		}
 	}
 	return nil
@@ -124,7 +125,7 @@ func (e *Engine) startRun(ctx context.Context, b models.Broadcast) {
 		defer close(r.done)
 		defer cancel(nil)
 		err := r.lead(runCtx)
-		if err != nil && runCtx.Err() == nil && !errors.Is(err, errNotRunning) {
+		if err != nil && runCtx.Err() == nil && !errors.Is(err, worker.ErrNotRunning) {
 			e.log.WarnContext(ctx, "broadcast interrupted, going on soon", "broadcast", b.ID, "err", err)
 			_ = loop.Sleep(runCtx, time.Second)
 		}

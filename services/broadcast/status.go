@@ -111,7 +111,7 @@ func (e *Engine) rate(ctx context.Context, id int64) float64 {
 		}
 		return perSecond
 	}
-	if a := e.worker.find(id); a != nil {
+	if a := e.worker.Find(id); a != nil {
 		return a.Meter().Rate(e.now())
 	}
 	return 0

@@ -88,7 +88,7 @@ func (f *finalized) add(id int64) {
 
 // Busy tells whether anybody still sends a broadcast, or waits for its last calls.
 func (e *Engine) Busy(ctx context.Context, id int64) (bool, error) {
-	if e.runs.find(id) != nil || e.worker.sends(id) {
+	if e.runs.find(id) != nil || e.worker.Sends(id) {
 		return true, nil
 	}
 	return e.store.Leased(ctx, id)

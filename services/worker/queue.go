@@ -1,4 +1,4 @@
-package broadcast
+package worker
 
 import (
 	"context"
@@ -17,9 +17,9 @@ const (
 	offerAgain = time.Second
 )
 
-// queue carries the numbers of batches from the process that leads to the workers:
+// Queue carries the numbers of batches from the process that leads to the workers:
 // in one process, or on Redis. Who works on which batch, the database says.
-type queue interface {
+type Queue interface {
 	// Run has batches worked on until ctx ends and what is under way then has returned.
 	Run(ctx context.Context, work func(ctx context.Context, broadcast, batch int64))
 	// Offers returns the way to offer batches of a broadcast that nobody works on, in
@@ -27,19 +27,20 @@ type queue interface {
 	Offers(b models.Broadcast) func(ctx context.Context, idle []models.Batch) (more bool, err error)
 }
 
-// localQueue is a queue within the process.
-type localQueue map[models.Lane]chan models.Batch
+// LocalQueue is a Queue within the process.
+type LocalQueue map[models.Lane]chan models.Batch
 
-func newLocalQueue() localQueue {
-	q := localQueue{}
+// NewLocalQueue returns a queue that nobody works on yet.
+func NewLocalQueue() LocalQueue {
+	q := LocalQueue{}
 	for _, lane := range models.Lanes {
 		q[lane] = make(chan models.Batch)
 	}
 	return q
 }
 
-// Run implements queue.
-func (q localQueue) Run(ctx context.Context, work func(ctx context.Context, broadcast, batch int64)) {
+// Run implements Queue.
+func (q LocalQueue) Run(ctx context.Context, work func(ctx context.Context, broadcast, batch int64)) {
 	var workers sync.WaitGroup
 	for _, lane := range q {
 		for range batchesAtOnce {
@@ -58,8 +59,8 @@ func (q localQueue) Run(ctx context.Context, work func(ctx context.Context, broa
 	workers.Wait()
 }
 
-// Offers implements queue.
-func (q localQueue) Offers(b models.Broadcast) func(ctx context.Context, idle []models.Batch) (more bool, err error) {
+// Offers implements Queue.
+func (q LocalQueue) Offers(b models.Broadcast) func(ctx context.Context, idle []models.Batch) (more bool, err error) {
 	var last int64 // that was begun
 	var begun time.Time
 	lane := q[b.Audience.Lane()]
