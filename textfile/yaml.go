@@ -11,36 +11,35 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// SyntaxError says that a text is not valid YAML.
-type SyntaxError struct {
+// YAMLError says why a text is not one YAML document.
+type YAMLError struct {
+	// Second is the line in which a second document begins; 0 for invalid YAML.
+	Second int
 	// Detail is the parser's reason, without what it repeats from the text.
 	Detail string
 }
 
-func (e *SyntaxError) Error() string { return "it is not valid YAML: " + e.Detail }
-
-// SecondDocumentError says in which line a second YAML document begins.
-type SecondDocumentError struct{ Line int }
-
-func (e *SecondDocumentError) Error() string {
-	return fmt.Sprintf("line %d: a second document begins", e.Line)
+func (e *YAMLError) Error() string {
+	if e.Second > 0 {
+		return fmt.Sprintf("line %d: a second document begins", e.Second)
+	}
+	return "it is not valid YAML: " + e.Detail
 }
 
 // ParseYAML returns the root of a text's only document, or nil for an empty text.
-// The error is a *SyntaxError or a *SecondDocumentError.
-func ParseYAML(data []byte) (*yaml.Node, error) {
+func ParseYAML(data []byte) (*yaml.Node, *YAMLError) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document, more yaml.Node
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
-		return nil, syntaxError(err)
+		return nil, invalid(err)
 	}
 	switch err := decoder.Decode(&more); {
 	case err == nil:
-		return nil, &SecondDocumentError{more.Line}
+		return nil, &YAMLError{Second: more.Line}
 	case !errors.Is(err, io.EOF):
-		return nil, syntaxError(err)
+		return nil, invalid(err)
 	}
 	if len(document.Content) == 0 || IsNull(document.Content[0]) {
 		return nil, nil
@@ -53,9 +52,9 @@ func ParseYAML(data []byte) (*yaml.Node, error) {
 // quotes single characters such as ',' of its own; those stay.
 var repeated = regexp.MustCompile("(?s)(anchor) '.*'|'[^']{2,}'|\".{2,}\"|`.*`")
 
-func syntaxError(err error) error {
+func invalid(err error) *YAMLError {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	return &SyntaxError{repeated.ReplaceAllString(text, "$1 …")}
+	return &YAMLError{Detail: repeated.ReplaceAllString(text, "$1 …")}
 }
 
 // IsNull tells whether a node is YAML's null: nothing, ~ or null.

@@ -2,7 +2,6 @@ package message
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 	"strings"
 
@@ -36,16 +35,11 @@ func Parse(data []byte) (*File, error) {
 	return file, nil
 }
 
-func notYAML(err error) Words {
-	var second *textfile.SecondDocumentError
-	if errors.As(err, &second) {
-		return words(problemSecond, "Line", second.Line)
+func notYAML(err *textfile.YAMLError) Words {
+	if err.Second > 0 {
+		return words(problemSecond, "Line", err.Second)
 	}
-	var syntax *textfile.SyntaxError
-	if errors.As(err, &syntax) {
-		return words(problemYAML, "Detail", syntax.Detail)
-	}
-	return words(problemYAML, "Detail", err.Error())
+	return words(problemYAML, "Detail", err.Detail)
 }
 
 // reader turns the nodes of a file into definitions. It finds what is wrong with
