@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +35,6 @@ type app struct {
 	chat      *chat.Chat
 	pages     *handlers.Pages
 	handler   http.Handler
-	background
 	// ready is closed, by markReady, once the database's schema is up to date.
 	ready     chan struct{}
 	markReady func()
@@ -107,7 +105,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 	messages := func() (*config.Messages, error) { return config.LoadMessages(settings.MessagesFile) }
 	a.engine = broadcast.New(broadcast.Config{
 		Store: store, Platform: a.platform, Messages: messages,
-		EverPulled: a.followers.EverPulled, Pull: a.pull, Notice: a.notice, LateReply: a.lateReply,
+		EverPulled: a.followers.EverPulled, Pull: a.followers.Complete, Notice: a.notice, LateReply: a.lateReply,
 		Concurrency: settings.SendConcurrency, Rate: settings.SendRate,
 		UndoWindow: settings.UndoWindow, QuotaReset: settings.QuotaReset, Cluster: cluster,
 		Metrics: broadcast.NewMetrics(labelled), Now: time.Now, Log: log,
@@ -163,7 +161,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 
 // close ends what newApp started, once nothing uses it any more.
 func (a *app) close() error {
-	a.stopBackground()
+	a.followers.Close()
 	if a.pages != nil {
 		a.pages.Close()
 	}
@@ -257,31 +255,6 @@ func (a *app) prepare(ctx context.Context) error {
 	}
 }
 
-// pull completes the follower list for the engine; one that is being pulled
-// already will do.
-func (a *app) pull(ctx context.Context) error {
-	for {
-		res, err := a.followers.Sync(ctx, nil)
-		if err == nil && res.Suspicious {
-			return models.NewError(models.Conflict, models.ErrSyncShort,
-				"Listed", res.Total, "Before", res.Known, "Announced", res.Announced)
-		}
-		var busy *models.Error
-		if !errors.As(err, &busy) || busy.Code != models.ErrSyncRunning {
-			return err
-		}
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		// What another pulled meanwhile need not be pulled again.
-		if pulled, err := a.followers.EverPulled(ctx); pulled || err != nil {
-			return err
-		}
-	}
-}
-
 func (a *app) notice(kind string, st broadcast.Status) string { return a.chat.Notice(kind, st) }
 
 func (a *app) lateReply(asked *broadcast.Asked, err error) string {
@@ -289,23 +262,10 @@ func (a *app) lateReply(asked *broadcast.Asked, err error) string {
 }
 
 // startSync pulls the followers in the background and tells the admin who asked.
-// confirmed has a list like the last one believed that was too short.
 func (a *app) startSync(ctx context.Context, askedBy string, confirmed bool) error {
-	if running, err := a.followers.Syncing(ctx); running || err != nil {
-		return cmp.Or(err, error(models.NewError(models.Conflict, models.ErrSyncRunning)))
-	}
-	pull := a.followers.Sync
-	if confirmed {
-		pull = a.followers.SyncConfirmed
-	}
-	a.goBackground(func(ctx context.Context) {
-		res, err := pull(ctx, nil)
-		if ctx.Err() != nil {
-			return
-		}
+	return a.followers.StartSync(ctx, confirmed, func(ctx context.Context, res followers.SyncResult, err error) {
 		if err := a.platform.Notify(ctx, askedBy, a.chat.SyncNotice(res, err)); err != nil {
 			a.log.WarnContext(ctx, "tell the outcome of the sync", "admin", models.MaskOpenID(askedBy), "err", err)
 		}
 	})
-	return nil
 }
