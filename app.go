@@ -102,45 +102,33 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 		OnTokenRefresh: func(outcome string) { refreshes.WithLabelValues(outcome).Inc() },
 	})
 	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Now: time.Now, Log: log})
-	messages := func() (*config.Messages, error) { return config.LoadMessages(settings.MessagesFile) }
-	a.engine = broadcast.New(broadcast.Config{
-		Store: store, Platform: a.platform, Messages: messages,
-		EverPulled: a.followers.EverPulled, Pull: a.followers.Complete, Notice: a.notice, LateReply: a.lateReply,
-		Concurrency: settings.SendConcurrency, Rate: settings.SendRate,
-		UndoWindow: settings.UndoWindow, QuotaReset: settings.QuotaReset, Cluster: cluster,
-		Metrics: broadcast.NewMetrics(labelled), Now: time.Now, Log: log,
-	})
 	links, err := handlers.NewLinks(settings.PublicURL, settings.AppSecret.Reveal(), settings.Token.Reveal(), time.Now)
 	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
+	composer, err := chat.NewComposer(settings.Language, links, time.Now, log)
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	messages := func() (*config.Messages, error) { return config.LoadMessages(settings.MessagesFile) }
+	a.engine = broadcast.New(broadcast.Config{
+		Store: store, Platform: a.platform, Messages: messages,
+		EverPulled: a.followers.EverPulled, Pull: a.followers.Complete, Notice: composer.Notice, LateReply: composer.LateReply,
+		Concurrency: settings.SendConcurrency, Rate: settings.SendRate,
+		UndoWindow: settings.UndoWindow, QuotaReset: settings.QuotaReset, Cluster: cluster,
+		Metrics: broadcast.NewMetrics(labelled), Now: time.Now, Log: log,
+	})
 	a.pages, err = handlers.NewPages(handlers.PagesConfig{
-		Links: links, Store: store, Status: a.engine.Status, List: a.engine.List, Preview: a.engine.Preview,
-		Templates: a.platform.Templates, Language: settings.Language, Now: time.Now, Log: log,
+		Links: links, Store: store, Engine: a.engine, Platform: a.platform,
+		Language: settings.Language, Now: time.Now, Log: log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
-	a.chat, err = chat.New(chat.Config{
-		Admins: settings.AdminOpenIDs, Language: settings.Language,
-		Broadcasts: chat.Broadcasts{
-			Ask: a.engine.Ask, Retry: a.engine.Retry, Status: a.engine.Status, List: a.engine.List, SentToday: a.engine.SentToday,
-			Pause: a.engine.Pause, Resume: a.engine.Resume, Cancel: a.engine.Cancel,
-			KeptNotices: a.engine.KeptNotices, SayNotices: a.engine.SayNotices,
-		},
-		Followers: chat.Followers{
-			OptOut: a.followers.OptOut, OptIn: a.followers.OptIn, Stats: a.followers.Stats,
-			Testers: a.followers.Testers, AddTester: a.followers.AddTester, RemoveTester: a.followers.RemoveTester,
-		},
-		Messages: messages, StartSync: a.startSync, PublicLink: links.Broadcast, HistoryLink: links.History,
-		Quota: func(ctx context.Context) (wechat.Quota, error) {
-			return a.platform.Quota(ctx, broadcast.SendPath)
-		},
-		Now: time.Now, Log: log,
+	a.chat = chat.New(chat.Config{
+		Admins: settings.AdminOpenIDs, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
+		Messages: messages, Log: log,
 	})
-	if err != nil {
-		return nil, errors.Join(err, a.close())
-	}
 	a.handler = handlers.New(handlers.Config{
 		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),
 		Store: store, Ready: a.ready, Redis: share, Now: time.Now, Log: log, Registry: registry, Replica: replica,
@@ -253,19 +241,4 @@ func (a *app) prepare(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-}
-
-func (a *app) notice(kind string, st broadcast.Status) string { return a.chat.Notice(kind, st) }
-
-func (a *app) lateReply(asked *broadcast.Asked, err error) string {
-	return a.chat.LateReply(asked, err)
-}
-
-// startSync pulls the followers in the background and tells the admin who asked.
-func (a *app) startSync(ctx context.Context, askedBy string, confirmed bool) error {
-	return a.followers.StartSync(ctx, confirmed, func(ctx context.Context, res followers.SyncResult, err error) {
-		if err := a.platform.Notify(ctx, askedBy, a.chat.SyncNotice(res, err)); err != nil {
-			a.log.WarnContext(ctx, "tell the outcome of the sync", "admin", models.MaskOpenID(askedBy), "err", err)
-		}
-	})
 }

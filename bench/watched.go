@@ -127,8 +127,7 @@ func (p *parts) servePages(ctx context.Context, id int64) (page string, stop fun
 		return "", nil, errors.Join(err, listener.Close())
 	}
 	pages, err := handlers.NewPages(handlers.PagesConfig{
-		Links: links, Store: p.store, Status: p.engine.Status, List: p.engine.List, Preview: p.engine.Preview,
-		Templates: p.platform.Templates, Language: "zh", Now: time.Now, Log: log,
+		Links: links, Store: p.store, Engine: p.engine, Platform: p.platform, Language: "zh", Now: time.Now, Log: log,
 	})
 	if err != nil {
 		return "", nil, errors.Join(err, listener.Close())

@@ -21,18 +21,25 @@ import (
 	"wechat-broadcast/web"
 )
 
+// broadcasts is what the pages ask of a *broadcast.Engine.
+type broadcasts interface {
+	Status(ctx context.Context, id int64) (*broadcast.Status, error)
+	List(ctx context.Context, n int) ([]broadcast.Status, error)
+	Preview(ctx context.Context, b models.Broadcast) (wechat.Message, error)
+}
+
+// templateList is what the pages ask of a *wechat.Client.
+type templateList interface {
+	Templates(ctx context.Context) ([]wechat.Template, error)
+}
+
 // PagesConfig is what Pages work with. All fields are required.
 type PagesConfig struct {
 	// Links reads the links that it made.
-	Links *Links
-	Store *models.Store
-	// Status and List tell where broadcasts stand: one, and the latest n.
-	Status func(ctx context.Context, id int64) (*broadcast.Status, error)
-	List   func(ctx context.Context, n int) ([]broadcast.Status, error)
-	// Preview fills the message of a broadcast for the admin who asked for it.
-	Preview func(ctx context.Context, b models.Broadcast) (wechat.Message, error)
-	// Templates reads the account's templates from the platform.
-	Templates func(ctx context.Context) ([]wechat.Template, error)
+	Links    *Links
+	Store    *models.Store
+	Engine   broadcasts
+	Platform templateList
 	// Language is that of a page whose address does not ask for another: zh or en.
 	Language string
 	Now      func() time.Time
@@ -68,7 +75,7 @@ func NewPages(c PagesConfig) (*Pages, error) {
 	}
 	p := &Pages{
 		config: c, words: map[string]*words{}, assets: map[string]web.Asset{}, boards: map[int64]*board{},
-		titles: titles{ask: c.Templates, now: c.Now, log: c.Log},
+		titles: titles{ask: c.Platform.Templates, now: c.Now, log: c.Log},
 		tag:    rand.Text()[:8], csvs: make(chan struct{}, maxCSVs),
 	}
 	p.history.turn = make(chan struct{}, 1)
@@ -239,7 +246,7 @@ func (w *words) audience(b models.Broadcast) string {
 
 // card draws the message of a broadcast, or returns nil if it cannot be filled.
 func (p *Pages) card(ctx context.Context, w *words, b models.Broadcast) *web.Card {
-	m, err := p.config.Preview(ctx, b)
+	m, err := p.config.Engine.Preview(ctx, b)
 	if err != nil {
 		p.config.Log.DebugContext(ctx, "preview a broadcast for its page", "broadcast", b.ID, "err", err)
 		return nil

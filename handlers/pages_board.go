@@ -125,7 +125,7 @@ func (b *board) look(ctx context.Context) (*shot, error) {
 // take makes a shot; the caller has the turn.
 func (b *board) take(ctx context.Context, last *shot) (*shot, error) {
 	at := b.pages.config.Now()
-	st, err := b.pages.config.Status(ctx, b.id)
+	st, err := b.pages.config.Engine.Status(ctx, b.id)
 	if err != nil {
 		return nil, err
 	}

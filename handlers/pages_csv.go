@@ -37,7 +37,7 @@ func (p *Pages) failedCSV(g *gin.Context) {
 	ctx := g.Request.Context()
 	page, err := p.config.Store.Unreached(ctx, to.id, 0, csvPage)
 	if err == nil {
-		_, err = p.config.Status(ctx, to.id) // one that does not exist has no list either
+		_, err = p.config.Engine.Status(ctx, to.id) // one that does not exist has no list either
 	}
 	if err != nil {
 		p.fail(g, err)

@@ -91,7 +91,7 @@ func (p *Pages) latest(ctx context.Context) ([]broadcast.Status, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readWithin)
 	defer cancel()
-	list, err := p.config.List(ctx, listed)
+	list, err := p.config.Engine.List(ctx, listed)
 	if err != nil {
 		return nil, err
 	}

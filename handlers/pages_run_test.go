@@ -96,8 +96,7 @@ func newRun(t *testing.T, language string, o simulator.Options, rate int) *realR
 		t.Fatal(err)
 	}
 	pages, err := NewPages(PagesConfig{
-		Links: r.links, Store: r.store, Status: r.engine.Status, List: r.engine.List, Preview: r.engine.Preview,
-		Templates: platform.Templates, Language: language, Now: time.Now, Log: log,
+		Links: r.links, Store: r.store, Engine: r.engine, Platform: platform, Language: language, Now: time.Now, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -61,29 +61,7 @@ func newGallery(tb testing.TB) *gallery {
 	quiet := modelstest.Log(tb)
 	g.pages, err = NewPages(PagesConfig{
 		Links: g.links, Store: g.store, Language: "en", Now: g.clock, Log: quiet,
-		Status: func(_ context.Context, id int64) (*broadcast.Status, error) {
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			g.looks++
-			if id != g.status.Broadcast.ID {
-				return nil, models.NewError(models.NotFound, models.ErrBroadcastUnknown, "ID", id)
-			}
-			st := g.status
-			return &st, g.err
-		},
-		List: func(context.Context, int) ([]broadcast.Status, error) {
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			return []broadcast.Status{g.status}, g.err
-		},
-		Preview: func(context.Context, models.Broadcast) (wechat.Message, error) {
-			return wechat.Message{TemplateID: "T1", URL: "https://example.com", Data: []wechat.Field{
-				{Key: "thing1", Value: "Closed <Wednesday>"}, {Key: "time2", Value: "09:00"},
-			}}, nil
-		},
-		Templates: func(context.Context) ([]wechat.Template, error) {
-			return []wechat.Template{{ID: "T1", Title: "Library notice", Content: "What: {{thing1.DATA}}\nWhen: {{time2.DATA}}"}}, nil
-		},
+		Engine: galleryEngine{g}, Platform: galleryPlatform{},
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -92,6 +70,39 @@ func newGallery(tb testing.TB) *gallery {
 	g.account = newAccount(tb, func(c *Config) { c.Pages = g.pages })
 	g.fill(tb)
 	return g
+}
+
+// galleryEngine stands in for the engine.
+type galleryEngine struct{ g *gallery }
+
+func (e galleryEngine) Status(_ context.Context, id int64) (*broadcast.Status, error) {
+	e.g.mu.Lock()
+	defer e.g.mu.Unlock()
+	e.g.looks++
+	if id != e.g.status.Broadcast.ID {
+		return nil, models.NewError(models.NotFound, models.ErrBroadcastUnknown, "ID", id)
+	}
+	st := e.g.status
+	return &st, e.g.err
+}
+
+func (e galleryEngine) List(context.Context, int) ([]broadcast.Status, error) {
+	e.g.mu.Lock()
+	defer e.g.mu.Unlock()
+	return []broadcast.Status{e.g.status}, e.g.err
+}
+
+func (galleryEngine) Preview(context.Context, models.Broadcast) (wechat.Message, error) {
+	return wechat.Message{TemplateID: "T1", URL: "https://example.com", Data: []wechat.Field{
+		{Key: "thing1", Value: "Closed <Wednesday>"}, {Key: "time2", Value: "09:00"},
+	}}, nil
+}
+
+// galleryPlatform stands in for the platform.
+type galleryPlatform struct{}
+
+func (galleryPlatform) Templates(context.Context) ([]wechat.Template, error) {
+	return []wechat.Template{{ID: "T1", Title: "Library notice", Content: "What: {{thing1.DATA}}\nWhen: {{time2.DATA}}"}}, nil
 }
 
 // fill enters the failures of the broadcast.

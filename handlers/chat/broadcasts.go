@@ -22,7 +22,7 @@ var audiences = map[Name]models.Audience{
 }
 
 func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
-	asked, err := c.config.Broadcasts.Ask(ctx, broadcast.Request{
+	asked, err := c.config.Engine.Ask(ctx, broadcast.Request{
 		Message:    r.Message,
 		Audience:   audiences[r.Name],
 		AskedBy:    r.from,
@@ -36,7 +36,7 @@ func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
 }
 
 func (c *Chat) retry(ctx context.Context, r request) (string, error) {
-	asked, err := c.config.Broadcasts.Retry(ctx, r.ID, r.from, r.key)
+	asked, err := c.config.Engine.Retry(ctx, r.ID, r.from, r.key)
 	if err != nil {
 		return "", err
 	}
@@ -45,9 +45,9 @@ func (c *Chat) retry(ctx context.Context, r request) (string, error) {
 
 // LateReply says what became of a request whose sender was told that it was not
 // known: asked, or err if it came to nothing.
-func (c *Chat) LateReply(asked *broadcast.Asked, err error) string {
+func (c *Composer) LateReply(asked *broadcast.Asked, err error) string {
 	if err == nil {
-		return fit(c.say("late.stored", nil) + "\n" + c.askedText(asked, c.config.Now()))
+		return fit(c.say("late.stored", nil) + "\n" + c.askedText(asked, c.now()))
 	}
 	reason, known := c.errorText(err, Command{})
 	if !known {
@@ -58,7 +58,7 @@ func (c *Chat) LateReply(asked *broadcast.Asked, err error) string {
 
 // askedText says what was begun: number, message, recipients, how to stop it and
 // how long that is possible from now on, where to watch it, and what to mind.
-func (c *Chat) askedText(asked *broadcast.Asked, now time.Time) string {
+func (c *Composer) askedText(asked *broadcast.Asked, now time.Time) string {
 	b := asked.Broadcast
 	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name, "Of": b.RetryOf}
 	switch {
@@ -80,7 +80,7 @@ func (c *Chat) askedText(asked *broadcast.Asked, now time.Time) string {
 	return fitList(joined(lines), c.warnings(b.ID, asked.Warnings), c.more)
 }
 
-func (c *Chat) warnings(id int64, warnings []broadcast.Warning) []string {
+func (c *Composer) warnings(id int64, warnings []broadcast.Warning) []string {
 	var lines []string
 	for _, w := range warnings {
 		v := vars{"Retry": c.on(Retry, id)}
@@ -93,7 +93,7 @@ func (c *Chat) warnings(id int64, warnings []broadcast.Warning) []string {
 }
 
 func (c *Chat) status(ctx context.Context, r request) (string, error) {
-	st, err := c.config.Broadcasts.Status(ctx, r.ID)
+	st, err := c.config.Engine.Status(ctx, r.ID)
 	if err != nil {
 		return "", err
 	}
@@ -101,7 +101,7 @@ func (c *Chat) status(ctx context.Context, r request) (string, error) {
 }
 
 func (c *Chat) pause(ctx context.Context, r request) (string, error) {
-	b, err := c.config.Broadcasts.Pause(ctx, r.ID, r.from)
+	b, err := c.config.Engine.Pause(ctx, r.ID, r.from)
 	if err != nil {
 		return "", err
 	}
@@ -109,7 +109,7 @@ func (c *Chat) pause(ctx context.Context, r request) (string, error) {
 }
 
 func (c *Chat) resume(ctx context.Context, r request) (string, error) {
-	b, err := c.config.Broadcasts.Resume(ctx, r.ID, r.from)
+	b, err := c.config.Engine.Resume(ctx, r.ID, r.from)
 	if err != nil {
 		return "", err
 	}
@@ -117,7 +117,7 @@ func (c *Chat) resume(ctx context.Context, r request) (string, error) {
 }
 
 func (c *Chat) cancel(ctx context.Context, r request) (string, error) {
-	done, err := c.config.Broadcasts.Cancel(ctx, r.ID, r.from)
+	done, err := c.config.Engine.Cancel(ctx, r.ID, r.from)
 	if err != nil {
 		return "", err
 	}
@@ -136,7 +136,7 @@ func (c *Chat) cancel(ctx context.Context, r request) (string, error) {
 }
 
 func (c *Chat) list(ctx context.Context, _ request) (string, error) {
-	all, err := c.config.Broadcasts.List(ctx, listed)
+	all, err := c.config.Engine.List(ctx, listed)
 	if err != nil {
 		return "", err
 	}
@@ -152,10 +152,8 @@ func (c *Chat) list(ctx context.Context, _ request) (string, error) {
 		})
 	}
 	head, link := c.say("list.head", nil), ""
-	if c.config.HistoryLink != nil {
-		if url := c.config.HistoryLink(); url != "" {
-			link = "\n" + c.say("list.link", vars{"URL": url})
-		}
+	if url := c.links.History(); url != "" {
+		link = "\n" + c.say("list.link", vars{"URL": url})
 	}
 	// It is fitted with the link in front, so that the link at the end is whole.
 	rest := strings.TrimPrefix(fitList(head+link, items, c.more), head+link)
@@ -183,7 +181,7 @@ func (c *Chat) messages(_ context.Context, r request) (string, error) {
 
 // messagesFile says why the message file can't be used: as many of its faults as
 // a reply can hold.
-func (c *Chat) messagesFile(err error) string {
+func (c *Composer) messagesFile(err error) string {
 	return fitList(c.say("error.messages_file", nil), c.locale.faults(err), c.more)
 }
 
@@ -194,7 +192,7 @@ func (c *Chat) preview(m *config.Message, openID string) string {
 	if err != nil {
 		return broken(err)
 	}
-	now := c.config.Now()
+	now := c.now()
 	rendered, err := compiled.Render(config.Vars{OpenID: openID, Now: now, SubscribedAt: now, Scene: "ADD_SCENE_SEARCH"})
 	if err != nil {
 		return broken(err)
@@ -215,22 +213,19 @@ func (c *Chat) preview(m *config.Message, openID string) string {
 	return strings.Join(lines, "\n")
 }
 
-func (c *Chat) more(n int) string { return c.say("help.more", vars{"Count": int64(n)}) }
+func (c *Composer) more(n int) string { return c.say("help.more", vars{"Count": int64(n)}) }
 
-func (c *Chat) audience(b models.Broadcast) string {
+func (c *Composer) audience(b models.Broadcast) string {
 	return c.say("audience."+string(b.Audience), nil)
 }
 
-func (c *Chat) state(b models.Broadcast) string {
+func (c *Composer) state(b models.Broadcast) string {
 	return c.say("state."+string(b.State), nil)
 }
 
 // link returns the line with a broadcast's progress page, or "".
-func (c *Chat) link(id int64) string {
-	if c.config.PublicLink == nil {
-		return ""
-	}
-	url := c.config.PublicLink(id)
+func (c *Composer) link(id int64) string {
+	url := c.links.Broadcast(id)
 	if url == "" {
 		return ""
 	}
@@ -239,12 +234,12 @@ func (c *Chat) link(id int64) string {
 
 // took returns how long a broadcast has been or was under way; 0 if it never
 // started.
-func (c *Chat) took(b models.Broadcast) time.Duration {
+func (c *Composer) took(b models.Broadcast) time.Duration {
 	switch {
 	case b.StartedAt.IsZero():
 		return 0
 	case b.FinishedAt.IsZero():
-		return c.config.Now().Sub(b.StartedAt.Time)
+		return c.now().Sub(b.StartedAt.Time)
 	default:
 		return b.FinishedAt.Sub(b.StartedAt.Time)
 	}

@@ -22,7 +22,7 @@ func (c *Chat) withKept(ctx context.Context, openID, key, reply string) string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, keptWithin)
 	defer cancel()
-	kept, err := c.config.Broadcasts.KeptNotices(ctx, openID, key)
+	kept, err := c.config.Engine.KeptNotices(ctx, openID, key)
 	if err != nil {
 		c.log.WarnContext(ctx, "look for kept notices; they come with the next reply", "err", err)
 		return reply
@@ -34,7 +34,7 @@ func (c *Chat) withKept(ctx context.Context, openID, key, reply string) string {
 	if len(ids) == 0 {
 		return text
 	}
-	mine, err := c.config.Broadcasts.SayNotices(ctx, ids, key)
+	mine, err := c.config.Engine.SayNotices(ctx, ids, key)
 	if err != nil {
 		// The admin may get them once more, which is better than never.
 		c.log.WarnContext(ctx, "mark kept notices as said", "err", err)
@@ -55,7 +55,7 @@ func (c *Chat) addKept(ctx context.Context, reply string, kept []models.Broadcas
 	}
 	text, rest, gap := reply+"\n\n"+c.say("kept.head", nil), kept, "\n"
 	for len(rest) > 0 {
-		st, err := c.config.Broadcasts.Status(ctx, rest[0].ID)
+		st, err := c.config.Engine.Status(ctx, rest[0].ID)
 		if err != nil {
 			break
 		}

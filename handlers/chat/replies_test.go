@@ -306,11 +306,14 @@ func TestSync(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "en")
 	wantAll(t, s.ask(t, admin, "sync"), "Pulling the followers")
-	s.wantCalls(t, "sync for "+admin)
+	s.wantCalls(t, "sync, confirmed: false")
+	s.calls = nil
+	s.syncEnded(t.Context(), followers.SyncResult{}, errors.New("dial: refused"))
+	s.wantCalls(t, "notify "+admin+": "+s.SyncNotice(followers.SyncResult{}, errors.New("dial: refused")))
 	for _, text := range []string{"sync confirm", "同步 确认", "同步确认"} {
 		s.calls = nil
 		s.ask(t, admin, text)
-		s.wantCalls(t, "sync for "+admin+", confirmed")
+		s.wantCalls(t, "sync, confirmed: true")
 	}
 	s.err = models.NewError(models.Conflict, models.ErrSyncRunning)
 	wantAll(t, s.ask(t, admin, "同步"), "being pulled already")
