@@ -47,7 +47,7 @@ func (c demoCommand) Run(s *session) (err error) {
 	}
 	log := slog.New(slog.DiscardHandler)
 	if c.Verbose {
-		log = newLogger(settings, show.Log(s.stderr))
+		log = newLogger(settings.Process, show.Log(s.stderr))
 	}
 	err = runDemo(s.ctx, show, settings, log, listener)
 	if s.ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -103,12 +103,12 @@ func demoSettings(show *demo.Demo, dir, address string) (*config.Settings, error
 
 // runDemo runs the server on a listener for as long as the conversation takes.
 func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, log *slog.Logger, listener net.Listener) error {
-	a, err := newApp(settings, log)
+	p, err := newProcess(settings, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	if err := a.prepareDemo(ctx, show.Testers()); err != nil {
-		return errors.Join(err, listener.Close(), a.close())
+	if err := p.account.prepareDemo(ctx, show.Testers()); err != nil {
+		return errors.Join(err, listener.Close(), p.close())
 	}
 	callback := "http://" + listener.Addr().String() + "/wechat"
 	ctx, stop := context.WithCancel(ctx)
@@ -116,16 +116,16 @@ func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, lo
 	served := make(chan error, 1)
 	go func() {
 		defer stop() // without a server there is nobody to talk to
-		served <- a.serve(ctx, listener)
+		served <- p.serve(ctx, listener)
 	}()
-	err = show.Run(ctx, callback, a.engine.List)
+	err = show.Run(ctx, callback, p.account.engine.List)
 	stop()
 	return errors.Join(err, <-served)
 }
 
 // prepareDemo sets up what an account has after its first day: a list of
 // followers and a test list.
-func (a *app) prepareDemo(ctx context.Context, testers []string) error {
+func (a *account) prepareDemo(ctx context.Context, testers []string) error {
 	if err := a.prepare(ctx); err != nil {
 		return err
 	}

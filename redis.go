@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"os"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -38,27 +35,4 @@ type redisLog struct{ log *slog.Logger }
 // Printf is the client's way to log.
 func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
 	l.log.DebugContext(ctx, "Redis client", "says", fmt.Sprintf(format, args...))
-}
-
-// checkRedis tells whether Redis answers.
-func (a *app) checkRedis(ctx context.Context) error {
-	err := a.redis.Ping(ctx).Err()
-	var fault net.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &fault), errors.Is(err, context.DeadlineExceeded):
-		return errors.New("can't reach Redis; sending waits for it")
-	default:
-		return fmt.Errorf("ask Redis: %w", err)
-	}
-}
-
-// replicaName tells this process from the other replicas.
-func replicaName() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return host + "-" + strconv.Itoa(os.Getpid())
 }

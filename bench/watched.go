@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"wechat-broadcast/handlers"
 	"wechat-broadcast/models"
 )
@@ -132,9 +134,8 @@ func (p *parts) servePages(ctx context.Context, id int64) (page string, stop fun
 	if err != nil {
 		return "", nil, errors.Join(err, listener.Close())
 	}
-	server := handlers.NewHTTPServer(handlers.New(handlers.Config{
-		AppID: callbackApp, Token: callbackToken, Store: p.store, Log: log, Pages: pages,
-	}))
+	server := handlers.NewHTTPServer(handlers.New(
+		handlers.Config{Metrics: prometheus.NewRegistry(), Now: time.Now, Log: log}, pages))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	return links.Broadcast(id), func() error {

@@ -26,8 +26,7 @@ func TestAccessLog(t *testing.T) {
 		}},
 		{"receipt", func(a *account) { a.push(receiptMsg) }, []string{"level=DEBUG", "kind=receipt", "status=200"}},
 		{"receipt that fails", func(a *account) {
-			a.Receipt = func(context.Context, string, int64, string) error { return errors.New("database is away") }
-			a.Handler = New(a.Config)
+			a.receipt = func(context.Context, int64, string) error { return errors.New("database is away") }
 			a.push(receiptMsg)
 		}, []string{"level=ERROR", "kind=receipt", "status=500"}},
 		{"refused", func(a *account) { a.post(nil, "") }, []string{"level=WARN", "status=403", `reason="wrong signature"`}},
@@ -55,24 +54,24 @@ func TestAccessLog(t *testing.T) {
 // Every path, the failing ones above all, keeps what it must not tell.
 func TestLogsAndAnswersTellNoSecret(t *testing.T) {
 	t.Parallel()
-	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
 		const content = "WhatThePersonWrote"
-		a := newAccount(t, edit, stored(newStore(t)), func(c *Config) {
-			text := c.Text
-			c.Text = func(ctx context.Context, in Incoming) (Reply, error) {
-				switch in.Text {
+		a := newAccount(t, edit, stored(newStore(t)), func(c *setup) {
+			text := c.text
+			c.text = func(ctx context.Context, in incoming) (outgoing, error) {
+				switch in.text {
 				case "fail":
-					return Reply{}, errors.New("find " + in.OpenID)
+					return outgoing{}, errors.New("find " + in.openID)
 				case "panic":
-					panic(in.OpenID)
+					panic(in.openID)
 				case "long":
-					return Reply{Text: strings.Repeat("x", 3000)}, nil
+					return outgoing{text: strings.Repeat("x", 3000)}, nil
 				}
 				_, err := text(ctx, in)
-				return Reply{Text: "ok"}, err
+				return outgoing{text: "ok"}, err
 			}
-			c.Receipt = func(_ context.Context, openID string, _ int64, _ string) error {
-				return errors.New("record receipt of " + openID)
+			c.receipt = func(context.Context, int64, string) error {
+				return errors.New("record receipt of " + testSender)
 			}
 		})
 		secrets := []string{testToken, testAESKey, testSender, content, "a8eedb185eb2fecf"}

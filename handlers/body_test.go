@@ -20,7 +20,7 @@ import (
 
 func TestReadBody(t *testing.T) {
 	t.Parallel()
-	c := &callback{large: make(chan struct{}, 1)}
+	c := &Callback{large: make(chan struct{}, 1)}
 	read := func(ctx context.Context, size int) ([]byte, error) {
 		body := bytes.Repeat([]byte{'x'}, size)
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/wechat", bytes.NewReader(body))

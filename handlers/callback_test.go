@@ -29,8 +29,8 @@ func TestVerify(t *testing.T) {
 		q.Set(key, value)
 		return q
 	}
-	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
-		a := newAccount(t, edit, func(c *Config) { c.Token = "AAAAA" })
+	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
+		a := newAccount(t, edit, func(c *setup) { c.Token = "AAAAA" })
 		for _, tt := range []struct {
 			name   string
 			query  url.Values
@@ -61,7 +61,7 @@ func TestVerify(t *testing.T) {
 
 func TestTextIsAnswered(t *testing.T) {
 	t.Parallel()
-	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
 		a := newAccount(t, edit)
 		for i, text := range []string{"openid", "群发 🎉", "<b>&amp;", "]]]]><![CDATA[>", strings.Repeat("群", 700)} {
 			rec := a.push(textMsg(text, int64(i+1)))
@@ -105,7 +105,7 @@ func TestJSONIsAnsweredInJSON(t *testing.T) {
 // The whole of V4 through the door, at its time.
 func TestVectorThroughTheCallback(t *testing.T) {
 	t.Parallel()
-	a := newAccount(t, func(c *Config) {
+	a := newAccount(t, func(c *setup) {
 		c.AppID, c.Token, c.AESKey = "wxb11529c136998cb6", "pamtest", v4AESKey
 		c.Now = func() time.Time { return time.Unix(1458300676, 0) }
 	})
@@ -123,11 +123,11 @@ func TestVectorThroughTheCallback(t *testing.T) {
 
 func TestEventsReachTheirService(t *testing.T) {
 	t.Parallel()
-	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
 		for _, tt := range []struct{ name, msg, want string }{
 			{"subscribe", eventMsg("subscribe", "<EventKey>qrscene_7</EventKey>"), "subscribed " + testSender + " 1395658920 qrscene_7"},
 			{"unsubscribe", eventMsg("unsubscribe", ""), "unsubscribed " + testSender + " 1395658920"},
-			{"receipt", receiptMsg, "receipt " + testSender + " 3557254367693750277 failed:user block"},
+			{"receipt", receiptMsg, "receipt 3557254367693750277 failed:user block"},
 			{"no CreateTime", strings.Replace(eventMsg("unsubscribe", ""), "1395658920", "0", 1), "unsubscribed " + testSender + " " + strconv.FormatInt(testNow.Unix(), 10)},
 			{"unknown event", eventMsg("debug_demo", ""), ""},
 			{"menu click", eventMsg("CLICK", "<EventKey>k</EventKey>"), ""},
@@ -154,8 +154,8 @@ func TestEventsReachTheirService(t *testing.T) {
 
 func TestEmptyReplyIsSuccess(t *testing.T) {
 	t.Parallel()
-	a := newAccount(t, safe, func(c *Config) {
-		c.Text = func(context.Context, Incoming) (Reply, error) { return Reply{}, nil }
+	a := newAccount(t, safe, func(c *setup) {
+		c.text = func(context.Context, incoming) (outgoing, error) { return outgoing{}, nil }
 	})
 	if rec := a.push(textMsg("hi", 1)); rec.Body.String() != "success" {
 		t.Errorf("body %q", rec.Body)

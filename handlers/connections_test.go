@@ -92,7 +92,7 @@ func TestStrangersGiveWay(t *testing.T) {
 			return "POST /wechat?" + a.query(testNow).Encode() + "&encrypt_type=aes&msg_signature=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n<xml>"
 		},
 	} {
-		for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+		for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
 			t.Run(name+", "+mode, func(t *testing.T) {
 				t.Parallel()
 				a := newAccount(t, edit)
@@ -126,14 +126,14 @@ func TestNoSignedRequestIsCutOff(t *testing.T) {
 	t.Parallel()
 	const most = 10
 	begun, finish := make(chan struct{}), make(chan struct{})
-	a := newAccount(t, func(c *Config) {
-		c.Text = func(ctx context.Context, _ Incoming) (Reply, error) {
+	a := newAccount(t, func(c *setup) {
+		c.text = func(ctx context.Context, _ incoming) (outgoing, error) {
 			close(begun)
 			select {
 			case <-finish:
 			case <-ctx.Done():
 			}
-			return Reply{Text: "done"}, nil
+			return outgoing{text: "done"}, nil
 		}
 	})
 	viewing, leave := make(chan struct{}), make(chan struct{})
@@ -173,8 +173,8 @@ func TestConnectionsWaitForAPlace(t *testing.T) {
 	const most = 3
 	finish := make(chan struct{})
 	begun := make(chan struct{}, most)
-	a := newAccount(t, func(c *Config) {
-		c.Receipt = func(context.Context, string, int64, string) error {
+	a := newAccount(t, func(c *setup) {
+		c.receipt = func(context.Context, int64, string) error {
 			begun <- struct{}{}
 			<-finish
 			return nil

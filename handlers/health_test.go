@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 func TestRoutes(t *testing.T) {
@@ -51,8 +50,8 @@ func TestRoutes(t *testing.T) {
 func TestReadiness(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newAccount(t, func(c *Config) {
-			c.Checks = []Check{
+		a := newAccount(t, func(c *setup) {
+			c.checks = []Check{
 				{Name: "fine", Check: func(context.Context) error { return nil }},
 				{Name: "database", Check: func(context.Context) error { return errors.New("reach the database:\n refused") }},
 				{Name: "slow", Check: func(ctx context.Context) error { <-ctx.Done(); return errors.New("too slow") }},
@@ -91,9 +90,9 @@ func TestCheckIsSharedAndKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
-		a := newAccount(t, func(c *Config) {
+		a := newAccount(t, func(c *setup) {
 			c.Now = time.Now
-			c.Checks = []Check{{Name: "token", KeepFor: 5 * time.Second, Check: func(context.Context) error {
+			c.checks = []Check{{Name: "token", KeepFor: 5 * time.Second, Check: func(context.Context) error {
 				time.Sleep(time.Second)
 				asked.Add(1)
 				return nil
@@ -127,9 +126,9 @@ func TestAFailureIsNotKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
-		a := newAccount(t, func(c *Config) {
+		a := newAccount(t, func(c *setup) {
 			c.Now = time.Now
-			c.Checks = []Check{{Name: "token", KeepFor: 5 * time.Second, Check: func(context.Context) error {
+			c.checks = []Check{{Name: "token", KeepFor: 5 * time.Second, Check: func(context.Context) error {
 				if asked.Add(1) == 1 {
 					return errors.New("refused")
 				}
@@ -150,8 +149,7 @@ func TestAFailureIsNotKept(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	reg := prometheus.NewRegistry()
-	a := newAccount(t, func(c *Config) { c.Registry = reg })
+	a := newAccount(t)
 	a.push(textMsg("hi", 1))
 	a.push(textMsg("hi", 1))
 	a.push(receiptMsg)

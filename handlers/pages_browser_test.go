@@ -128,7 +128,8 @@ func TestBrowserRestart(t *testing.T) {
 	}
 	t.Cleanup(next.Close)
 	g.change(func() { g.status.Counts.Delivered -= 100 })
-	g.account.Handler = New(func() Config { c := g.account.Config; c.Pages = next; return c }())
+	g.account.pages = []Routes{next}
+	g.restart()
 	gone.Delete("events")
 	b.Until(`document.querySelector("#live").dataset.live === "live"`)
 	if got := b.Text("[data-t='count.delivered']"); got != "3,500" {

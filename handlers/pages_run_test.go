@@ -101,13 +101,14 @@ func newRun(t *testing.T, language string, o simulator.Options, rate int) *realR
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := NewHTTPServer(New(Config{
-		AppID: o.AppID, Token: testToken, Store: r.store, Log: log, Pages: pages,
-		Receipt: func(ctx context.Context, _ string, msgID int64, status string) error {
-			return r.engine.Receipt(ctx, msgID, status)
-		},
-		Subscribed: people.Subscribed, Unsubscribed: people.Unsubscribed,
-	}))
+	ready := make(chan struct{})
+	close(ready)
+	registry := prometheus.NewRegistry()
+	callback := NewCallback(CallbackConfig{
+		AppID: o.AppID, Token: testToken, Store: r.store, Ready: ready, Engine: r.engine, Followers: people,
+		Metrics: registry, Now: time.Now, Log: log,
+	})
+	server := NewHTTPServer(New(Config{Metrics: registry, Now: time.Now, Log: log}, callback, pages))
 	server.RegisterOnShutdown(pages.Close)
 	go func() { _ = server.Serve(listener) }()
 	ctx, cancel := context.WithCancel(context.Background())

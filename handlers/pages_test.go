@@ -67,7 +67,7 @@ func newGallery(tb testing.TB) *gallery {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(g.pages.Close)
-	g.account = newAccount(tb, func(c *Config) { c.Pages = g.pages })
+	g.account = newAccount(tb, func(c *setup) { c.pages = []Routes{g.pages} })
 	g.fill(tb)
 	return g
 }

@@ -15,7 +15,7 @@ import (
 
 func TestBadBodiesAreRefused(t *testing.T) {
 	t.Parallel()
-	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
 		for name, tt := range badBodies() {
 			if mode == "safe" && tt.body == "" {
 				continue // an empty message cannot be encrypted apart from noise

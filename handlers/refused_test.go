@@ -52,7 +52,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 // What fails on our side is never left out.
 func TestFailuresAreAllLogged(t *testing.T) {
 	t.Parallel()
-	a := newAccount(t, func(c *Config) { c.Remembers = func(string) bool { panic("a fault") } })
+	a := newAccount(t, func(c *setup) { c.remembers = func(string) bool { panic("a fault") } })
 	for i := range 20 {
 		a.push(textMsg("openid", int64(i+1)))
 	}

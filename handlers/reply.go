@@ -72,7 +72,7 @@ func fit(text string) string {
 
 // body returns the response that answers m with text, encrypted if the account
 // is in safe mode, and its content type.
-func (c *callback) body(m *received, text string) (body []byte, contentType string, err error) {
+func (c *Callback) body(m *received, text string) (body []byte, contentType string, err error) {
 	contentType = "application/xml; charset=utf-8"
 	if m.asJSON {
 		contentType = "application/json; charset=utf-8"

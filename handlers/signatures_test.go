@@ -12,16 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gin-gonic/gin"
-	"github.com/prometheus/client_golang/prometheus"
-
 	"wechat-broadcast/models/modelstest"
 )
 
 // clocked gives the account a clock that stands still until it is moved.
-func clocked() (edit func(*Config), move func(time.Duration)) {
+func clocked() (edit func(*setup), move func(time.Duration)) {
 	var past atomic.Int64
-	return func(c *Config) {
+	return func(c *setup) {
 			c.Now = func() time.Time { return testNow.Add(time.Duration(past.Load())) }
 		}, func(d time.Duration) {
 			past.Add(int64(d))
@@ -30,17 +27,11 @@ func clocked() (edit func(*Config), move func(time.Duration)) {
 
 // cramped has the account remember few signatures.
 func cramped(a *account, most, reserve int) {
-	a.Registry = prometheus.NewRegistry()
-	c := newCallback(a.Config)
+	c := a.restart()
 	c.seen = newSignatures(most, reserve)
 	if c.shared != nil {
 		c.shared.most, c.shared.reserve = most, reserve
 	}
-	r := gin.New()
-	r.Use(accessLog(a.Log))
-	r.POST("/wechat", c.receive)
-	r.GET("/wechat", c.verify)
-	a.Handler = r
 }
 
 func receipt(msgID int) string {
@@ -53,9 +44,9 @@ func TestManyNewerCallbacksFreeNoSignature(t *testing.T) {
 	t.Parallel()
 	edit, move := clocked()
 	var receipts atomic.Int32
-	a := newAccount(t, edit, func(c *Config) {
+	a := newAccount(t, edit, func(c *setup) {
 		c.Log = slog.New(slog.DiscardHandler)
-		c.Receipt = func(context.Context, string, int64, string) error {
+		c.receipt = func(context.Context, int64, string) error {
 			receipts.Add(1)
 			return nil
 		}

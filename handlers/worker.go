@@ -38,7 +38,7 @@ type done struct {
 // worker does what messages ask for, each once however often and however much
 // at the same time it is delivered.
 type worker struct {
-	cfg    Config
+	cfg    CallbackConfig
 	flight singleflight.Group
 	// answered is the reply to each message, by key; events have an empty one.
 	answered *lru.Cache[string, string]
@@ -46,7 +46,7 @@ type worker struct {
 	shared *shared
 }
 
-func newWorker(cfg Config) *worker {
+func newWorker(cfg CallbackConfig) *worker {
 	return &worker{cfg: cfg, answered: newLRU[string, string](maxAnswered)}
 }
 
@@ -58,9 +58,12 @@ func (w *worker) do(ctx context.Context, m *received) (done, error) {
 	ch := w.flight.DoChan(m.key(), func() (any, error) {
 		ctx, cancel := context.WithTimeout(apart, workWithin)
 		defer cancel()
-		w.awaitDatabase(ctx, m)
 		var d done
-		err := caught(func() (err error) { d, err = w.handle(ctx, m); return err })
+		err := caught(func() (err error) {
+			w.awaitDatabase(ctx, m)
+			d, err = w.handle(ctx, m)
+			return err
+		})
 		return d, err
 	})
 	select {
@@ -75,7 +78,7 @@ func (w *worker) do(ctx context.Context, m *received) (done, error) {
 // awaitDatabase waits, if m needs the database, until it is ready. When that
 // takes too long the work shows what is amiss.
 func (w *worker) awaitDatabase(ctx context.Context, m *received) {
-	if w.cfg.Ready == nil || m.kind == kindText && !w.remembers(m) {
+	if m.kind == kindText && !w.cfg.Chat.Remembers(m.Content) {
 		return
 	}
 	patience := time.NewTimer(readyWithin)
@@ -87,15 +90,10 @@ func (w *worker) awaitDatabase(ctx context.Context, m *received) {
 	}
 }
 
-// remembers tells whether the reply to a text may be in the database.
-func (w *worker) remembers(m *received) bool {
-	return w.cfg.Remembers == nil || w.cfg.Remembers(m.Content)
-}
-
 func (w *worker) handle(ctx context.Context, m *received) (done, error) {
 	if m.kind == kindReceipt {
 		// Storing a receipt twice is harmless and the memory is better used.
-		return done{}, w.cfg.Receipt(ctx, m.openID(), m.receiptID(), m.Status)
+		return done{}, w.cfg.Engine.Receipt(ctx, m.receiptID(), m.Status)
 	}
 	key := m.key()
 	if reply, ok := w.answered.Get(key); ok {
@@ -124,9 +122,9 @@ func (w *worker) act(ctx context.Context, m *received, key string) (done, error)
 	var err error
 	switch m.kind {
 	case kindSubscribe:
-		err = w.cfg.Subscribed(ctx, m.openID(), m.at(w.cfg.Now()), m.EventKey)
+		err = w.cfg.Followers.Subscribed(ctx, m.openID(), m.at(w.cfg.Now()), m.EventKey)
 	case kindUnsubscribe:
-		err = w.cfg.Unsubscribed(ctx, m.openID(), m.at(w.cfg.Now()))
+		err = w.cfg.Followers.Unsubscribed(ctx, m.openID(), m.at(w.cfg.Now()))
 	default:
 		d, err = w.text(ctx, m, key)
 	}
@@ -141,22 +139,22 @@ func (w *worker) act(ctx context.Context, m *received, key string) (done, error)
 // text returns the reply to a text: the one that it got before, if it is in the
 // database, else a new one.
 func (w *worker) text(ctx context.Context, m *received, key string) (done, error) {
-	if w.remembers(m) {
+	if w.cfg.Chat.Remembers(m.Content) {
 		reply, found, err := w.cfg.Store.FindReply(ctx, key)
 		if err != nil || found {
 			return done{reply: reply, repeated: found}, err
 		}
 	}
-	r, err := w.cfg.Text(ctx, Incoming{OpenID: m.openID(), Text: m.Content, Key: key})
+	text, remember, err := w.cfg.Chat.Reply(ctx, m.openID(), m.Content, key)
 	if err != nil {
 		return done{}, err
 	}
-	reply := fit(r.Text)
-	if len(reply) != len(r.Text) {
+	reply := fit(text)
+	if len(reply) != len(text) {
 		w.cfg.Log.WarnContext(ctx, "reply cut to what the platform takes",
-			"openid", models.MaskOpenID(m.openID()), "bytes", len(r.Text))
+			"openid", models.MaskOpenID(m.openID()), "bytes", len(text))
 	}
-	if !r.Remember {
+	if !remember {
 		return done{reply: reply}, nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveWithin)

@@ -20,13 +20,13 @@ import (
 // Five copies at the same moment are one message with one reply.
 func TestCopiesAtOnce(t *testing.T) {
 	t.Parallel()
-	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
 		synctest.Test(t, func(t *testing.T) {
 			var calls atomic.Int32
-			a := newAccount(t, edit, func(c *Config) {
-				c.Text = func(context.Context, Incoming) (Reply, error) {
+			a := newAccount(t, edit, func(c *setup) {
+				c.text = func(context.Context, incoming) (outgoing, error) {
 					time.Sleep(time.Second)
-					return Reply{Text: fmt.Sprint("reply ", calls.Add(1))}, nil
+					return outgoing{text: fmt.Sprint("reply ", calls.Add(1))}, nil
 				}
 			})
 			got := make([]string, 5)
@@ -51,9 +51,9 @@ func TestRedelivery(t *testing.T) {
 	t.Parallel()
 	modelstest.Each(t, func(t *testing.T, s *models.Store) {
 		var calls atomic.Int32
-		count := func(c *Config) {
-			c.Text = func(context.Context, Incoming) (Reply, error) {
-				return Reply{Text: fmt.Sprint("reply ", calls.Add(1))}, nil
+		count := func(c *setup) {
+			c.text = func(context.Context, incoming) (outgoing, error) {
+				return outgoing{text: fmt.Sprint("reply ", calls.Add(1))}, nil
 			}
 		}
 		a := newAccount(t, count, stored(s))
@@ -91,10 +91,10 @@ func TestRedelivery(t *testing.T) {
 func TestStoredReplyWins(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	a := newAccount(t, func(c *Config) {
-		c.Text = func(ctx context.Context, in Incoming) (Reply, error) {
-			_, err := s.SaveReply(ctx, in.Key, "the other's", testNow)
-			return Reply{Text: "ours"}, err
+	a := newAccount(t, func(c *setup) {
+		c.text = func(ctx context.Context, in incoming) (outgoing, error) {
+			_, err := s.SaveReply(ctx, in.key, "the other's", testNow)
+			return outgoing{text: "ours"}, err
 		}
 	}, stored(s))
 	for range 2 {
@@ -112,12 +112,12 @@ func TestPureTextsNeedNoDatabase(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	a := newAccount(t, stored(s), func(c *Config) {
-		text := c.Text
-		c.Remembers = func(text string) bool { return text != "openid" }
-		c.Text = func(ctx context.Context, in Incoming) (Reply, error) {
+	a := newAccount(t, stored(s), func(c *setup) {
+		text := c.text
+		c.remembers = func(text string) bool { return text != "openid" }
+		c.text = func(ctx context.Context, in incoming) (outgoing, error) {
 			r, err := text(ctx, in)
-			r.Remember = in.Text != "openid"
+			r.remember = in.text != "openid"
 			return r, err
 		}
 	})
@@ -142,9 +142,9 @@ func TestPureTextsNeedNoDatabase(t *testing.T) {
 func TestReplyThatCannotBeSaved(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	a := newAccount(t, func(c *Config) {
-		c.Text = func(context.Context, Incoming) (Reply, error) {
-			return Reply{Text: "done"}, s.Close()
+	a := newAccount(t, func(c *setup) {
+		c.text = func(context.Context, incoming) (outgoing, error) {
+			return outgoing{text: "done"}, s.Close()
 		}
 	}, stored(s))
 	for range 2 {
@@ -160,12 +160,12 @@ func TestReplyThatCannotBeSaved(t *testing.T) {
 func TestFailingTextIsBusyAndNotRemembered(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
-	a := newAccount(t, func(c *Config) {
-		c.Text = func(_ context.Context, in Incoming) (Reply, error) {
+	a := newAccount(t, func(c *setup) {
+		c.text = func(_ context.Context, in incoming) (outgoing, error) {
 			if calls.Add(1) == 1 {
-				return Reply{}, errors.New("ask for broadcast by " + in.OpenID + ": database is away")
+				return outgoing{}, errors.New("ask for broadcast by " + in.openID + ": database is away")
 			}
-			return Reply{Text: "done"}, nil
+			return outgoing{text: "done"}, nil
 		}
 	}, stored(newStore(t)))
 	for _, want := range []string{testBusy, "done", "done"} {
@@ -191,10 +191,10 @@ func TestFailingEventsAreDeliveredAgain(t *testing.T) {
 			}
 			return nil
 		}
-		a := newAccount(t, func(c *Config) {
-			c.Subscribed = func(context.Context, string, time.Time, string) error { return fail() }
-			c.Unsubscribed = func(context.Context, string, time.Time) error { return fail() }
-			c.Receipt = func(context.Context, string, int64, string) error { return fail() }
+		a := newAccount(t, func(c *setup) {
+			c.subscribed = func(context.Context, string, time.Time, string) error { return fail() }
+			c.unsubscribed = func(context.Context, string, time.Time) error { return fail() }
+			c.receipt = func(context.Context, int64, string) error { return fail() }
 		})
 		want := int32(2) // an event that was handled is not handled again
 		if name == "receipt" {
@@ -213,14 +213,14 @@ func TestFailingEventsAreDeliveredAgain(t *testing.T) {
 
 func TestPanicIs500(t *testing.T) {
 	t.Parallel()
-	a := newAccount(t, func(c *Config) {
-		c.Text = func(_ context.Context, in Incoming) (Reply, error) {
-			if in.Text == "boom" {
-				panic("nobody called " + in.OpenID)
+	a := newAccount(t, func(c *setup) {
+		c.text = func(_ context.Context, in incoming) (outgoing, error) {
+			if in.text == "boom" {
+				panic("nobody called " + in.openID)
 			}
-			return Reply{Text: "alive"}, nil
+			return outgoing{text: "alive"}, nil
 		}
-		c.Receipt = func(context.Context, string, int64, string) error { panic(http.ErrAbortHandler) }
+		c.receipt = func(context.Context, int64, string) error { panic(http.ErrAbortHandler) }
 	})
 	for _, msg := range []string{textMsg("boom", 1), receiptMsg} {
 		if rec := a.push(msg); rec.Code != http.StatusInternalServerError {
@@ -241,10 +241,10 @@ func TestEveryCallbackIsAnsweredInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
-		a := newAccount(t, func(c *Config) {
-			c.Text = func(context.Context, Incoming) (Reply, error) { <-hang; return Reply{Text: "late"}, nil }
-			c.Receipt = func(ctx context.Context, _ string, _ int64, _ string) error { <-ctx.Done(); return ctx.Err() }
-			c.Subscribed = func(context.Context, string, time.Time, string) error { <-hang; return nil }
+		a := newAccount(t, func(c *setup) {
+			c.text = func(context.Context, incoming) (outgoing, error) { <-hang; return outgoing{text: "late"}, nil }
+			c.receipt = func(ctx context.Context, _ int64, _ string) error { <-ctx.Done(); return ctx.Err() }
+			c.subscribed = func(context.Context, string, time.Time, string) error { <-hang; return nil }
 		})
 		for name, tt := range map[string]struct {
 			msg    string
@@ -302,18 +302,18 @@ func TestCallbacksAwaitTheDatabase(t *testing.T) {
 						return errors.New("no such table")
 					}
 				}
-				a := newAccount(t, func(c *Config) {
+				a := newAccount(t, func(c *setup) {
 					c.Ready = ready
-					c.Remembers = func(text string) bool { return text != "openid" }
+					c.remembers = func(text string) bool { return text != "openid" }
 					c.Store = newStore(t)
-					c.Text = func(_ context.Context, in Incoming) (Reply, error) {
-						if in.Text == "openid" {
-							return Reply{Text: "re: openid"}, nil
+					c.text = func(_ context.Context, in incoming) (outgoing, error) {
+						if in.text == "openid" {
+							return outgoing{text: "re: openid"}, nil
 						}
-						return Reply{Text: "re: " + in.Text}, migrated()
+						return outgoing{text: "re: " + in.text}, migrated()
 					}
-					c.Receipt = func(context.Context, string, int64, string) error { return migrated() }
-					c.Subscribed = func(context.Context, string, time.Time, string) error { return migrated() }
+					c.receipt = func(context.Context, int64, string) error { return migrated() }
+					c.subscribed = func(context.Context, string, time.Time, string) error { return migrated() }
 				})
 				began := time.Now()
 				go func() { time.Sleep(tt.after); close(ready) }()
@@ -335,14 +335,14 @@ func TestFirstCopyGoesAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int32
-		a := newAccount(t, func(c *Config) {
-			c.Text = func(ctx context.Context, _ Incoming) (Reply, error) {
+		a := newAccount(t, func(c *setup) {
+			c.text = func(ctx context.Context, _ incoming) (outgoing, error) {
 				calls.Add(1)
 				select {
 				case <-time.After(2 * time.Second):
-					return Reply{Text: "done"}, nil
+					return outgoing{text: "done"}, nil
 				case <-ctx.Done():
-					return Reply{}, ctx.Err()
+					return outgoing{}, ctx.Err()
 				}
 			}
 		})
@@ -363,9 +363,9 @@ func TestFirstCopyGoesAway(t *testing.T) {
 
 func TestLongReplyIsCutAndLogged(t *testing.T) {
 	t.Parallel()
-	a := newAccount(t, func(c *Config) {
-		c.Text = func(context.Context, Incoming) (Reply, error) {
-			return Reply{Text: strings.Repeat("群", 2000)}, nil
+	a := newAccount(t, func(c *setup) {
+		c.text = func(context.Context, incoming) (outgoing, error) {
+			return outgoing{text: strings.Repeat("群", 2000)}, nil
 		}
 	})
 	got := a.reply(t, a.push(textMsg("help", 1)))

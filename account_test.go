@@ -37,19 +37,19 @@ func testSettings(t *testing.T, more map[string]string) *config.Settings {
 	return settings
 }
 
-// testApp returns the parts, wired on a database that they have not migrated.
-func testApp(t *testing.T, settings *config.Settings) *app {
+// testProcess returns a process on a database that it has not migrated.
+func testProcess(t *testing.T, settings *config.Settings) *process {
 	t.Helper()
-	a, err := newApp(settings, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	p, err := newProcess(settings, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := a.close(); err != nil {
+		if err := p.close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return a
+	return p
 }
 
 // A text that comes before the migration is answered once it is over.
@@ -58,10 +58,10 @@ func TestTextDuringTheFirstMigration(t *testing.T) {
 	// An answer waits for 4.5 s, which a busy machine may take to make every table.
 	// So another process has made them, and only this one does not know it.
 	settings := testSettings(t, nil)
-	if err := testApp(t, settings).prepare(t.Context()); err != nil {
+	if err := testProcess(t, settings).account.prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	a := testApp(t, settings)
+	p := testProcess(t, settings)
 	ts := strconv.FormatInt(time.Now().Unix(), 10)
 	q := url.Values{"timestamp": {ts}, "nonce": {"1"}, "signature": {util.Signature("token", ts, "1")}}
 	body := "<xml><ToUserName>gh_7f083739789a</ToUserName><FromUserName>oia2TjuEGTNoeX76QEjQNrcURxG8</FromUserName>" +
@@ -69,7 +69,7 @@ func TestTextDuringTheFirstMigration(t *testing.T) {
 	answered := make(chan string, 1)
 	go func() {
 		rec := httptest.NewRecorder()
-		a.handler.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/wechat?"+q.Encode(), strings.NewReader(body)))
+		p.handler.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/wechat?"+q.Encode(), strings.NewReader(body)))
 		answered <- rec.Body.String()
 	}()
 	select {
@@ -78,7 +78,7 @@ func TestTextDuringTheFirstMigration(t *testing.T) {
 	case <-time.After(300 * time.Millisecond):
 	}
 	for range 2 { // the demo prepares before it serves, which prepares as well
-		if err := a.prepare(t.Context()); err != nil {
+		if err := p.account.prepare(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
