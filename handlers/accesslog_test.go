@@ -95,9 +95,9 @@ func TestLogsAndAnswersTellNoSecret(t *testing.T) {
 			plain := q
 			keep(q)
 			rec := a.post(q, msg)
-			q, encrypted := a.sealed(testNow, msg, testAppID)
+			q, encrypted := a.encrypted(testNow, msg, testAppID)
 			keep(q)
-			if rec2 := a.post(q, sealedBody(encrypted)); rec2.Code >= 400 {
+			if rec2 := a.post(q, encryptedBody(encrypted)); rec2.Code >= 400 {
 				answers.WriteString(rec2.Body.String())
 			}
 			// Stale, forged and replayed ones.

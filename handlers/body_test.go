@@ -188,9 +188,9 @@ func TestStrangersWaitForEachOther(t *testing.T) {
 			}
 		}
 		// The places are free again, also for the platform without its first signature.
-		q, encrypted := a.sealed(testNow, textMsg("openid", 2), testAppID)
+		q, encrypted := a.encrypted(testNow, textMsg("openid", 2), testAppID)
 		q.Del("signature")
-		if got := a.reply(t, a.post(q, sealedBody(encrypted))); got != "re: openid" {
+		if got := a.reply(t, a.post(q, encryptedBody(encrypted))); got != "re: openid" {
 			t.Errorf("afterwards: %q", got)
 		}
 	})

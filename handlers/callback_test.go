@@ -95,7 +95,7 @@ func TestJSONIsAnsweredInJSON(t *testing.T) {
 		t.Errorf("plain: %s %q", ct, rec.Body)
 	}
 	a = newAccount(t, safe)
-	q, encrypted := a.sealed(testNow, msg, testAppID)
+	q, encrypted := a.encrypted(testNow, msg, testAppID)
 	rec = a.post(q, `{"ToUserName":"gh_1","Encrypt":"`+encrypted+`"}`)
 	if ct := rec.Header().Get("Content-Type"); ct != "application/json; charset=utf-8" || !strings.Contains(rec.Body.String(), `"MsgSignature"`) {
 		t.Errorf("safe: %s %q", ct, rec.Body)
@@ -112,7 +112,7 @@ func TestVectorThroughTheCallback(t *testing.T) {
 	rec := a.post(url.Values{
 		"timestamp": {"1458300676"}, "nonce": {"260774613"}, "encrypt_type": {"aes"},
 		"msg_signature": {"4f3ad57b6989f09f4eb392acce4f9e93942ed890"},
-	}, sealedBody(v4Encrypt))
+	}, encryptedBody(v4Encrypt))
 	if rec.Code != http.StatusOK || !strings.HasPrefix(rec.Body.String(), "<xml><Encrypt>") {
 		t.Errorf("%d %q", rec.Code, rec.Body)
 	}
@@ -167,7 +167,7 @@ func TestEmptyReplyIsSuccess(t *testing.T) {
 func TestCompatibleModeTakesTheEncryptedPart(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, safe)
-	q, encrypted := a.sealed(testNow, textMsg("openid", 7), testAppID)
+	q, encrypted := a.encrypted(testNow, textMsg("openid", 7), testAppID)
 	forged := strings.ReplaceAll(textMsg("broadcast all", 8), testSender, "oForgedForgedForgedForged123")
 	rec := a.post(q, strings.Replace(forged, "</xml>", "<Encrypt><![CDATA["+encrypted+"]]></Encrypt></xml>", 1))
 	if got := a.reply(t, rec); got != "re: openid" {
@@ -244,7 +244,7 @@ func FuzzCallback(f *testing.F) {
 	f.Add("", "", false, false)
 	f.Add("openid="+testSender, textMsg("hi", 1), true, false)
 	f.Add("", receiptMsg, true, true)
-	f.Add("encrypt_type=aes&msg_signature=1", sealedBody(v4Encrypt), false, true)
+	f.Add("encrypt_type=aes&msg_signature=1", encryptedBody(v4Encrypt), false, true)
 	f.Add("timestamp=9&timestamp=%zz;&nonce=", v2Plain, true, true)
 	accounts := map[bool]*account{false: newAccount(f), true: newAccount(f, safe)}
 	f.Fuzz(func(t *testing.T, query, body string, sign, inSafeMode bool) {
@@ -253,8 +253,8 @@ func FuzzCallback(f *testing.F) {
 			q := a.query(testNow)
 			if inSafeMode && body != "" {
 				var encrypted string
-				q, encrypted = a.sealed(testNow, body, testAppID)
-				body = sealedBody(encrypted)
+				q, encrypted = a.encrypted(testNow, body, testAppID)
+				body = encryptedBody(encrypted)
 			}
 			query = q.Encode() + "&" + query
 		}

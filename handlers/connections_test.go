@@ -55,8 +55,8 @@ func ask(t *testing.T, a *account, conn net.Conn, msg string) string {
 	q := a.query(testNow)
 	if a.AESKey != "" {
 		var encrypted string
-		q, encrypted = a.sealed(testNow, msg, testAppID)
-		msg = sealedBody(encrypted)
+		q, encrypted = a.encrypted(testNow, msg, testAppID)
+		msg = encryptedBody(encrypted)
 	}
 	if _, err := fmt.Fprintf(conn, "POST /wechat?%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", q.Encode(), len(msg), msg); err != nil {
 		t.Fatalf("write: %v", err)

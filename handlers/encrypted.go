@@ -21,7 +21,7 @@ func (c *Callback) open(q url.Values, body []byte) ([]byte, error) {
 	if !signed(q.Get("msg_signature"), c.cfg.Token, q.Get("timestamp"), q.Get("nonce"), encrypted) {
 		return nil, forbidden("wrong msg_signature")
 	}
-	plain, err := unseal(encrypted, c.cfg.AppID, c.cfg.AESKey)
+	plain, err := decrypt(encrypted, c.cfg.AppID, c.cfg.AESKey)
 	switch {
 	case errors.Is(err, errOtherApp):
 		return nil, forbidden(err.Error())

@@ -207,8 +207,8 @@ func (a *account) query(t time.Time) url.Values {
 	}
 }
 
-// sealed encrypts msg as the platform would and returns the query and Encrypt.
-func (a *account) sealed(t time.Time, msg, appID string) (url.Values, string) {
+// encrypted encrypts msg as the platform would and returns the query and Encrypt.
+func (a *account) encrypted(t time.Time, msg, appID string) (url.Values, string) {
 	q := a.query(t)
 	encrypted, err := util.EncryptMsg([]byte("a8eedb185eb2fecf"), []byte(msg), appID, testAESKey)
 	if err != nil {
@@ -219,7 +219,7 @@ func (a *account) sealed(t time.Time, msg, appID string) (url.Values, string) {
 	return q, string(encrypted)
 }
 
-func sealedBody(encrypted string) string {
+func encryptedBody(encrypted string) string {
 	return "<xml><ToUserName><![CDATA[" + testGH + "]]></ToUserName><Encrypt><![CDATA[" +
 		encrypted + "]]></Encrypt></xml>"
 }
@@ -229,8 +229,8 @@ func (a *account) push(msg string) *httptest.ResponseRecorder {
 	if a.AESKey == "" {
 		return a.post(a.query(testNow), msg)
 	}
-	q, encrypted := a.sealed(testNow, msg, testAppID)
-	return a.post(q, sealedBody(encrypted))
+	q, encrypted := a.encrypted(testNow, msg, testAppID)
+	return a.post(q, encryptedBody(encrypted))
 }
 
 func (a *account) post(q url.Values, body string) *httptest.ResponseRecorder {
@@ -251,19 +251,19 @@ func (a *account) reply(tb testing.TB, rec *httptest.ResponseRecorder) string {
 	}
 	body := rec.Body.Bytes()
 	if a.AESKey != "" {
-		var sealed message.ResponseEncryptedXMLMsg
-		if err := xml.Unmarshal(body, &sealed); err != nil {
+		var envelope message.ResponseEncryptedXMLMsg
+		if err := xml.Unmarshal(body, &envelope); err != nil {
 			tb.Fatalf("read reply %q: %v", body, err)
 		}
-		ts := strconv.FormatInt(sealed.Timestamp, 10)
-		if want := util.Signature(testToken, ts, sealed.Nonce, sealed.EncryptedMsg); sealed.MsgSignature != want {
-			tb.Errorf("reply is signed %q, want %q", sealed.MsgSignature, want)
+		ts := strconv.FormatInt(envelope.Timestamp, 10)
+		if want := util.Signature(testToken, ts, envelope.Nonce, envelope.EncryptedMsg); envelope.MsgSignature != want {
+			tb.Errorf("reply is signed %q, want %q", envelope.MsgSignature, want)
 		}
-		if sealed.Timestamp != testNow.Unix() || sealed.Nonce == "" {
-			tb.Errorf("reply's time %d, nonce %q", sealed.Timestamp, sealed.Nonce)
+		if envelope.Timestamp != testNow.Unix() || envelope.Nonce == "" {
+			tb.Errorf("reply's time %d, nonce %q", envelope.Timestamp, envelope.Nonce)
 		}
 		var err error
-		if _, body, err = util.DecryptMsg(testAppID, sealed.EncryptedMsg, testAESKey); err != nil {
+		if _, body, err = util.DecryptMsg(testAppID, envelope.EncryptedMsg, testAESKey); err != nil {
 			tb.Fatalf("decrypt reply: %v", err)
 		}
 	}

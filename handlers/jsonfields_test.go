@@ -68,7 +68,7 @@ func TestEncryptedJSONThroughTheCallback(t *testing.T) {
 	}
 
 	a = newAccount(t, safe)
-	q, encrypted := a.sealed(testNow, `{"ToUserName":"gh_1","FromUserName":"oA","CreateTime":"1714112445","MsgType":"event",`+
+	q, encrypted := a.encrypted(testNow, `{"ToUserName":"gh_1","FromUserName":"oA","CreateTime":"1714112445","MsgType":"event",`+
 		`"Event":"TEMPLATESENDJOBFINISH","MsgID":"3557254367693750277","Status":"success"}`, testAppID)
 	rec = a.post(q, `{"ToUserName":"gh_1","Encrypt":"`+strings.ReplaceAll(encrypted, "/", `\/`)+`"}`)
 	if rec.Code != http.StatusOK {

@@ -63,7 +63,7 @@ type Pages struct {
 	pollers sync.WaitGroup
 
 	mu      sync.Mutex
-	boards  map[int64]*board
+	feeds   map[int64]*feed
 	history history
 }
 
@@ -74,7 +74,7 @@ func NewPages(c PagesConfig) (*Pages, error) {
 		return nil, err
 	}
 	p := &Pages{
-		config: c, words: map[string]*words{}, assets: map[string]web.Asset{}, boards: map[int64]*board{},
+		config: c, words: map[string]*words{}, assets: map[string]web.Asset{}, feeds: map[int64]*feed{},
 		titles: titles{ask: c.Platform.Templates, now: c.Now, log: c.Log},
 		tag:    rand.Text()[:8], csvs: make(chan struct{}, maxCSVs),
 	}
@@ -125,7 +125,7 @@ func (p *Pages) register(r *gin.Engine) {
 	r.NoRoute(func(g *gin.Context) {
 		if strings.HasPrefix(g.Request.URL.Path, "/b/") {
 			guarded(g)
-			p.lost(g)
+			p.notFound(g)
 		}
 	})
 }
@@ -138,7 +138,7 @@ func guarded(g *gin.Context) {
 func (p *Pages) asset(g *gin.Context) {
 	a, ok := p.assets[g.Param("name")]
 	if !ok {
-		p.lost(g)
+		p.notFound(g)
 		return
 	}
 	g.Header("Cache-Control", "public, max-age=31536000, immutable")
@@ -172,7 +172,7 @@ func (p *Pages) read(g *gin.Context, kinds ...linkKind) (to link, ok bool) {
 			}
 		}
 	}
-	p.lost(g)
+	p.notFound(g)
 	return link{}, false
 }
 
@@ -222,7 +222,7 @@ type progressPage struct {
 
 func (p *Pages) serveBroadcast(g *gin.Context, to link) {
 	ctx := g.Request.Context()
-	s, err := p.board(to.id).look(ctx)
+	s, err := p.feed(to.id).refresh(ctx)
 	if err != nil {
 		p.fail(g, err)
 		return
@@ -274,18 +274,19 @@ func (p *Pages) card(ctx context.Context, w *words, b models.Broadcast) *web.Car
 	return &c
 }
 
-// sorryPage is what the template "lost" shows.
-type sorryPage struct {
+// errorView is what the template "lost" shows.
+type errorView struct {
 	frame
 	Lead, Todo string
 }
 
-// lost answers the same to every link that leads nowhere, whatever the cause.
-func (p *Pages) lost(g *gin.Context) { p.sorry(g, http.StatusNotFound, "lost") }
+// notFound answers a link that is not valid. The answer is the same for each cause.
+func (p *Pages) notFound(g *gin.Context) { p.errorPage(g, http.StatusNotFound, "lost") }
 
-func (p *Pages) sorry(g *gin.Context, status int, what string) {
+// errorPage answers with the page of an error. what names its sentences.
+func (p *Pages) errorPage(g *gin.Context, status int, what string) {
 	f := p.frame(g, p.words[p.language(g)].say(what+".title"))
-	page := sorryPage{frame: f, Lead: f.say(what + ".lead")}
+	page := errorView{frame: f, Lead: f.say(what + ".lead")}
 	if key := what + ".todo"; f.has(key) {
 		page.Todo = f.say(key)
 	}
@@ -298,11 +299,11 @@ func (p *Pages) fail(g *gin.Context, err error) {
 	case g.Request.Context().Err() != nil: // nobody is there to read it
 		g.Status(http.StatusServiceUnavailable)
 	case models.KindOf(err) == models.NotFound:
-		p.lost(g)
+		p.notFound(g)
 	default:
 		noteOf(g).err = err
 		g.Header("Retry-After", "5")
-		p.sorry(g, http.StatusServiceUnavailable, "broken")
+		p.errorPage(g, http.StatusServiceUnavailable, "broken")
 	}
 }
 

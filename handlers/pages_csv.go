@@ -31,7 +31,7 @@ func (p *Pages) failedCSV(g *gin.Context) {
 		defer func() { <-p.csvs }()
 	default:
 		g.Header("Retry-After", "30")
-		p.sorry(g, http.StatusServiceUnavailable, "busy")
+		p.errorPage(g, http.StatusServiceUnavailable, "busy")
 		return
 	}
 	ctx := g.Request.Context()

@@ -68,7 +68,7 @@ func (w *words) row(st broadcast.Status, now time.Time) historyRow {
 	if !b.StartedAt.IsZero() && b.State.Final() {
 		row.Took = w.say("line.took", "took", w.took(b, now))
 	}
-	numbers := figures(&shot{Status: st})
+	numbers := figures(&snapshot{Status: st})
 	for _, kind := range kinds {
 		if numbers[kind] > 0 {
 			row.Counts = append(row.Counts, historyCount{w.say("count." + kind), number(numbers[kind])})

@@ -39,8 +39,8 @@ func (g *gallery) serve(tb testing.TB) (url string, stop func() error) {
 	return "http://" + listener.Addr().String(), stop
 }
 
-// feed is an event stream under test.
-type feed struct {
+// watcher is an open event stream under test.
+type watcher struct {
 	tb   testing.TB
 	resp *http.Response
 	in   *bufio.Scanner
@@ -49,7 +49,7 @@ type feed struct {
 // happened is one event.
 type happened struct{ event, id, data string }
 
-func open(tb testing.TB, url, lastEventID string) *feed {
+func open(tb testing.TB, url, lastEventID string) *watcher {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	tb.Cleanup(cancel)
@@ -65,14 +65,14 @@ func open(tb testing.TB, url, lastEventID string) *feed {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = resp.Body.Close() })
-	return &feed{tb: tb, resp: resp, in: bufio.NewScanner(resp.Body)}
+	return &watcher{tb: tb, resp: resp, in: bufio.NewScanner(resp.Body)}
 }
 
 // next reads an event; it has none once the stream has ended.
-func (f *feed) next() (e happened) {
-	f.tb.Helper()
-	for f.in.Scan() {
-		name, value, _ := strings.Cut(f.in.Text(), ": ")
+func (w *watcher) next() (e happened) {
+	w.tb.Helper()
+	for w.in.Scan() {
+		name, value, _ := strings.Cut(w.in.Text(), ": ")
 		switch name {
 		case "event":
 			e.event = value
@@ -90,19 +90,19 @@ func (f *feed) next() (e happened) {
 }
 
 // state reads events until one with a state comes.
-func (f *feed) state() (string, view) {
-	f.tb.Helper()
+func (w *watcher) state() (string, view) {
+	w.tb.Helper()
 	for {
-		e := f.next()
+		e := w.next()
 		if e == (happened{}) {
-			f.tb.Fatal("the stream ended")
+			w.tb.Fatal("the stream ended")
 		}
 		if e.event != "state" {
 			continue
 		}
 		var v view
 		if err := json.Unmarshal([]byte(e.data), &v); err != nil {
-			f.tb.Fatalf("read %q: %v", e.data, err)
+			w.tb.Fatalf("read %q: %v", e.data, err)
 		}
 		return e.id, v
 	}
@@ -110,15 +110,15 @@ func (f *feed) state() (string, view) {
 
 // until reads states until one that will do: of a broadcast that runs, every
 // second is news.
-func (f *feed) until(ok func(v view) bool) view {
-	f.tb.Helper()
+func (w *watcher) until(ok func(v view) bool) view {
+	w.tb.Helper()
 	for begun := time.Now(); ; {
-		_, v := f.state()
+		_, v := w.state()
 		if ok(v) {
 			return v
 		}
 		if time.Since(begun) > patience {
-			f.tb.Fatalf("a page still shows %+v", v)
+			w.tb.Fatalf("a page still shows %+v", v)
 		}
 	}
 }
@@ -131,15 +131,15 @@ func TestEvents(t *testing.T) {
 	g.run()
 	url, stop := g.serve(t)
 	token := g.token(7)
-	f := open(t, url+"/b/"+token+"/events?lang=zh", "")
-	if got := f.resp.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/event-stream") || f.resp.Header.Get("Set-Cookie") != "" {
-		t.Errorf("the stream's headers: %v", f.resp.Header)
+	w := open(t, url+"/b/"+token+"/events?lang=zh", "")
+	if got := w.resp.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/event-stream") || w.resp.Header.Get("Set-Cookie") != "" {
+		t.Errorf("the stream's headers: %v", w.resp.Header)
 	}
-	_, v := f.state()
+	_, v := w.state()
 	if v.Percent != "40.2" || v.Text["count.delivered"] != "3,000" || v.Text["state"] != "进行中" || len(v.Failures) != 3 {
 		t.Errorf("the first state: %+v", v)
 	}
-	if e := f.next(); e.event != "beat" || !strings.HasPrefix(e.data, "截至 ") {
+	if e := w.next(); e.event != "beat" || !strings.HasPrefix(e.data, "截至 ") {
 		t.Errorf("after the first state came %+v", e)
 	}
 	steps := []func(){
@@ -151,7 +151,7 @@ func TestEvents(t *testing.T) {
 		g.change(steps[i])
 		for v.Percent != want {
 			before := v.Rank
-			if id, v = f.state(); v.Rank < before {
+			if id, v = w.state(); v.Rank < before {
 				t.Fatalf("progress went back from %d to %d", before, v.Rank)
 			}
 		}
@@ -180,12 +180,12 @@ func TestEventsShareOneLook(t *testing.T) {
 	g.run()
 	url, _ := g.serve(t)
 	address := url + "/b/" + g.token(7) + "/events"
-	var feeds []*feed
+	var watchers []*watcher
 	for range 200 {
-		feeds = append(feeds, open(t, address, ""))
+		watchers = append(watchers, open(t, address, ""))
 	}
-	for _, f := range feeds {
-		f.state()
+	for _, w := range watchers {
+		w.state()
 	}
 	looks := func() int {
 		g.mu.Lock()
@@ -194,23 +194,23 @@ func TestEventsShareOneLook(t *testing.T) {
 	}
 	begun, before := time.Now(), looks()
 	g.change(func() { g.status.Counts.Delivered++ })
-	for _, f := range feeds {
-		f.until(func(v view) bool { return v.Text["count.delivered"] == "3,001" })
+	for _, w := range watchers {
+		w.until(func(v view) bool { return v.Text["count.delivered"] == "3,001" })
 	}
 	if n, most := looks()-before, int(time.Since(begun)/pollEvery)+2; n > most {
 		t.Errorf("%d looks at the database, want %d at most", n, most)
 	}
 	g.change(func() { g.status.Counts.Delivered, g.status.Broadcast.State = 9977, models.Finished })
-	for i, f := range feeds {
-		v := f.until(func(v view) bool { return v.State == string(models.Finished) })
+	for i, w := range watchers {
+		v := w.until(func(v view) bool { return v.State == string(models.Finished) })
 		if v.Percent != "100" {
 			t.Fatalf("page %d ends with %+v", i, v)
 		}
 	}
-	for _, f := range feeds {
-		_ = f.resp.Body.Close()
+	for _, w := range watchers {
+		_ = w.resp.Body.Close()
 	}
-	b := g.pages.board(7)
+	b := g.pages.feed(7)
 	for polling := true; polling; {
 		time.Sleep(20 * time.Millisecond)
 		b.mu.Lock()
@@ -244,10 +244,10 @@ func TestBoard(t *testing.T) {
 	g.change(func() { // of one that runs, every second shows another time
 		g.status.Broadcast.State, g.status.Broadcast.FinishedAt = models.Finished, models.At(testNow)
 	})
-	b := g.pages.board(7)
-	look := func() (*shot, error) {
+	b := g.pages.feed(7)
+	look := func() (*snapshot, error) {
 		g.lookAgain()
-		return b.look(t.Context())
+		return b.refresh(t.Context())
 	}
 	first, err := look()
 	if err != nil {
@@ -297,19 +297,19 @@ func TestRank(t *testing.T) {
 	}
 }
 
-// TestBoardsForgotten drops the boards that nobody looks at.
-func TestBoardsForgotten(t *testing.T) {
+// TestUnusedFeedsAreDropped.
+func TestUnusedFeedsAreDropped(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
-	first := g.pages.board(7)
-	_, end := g.pages.board(8).watch()
-	g.change(func() { g.now = g.now.Add(boardsLast + time.Second) })
-	if g.pages.board(9); g.pages.boards[7] != nil || g.pages.boards[8] == nil {
-		t.Errorf("kept: %v", g.pages.boards)
+	first := g.pages.feed(7)
+	_, end := g.pages.feed(8).watch()
+	g.change(func() { g.now = g.now.Add(feedsLast + time.Second) })
+	if g.pages.feed(9); g.pages.feeds[7] != nil || g.pages.feeds[8] == nil {
+		t.Errorf("kept: %v", g.pages.feeds)
 	}
 	end()
-	if g.pages.board(7) == first {
-		t.Error("a board came back")
+	if g.pages.feed(7) == first {
+		t.Error("a feed came back")
 	}
 }
 
@@ -318,14 +318,14 @@ func TestOtherProcessSends(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
 	g.change(func() { g.status.Rate, g.status.Left = 0, 0 })
-	b := g.pages.board(7)
+	b := g.pages.feed(7)
 	for range 20 {
-		if _, err := b.look(t.Context()); err != nil {
+		if _, err := b.refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		g.change(func() { g.now, g.status.Counts.Accepted = g.now.Add(time.Second), g.status.Counts.Accepted+50 })
 	}
-	s, err := b.look(t.Context())
+	s, err := b.refresh(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

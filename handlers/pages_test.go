@@ -403,7 +403,7 @@ func TestEveryStateHasWords(t *testing.T) {
 		for _, state := range states {
 			for _, reason := range reasons {
 				for _, started := range []time.Time{{}, testNow.Add(-30 * time.Hour)} {
-					s := &shot{at: testNow, from: started, to: testNow, chart: chart{Line: "M0 0", max: 3}}
+					s := &snapshot{at: testNow, from: started, to: testNow, chart: chart{Line: "M0 0", max: 3}}
 					s.Broadcast = models.Broadcast{
 						ID: 1, State: state, Reason: reason, Detail: "words", Audience: models.AudienceRetry, RetryOf: 3,
 						StartedAt: models.At(started), ResumeAt: models.At(testNow), NotBefore: models.At(testNow.Add(time.Second)),
@@ -476,7 +476,7 @@ func TestWhatIsWaitedForIsSaid(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, test := range tests {
-			s := &shot{at: testNow}
+			s := &snapshot{at: testNow}
 			s.Broadcast = models.Broadcast{ID: 1, State: models.Running, PlannedAt: models.At(testNow), Recipients: 10}
 			s.Counts, s.Again, s.Slowed = models.Counts{Accepted: 8, Sending: 2, PutOff: 2}, test.until, test.slowed
 			want := strings.ReplaceAll(map[string]string{"zh": test.zh, "en": test.en}[language], "{at}", clock(test.until))
@@ -498,7 +498,7 @@ func TestAPageNamesTheReasonOfAStandstill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &shot{at: testNow}
+		s := &snapshot{at: testNow}
 		s.Broadcast = models.Broadcast{ID: 1, State: models.Running, PlannedAt: models.At(testNow), Recipients: 10}
 		s.Counts = models.Counts{Accepted: 8}
 		s.Stall = &broadcast.Stall{Since: testNow.Add(-4 * time.Minute), Reason: broadcast.StallMute, Detail: "HTTP 502"}

@@ -86,6 +86,6 @@ func (c *Callback) body(m *received, text string) (body []byte, contentType stri
 	}
 	s := stamp{random: make([]byte, 16), time: now.Unix(), nonce: rand.Text()[:12]}
 	_, _ = rand.Read(s.random) // it never fails
-	body, err = seal(body, c.cfg.AppID, c.cfg.Token, c.cfg.AESKey, s, m.asJSON)
+	body, err = encrypt(body, c.cfg.AppID, c.cfg.Token, c.cfg.AESKey, s, m.asJSON)
 	return body, contentType, err
 }
