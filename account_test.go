@@ -21,8 +21,8 @@ import (
 	"wechat-broadcast/config"
 )
 
-// testSettings returns settings for an empty database and an account that
-// can't be reached; more are as in the environment.
+// testSettings returns settings for an empty database and a platform that can't be
+// reached. more are further environment variables.
 func testSettings(t *testing.T, more map[string]string) *config.Settings {
 	t.Helper()
 	variables := map[string]string{
@@ -52,11 +52,10 @@ func testProcess(t *testing.T, settings *config.Settings) *process {
 	return p
 }
 
-// A text that comes before the migration is answered once it is over.
-func TestTextDuringTheFirstMigration(t *testing.T) {
+func TestATextDuringTheMigrationIsAnsweredAfterIt(t *testing.T) {
 	t.Parallel()
-	// An answer waits for 4.5 s, which a busy machine may take to make every table.
-	// So another process has made them, and only this one does not know it.
+	// A callback waits for 4.5 s. On a busy machine the migration may take that long,
+	// so another process runs it before, and this one only has to find that out.
 	settings := testSettings(t, nil)
 	if err := testProcess(t, settings).account.prepare(t.Context()); err != nil {
 		t.Fatal(err)
@@ -77,7 +76,7 @@ func TestTextDuringTheFirstMigration(t *testing.T) {
 		t.Fatalf("answered before the migration: %s", reply)
 	case <-time.After(300 * time.Millisecond):
 	}
-	for range 2 { // the demo prepares before it serves, which prepares as well
+	for range 2 { // the demo prepares before serve, which prepares again
 		if err := p.account.prepare(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -87,9 +86,7 @@ func TestTextDuringTheFirstMigration(t *testing.T) {
 	}
 }
 
-// Whoever starts the program without its messages is told so at once, and not
-// only by the first broadcast.
-func TestStartWithoutMessages(t *testing.T) {
+func TestTheStartWarnsOfAMessageFileThatCantBeUsed(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	write := func(name, text string) string {

@@ -98,10 +98,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 }
 
-// helpShown ends the parsing when all that was asked for is the help.
+// helpShown is the panic that ends the parsing once the help was printed.
 type helpShown struct{}
 
-// parse returns nil if the help was asked for and shown.
+// parse returns the command, or nil if the help was asked for and printed.
 func parse(p *kong.Kong, args []string) (c *kong.Context, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -28,7 +28,7 @@ type serveCommand struct{}
 
 // Run serves until the program is told to stop.
 func (serveCommand) Run(s *session) error {
-	// The log's reader may end first, as when a terminal closes on a pipe.
+	// The reader of the log may end before the program: a pipe in a terminal that closes.
 	signal.Ignore(syscall.SIGPIPE)
 	settings, log, err := s.load()
 	if err != nil {
@@ -65,7 +65,7 @@ func (p *process) serve(ctx context.Context, listener net.Listener) error {
 	defer fail(nil)
 
 	server := handlers.NewHTTPServer(p.handler)
-	server.RegisterOnShutdown(p.account.pages.Close) // event streams would keep it from stopping
+	server.RegisterOnShutdown(p.account.pages.Close) // open event streams would delay the stop
 	server.ErrorLog = slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)
 	var parts sync.WaitGroup
 	parts.Go(func() {

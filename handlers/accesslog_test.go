@@ -51,7 +51,7 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
-// Every path, the failing ones above all, keeps what it must not tell.
+// No request, failing or not, puts a secret into the log or the answer.
 func TestLogsAndAnswersTellNoSecret(t *testing.T) {
 	t.Parallel()
 	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
@@ -100,7 +100,7 @@ func TestLogsAndAnswersTellNoSecret(t *testing.T) {
 			if rec2 := a.post(q, encryptedBody(encrypted)); rec2.Code >= 400 {
 				answers.WriteString(rec2.Body.String())
 			}
-			// Stale, forged and replayed ones.
+			// Stale, forged and replayed requests.
 			old := a.query(testNow.Add(-fresh * 2))
 			keep(old)
 			for _, q := range []map[string][]string{old, plain, {"signature": plain["msg_signature"]}} {
@@ -118,7 +118,7 @@ func TestLogsAndAnswersTellNoSecret(t *testing.T) {
 			if strings.Contains(a.log.String(), secret) {
 				t.Errorf("%s: the log tells %q", mode, secret)
 			}
-			// A reply names the person that it is for; nothing else may.
+			// Only a reply names a person: the one that it is for.
 			if strings.Contains(strings.ReplaceAll(answers.String(), "<ToUserName><![CDATA["+testSender, ""), secret) {
 				t.Errorf("%s: an answer tells %q", mode, secret)
 			}

@@ -87,9 +87,9 @@ type Callback struct {
 	seen *signatures
 	// shared is what other replicas have seen; nil without any.
 	shared *shared
-	// large has a place for each large body that may be read at a time.
+	// large is a semaphore for the large bodies that are read at a time.
 	large chan struct{}
-	// strangers has a place for each body of a stranger that may be read at a time.
+	// strangers is a semaphore for the bodies without a signature in the query.
 	strangers chan struct{}
 }
 
@@ -153,8 +153,8 @@ func (c *Callback) verify(g *gin.Context) {
 	case echo == "":
 		outcome = c.refuse(g, malformed("no echostr"))
 	default:
-		// In plain mode no message can be put on this signature any more, whether it
-		// was free or not.
+		// In plain mode this signature must carry no message from now on. The echostr
+		// is returned whatever bind finds.
 		if at, err := signedAt(q); err == nil && c.cfg.AESKey == "" {
 			_ = c.bind(g.Request.Context(), newClaim(q.Get("signature"), at, []byte(echo)))
 		}
@@ -211,8 +211,8 @@ func (c *Callback) refuse(g *gin.Context, err error) (outcome string) {
 	return outcome
 }
 
-// accept reads a callback and makes sure that it is the platform's, of now, and
-// not another's copy. The error is a *refusal.
+// accept reads a callback and checks that it is from the platform, fresh and no
+// replay. The error is a *refusal.
 func (c *Callback) accept(w http.ResponseWriter, r *http.Request, n *note) (*received, error) {
 	if r.ContentLength > maxBody {
 		return nil, &refusal{http.StatusRequestEntityTooLarge, "body over 1 MiB"}
@@ -259,7 +259,7 @@ func (c *Callback) accept(w http.ResponseWriter, r *http.Request, n *note) (*rec
 func (c *Callback) checkURL(q url.Values) error {
 	ts, nonce := q.Get("timestamp"), q.Get("nonce")
 	if c.cfg.AESKey != "" {
-		// Which mode it is must not be for the sender to choose.
+		// The sender must not choose the mode.
 		if q.Get("encrypt_type") != "aes" || q.Get("msg_signature") == "" {
 			return forbidden("not encrypted, and a key is set")
 		}
@@ -322,7 +322,7 @@ func (c *Callback) remember(ctx context.Context, cl claim, now time.Time) verdic
 	return common
 }
 
-// answer has the message handled and writes what the platform is told.
+// answer handles the message and writes the answer.
 func (c *Callback) answer(ctx context.Context, g *gin.Context, m *received) (outcome string) {
 	n := noteOf(g)
 	if m.kind == kindOther {

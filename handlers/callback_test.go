@@ -76,8 +76,7 @@ func TestTextIsAnswered(t *testing.T) {
 	}
 }
 
-// In safe mode no two replies are encrypted alike.
-func TestSafeRepliesDiffer(t *testing.T) {
+func TestNoTwoEncryptedRepliesAreAlike(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, safe)
 	one, two := a.push(textMsg("hi", 1)), a.push(textMsg("hi", 1))
@@ -102,8 +101,8 @@ func TestJSONIsAnsweredInJSON(t *testing.T) {
 	}
 }
 
-// The whole of V4 through the door, at its time.
-func TestVectorThroughTheCallback(t *testing.T) {
+// The callback gets all of V4 (envelope_test.go), at the time of its timestamp.
+func TestThePublishedVectorIsAccepted(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, func(c *setup) {
 		c.AppID, c.Token, c.AESKey = "wxb11529c136998cb6", "pamtest", v4AESKey
@@ -137,7 +136,7 @@ func TestEventsReachTheirService(t *testing.T) {
 		} {
 			a := newAccount(t, edit)
 			rec := a.push(tt.msg)
-			// Never an encrypted empty reply, in safe mode either.
+			// It is plain in safe mode too.
 			if rec.Code != http.StatusOK || rec.Body.String() != "success" {
 				t.Errorf("%s, %s: %d %q", mode, tt.name, rec.Code, rec.Body)
 			}
@@ -162,9 +161,9 @@ func TestEmptyReplyIsSuccess(t *testing.T) {
 	}
 }
 
-// The compatible mode's body has plain fields beside Encrypt; whoever forges
-// them gains nothing.
-func TestCompatibleModeTakesTheEncryptedPart(t *testing.T) {
+// A body of the compatible mode has plain fields beside Encrypt. Forged ones have
+// no effect.
+func TestCompatibleModeReadsTheEncryptedPartOnly(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, safe)
 	q, encrypted := a.encrypted(testNow, textMsg("openid", 7), testAppID)
@@ -180,7 +179,7 @@ func TestCompatibleModeTakesTheEncryptedPart(t *testing.T) {
 
 func TestLargeBodies(t *testing.T) {
 	t.Parallel()
-	// Exactly as much as is allowed, and one byte more.
+	// As long as is allowed, and one byte longer.
 	fill := func(n int) string {
 		msg := textMsg("hi", 1)
 		return msg + strings.Repeat(" ", n-len(msg))
@@ -202,7 +201,7 @@ func TestLargeBodies(t *testing.T) {
 		server := httptest.NewServer(a)
 		var body io.Reader = strings.NewReader(fill(tt.size))
 		if tt.chunked {
-			body = io.MultiReader(body) // its length is not known
+			body = io.MultiReader(body) // hides its length
 		}
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/wechat?"+a.query(testNow).Encode(), body)
 		if err != nil {
@@ -218,7 +217,7 @@ func TestLargeBodies(t *testing.T) {
 			t.Errorf("%s: %d, want %d", tt.name, res.StatusCode, tt.status)
 		}
 	}
-	// Who cannot sign is not listened to at length.
+	// Without a signature the body is not read.
 	a := newAccount(t)
 	body := strings.NewReader(strings.Repeat("x", 8<<20))
 	if rec := a.do(http.MethodPost, "/wechat", io.MultiReader(body)); rec.Code != http.StatusForbidden || body.Len() != 8<<20 {

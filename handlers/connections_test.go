@@ -78,9 +78,9 @@ func answer(t *testing.T, conn net.Conn) string {
 	return string(body)
 }
 
-// However many connections are open and do nothing, or next to nothing, the
-// platform is served: on a new connection, and on the one that it keeps.
-func TestStrangersGiveWay(t *testing.T) {
+// However many connections are open and idle, or nearly so, the platform is
+// served: on a new connection, and on one that it keeps.
+func TestUnsignedConnectionsGiveWay(t *testing.T) {
 	t.Parallel()
 	const most, many = 20, 100
 	for name, begin := range map[string]func(a *account) string{
@@ -120,8 +120,8 @@ func TestStrangersGiveWay(t *testing.T) {
 	}
 }
 
-// A signed request that is being handled keeps its connection, and so does a page
-// that is being looked at.
+// A signed request that is being handled keeps its connection, and so does an open
+// page.
 func TestNoSignedRequestIsCutOff(t *testing.T) {
 	t.Parallel()
 	const most = 10
@@ -140,7 +140,7 @@ func TestNoSignedRequestIsCutOff(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("/wechat", a)
 	mux.HandleFunc("/view", func(w http.ResponseWriter, r *http.Request) {
-		trust(r.Context()) // as a page does whose link holds
+		trust(r.Context()) // as a page with a valid link does
 		close(viewing)
 		<-leave
 		_, _ = io.WriteString(w, "seen")
@@ -200,7 +200,7 @@ func TestConnectionsWaitForAPlace(t *testing.T) {
 	}
 }
 
-// The limit holds, and what is closed is counted once.
+// The limit holds, and each closed connection is counted once.
 func TestConnectionsAreCounted(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
@@ -225,9 +225,8 @@ func TestConnectionsAreCounted(t *testing.T) {
 	}
 }
 
-// Where the process may open fewer files than there are places, strangers give way
-// all the same.
-func TestStrangersGiveTheirFiles(t *testing.T) {
+// The process may open fewer files than there are places.
+func TestUnsignedConnectionsAreClosedWhenFilesRunOut(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	raw, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -7,8 +7,8 @@ import (
 	"net/url"
 )
 
-// open returns the decrypted message of an encrypted body. Of the compatible
-// mode's body, which has the plain fields as well, nothing else is looked at.
+// open returns the decrypted message of an encrypted body. The plain fields that
+// a body of the compatible mode has besides are ignored.
 func (c *Callback) open(q url.Values, body []byte) ([]byte, error) {
 	encrypted, _, err := findEncrypted(body)
 	if err != nil {

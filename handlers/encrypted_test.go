@@ -54,8 +54,8 @@ func TestFindEncrypted(t *testing.T) {
 	}
 }
 
-// Whatever a person writes in compatible mode, what the platform encrypted is
-// found; and no body at all does harm.
+// In compatible mode a person's text must not hide the encrypted part. No body may
+// cause a panic.
 func FuzzFindEncrypted(f *testing.F) {
 	f.Add("hi", "<xml>")
 	f.Add("<Encrypt>x</Encrypt>", `{"Encrypt":"x"`)

@@ -36,7 +36,7 @@ func decrypt(encrypted, appID, aesKey string) ([]byte, error) {
 	}
 	_, msg, forApp, err := util.AESDecryptMsg(raw, key)
 	if err != nil {
-		// The SDK's words tell of padding and lengths, which is nobody's business.
+		// The SDK's words tell of padding and lengths, which would help a forger.
 		return nil, errors.New("decrypt message: it does not fit the AES key")
 	}
 	if string(forApp) != appID {

@@ -81,7 +81,7 @@ func TestDecryptVectors(t *testing.T) {
 	}
 }
 
-func TestSealVectors(t *testing.T) {
+func TestEncryptVectors(t *testing.T) {
 	t.Parallel()
 	// V3: the official reply.
 	got, err := encrypt([]byte(`{"demo_resp":"good luck"}`), "wxba5fad812f8e6fb9", "AAAAA", v2AESKey,
@@ -102,7 +102,7 @@ func TestSealVectors(t *testing.T) {
 	if envelope != want {
 		t.Errorf("V3: got %s", got)
 	}
-	// V5: what is not ASCII counts in bytes.
+	// V5: lengths count bytes, not characters.
 	got, err = encrypt([]byte("我是中文abcd123"), "wxb11529c136998cb6", "pamtest", v4AESKey,
 		stamp{random: []byte("aaaabbbbccccdddd"), nonce: "1"}, false)
 	const v5 = "jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg=="
@@ -114,8 +114,8 @@ func TestSealVectors(t *testing.T) {
 	}
 }
 
-// Every length of padding, 1 to 32, comes back as it went.
-func TestSealedComesBack(t *testing.T) {
+// The padding has 1 to 32 bytes.
+func TestEveryPaddingIsDecrypted(t *testing.T) {
 	t.Parallel()
 	for n := range 65 {
 		msg := bytes.Repeat([]byte("é"), n)[:n]

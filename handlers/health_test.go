@@ -74,19 +74,19 @@ func TestReadiness(t *testing.T) {
 		if slow := got.Checks["slow"]; slow != "too slow" && slow != "no answer within 3s" {
 			t.Errorf("slow: %q", slow)
 		}
-		delete(got.Checks, "slow") // either of two that come at the same moment
+		delete(got.Checks, "slow") // its error and the time limit come at the same moment
 		want := map[string]string{
 			"database": "reach the database: refused", "deaf": "no answer within 3s", "broken": "panic: oh",
 		}
 		if diff := cmp.Diff(want, got.Checks); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
-		time.Sleep(time.Minute) // let the deaf one end
+		time.Sleep(time.Minute) // the deaf check ends
 	})
 }
 
-// Many who ask at once, or soon after one another, are one question.
-func TestCheckIsSharedAndKept(t *testing.T) {
+// The requests come at the same time, or within KeepFor.
+func TestACheckRunsOnceForAllWhoAsk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
@@ -121,8 +121,7 @@ func TestCheckIsSharedAndKept(t *testing.T) {
 	})
 }
 
-// A recovery is seen within a second, also of a check whose answers are kept.
-func TestAFailureIsNotKept(t *testing.T) {
+func TestAFailureIsKeptForASecondOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32

@@ -11,9 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Numbers come with quotes and without (wechat-platform-more.md §13.4), and are as
-// exact in both.
-func TestJSONNumbers(t *testing.T) {
+// The platform sends both (wechat-platform-more.md §13.4).
+func TestJSONNumbersAreExactWithAndWithoutQuotes(t *testing.T) {
 	t.Parallel()
 	const event = `{"ToUserName":"gh_1","FromUserName":"oA","CreateTime":%s,"MsgType":"event","Event":%s}`
 	const text = `{"ToUserName":"gh_1","FromUserName":"oA","CreateTime":"1714112445","MsgType":"text","Content":"hi","MsgId":%s}`
@@ -50,8 +49,8 @@ func TestJSONNumbers(t *testing.T) {
 	}
 }
 
-// The whole of V2, the official document's encrypted JSON (wechat-platform.md §8),
-// through the door; and a receipt in it.
+// The callback gets all of V2, the official document's encrypted JSON
+// (wechat-platform.md §8), and an encrypted receipt.
 func TestEncryptedJSONThroughTheCallback(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, func(c *setup) {
@@ -79,7 +78,7 @@ func TestEncryptedJSONThroughTheCallback(t *testing.T) {
 	}
 }
 
-// Every integer is the same with quotes and without, or refused with both.
+// An integer is read alike with and without quotes, or refused in both forms.
 func FuzzJSONNumbers(f *testing.F) {
 	f.Add("3557254367693750277")
 	f.Add("-1")

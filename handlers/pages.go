@@ -106,7 +106,7 @@ func (p *Pages) Close() {
 	p.pollers.Wait()
 }
 
-// begin starts what outlasts a request, until Close.
+// begin runs f in the background. Its ctx ends with Close.
 func (p *Pages) begin(f func(ctx context.Context)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,7 +130,7 @@ func (p *Pages) register(r *gin.Engine) {
 	})
 }
 
-// guarded keeps a page to itself.
+// guarded sets the headers that protect a page.
 func guarded(g *gin.Context) {
 	web.Guard(g.Writer.Header())
 }
@@ -145,7 +145,7 @@ func (p *Pages) asset(g *gin.Context) {
 	g.Data(http.StatusOK, a.Type, a.Content)
 }
 
-// language is what the address asks for, or the server's.
+// language returns the language that the address asks for, or the server's.
 func (p *Pages) language(g *gin.Context) string {
 	if asked := g.Query("lang"); p.words[asked] != nil {
 		return asked
@@ -153,7 +153,7 @@ func (p *Pages) language(g *gin.Context) string {
 	return p.config.Language
 }
 
-// query is what keeps a chosen language in an address of ours.
+// query returns what an address of ours needs to keep a chosen language.
 func (p *Pages) query(g *gin.Context) string {
 	if language := p.language(g); language != p.config.Language {
 		return "?lang=" + language
@@ -161,8 +161,8 @@ func (p *Pages) query(g *gin.Context) string {
 	return ""
 }
 
-// read returns what the address' token stands for. If that is nothing of one of
-// these kinds, it answers and ok is false.
+// read returns what the address's token stands for. If that is none of these
+// kinds, it answers with notFound and ok is false.
 func (p *Pages) read(g *gin.Context, kinds ...linkKind) (to link, ok bool) {
 	if to, ok = p.config.Links.read(g.Param("token")); ok {
 		for _, kind := range kinds {
@@ -193,7 +193,7 @@ type frame struct {
 	*words
 	Lang, OtherLang string
 	Title, Heading  string
-	// Root leads from the address' folder to that of the pages.
+	// Root is the relative path from the address's folder to /b/.
 	Root    string
 	Expires string
 	Kinds   []string
@@ -296,7 +296,7 @@ func (p *Pages) errorPage(g *gin.Context, status int, what string) {
 // fail answers for a broadcast that could not be read.
 func (p *Pages) fail(g *gin.Context, err error) {
 	switch {
-	case g.Request.Context().Err() != nil: // nobody is there to read it
+	case g.Request.Context().Err() != nil: // the client has gone
 		g.Status(http.StatusServiceUnavailable)
 	case models.KindOf(err) == models.NotFound:
 		p.notFound(g)

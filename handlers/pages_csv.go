@@ -63,7 +63,7 @@ func (p *Pages) failedCSV(g *gin.Context) {
 		}
 		if page, err = p.config.Store.Unreached(ctx, to.id, page[len(page)-1].RecipientID, csvPage); err != nil {
 			noteOf(g).err = err
-			// A list that was cut short must not look whole.
+			// An aborted connection tells the client that the list is not complete.
 			panic(http.ErrAbortHandler)
 		}
 	}

@@ -16,7 +16,7 @@ const (
 	historyLast = 2 * time.Second
 )
 
-// history is the last list of broadcasts, which all who look share.
+// history is the last list of broadcasts. All open pages share it.
 type history struct {
 	turn  chan struct{} // holds a token while somebody reads the list
 	list  []broadcast.Status
@@ -51,7 +51,7 @@ func (p *Pages) serveHistory(g *gin.Context, to link) {
 	page := historyPage{frame: f, Lead: f.say("history_lead", "n", int64(len(list)))}
 	for _, st := range list {
 		row := f.row(st, p.config.Now())
-		// A link lives no longer than the one that led to it.
+		// A link expires with the link of the page that it is on.
 		row.Link = p.config.Links.token(link{linkBroadcast, st.Broadcast.ID, to.expires}) + p.query(g)
 		page.Rows = append(page.Rows, row)
 	}
@@ -77,7 +77,8 @@ func (w *words) row(st broadcast.Status, now time.Time) historyRow {
 	return row
 }
 
-// latest returns the latest broadcasts, not older than a moment.
+// latest returns the latest broadcasts. The list is at most historyLast old, or
+// older after a slow query (readsShare).
 func (p *Pages) latest(ctx context.Context) ([]broadcast.Status, error) {
 	select {
 	case p.history.turn <- struct{}{}:

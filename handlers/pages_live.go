@@ -67,7 +67,7 @@ type stream struct {
 // run serves the stream until the page goes away, the link expires or the
 // program stops.
 func (s *stream) run(woken <-chan struct{}, expires time.Time) {
-	// Pages that lose the server all at once do not come back all at once.
+	// The delay is random, so that pages that lost the server don't all return at once.
 	if !s.write(fmt.Appendf(nil, "retry: %d\n\n", 1000+rand.IntN(2000))) || !s.tell() { //nolint:gosec // not a secret
 		return
 	}
@@ -92,8 +92,8 @@ func (s *stream) run(woken <-chan struct{}, expires time.Time) {
 	}
 }
 
-// tell sends the state if the page does not have it, a beat if it does, and word
-// if the state cannot be had.
+// tell sends the state if the page does not have it, then a beat. If the state
+// can't be read, it sends the event stale.
 func (s *stream) tell() bool {
 	last, live := s.feed.current()
 	if !live {

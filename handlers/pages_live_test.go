@@ -14,12 +14,12 @@ import (
 	"wechat-broadcast/models"
 )
 
-// patience is how long anything may take on a busy machine. Nobody waits for so
-// long but a test that fails.
+// patience is how long anything may take on a busy machine. Only a test that fails
+// waits for so long.
 const patience = 2 * time.Minute
 
-// serve serves the gallery as the program does, with limits that are soon over.
-// ended gets the outcome of stop.
+// serve serves the gallery as the program does, with short limits. stop shuts the
+// server down.
 func (g *gallery) serve(tb testing.TB) (url string, stop func() error) {
 	tb.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
@@ -68,7 +68,7 @@ func open(tb testing.TB, url, lastEventID string) *watcher {
 	return &watcher{tb: tb, resp: resp, in: bufio.NewScanner(resp.Body)}
 }
 
-// next reads an event; it has none once the stream has ended.
+// next reads an event. After the end of the stream it returns an empty one.
 func (w *watcher) next() (e happened) {
 	w.tb.Helper()
 	for w.in.Scan() {
@@ -108,8 +108,8 @@ func (w *watcher) state() (string, view) {
 	}
 }
 
-// until reads states until one that will do: of a broadcast that runs, every
-// second is news.
+// until reads states until ok accepts one. A running broadcast has a new state each
+// second.
 func (w *watcher) until(ok func(v view) bool) view {
 	w.tb.Helper()
 	for begun := time.Now(); ; {
@@ -123,9 +123,8 @@ func (w *watcher) until(ok func(v view) bool) view {
 	}
 }
 
-// TestEvents follows a broadcast past the server's limits for requests, through
-// its end.
-func TestEvents(t *testing.T) {
+// The stream outlasts the server's limits for requests.
+func TestEventsFollowABroadcastToItsEnd(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
 	g.run()
@@ -159,7 +158,7 @@ func TestEvents(t *testing.T) {
 	if v.State != "finished" {
 		t.Errorf("at the end the state is %s", v.State)
 	}
-	// Who comes back with the last id has all there is; another gets it.
+	// A page that returns with the last id has the state; another one gets it.
 	if e := open(t, url+"/b/"+token+"/events", id).next(); e.event != "beat" {
 		t.Errorf("who has the state gets %+v", e)
 	}
@@ -172,9 +171,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestEventsShareOneLook opens as many pages of one broadcast as it must bear;
-// each gets every news and the end.
-func TestEventsShareOneLook(t *testing.T) {
+// As many pages are open as are allowed. Each gets every change and the end.
+func TestPagesOfABroadcastShareItsQueries(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
 	g.run()
@@ -187,18 +185,18 @@ func TestEventsShareOneLook(t *testing.T) {
 	for _, w := range watchers {
 		w.state()
 	}
-	looks := func() int {
+	reads := func() int {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		return g.looks
+		return g.reads
 	}
-	begun, before := time.Now(), looks()
+	begun, before := time.Now(), reads()
 	g.change(func() { g.status.Counts.Delivered++ })
 	for _, w := range watchers {
 		w.until(func(v view) bool { return v.Text["count.delivered"] == "3,001" })
 	}
-	if n, most := looks()-before, int(time.Since(begun)/pollEvery)+2; n > most {
-		t.Errorf("%d looks at the database, want %d at most", n, most)
+	if n, most := reads()-before, int(time.Since(begun)/pollEvery)+2; n > most {
+		t.Errorf("%d queries, want %d at most", n, most)
 	}
 	g.change(func() { g.status.Counts.Delivered, g.status.Broadcast.State = 9977, models.Finished })
 	for i, w := range watchers {
@@ -222,8 +220,7 @@ func TestEventsShareOneLook(t *testing.T) {
 	}
 }
 
-// TestEventsTooMany refuses the stream that would be one too many.
-func TestEventsTooMany(t *testing.T) {
+func TestTooManyStreamsAreRefused(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
 	g.pages.streams.Store(maxStreams)
@@ -236,49 +233,47 @@ func TestEventsTooMany(t *testing.T) {
 	}
 }
 
-// TestBoard looks at a database that comes and goes, and at one that shows an
-// older state.
-func TestBoard(t *testing.T) {
+// The database is away for a while, and then shows an older state.
+func TestAFeedWithoutItsDatabase(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
-	g.change(func() { // of one that runs, every second shows another time
+	g.change(func() { // a running one shows another time each second
 		g.status.Broadcast.State, g.status.Broadcast.FinishedAt = models.Finished, models.At(testNow)
 	})
 	b := g.pages.feed(7)
-	look := func() (*snapshot, error) {
-		g.lookAgain()
+	refresh := func() (*snapshot, error) {
+		g.expire()
 		return b.refresh(t.Context())
 	}
-	first, err := look()
+	first, err := refresh()
 	if err != nil {
 		t.Fatal(err)
 	}
 	g.change(func() { g.status.Counts.Delivered -= 10 })
-	if s, err := look(); err != nil || s != first {
+	if s, err := refresh(); err != nil || s != first {
 		t.Errorf("an older state is shown: %+v, %v", s, err)
 	}
 	if _, live := b.current(); live {
 		t.Error("an old state counts as live")
 	}
 	g.change(func() { g.err = errors.New("away") })
-	if _, err := look(); err == nil {
+	if _, err := refresh(); err == nil {
 		t.Error("nothing is said of a database that is away")
 	}
 	g.change(func() { g.err, g.status.Counts.Delivered = nil, g.status.Counts.Delivered+10 })
-	if s, err := look(); err != nil || s.version != first.version {
+	if s, err := refresh(); err != nil || s.version != first.version {
 		t.Errorf("the same state is version %d, was %d: %v", s.version, first.version, err)
 	}
 	if _, live := b.current(); !live {
 		t.Error("the state is back and does not count as live")
 	}
 	g.change(func() { g.status.Counts.Delivered++ })
-	if s, err := look(); err != nil || s.version != first.version+1 {
+	if s, err := refresh(); err != nil || s.version != first.version+1 {
 		t.Errorf("another state is version %d, after %d: %v", s.version, first.version, err)
 	}
 }
 
-// TestRank makes sure that no move of a delivery lowers the rank.
-func TestRank(t *testing.T) {
+func TestNoMoveOfADeliveryLowersTheRank(t *testing.T) {
 	t.Parallel()
 	one := map[models.DeliveryState]models.Counts{
 		models.Sending: {Sending: 1}, models.Accepted: {Accepted: 1}, models.Delivered: {Delivered: 1},
@@ -297,7 +292,6 @@ func TestRank(t *testing.T) {
 	}
 }
 
-// TestUnusedFeedsAreDropped.
 func TestUnusedFeedsAreDropped(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
@@ -313,8 +307,8 @@ func TestUnusedFeedsAreDropped(t *testing.T) {
 	}
 }
 
-// TestOtherProcessSends measures the speed where no engine tells it.
-func TestOtherProcessSends(t *testing.T) {
+// The engine of this process does not know it.
+func TestTheSpeedOfAnotherProcessIsMeasured(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
 	g.change(func() { g.status.Rate, g.status.Left = 0, 0 })

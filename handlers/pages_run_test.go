@@ -22,7 +22,7 @@ const (
 	runTemplate = "notice-0bUfcSsECmogfXcV14J0tQlEpBO27izEYtY-"
 )
 
-// runWords are what the account of a run sends.
+// runWords are the messages that the account of a run sends.
 type runWords struct{ title, content, messages string }
 
 var runMessages = map[string]runWords{
@@ -48,8 +48,8 @@ messages:
 `},
 }
 
-// realRun is the whole way of a broadcast: a simulated platform, the engine on a
-// database, and the pages behind a real server.
+// realRun is all that takes part in a broadcast: a simulated platform, the engine on
+// a database, and the pages on a real server.
 type realRun struct {
 	sim    *simulator.Simulator
 	store  *models.Store
@@ -134,7 +134,7 @@ func newRun(t *testing.T, language string, o simulator.Options, rate int) *realR
 // ask asks for a broadcast of the only message.
 func (r *realRun) ask(t *testing.T, to models.Audience, key string, again bool) int64 {
 	t.Helper()
-	// Without a name it is the only message of the file.
+	// An empty name means the only message of the file.
 	asked, err := r.engine.Ask(t.Context(), broadcast.Request{Audience: to, AskedBy: r.admin, RequestKey: key, Again: again})
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +142,7 @@ func (r *realRun) ask(t *testing.T, to models.Audience, key string, again bool) 
 	return asked.Broadcast.ID
 }
 
-// reached waits until a broadcast has come so far.
+// reached waits until far accepts the state of a broadcast.
 func (r *realRun) reached(t *testing.T, id int64, far func(st *broadcast.Status) bool) *broadcast.Status {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -161,7 +161,7 @@ func (r *realRun) reached(t *testing.T, id int64, far func(st *broadcast.Status)
 	}
 }
 
-// settled tells whether nothing more comes of a broadcast.
+// settled tells whether a broadcast has ended and has all its receipts.
 func settled(st *broadcast.Status) bool {
 	return st.Broadcast.State.Final() && st.Counts.Accepted+st.Counts.Sending == 0
 }

@@ -44,8 +44,8 @@ type failureView struct {
 	Count string `json:"count"`
 }
 
-// rank orders what a broadcast has come to: one for each that was taken and two
-// for each that has its final outcome. No delivery ever goes back.
+// rank counts one for each delivery that was accepted and two for each that has its
+// final outcome. No delivery ever goes back, so the rank never falls.
 func rank(n models.Counts) int64 {
 	return n.Accepted + 2*(n.Delivered+n.Blocked+n.Failed+n.Uncertain)
 }

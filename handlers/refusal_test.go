@@ -17,9 +17,6 @@ func TestBadBodiesAreRefused(t *testing.T) {
 	t.Parallel()
 	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
 		for name, tt := range badBodies() {
-			if mode == "safe" && tt.body == "" {
-				continue // an empty message cannot be encrypted apart from noise
-			}
 			a := newAccount(t, edit)
 			if rec := a.push(tt.body); rec.Code != http.StatusBadRequest {
 				t.Errorf("%s, %s: %d %q", mode, name, rec.Code, rec.Body)
@@ -114,7 +111,7 @@ func TestSafeModeRefuses(t *testing.T) {
 	}{
 		{"plain", 403, func(a *account) *httptest.ResponseRecorder { return a.post(a.query(testNow), text) }},
 		{"plain that says it is encrypted", 403, func(a *account) *httptest.ResponseRecorder {
-			// Over an empty Encrypt, msg_signature is what a plain push is signed with.
+			// With an empty Encrypt, msg_signature equals the signature of a plain push.
 			q := a.query(testNow)
 			q.Set("encrypt_type", "aes")
 			q.Set("msg_signature", q.Get("signature"))
@@ -184,8 +181,7 @@ func TestSafeModeRefuses(t *testing.T) {
 	}
 }
 
-// The signature of a verification is no signature for a message.
-func TestVerificationsSignatureCarriesNoBody(t *testing.T) {
+func TestAVerificationsSignatureIsRefusedForAMessage(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	q := a.query(testNow)
@@ -207,7 +203,7 @@ func TestVerificationsSignatureCarriesNoBody(t *testing.T) {
 	}
 }
 
-func TestOneSignatureCarriesOneBody(t *testing.T) {
+func TestASignatureIsRefusedForAnotherBody(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	q := a.query(testNow)

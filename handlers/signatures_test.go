@@ -25,7 +25,7 @@ func clocked() (edit func(*setup), move func(time.Duration)) {
 		}
 }
 
-// cramped has the account remember few signatures.
+// cramped lets the account remember few signatures.
 func cramped(a *account, most, reserve int) {
 	c := a.restart()
 	c.seen = newSignatures(most, reserve)
@@ -38,9 +38,8 @@ func receipt(msgID int) string {
 	return strings.Replace(receiptMsg, "3557254367693750277", fmt.Sprint(msgID), 1)
 }
 
-// However many callbacks come after it, a signature belongs to its body for as
-// long as it is accepted.
-func TestManyNewerCallbacksFreeNoSignature(t *testing.T) {
+// However many callbacks follow, another body under the signature is refused.
+func TestASignatureIsRememberedForAsLongAsItIsAccepted(t *testing.T) {
 	t.Parallel()
 	edit, move := clocked()
 	var receipts atomic.Int32
@@ -58,7 +57,7 @@ func TestManyNewerCallbacksFreeNoSignature(t *testing.T) {
 	verified := a.query(testNow)
 	verified.Set("echostr", "1")
 	a.do(http.MethodGet, "/wechat?"+verified.Encode(), nil)
-	// Verifications cost the test the least.
+	// Verifications are the quickest callbacks.
 	const many = 66_000
 	want := int32(0)
 	for i := range many {
@@ -93,9 +92,9 @@ func TestManyNewerCallbacksFreeNoSignature(t *testing.T) {
 	}
 }
 
-// With no room for more signatures receipts are put off, and what they were signed
-// with carries nothing else; the chat goes on.
-func TestWithoutRoomForSignatures(t *testing.T) {
+// Messages are still answered, and the signature of a receipt that was put off
+// carries nothing else.
+func TestReceiptsWaitWhileThereIsNoRoomForSignatures(t *testing.T) {
 	t.Parallel()
 	edit, move := clocked()
 	one := newAccount(t, edit)
@@ -106,7 +105,7 @@ func TestWithoutRoomForSignatures(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name          string
-		first, second *account // where it is full, and where a forger tries
+		first, second *account // the first is full; the forger asks the second
 	}{{"one process", one, one}, {"two replicas", shared[0], shared[1]}} {
 		post := func(a *account, q url.Values, body string, want int) {
 			t.Helper()
@@ -134,7 +133,7 @@ func TestWithoutRoomForSignatures(t *testing.T) {
 		post(a, late, textMsg("openid", 7), 503)
 		post(tt.second, late, textMsg("broadcast all", 8), 403)
 
-		// With the oldest gone, what was put off is taken when it comes again.
+		// Once the oldest expired, the receipt that was put off is accepted.
 		move(3*time.Minute + time.Second)
 		post(a, putOff, receipt(5), 200)
 		post(tt.second, putOff, textMsg("broadcast all", 9), 403)
@@ -154,8 +153,7 @@ func TestWithoutRoomForSignatures(t *testing.T) {
 	}
 }
 
-// What signatures use goes away with time.
-func TestSignaturesAreForgotten(t *testing.T) {
+func TestExpiredSignaturesAreDropped(t *testing.T) {
 	t.Parallel()
 	s := newSignatures(1000, 10)
 	now := testNow

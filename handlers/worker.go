@@ -16,27 +16,26 @@ import (
 // matters.
 const maxAnswered = 4096
 
-// workWithin is how long the work may take: what it says at its end must go out
-// before answerWithin is over.
+// workWithin is how long the work may take. The answer must be written before
+// answerWithin is over.
 const workWithin = answerWithin - 200*time.Millisecond
 
 // readyWithin is how long a callback waits for a database that is being set up;
 // the rest of answerWithin is for the work.
 const readyWithin = 4 * time.Second
 
-// saveWithin is how long the saving of a reply may take. It has its own time,
-// since what was done must be remembered even if the doing used all of it.
+// saveWithin is how long saving a reply may take. It does not count against
+// workWithin: the reply must be saved even if the work used all of its time.
 const saveWithin = 2 * time.Second
 
-// done is what handling a message came to.
+// done is the result of handling a message.
 type done struct {
 	reply    string
 	repeated bool // it had been handled before
 	handled  bool // it was handled now
 }
 
-// worker does what messages ask for, each once however often and however much
-// at the same time it is delivered.
+// worker handles messages, each of them once, however often it is delivered.
 type worker struct {
 	cfg    CallbackConfig
 	flight singleflight.Group
@@ -50,9 +49,9 @@ func newWorker(cfg CallbackConfig) *worker {
 	return &worker{cfg: cfg, answered: newLRU[string, string](maxAnswered)}
 }
 
-// do handles m, or joins the handling of another copy of it, until ctx is done.
-// The work goes on without the copy that began it, for workWithin at most. A
-// panic of a handler is returned as a *panicked.
+// do handles m, or waits for the handling of another copy of it, until ctx is
+// done. The work goes on after that, for workWithin at most. A panic of a handler
+// is returned as a *panicked.
 func (w *worker) do(ctx context.Context, m *received) (done, error) {
 	apart := context.WithoutCancel(ctx)
 	ch := w.flight.DoChan(m.key(), func() (any, error) {
@@ -75,8 +74,8 @@ func (w *worker) do(ctx context.Context, m *received) (done, error) {
 	}
 }
 
-// awaitDatabase waits, if m needs the database, until it is ready. When that
-// takes too long the work shows what is amiss.
+// awaitDatabase waits until the database is ready, if m needs it. After
+// readyWithin the work goes on and fails with the database's error.
 func (w *worker) awaitDatabase(ctx context.Context, m *received) {
 	if m.kind == kindText && !w.cfg.Chat.Remembers(m.Content) {
 		return
@@ -92,7 +91,7 @@ func (w *worker) awaitDatabase(ctx context.Context, m *received) {
 
 func (w *worker) handle(ctx context.Context, m *received) (done, error) {
 	if m.kind == kindReceipt {
-		// Storing a receipt twice is harmless and the memory is better used.
+		// Storing a receipt twice does no harm, so memory is not spent on it.
 		return done{}, w.cfg.Engine.Receipt(ctx, m.receiptID(), m.Status)
 	}
 	key := m.key()
@@ -116,7 +115,7 @@ func (w *worker) handle(ctx context.Context, m *received) (done, error) {
 	return d, err
 }
 
-// act does what a message asks for.
+// act handles a message that was not handled before.
 func (w *worker) act(ctx context.Context, m *received, key string) (done, error) {
 	var d done
 	var err error
@@ -161,7 +160,8 @@ func (w *worker) text(ctx context.Context, m *received, key string) (done, error
 	defer cancel()
 	stored, err := w.cfg.Store.SaveReply(ctx, key, reply, w.cfg.Now())
 	if err != nil {
-		// It is done, so the person is told; this process still remembers it.
+		// The command was carried out, so the person gets the reply. This process still
+		// remembers it.
 		w.cfg.Log.WarnContext(ctx, "reply not saved: a redelivery after a restart is handled anew",
 			"openid", models.MaskOpenID(m.openID()), "error", masked(err.Error(), m.openID()))
 		return done{reply: reply}, nil

@@ -17,8 +17,7 @@ import (
 	"wechat-broadcast/models/modelstest"
 )
 
-// Five copies at the same moment are one message with one reply.
-func TestCopiesAtOnce(t *testing.T) {
+func TestCopiesAtTheSameTimeAreHandledOnce(t *testing.T) {
 	t.Parallel()
 	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
 		synctest.Test(t, func(t *testing.T) {
@@ -47,7 +46,7 @@ func TestCopiesAtOnce(t *testing.T) {
 	}
 }
 
-func TestRedelivery(t *testing.T) {
+func TestARedeliveredMessageGetsTheSameReply(t *testing.T) {
 	t.Parallel()
 	modelstest.Each(t, func(t *testing.T, s *models.Store) {
 		var calls atomic.Int32
@@ -62,7 +61,7 @@ func TestRedelivery(t *testing.T) {
 				t.Errorf("reply %q", got)
 			}
 		}
-		// A restart in between: another process on the same database.
+		// Another process on the same database, as after a restart.
 		a = newAccount(t, count, stored(s))
 		if got := a.reply(t, a.push(textMsg("broadcast all", 1))); got != "reply 1" {
 			t.Errorf("reply after a restart %q", got)
@@ -70,12 +69,12 @@ func TestRedelivery(t *testing.T) {
 		if n := calls.Load(); n != 1 {
 			t.Errorf("handled %d times", n)
 		}
-		// The same MsgId of somebody else is another message.
+		// The same MsgId from another sender is another message.
 		other := strings.ReplaceAll(textMsg("broadcast all", 1), testSender, strings.ToLower(testSender))
 		if rec := a.push(other); !strings.Contains(rec.Body.String(), "reply 2") {
 			t.Errorf("somebody else was told %q", rec.Body)
 		}
-		// Without a MsgId the sender, the time and the words name it.
+		// Without a MsgId, sender, time and text identify the message.
 		for _, want := range []string{"reply 3", "reply 3"} {
 			if got := a.reply(t, a.push(textMsg("broadcast all", 0))); got != want {
 				t.Errorf("without MsgId: reply %q, want %q", got, want)
@@ -87,8 +86,8 @@ func TestRedelivery(t *testing.T) {
 	})
 }
 
-// If two processes handled a message at once, both tell the first stored reply.
-func TestStoredReplyWins(t *testing.T) {
+// Two processes that handle a message at the same time send the same reply.
+func TestTheReplyThatWasStoredFirstIsSent(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	a := newAccount(t, func(c *setup) {
@@ -104,9 +103,8 @@ func TestStoredReplyWins(t *testing.T) {
 	}
 }
 
-// What follows from the text alone is answered without the database, and again
-// from memory.
-func TestPureTextsNeedNoDatabase(t *testing.T) {
+// The second delivery is answered from memory.
+func TestRepliesThatDependOnTheTextAloneNeedNoDatabase(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	if err := s.Close(); err != nil {
@@ -129,7 +127,7 @@ func TestPureTextsNeedNoDatabase(t *testing.T) {
 	if n := len(a.calls()); n != 1 {
 		t.Errorf("handled %d times", n)
 	}
-	// The others must wait for it, since it may know them.
+	// Other texts need the database, which may have their reply.
 	if got := a.reply(t, a.push(textMsg("broadcast all", 2))); got != testBusy {
 		t.Errorf("without the database: reply %q", got)
 	}
@@ -138,8 +136,8 @@ func TestPureTextsNeedNoDatabase(t *testing.T) {
 	}
 }
 
-// A reply that cannot be saved is told all the same, and not handled again here.
-func TestReplyThatCannotBeSaved(t *testing.T) {
+// The same process does not handle the message again.
+func TestAReplyThatCannotBeSavedIsStillSent(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	a := newAccount(t, func(c *setup) {
@@ -157,7 +155,7 @@ func TestReplyThatCannotBeSaved(t *testing.T) {
 	}
 }
 
-func TestFailingTextIsBusyAndNotRemembered(t *testing.T) {
+func TestATextThatFailedIsHandledAgain(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	a := newAccount(t, func(c *setup) {
@@ -179,7 +177,7 @@ func TestFailingTextIsBusyAndNotRemembered(t *testing.T) {
 	}
 }
 
-func TestFailingEventsAreDeliveredAgain(t *testing.T) {
+func TestAnEventThatFailedIsHandledAgain(t *testing.T) {
 	t.Parallel()
 	for name, msg := range map[string]string{
 		"subscribe": eventMsg("subscribe", ""), "unsubscribe": eventMsg("unsubscribe", ""), "receipt": receiptMsg,
@@ -236,8 +234,8 @@ func TestPanicIs500(t *testing.T) {
 	}
 }
 
-// Whatever hangs, the platform has its answer within its 5 s.
-func TestEveryCallbackIsAnsweredInTime(t *testing.T) {
+// The platform hangs up after 5 s. A service that hangs must not delay the answer.
+func TestEveryCallbackIsAnsweredWithinFiveSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
@@ -266,15 +264,14 @@ func TestEveryCallbackIsAnsweredInTime(t *testing.T) {
 		}
 		close(hang)
 		synctest.Wait()
-		// What came late is the reply to the next delivery.
+		// The reply that came too late answers the next delivery.
 		if got := a.reply(t, a.push(textMsg("hi", 1))); got != "late" {
 			t.Errorf("redelivery: %q", got)
 		}
 	})
 }
 
-// What comes while the database is being set up waits for it, and is not lost.
-func TestCallbacksAwaitTheDatabase(t *testing.T) {
+func TestCallbacksWaitForTheMigration(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string
@@ -330,8 +327,7 @@ func TestCallbacksAwaitTheDatabase(t *testing.T) {
 	}
 }
 
-// The copy that began the work may go away; the work and the others stay.
-func TestFirstCopyGoesAway(t *testing.T) {
+func TestTheWorkGoesOnWhenTheFirstCopyHangsUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int32

@@ -155,7 +155,8 @@ func (c *Chat) list(ctx context.Context, _ request) (string, error) {
 	if url := c.links.History(); url != "" {
 		link = "\n" + c.say("list.link", vars{"URL": url})
 	}
-	// It is fitted with the link in front, so that the link at the end is whole.
+	// The list is cut with the link in front of it, so that there is room for the link
+	// at the end.
 	rest := strings.TrimPrefix(fitList(head+link, items, c.more), head+link)
 	return head + rest + link, nil
 }

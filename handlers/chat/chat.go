@@ -128,7 +128,7 @@ func (c *Chat) answer(ctx context.Context, openID, key string, parsed Command, a
 		case !known:
 			return "", false, fmt.Errorf("answer %s: %w", cmd.name, err)
 		}
-		// What is away now may be back at the redelivery.
+		// A redelivery may find the database answering again.
 		remember = remember && models.KindOf(err) != models.Unavailable
 	}
 	if cmd.admin {

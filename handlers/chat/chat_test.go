@@ -29,9 +29,9 @@ func TestOpenID(t *testing.T) {
 	}
 }
 
-// Nobody but the exact OpenIDs of the whitelist can do anything, and nobody else
-// can tell an admin command from nonsense.
-func TestWhitelist(t *testing.T) {
+// OpenIDs are compared byte for byte. Everybody else gets the answer to an unknown
+// text.
+func TestOnlyTheWhitelistMayUseAdminCommands(t *testing.T) {
 	t.Parallel()
 	notAdmins := []string{
 		follower, "", " ", strings.ToLower(admin), strings.ToUpper(admin), " " + admin, admin + " ", admin + "\n",
@@ -65,7 +65,7 @@ func TestWhitelist(t *testing.T) {
 	}
 }
 
-func TestUnknown(t *testing.T) {
+func TestUnknownTextsGetAHint(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		language, text string
@@ -153,7 +153,7 @@ func TestStopAndStart(t *testing.T) {
 	s.wantCalls(t, "opt out "+follower, "opt in "+follower, "opt out "+follower, "opt in "+follower)
 }
 
-func TestRemember(t *testing.T) {
+func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 	t.Parallel()
 	for _, cmd := range commands {
 		s := newStage(t, "en")
@@ -182,8 +182,8 @@ func TestRemember(t *testing.T) {
 	}
 }
 
-// The admin's doings are in the log, without a full OpenID.
-func TestAudit(t *testing.T) {
+// The log has no full OpenID.
+func TestAdminCommandsAreLogged(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "en")
 	s.ask(t, admin, "broadcast cancel #7")

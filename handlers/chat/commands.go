@@ -63,7 +63,7 @@ type command struct {
 	remember bool
 	// repeatable: it changes something, and carrying it out twice is the same as once.
 	repeatable bool
-	// run carries it out for one who may.
+	// run carries it out for a sender who may use it.
 	run func(*Chat, context.Context, request) (string, error)
 }
 

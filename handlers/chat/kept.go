@@ -13,9 +13,9 @@ import (
 // after 5 s; a reply without them is better than none.
 const keptWithin = time.Second
 
-// withKept returns a reply to an admin with the notices that the platform would
-// not take from us before, as far as they fit. The rest comes with the reply to
-// the admin's next message.
+// withKept adds to a reply to an admin the notices that the platform refused
+// before, as far as they fit. The rest comes with the reply to the admin's next
+// message.
 func (c *Chat) withKept(ctx context.Context, openID, key, reply string) string {
 	if until, ok := ctx.Deadline(); ok && time.Until(until) < 2*keptWithin {
 		return reply

@@ -70,7 +70,7 @@ func (s *stage) keep(n int) {
 	}
 }
 
-// word is a message of the admin.
+// word sends a message of the admin and returns the reply.
 func (s *stage) word(t *testing.T, text, key string) string {
 	t.Helper()
 	reply, _, err := s.Reply(t.Context(), admin, text, key)
@@ -89,7 +89,7 @@ func TestKeptNoticesComeWithTheNextReplyOnce(t *testing.T) {
 		"zh": "\n\n之前没能通知到你：\n群发 #1 · notice 已完成，用时 60 分钟。\n100 位收件人，微信受理 100（100%）。\n" +
 			"送达：90\n已受理，还没收到送达回报：10。之后的变化请发送：群发状态 #1",
 	} {
-		// A command, a mistyped one, a fault and a line that is none.
+		// Commands, one with a fault, and a text that is no command.
 		for _, line := range []string{"help", "stats", "broadcast retry", "good morning", "pause"} {
 			s := newStage(t, language)
 			plain := s.word(t, line, "m:0")
@@ -113,8 +113,7 @@ func TestKeptNoticesComeWithTheNextReplyOnce(t *testing.T) {
 	}
 }
 
-// However many there are, each is named once, and no reply is longer than the
-// platform takes.
+// No reply is longer than the platform accepts.
 func TestManyKeptNoticesAreAllNamed(t *testing.T) {
 	t.Parallel()
 	for _, language := range Languages {
@@ -141,7 +140,7 @@ func TestManyKeptNoticesAreAllNamed(t *testing.T) {
 	}
 }
 
-// A reply that is full leaves them for the next one.
+// A full reply leaves them for the next one.
 func TestKeptNoticesWaitForRoom(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "en")
@@ -153,7 +152,7 @@ func TestKeptNoticesWaitForRoom(t *testing.T) {
 	wantAll(t, s.word(t, "broadcast retry", "m:2"), "#1 ·", "#2 ·", "#3 ·")
 }
 
-// Two messages at a time: what the other one's reply has is not said again.
+// Two messages are answered at the same time.
 func TestKeptNoticesAreInOneReplyOnly(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "en")
@@ -168,8 +167,8 @@ func TestKeptNoticesAreInOneReplyOnly(t *testing.T) {
 	}
 }
 
-// Without the database the admin still gets the reply; without the counts the
-// numbers at least.
+// Without the database the reply comes alone. Without the counts it names the
+// broadcasts.
 func TestKeptNoticesNeverCostTheReply(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "en")

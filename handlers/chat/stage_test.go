@@ -58,7 +58,7 @@ type stage struct {
 	quota   func(context.Context) (wechat.Quota, error)
 	link    string
 	history string
-	// onTheWay is how many calls a cancel can't call back.
+	// onTheWay is how many calls are under way when a cancel comes.
 	onTheWay int64
 	kept     keptNotices
 	// syncEnded ends the sync that was started.

@@ -89,8 +89,8 @@ func (c *Composer) pace(st broadcast.Status) string {
 	return strings.Join(parts, " · ")
 }
 
-// withdrawn says how many of those asked for were not sent to, since they no longer
-// wanted it.
+// withdrawn says how many recipients were left out because they opted out or left
+// after the request.
 func (c *Composer) withdrawn(b models.Broadcast) string {
 	n := b.Withdrawn()
 	if n == 0 {
@@ -99,7 +99,7 @@ func (c *Composer) withdrawn(b models.Broadcast) string {
 	return c.say("withdrawn", vars{"N": n, "AskedFor": b.AskedFor})
 }
 
-// waits says why some, or all, are not sent to now although it is running.
+// waits says why a running broadcast does not send to some recipients, or to all.
 func (c *Composer) waits(st broadcast.Status) string {
 	b := st.Broadcast
 	if b.State.Final() {
@@ -199,7 +199,7 @@ var noticeKinds = map[string]bool{
 	"cancelled":              true,
 }
 
-// noticeCounts tells the outcome in full: one line for each that happened.
+// noticeCounts tells the counts: one line for each outcome that occurred.
 func (c *Composer) noticeCounts(st broadcast.Status) string {
 	n, total := st.Counts, st.Broadcast.Recipients
 	if n.Tried() == 0 {
