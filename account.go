@@ -171,8 +171,13 @@ func (a *account) checkStorage(ctx context.Context) error {
 	if err == nil {
 		err = a.store.CheckWrite(ctx, time.Now())
 	}
+	if err == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second) // the write may have used up the first
+	defer cancel()
 	switch {
-	case err == nil || a.store.Ping(ctx) != nil:
+	case a.store.Ping(ctx) != nil:
 		return nil
 	case models.DiskFull(err):
 		return fmt.Errorf("the database's disk is full, nothing can be sent: %w", err)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"log/slog"
 	"maps"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -83,6 +85,38 @@ func TestATextDuringTheMigrationIsAnsweredAfterIt(t *testing.T) {
 	}
 	if reply := <-answered; !strings.Contains(reply, "Done: you won") {
 		t.Errorf("answered %s", reply)
+	}
+}
+
+func TestReadinessNamesTheDatabaseOnce(t *testing.T) {
+	t.Parallel()
+	p := testProcess(t, testSettings(t, nil))
+	failed := func() []string {
+		rec := httptest.NewRecorder()
+		p.handler.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody))
+		var answer struct{ Checks map[string]string }
+		if err := json.Unmarshal(rec.Body.Bytes(), &answer); err != nil {
+			t.Fatalf("%s: %v", rec.Body, err)
+		}
+		delete(answer.Checks, "platform") // it can't be reached in this test
+		return slices.Sorted(maps.Keys(answer.Checks))
+	}
+	if got := failed(); !slices.Equal(got, []string{"database"}) {
+		t.Errorf("before the migration %q are not in order", got)
+	}
+	if err := p.account.prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := failed(); len(got) > 0 {
+		t.Errorf("after the migration %q are not in order", got)
+	}
+	if err := p.account.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, check := range map[string]func(context.Context) error{"database": p.account.checkDatabase, "storage": p.account.checkStorage} {
+		if err := check(t.Context()); (err != nil) != (name == "database") {
+			t.Errorf("without the database the check %s says %v", name, err)
+		}
 	}
 }
 
