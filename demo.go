@@ -118,7 +118,7 @@ func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, lo
 		defer stop() // the conversation needs the server
 		served <- p.serve(ctx, listener)
 	}()
-	err = show.Run(ctx, callback, p.account.engine.List)
+	err = show.Run(ctx, callback, p.account.engine)
 	stop()
 	return errors.Join(err, <-served)
 }
