@@ -25,6 +25,7 @@ import (
 type account struct {
 	settings  config.Account
 	log       *slog.Logger
+	metrics   prometheus.Registerer
 	store     *models.Store
 	platform  *wechat.Client
 	followers *followers.Service
@@ -39,27 +40,28 @@ type account struct {
 
 // newAccount wires the parts of an account. close must follow.
 func newAccount(settings config.Account, p *process) (*account, error) {
-	store, err := models.Open(settings.Database.Driver, settings.Database.DSN, p.log)
+	a := &account{settings: settings, log: p.log, metrics: p.metrics, ready: make(chan struct{})}
+	a.markReady = sync.OnceFunc(func() { close(a.ready) })
+	store, err := models.Open(settings.Database.Driver, settings.Database.DSN, a.log)
 	if err != nil {
 		return nil, startFault(err)
 	}
+	a.store = store
 	links, err := handlers.NewLinks(settings.PublicURL, settings.AppSecret.Reveal(), settings.Token.Reveal(), time.Now)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	composer, err := chat.NewComposer(settings.Language, links, time.Now, p.log)
+	composer, err := chat.NewComposer(settings.Language, links, time.Now, a.log)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	a := &account{settings: settings, log: p.log, store: store, ready: make(chan struct{})}
-	a.markReady = sync.OnceFunc(func() { close(a.ready) })
 	var shared redis.UniversalClient // a nil *redis.Client in it would not be nil
 	if p.redis != nil {
 		shared = p.redis
 	}
-	a.platform = newPlatform(settings, p, shared)
+	a.platform = a.newPlatform(shared)
 	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Now: time.Now, Log: a.log})
-	a.engine = a.newEngine(p, composer)
+	a.engine = a.newEngine(p.redis, composer)
 	a.chat = chat.New(chat.Config{
 		Admins: settings.AdminOpenIDs, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
 		Messages: a.messages, Log: a.log,
@@ -67,7 +69,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	a.callback = handlers.NewCallback(handlers.CallbackConfig{
 		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),
 		Store: store, Ready: a.ready, Redis: shared, Chat: a.chat, Followers: a.followers, Engine: a.engine,
-		Metrics: p.metrics, Now: time.Now, Log: a.log,
+		Metrics: a.metrics, Now: time.Now, Log: a.log,
 	})
 	a.pages, err = handlers.NewPages(handlers.PagesConfig{
 		Links: links, Store: store, Engine: a.engine, Platform: a.platform,
@@ -79,24 +81,24 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	return a, nil
 }
 
-func newPlatform(settings config.Account, p *process, shared redis.UniversalClient) *wechat.Client {
+func (a *account) newPlatform(shared redis.UniversalClient) *wechat.Client {
 	refreshes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "wechat_token_refreshes_total",
 		Help: "Access tokens asked of the platform, by outcome.",
 	}, []string{"outcome"})
-	p.metrics.MustRegister(refreshes)
+	a.metrics.MustRegister(refreshes)
 	return wechat.New(wechat.Config{
-		AppID: settings.AppID, AppSecret: settings.AppSecret.Reveal(), BaseURL: settings.APIBaseURL,
-		MaxConns: settings.SendConcurrency + 8, // beside the sends: notices, follower pages, the token
-		Redis:    shared, Now: time.Now, Log: p.log,
+		AppID: a.settings.AppID, AppSecret: a.settings.AppSecret.Reveal(), BaseURL: a.settings.APIBaseURL,
+		MaxConns: a.settings.SendConcurrency + 8, // beside the sends: notices, follower pages, the token
+		Redis:    shared, Now: time.Now, Log: a.log,
 		OnTokenRefresh: func(outcome string) { refreshes.WithLabelValues(outcome).Inc() },
 	})
 }
 
-func (a *account) newEngine(p *process, composer *chat.Composer) *broadcast.Engine {
+func (a *account) newEngine(shared *redis.Client, composer *chat.Composer) *broadcast.Engine {
 	var cluster *broadcast.Cluster
-	if p.redis != nil {
-		cluster = &broadcast.Cluster{Redis: p.redis, Account: a.settings.AppID}
+	if shared != nil {
+		cluster = &broadcast.Cluster{Redis: shared, Account: a.settings.AppID}
 	}
 	return broadcast.New(broadcast.Config{
 		Store: a.store, Platform: a.platform, Messages: a.messages,
@@ -104,7 +106,7 @@ func (a *account) newEngine(p *process, composer *chat.Composer) *broadcast.Engi
 		Notice: composer.Notice, LateReply: composer.LateReply,
 		Concurrency: a.settings.SendConcurrency, Rate: a.settings.SendRate,
 		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset, Cluster: cluster,
-		Metrics: broadcast.NewMetrics(p.metrics), Now: time.Now, Log: a.log,
+		Metrics: broadcast.NewMetrics(a.metrics), Now: time.Now, Log: a.log,
 	})
 }
 
