@@ -47,18 +47,18 @@ func (c demoCommand) Run(s *session) (err error) {
 	}
 	log := slog.New(slog.DiscardHandler)
 	if c.Verbose {
-		log = newLogger(settings, show.Log(s.stderr))
+		log = newLogger(settings.Process, show.Log(s.stderr))
 	}
 	err = runDemo(s.ctx, show, settings, log, listener)
 	if s.ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil // told to stop before it had begun
+		return nil // stopped before it began
 	}
 	return err
 }
 
-// demoLanguage is the first of ours that LANGUAGE names, which may be a list of
-// locales for gettext. Without it a Chinese locale of the system means Chinese,
-// and any other, C and none at all among them, English.
+// demoLanguage returns the first of zh and en in LANGUAGE, which may be a list of
+// locales for gettext. Without one it returns zh if the system's locale is Chinese,
+// and otherwise en.
 func demoLanguage(getenv func(string) string) string {
 	for locale := range strings.SplitSeq(getenv("LANGUAGE"), ":") {
 		if language := languageOf(locale); language == "zh" || language == "en" {
@@ -72,7 +72,7 @@ func demoLanguage(getenv func(string) string) string {
 	return "en"
 }
 
-// languageOf is the language of a locale: "zh" of zh_CN.UTF-8.
+// languageOf returns the language of a locale: "zh" of zh_CN.UTF-8.
 func languageOf(locale string) string {
 	locale = strings.ToLower(strings.TrimSpace(locale))
 	if end := strings.IndexAny(locale, "_-.@"); end >= 0 {
@@ -81,8 +81,8 @@ func languageOf(locale string) string {
 	return locale
 }
 
-// demoSettings are the settings of a server for the demo at an address, whose
-// files are in dir.
+// demoSettings returns the settings of the demo's server, which listens at an
+// address and has its files in dir.
 func demoSettings(show *demo.Demo, dir, address string) (*config.Settings, error) {
 	variables := show.Settings()
 	messages := filepath.Join(dir, "messages.yaml")
@@ -90,7 +90,7 @@ func demoSettings(show *demo.Demo, dir, address string) (*config.Settings, error
 		return nil, fmt.Errorf("write the messages of the demo: %w", err)
 	}
 	variables["LISTEN_ADDR"] = address
-	if show.Lasts() { // else the links would lead nowhere by the time they are read
+	if show.Lasts() { // otherwise the server has stopped before anybody opens a link
 		variables["PUBLIC_URL"] = "http://" + address
 	}
 	variables["MESSAGES_FILE"] = messages
@@ -103,29 +103,29 @@ func demoSettings(show *demo.Demo, dir, address string) (*config.Settings, error
 
 // runDemo runs the server on a listener for as long as the conversation takes.
 func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, log *slog.Logger, listener net.Listener) error {
-	a, err := newApp(settings, log)
+	p, err := newProcess(settings, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	if err := a.prepareDemo(ctx, show.Testers()); err != nil {
-		return errors.Join(err, listener.Close(), a.close())
+	if err := p.account.prepareDemo(ctx, show.Testers()); err != nil {
+		return errors.Join(err, listener.Close(), p.close())
 	}
 	callback := "http://" + listener.Addr().String() + "/wechat"
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	served := make(chan error, 1)
 	go func() {
-		defer stop() // without a server there is nobody to talk to
-		served <- a.serve(ctx, listener)
+		defer stop() // the conversation needs the server
+		served <- p.serve(ctx, listener)
 	}()
-	err = show.Run(ctx, callback, a.engine.List)
+	err = show.Run(ctx, callback, p.account.engine)
 	stop()
 	return errors.Join(err, <-served)
 }
 
 // prepareDemo sets up what an account has after its first day: a list of
 // followers and a test list.
-func (a *app) prepareDemo(ctx context.Context, testers []string) error {
+func (a *account) prepareDemo(ctx context.Context, testers []string) error {
 	if err := a.prepare(ctx); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 	"wechat-broadcast/web/webtest"
 )
 
-// output is what a program writes while others read it.
+// output collects what a program writes; it can be read meanwhile.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -34,8 +34,8 @@ func (o *output) String() string {
 
 var phoneAddress = regexp.MustCompile(`http://127\.0\.0\.1:\d+/[A-Z2-7]{26}/`)
 
-// startDemo runs the demo with its page until the test ends, and returns the
-// page's address and what stands on the screen.
+// startDemo runs the demo with its page until the test ends. It returns the page's
+// address and what the terminal shows.
 func startDemo(t *testing.T, language, followers string) (address string, screen *output) {
 	t.Helper()
 	t.Setenv("LANGUAGE", language)
@@ -73,7 +73,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// tap says one of the lines that a phone offers.
+// tap sends one of the lines that a phone offers.
 func tap(b *webtest.Browser, phone, line string) {
 	webtest.Eval[bool](b, `document.querySelector("#phone-`+phone+` [data-say='`+line+`']").click() ?? true`)
 }
@@ -82,7 +82,7 @@ func flip(b *webtest.Browser, name string) {
 	webtest.Eval[bool](b, `document.querySelector("[data-switch=`+name+`]").click() ?? true`)
 }
 
-// says is true once a phone's chat has a text.
+// says waits until a phone's chat has a text.
 func says(phone, text string) string {
 	return `document.querySelector("#phone-` + phone + ` .log").innerText.includes("` + text + `")`
 }
@@ -96,7 +96,7 @@ func TestBrowserDemo(t *testing.T) {
 
 	tap(b, "admin", "openid")
 	b.Until(says("admin", "oDemo-admin-"))
-	tap(b, "lin", "broadcast all") // who is not an admin gets nowhere
+	tap(b, "lin", "broadcast all") // refused: lin is no admin
 	b.Until(says("lin", "broadcast all"))
 	tap(b, "admin", "broadcast test")
 	b.Until(`document.querySelector("#phone-lin .card")?.innerText.includes("Closed on Wednesday")`)
@@ -132,8 +132,7 @@ func TestBrowserDemo(t *testing.T) {
 		}
 	}
 
-	// Another page sees the same, in its own language. The closing notice is the
-	// last that is said.
+	// Another page shows the same in its own language. The closing notice comes last.
 	b.Until(says("admin", "Broadcast #3 · notice is finished"))
 	seen := webtest.Eval[int](b, `document.querySelectorAll(".log > li").length`)
 	b.Open(address + "?lang=zh")

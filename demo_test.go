@@ -13,8 +13,8 @@ import (
 	"unicode"
 )
 
-// runDemoOn runs the demo in a locale of the system on the lines of a script,
-// and gives what it printed.
+// runDemoOn runs the demo in a system locale with the lines of a script, and
+// returns what it printed.
 func runDemoOn(t *testing.T, locale, script string, args ...string) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -23,7 +23,7 @@ func runDemoOn(t *testing.T, locale, script string, args ...string) string {
 		t.Setenv(name, "")
 	}
 	t.Setenv("LANG", locale)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // for one that hangs
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // ends a demo that hangs
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	code := run(ctx, append([]string{"demo"}, args...), strings.NewReader(script), &stdout, &stderr)
@@ -113,12 +113,12 @@ func TestDemoLanguage(t *testing.T) {
 		{"", "", "", "zh_TW", "zh"},
 		{"", "", "", "ZH-HANS", "zh"},
 		{"", "", "", "zh", "zh"},
-		// The first that is set is the locale of messages.
+		// The first variable that is set decides.
 		{"", "C.UTF-8", "zh_CN.UTF-8", "zh_CN.UTF-8", "en"},
 		{"", "zh_CN.UTF-8", "C", "en_US", "zh"},
 		{"", "", "en_US.UTF-8", "zh_CN.UTF-8", "en"},
 		{"", "", "zh_CN.UTF-8", "en_US.UTF-8", "zh"},
-		// LANGUAGE wins, be it ours or a list for gettext.
+		// LANGUAGE wins, as our setting and as a list for gettext.
 		{"en", "zh_CN.UTF-8", "", "zh_CN.UTF-8", "en"},
 		{"zh", "en_US.UTF-8", "", "C", "zh"},
 		{"en_US:en", "", "", "zh_CN.UTF-8", "en"},
@@ -145,7 +145,7 @@ func TestDemoRefusesItsFlags(t *testing.T) {
 
 func TestDemoStopsWhenTold(t *testing.T) {
 	t.Parallel()
-	in, typed, err := os.Pipe() // lines that never come
+	in, typed, err := os.Pipe() // no line is ever written
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestDemoStopsWhenTold(t *testing.T) {
 	}
 }
 
-// stopWhenSeen stops something once a text was written.
+// stopWhenSeen calls stop once a text was written.
 type stopWhenSeen struct {
 	text string
 	stop func()

@@ -24,7 +24,7 @@ import (
 	"wechat-broadcast/config"
 )
 
-// composed is what compose.yaml says of the server.
+// composed is the server's part of compose.yaml.
 type composed struct {
 	Environment map[string]string
 	Volumes     []string
@@ -39,7 +39,7 @@ func readCompose(t *testing.T) composed {
 	return file.Services["broadcast"]
 }
 
-// settings are what the server makes of compose.yaml with the variables of an
+// settings returns the server's settings under compose.yaml and the variables of an
 // .env file.
 func (c composed) settings(t *testing.T, env map[string]string) *config.Settings {
 	t.Helper()
@@ -76,7 +76,7 @@ func TestComposePassesEverySetting(t *testing.T) {
 		"QUOTA_RESET": "01:00", "LANGUAGE": "en", "PUBLIC_URL": "https://push.example.com", "LOG_LEVEL": "warn", "LOG_FORMAT": "text",
 		"MYSQL_PASSWORD": "mysql2", "REDIS_PASSWORD": "redis2",
 	}
-	// These belong to the containers, and compose.yaml alone decides them.
+	// compose.yaml sets these itself.
 	fixed := []string{"LISTEN_ADDR", "MESSAGES_FILE"}
 
 	before, after := compose.settings(t, needed), compose.settings(t, chosen)
@@ -105,7 +105,7 @@ func TestComposePassesEverySetting(t *testing.T) {
 			t.Errorf("compose.yaml passes %s, which is no setting", name)
 		}
 	}
-	// What is left out in .env is what the program would take by itself.
+	// A variable that is not in .env has the program's default.
 	alone, err := config.Load("", false, func(name string) (string, bool) { v, ok := needed[name]; return v, ok }, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -118,8 +118,8 @@ func TestComposePassesEverySetting(t *testing.T) {
 	}
 }
 
-// An editor that replaces a file leaves a mount of that file with the old one: a
-// folder has to be mounted.
+// An editor that replaces a file leaves a mount of that file with the old content.
+// So the folder must be mounted.
 func TestContainersSeeAnEditedMessageFile(t *testing.T) {
 	t.Parallel()
 	compose := readCompose(t)
@@ -144,8 +144,8 @@ func TestContainersSeeAnEditedMessageFile(t *testing.T) {
 	}
 }
 
-// What the READMEs and compose.yaml give to nginx keeps signatures and the
-// links of pages out of both of its logs.
+// With the configuration of the READMEs and compose.yaml nginx logs neither
+// signatures nor links to pages.
 func TestNginxLogsNoSignature(t *testing.T) {
 	t.Parallel()
 	nginx := os.Getenv("TEST_NGINX")
@@ -163,7 +163,7 @@ func TestNginxLogsNoSignature(t *testing.T) {
 	for name, text := range configs {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, upstream := range []string{"127.0.0.1:1", hangUp(t)} { // nobody is there; somebody hangs up
+			for _, upstream := range []string{"127.0.0.1:1", hangUp(t)} { // no server, and one that hangs up
 				logs := nginxLogs(t, nginx, strings.NewReplacer("127.0.0.1:8080", upstream, "broadcast:8080", upstream).Replace(text))
 				if strings.Contains(logs, "5ec2e7") {
 					t.Errorf("logged with the upstream at %s:\n%s", upstream, logs)
@@ -172,7 +172,7 @@ func TestNginxLogsNoSignature(t *testing.T) {
 					t.Errorf("nothing tells that %s does not answer:\n%s", upstream, logs)
 				}
 			}
-			// Without the directive it does leak: the requests are what they should be.
+			// Without the directive nginx logs them: the test's requests would show a leak.
 			open := regexp.MustCompile(`error_log [^;]*;`).ReplaceAllString(text, "")
 			if logs := nginxLogs(t, nginx, strings.NewReplacer("127.0.0.1:8080", "127.0.0.1:1", "broadcast:8080", "127.0.0.1:1").Replace(open)); strings.Count(logs, "5ec2e7") < 2 {
 				t.Errorf("nothing to keep out:\n%s", logs)
@@ -189,7 +189,7 @@ func balancerConfig(t *testing.T) string {
 	return strings.Replace(regexp.MustCompile(`(?m)^ *resolver .*\n`).ReplaceAllString(text, ""), " resolve ", " ", 1)
 }
 
-// hangUp is the address of a server that closes each connection without an
+// hangUp returns the address of a server that closes each connection without an
 // answer.
 func hangUp(t *testing.T) string {
 	t.Helper()
@@ -204,9 +204,9 @@ func hangUp(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// nginxLogs runs nginx with a configuration, asks it for the callback with a
-// signature, with a body that is too large, and for a page, and gives what it
-// printed and logged.
+// nginxLogs runs nginx with a configuration and returns what it printed and logged.
+// It requests the callback with a signature and with a body that is too large, and
+// a page.
 func nginxLogs(t *testing.T, nginx, text string) string {
 	t.Helper()
 	folder := t.TempDir()

@@ -11,8 +11,8 @@ import (
 
 type healthcheckCommand struct{}
 
-// Run asks the program that serves beside it whether it lives, for a container
-// that has no other program to ask with.
+// Run asks the program that serves on LISTEN_ADDR for /healthz. Containers use it,
+// since the image has no HTTP client.
 func (healthcheckCommand) Run(s *session) error {
 	settings, _, err := s.load()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -97,10 +98,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 }
 
-// helpShown ends the parsing when all that was asked for is the help.
+// helpShown is the panic that ends the parsing once the help was printed.
 type helpShown struct{}
 
-// parse returns nil if the help was asked for and shown.
+// parse returns the command, or nil if the help was asked for and printed.
 func parse(p *kong.Kong, args []string) (c *kong.Context, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -111,4 +112,29 @@ func parse(p *kong.Kong, args []string) (c *kong.Context, err error) {
 		}
 	}()
 	return p.Parse(args)
+}
+
+// load reads the settings and returns them with the logger that they ask for.
+func (s *session) load() (*config.Settings, *slog.Logger, error) {
+	path, given := s.configFile, s.configFile != ""
+	if !given {
+		path = "config.yaml"
+	}
+	settings, err := config.Load(path, given, os.LookupEnv, os.Environ())
+	if err != nil {
+		return nil, nil, err
+	}
+	log := newLogger(settings.Process, s.stderr)
+	for _, w := range settings.Warnings {
+		log.Warn("settings", "doubt", w)
+	}
+	return settings, log, nil
+}
+
+func newLogger(settings config.Process, w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: settings.LogLevel}
+	if settings.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
 }

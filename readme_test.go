@@ -25,8 +25,8 @@ func TestReadmesHaveEverySetting(t *testing.T) {
 	}
 }
 
-// Every command in the table of the chat is one, and the two languages of a row
-// are the same one.
+// Each row of the table of chat commands names a command that exists, the same one
+// in both languages.
 func TestReadmesTeachCommandsThatExist(t *testing.T) {
 	t.Parallel()
 	row := regexp.MustCompile("(?m)^\\| (?:anyone|admin|任何人|管理员) \\| `([^`]+)` \\| `([^`]+)`")

@@ -5,60 +5,34 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"os"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// newRedis returns a client of the Redis that the replicas share. One that is
-// away is no error: the readiness check tells.
+// newRedis returns a client of the Redis that the replicas share. That it does not
+// answer is no error here: /readyz tells it.
 func newRedis(url string, log *slog.Logger) (*redis.Client, error) {
 	options, err := redis.ParseURL(url)
 	if err != nil {
 		return nil, errors.New("REDIS_URL can't be read") // the cause may quote the password
 	}
-	// What is asked of Redis must fail within the time that a callback has.
+	// A call must fail within the time that a callback has.
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = time.Second, time.Second, time.Second
 	options.ContextTimeoutEnabled = true
-	// asynq asks again at once when an answer fails, so the pause between is here.
+	// asynq retries without a pause, so the client pauses.
 	options.MaxRetries, options.MinRetryBackoff, options.MaxRetryBackoff = 2, 50*time.Millisecond, 200*time.Millisecond
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	redis.SetLogger(redisLog{log})
 	return redis.NewClient(options), nil
 }
 
-// redisLog has the Redis client write to the program's log. What it has to say
-// of lost connections comes back as errors as well.
+// redisLog makes the Redis client write to the program's log, at the debug level:
+// lost connections are returned as errors as well.
 type redisLog struct{ log *slog.Logger }
 
 // Printf is the client's way to log.
 func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
 	l.log.DebugContext(ctx, "Redis client", "says", fmt.Sprintf(format, args...))
-}
-
-// checkRedis tells whether Redis answers.
-func (a *app) checkRedis(ctx context.Context) error {
-	err := a.redis.Ping(ctx).Err()
-	var fault net.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &fault), errors.Is(err, context.DeadlineExceeded):
-		return errors.New("can't reach Redis; sending waits for it")
-	default:
-		return fmt.Errorf("ask Redis: %w", err)
-	}
-}
-
-// replicaName tells this process from the other replicas.
-func replicaName() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return host + "-" + strconv.Itoa(os.Getpid())
 }

@@ -29,7 +29,7 @@ type serveCommand struct{}
 
 // Run serves until the program is told to stop.
 func (serveCommand) Run(s *session) error {
-	// The log's reader may end first, as when a terminal closes on a pipe.
+	// The reader of the log may end before the program: a pipe in a terminal that closes.
 	signal.Ignore(syscall.SIGPIPE)
 	settings, log, err := s.load()
 	if err != nil {
@@ -45,7 +45,7 @@ func (serveCommand) Run(s *session) error {
 // serve runs the program on a listener until ctx ends. What is in flight then is
 // recorded; the rest goes on at the next start.
 func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, listener net.Listener) error {
-	a, err := newApp(settings, log)
+	p, err := newProcess(settings, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -57,41 +57,38 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, lis
 		log.WarnContext(ctx, "MESSAGES_FILE can't be used: nothing can be broadcast. It is read again for each broadcast",
 			"file", settings.MessagesFile, "err", err)
 	}
-	return a.serve(ctx, listener)
+	return p.serve(ctx, listener)
 }
 
-// serve runs the parts on a listener until ctx ends, and closes them.
-func (a *app) serve(ctx context.Context, listener net.Listener) error {
+// serve runs the process on a listener until ctx ends, and closes it.
+func (p *process) serve(ctx context.Context, listener net.Listener) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 
-	server := handlers.NewHTTPServer(a.handler)
-	server.RegisterOnShutdown(a.pages.Close) // event streams would keep it from stopping
-	server.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
+	server := handlers.NewHTTPServer(p.handler)
+	server.RegisterOnShutdown(p.account.pages.Close) // open event streams would delay the stop
+	server.ErrorLog = slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)
 	var parts sync.WaitGroup
 	parts.Go(func() {
-		if err := handlers.Serve(server, listener, maxConnections, a.log); !errors.Is(err, http.ErrServerClosed) {
+		if err := handlers.Serve(server, listener, maxConnections, p.log); !errors.Is(err, http.ErrServerClosed) {
 			fail(fmt.Errorf("serve HTTP: %w", err))
 		}
 	})
 	parts.Go(func() {
-		if err := a.prepare(ctx); err != nil {
+		if err := p.account.run(ctx); err != nil {
 			fail(err)
-			return
 		}
-		parts.Go(func() { a.notifier.Run(ctx) })
-		a.engine.Run(ctx)
 	})
 	<-ctx.Done()
-	a.log.Info("stopping: what is in flight is recorded, the rest goes on at the next start")
+	p.log.Info("stopping: what is in flight is recorded, the rest goes on at the next start")
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeHTTPAfter)
 	defer cancel()
 	if err := server.Shutdown(closing); err != nil {
 		_ = server.Close()
 	}
 	parts.Wait()
-	err := a.close()
-	a.log.Info("stopped")
+	err := p.close()
+	p.log.Info("stopped")
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return errors.Join(cause, err)
 	}

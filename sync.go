@@ -19,11 +19,12 @@ func (syncCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	a, err := newApp(settings, log)
+	p, err := newProcess(settings, log)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = a.close() }()
+	defer func() { _ = p.close() }()
+	a := p.account
 	if err := a.store.Migrate(s.ctx); err != nil {
 		return startFault(err)
 	}

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"wechat-broadcast/handlers"
 	"wechat-broadcast/models"
 )
@@ -127,15 +129,13 @@ func (p *parts) servePages(ctx context.Context, id int64) (page string, stop fun
 		return "", nil, errors.Join(err, listener.Close())
 	}
 	pages, err := handlers.NewPages(handlers.PagesConfig{
-		Links: links, Store: p.store, Status: p.engine.Status, List: p.engine.List, Preview: p.engine.Preview,
-		Templates: p.platform.Templates, Language: "zh", Now: time.Now, Log: log,
+		Links: links, Store: p.store, Engine: p.engine, Platform: p.platform, Language: "zh", Now: time.Now, Log: log,
 	})
 	if err != nil {
 		return "", nil, errors.Join(err, listener.Close())
 	}
-	server := handlers.NewHTTPServer(handlers.New(handlers.Config{
-		AppID: callbackApp, Token: callbackToken, Store: p.store, Log: log, Pages: pages,
-	}))
+	server := handlers.NewHTTPServer(handlers.New(
+		handlers.Config{Metrics: prometheus.NewRegistry(), Now: time.Now, Log: log}, pages))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	return links.Broadcast(id), func() error {

@@ -49,6 +49,7 @@ func TestSettingsPrintNoSecret(t *testing.T) {
 	values := map[string]any{
 		"pointer": s, "value": *s, "in a slice": []any{*s}, "database": s.Database, "database pointer": &s.Database,
 		"secret": s.Token, "secret pointer": &s.Token, "redis": s.RedisURL,
+		"the process's": s.Process, "the account's": s.Account, "OpenIDs": s.AdminOpenIDs,
 		"in a struct": struct {
 			S Settings
 			T Secret

@@ -91,10 +91,12 @@ func faultKeys(tb testing.TB, err error) []string {
 func TestLoadDefaults(t *testing.T) {
 	t.Parallel()
 	want := &Settings{
-		ListenAddr: ":8080", AppID: "wx0123456789abcdef", AppSecret: "the-app-secret", Token: "theToken",
-		APIBaseURL: "https://api.weixin.qq.com", Database: Database{Driver: SQLite, DSN: "data/broadcast.db"},
-		MessagesFile: "messages.yaml", SendConcurrency: 64, SendRate: 100, UndoWindow: 10 * time.Second,
-		Language: "zh", LogLevel: slog.LevelInfo, LogFormat: "text",
+		Process: Process{ListenAddr: ":8080", LogLevel: slog.LevelInfo, LogFormat: "text"},
+		Account: Account{
+			AppID: "wx0123456789abcdef", AppSecret: "the-app-secret", Token: "theToken",
+			APIBaseURL: "https://api.weixin.qq.com", Database: Database{Driver: SQLite, DSN: "data/broadcast.db"},
+			MessagesFile: "messages.yaml", SendConcurrency: 64, SendRate: 100, UndoWindow: 10 * time.Second, Language: "zh",
+		},
 	}
 	got := mustLoad(t, "", required())
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -113,12 +115,15 @@ func TestLoadEverything(t *testing.T) {
 		"LOG_LEVEL": "Debug", "LOG_FORMAT": "JSON",
 	}))
 	want := &Settings{
-		ListenAddr: "127.0.0.1:0", AppID: "wx0123456789abcdef", AppSecret: "the-app-secret", Token: "theToken",
-		EncodingAESKey: Secret(key), APIBaseURL: "http://127.0.0.1:9/base",
-		Database: Database{Driver: SQLite, DSN: "/var/lib/b.db"}, RedisURL: "rediss://:pw@redis.example:6380/2",
-		AdminOpenIDs: []string{"oA1", "oB2", "oC3"}, MessagesFile: "m.yaml", SendConcurrency: 10000,
-		QuotaReset: 8*time.Hour + 30*time.Minute, Language: "en", PublicURL: "https://p.example.com/x",
-		LogLevel: slog.LevelDebug, LogFormat: "json",
+		Process: Process{
+			ListenAddr: "127.0.0.1:0", RedisURL: "rediss://:pw@redis.example:6380/2", LogLevel: slog.LevelDebug, LogFormat: "json",
+		},
+		Account: Account{
+			AppID: "wx0123456789abcdef", AppSecret: "the-app-secret", Token: "theToken",
+			EncodingAESKey: Secret(key), APIBaseURL: "http://127.0.0.1:9/base", Database: Database{Driver: SQLite, DSN: "/var/lib/b.db"},
+			AdminOpenIDs: OpenIDs{"oA1", "oB2", "oC3"}, MessagesFile: "m.yaml", SendConcurrency: 10000,
+			QuotaReset: 8*time.Hour + 30*time.Minute, Language: "en", PublicURL: "https://p.example.com/x",
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
@@ -169,12 +174,12 @@ func TestLoadFile(t *testing.T) {
 		{
 			"list of admins", "admin_openids: [oA1, oB2]", required(),
 			func(s *Settings) any { return s.AdminOpenIDs },
-			[]string{"oA1", "oB2"},
+			OpenIDs{"oA1", "oB2"},
 		},
 		{
 			"admins as text", "admin_openids: oA1,oB2", required(),
 			func(s *Settings) any { return s.AdminOpenIDs },
-			[]string{"oA1", "oB2"},
+			OpenIDs{"oA1", "oB2"},
 		},
 		{
 			"time of day", "quota_reset: 16:00", required(),
@@ -417,7 +422,7 @@ func TestExampleConfig(t *testing.T) {
 	t.Parallel()
 	got := mustLoad(t, ExampleConfig, nil)
 	defaults := mustLoad(t, "", required())
-	ignore := cmpopts.IgnoreFields(Settings{}, "AppID", "AppSecret", "Token", "AdminOpenIDs")
+	ignore := cmpopts.IgnoreFields(Account{}, "AppID", "AppSecret", "Token", "AdminOpenIDs")
 	if diff := cmp.Diff(defaults, got, ignore); diff != "" {
 		t.Errorf("the example differs from the defaults (-default +example):\n%s", diff)
 	}

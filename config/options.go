@@ -76,7 +76,7 @@ var options = []option{
 	{
 		name: "ADMIN_OPENIDS", list: true, mend: "give OpenIDs separated by commas, as the chat answers them to: openid",
 		parse: func(s *Settings, v string) error { return openIDs(&s.AdminOpenIDs, v) },
-		print: func(s *Settings) string { return shortenedOpenIDs(s.AdminOpenIDs) },
+		print: func(s *Settings) string { return s.AdminOpenIDs.String() },
 	},
 	{
 		name: "MESSAGES_FILE", fallback: "messages.yaml",

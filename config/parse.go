@@ -127,7 +127,7 @@ func listenAddr(dst *string, v string) error {
 }
 
 // openIDs takes a list separated by commas and keeps each id once.
-func openIDs(dst *[]string, v string) error {
+func openIDs(dst *OpenIDs, v string) error {
 	var ids []string
 	for i, part := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == '，' }) {
 		id := strings.TrimSpace(part)
@@ -142,20 +142,6 @@ func openIDs(dst *[]string, v string) error {
 	}
 	*dst = ids
 	return nil
-}
-
-// shortenedOpenIDs keeps of each id what tells one from another to somebody
-// who knows them.
-func shortenedOpenIDs(ids []string) string {
-	short := make([]string, len(ids))
-	for i, id := range ids {
-		if len(id) > 12 {
-			short[i] = id[:4] + "…" + id[len(id)-2:]
-		} else {
-			short[i] = "…"
-		}
-	}
-	return strings.Join(short, ",")
 }
 
 func wholeNumber(dst *int, v string, low, high int) error {

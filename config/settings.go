@@ -10,10 +10,26 @@ import (
 )
 
 // Settings is what the operator chose, checked. It prints itself with every
-// secret masked and OpenIDs shortened, whatever it is printed with.
+// secret masked and OpenIDs shortened, whatever it is printed with. So do its parts.
 type Settings struct {
-	ListenAddr string // LISTEN_ADDR, host:port
+	Process
+	Account
+	// Warnings are doubts that do not stop a start, one line each: a variable
+	// that looks like a mistyped setting, say.
+	Warnings []string
+}
 
+// Process is what belongs to the process, whichever accounts it serves.
+type Process struct {
+	ListenAddr string // LISTEN_ADDR, host:port
+	RedisURL   Secret // REDIS_URL; empty when one process does all the work
+
+	LogLevel  slog.Level // LOG_LEVEL
+	LogFormat string     // LOG_FORMAT, "text" or "json"
+}
+
+// Account is what belongs to one account of the platform.
+type Account struct {
 	AppID          string // WECHAT_APP_ID
 	AppSecret      Secret // WECHAT_APP_SECRET
 	Token          Secret // WECHAT_TOKEN, signs the callbacks
@@ -21,24 +37,17 @@ type Settings struct {
 	APIBaseURL     string // WECHAT_API_BASE_URL, without a slash at its end
 
 	Database Database // DATABASE_URL
-	RedisURL Secret   // REDIS_URL; empty when one process does all the work
 
-	AdminOpenIDs []string // ADMIN_OPENIDS, in the order given, each once
-	MessagesFile string   // MESSAGES_FILE, a path
+	AdminOpenIDs OpenIDs // ADMIN_OPENIDS, in the order given, each once
+	MessagesFile string  // MESSAGES_FILE, a path
 
 	SendConcurrency int           // SEND_CONCURRENCY, sends in flight in this process
 	SendRate        int           // SEND_RATE, sends a second for the account; 0 is no ceiling
 	UndoWindow      time.Duration // UNDO_WINDOW, the wait before a broadcast to all
 	QuotaReset      time.Duration // QUOTA_RESET, after midnight Beijing time
 
-	Language  string     // LANGUAGE, "zh" or "en"
-	PublicURL string     // PUBLIC_URL, without a slash at its end; empty for no links
-	LogLevel  slog.Level // LOG_LEVEL
-	LogFormat string     // LOG_FORMAT, "text" or "json"
-
-	// Warnings are doubts that do not stop a start, one line each: a variable
-	// that looks like a mistyped setting, say.
-	Warnings []string
+	Language  string // LANGUAGE, "zh" or "en"
+	PublicURL string // PUBLIC_URL, without a slash at its end; empty for no links
 }
 
 // Masked returns every setting as its variable and a value fit to be printed,

@@ -62,8 +62,7 @@ type Demo struct {
 	words    words
 	platform *platform
 	screen   *screen
-	// look gives the latest broadcasts of the server, the newest first.
-	look func(ctx context.Context, n int) ([]broadcast.Status, error)
+	engine   *broadcast.Engine // of the server
 
 	tracks map[int64]*track
 	last   time.Time // the last event
@@ -129,13 +128,13 @@ func (d *Demo) Lasts() bool { return d.canType() || d.options.Browser }
 
 func (d *Demo) canType() bool { return d.screen.live && isTerminal(d.options.In) }
 
-// Run holds the conversation with the server at the callback URL; look gives
-// its latest broadcasts, the newest first. It returns when the person leaves or
-// ctx ends, or when the lines are said and their broadcasts have ended.
-func (d *Demo) Run(ctx context.Context, callback string, look func(ctx context.Context, n int) ([]broadcast.Status, error)) error {
+// Run holds the conversation with the server at the callback URL; engine is that
+// server's. It returns when the person leaves or ctx ends, or when the lines are
+// said and their broadcasts have ended.
+func (d *Demo) Run(ctx context.Context, callback string, engine *broadcast.Engine) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	d.look = look
+	d.engine = engine
 	if err := d.platform.SetCallback(callback); err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ type track struct {
 // received, what the account wrote, outcomes.
 func (d *Demo) observe(ctx context.Context) error {
 	notices, messages := d.takeNotices(), d.takeMessages()
-	list, err := d.look(ctx, looked)
+	list, err := d.engine.List(ctx, looked)
 	if err != nil {
 		return fmt.Errorf("look at the broadcasts: %w", err)
 	}

@@ -15,7 +15,7 @@ import (
 	"wechat-broadcast/models"
 )
 
-// note is what a handler has to say about its request in the access log.
+// note is what a handler adds to the access log's line of its request.
 type note struct {
 	kind   string // of the message
 	openID string // of the sender; masked when written
@@ -34,7 +34,7 @@ func noteOf(g *gin.Context) *note {
 }
 
 // accessLog writes one line for each request: never its query, which carries
-// signatures, nor its body, nor a full OpenID. Of refusals only samples have one.
+// signatures, nor its body, nor a full OpenID. Repeated refusals are only counted.
 func accessLog(log *slog.Logger) gin.HandlerFunc {
 	refused := &refusals{log: log}
 	return func(g *gin.Context) {
@@ -161,8 +161,8 @@ type panicked struct {
 // Error implements error.
 func (p *panicked) Error() string { return fmt.Sprint("panic: ", p.value) }
 
-// caught runs f and returns its panic as a *panicked. A goroutine of its own
-// needs it: nobody else would catch there what ends the process.
+// caught runs f and returns its panic as a *panicked. Work in a goroutine of its
+// own needs it: a panic that nobody catches there ends the process.
 func caught(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

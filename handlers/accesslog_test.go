@@ -26,8 +26,7 @@ func TestAccessLog(t *testing.T) {
 		}},
 		{"receipt", func(a *account) { a.push(receiptMsg) }, []string{"level=DEBUG", "kind=receipt", "status=200"}},
 		{"receipt that fails", func(a *account) {
-			a.Receipt = func(context.Context, string, int64, string) error { return errors.New("database is away") }
-			a.Handler = New(a.Config)
+			a.receipt = func(context.Context, int64, string) error { return errors.New("database is away") }
 			a.push(receiptMsg)
 		}, []string{"level=ERROR", "kind=receipt", "status=500"}},
 		{"refused", func(a *account) { a.post(nil, "") }, []string{"level=WARN", "status=403", `reason="wrong signature"`}},
@@ -52,27 +51,27 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
-// Every path, the failing ones above all, keeps what it must not tell.
+// No request, failing or not, puts a secret into the log or the answer.
 func TestLogsAndAnswersTellNoSecret(t *testing.T) {
 	t.Parallel()
-	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
 		const content = "WhatThePersonWrote"
-		a := newAccount(t, edit, stored(newStore(t)), func(c *Config) {
-			text := c.Text
-			c.Text = func(ctx context.Context, in Incoming) (Reply, error) {
-				switch in.Text {
+		a := newAccount(t, edit, stored(newStore(t)), func(c *setup) {
+			text := c.text
+			c.text = func(ctx context.Context, in incoming) (outgoing, error) {
+				switch in.text {
 				case "fail":
-					return Reply{}, errors.New("find " + in.OpenID)
+					return outgoing{}, errors.New("find " + in.openID)
 				case "panic":
-					panic(in.OpenID)
+					panic(in.openID)
 				case "long":
-					return Reply{Text: strings.Repeat("x", 3000)}, nil
+					return outgoing{text: strings.Repeat("x", 3000)}, nil
 				}
 				_, err := text(ctx, in)
-				return Reply{Text: "ok"}, err
+				return outgoing{text: "ok"}, err
 			}
-			c.Receipt = func(_ context.Context, openID string, _ int64, _ string) error {
-				return errors.New("record receipt of " + openID)
+			c.receipt = func(context.Context, int64, string) error {
+				return errors.New("record receipt of " + testSender)
 			}
 		})
 		secrets := []string{testToken, testAESKey, testSender, content, "a8eedb185eb2fecf"}
@@ -96,12 +95,12 @@ func TestLogsAndAnswersTellNoSecret(t *testing.T) {
 			plain := q
 			keep(q)
 			rec := a.post(q, msg)
-			q, encrypted := a.sealed(testNow, msg, testAppID)
+			q, encrypted := a.encrypted(testNow, msg, testAppID)
 			keep(q)
-			if rec2 := a.post(q, sealedBody(encrypted)); rec2.Code >= 400 {
+			if rec2 := a.post(q, encryptedBody(encrypted)); rec2.Code >= 400 {
 				answers.WriteString(rec2.Body.String())
 			}
-			// Stale, forged and replayed ones.
+			// Stale, forged and replayed requests.
 			old := a.query(testNow.Add(-fresh * 2))
 			keep(old)
 			for _, q := range []map[string][]string{old, plain, {"signature": plain["msg_signature"]}} {
@@ -119,7 +118,7 @@ func TestLogsAndAnswersTellNoSecret(t *testing.T) {
 			if strings.Contains(a.log.String(), secret) {
 				t.Errorf("%s: the log tells %q", mode, secret)
 			}
-			// A reply names the person that it is for; nothing else may.
+			// Only a reply names a person: the one that it is for.
 			if strings.Contains(strings.ReplaceAll(answers.String(), "<ToUserName><![CDATA["+testSender, ""), secret) {
 				t.Errorf("%s: an answer tells %q", mode, secret)
 			}

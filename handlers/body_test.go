@@ -20,7 +20,7 @@ import (
 
 func TestReadBody(t *testing.T) {
 	t.Parallel()
-	c := &callback{large: make(chan struct{}, 1)}
+	c := &Callback{large: make(chan struct{}, 1)}
 	read := func(ctx context.Context, size int) ([]byte, error) {
 		body := bytes.Repeat([]byte{'x'}, size)
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/wechat", bytes.NewReader(body))
@@ -35,7 +35,7 @@ func TestReadBody(t *testing.T) {
 		t.Error("a body above the limit was read")
 	}
 
-	// With every place for a large body taken, large ones wait and small ones do not.
+	// While largeBodies are being read, other large ones wait and small ones do not.
 	c.large <- struct{}{}
 	if _, err := read(t.Context(), smallBody-1); err != nil {
 		t.Errorf("a small body waits for large ones: %v", err)
@@ -51,9 +51,7 @@ func TestReadBody(t *testing.T) {
 	}
 }
 
-// A client that writes its whole body before it reads gets the refusal, and not
-// a connection that is reset.
-func TestTooLargeIsAnsweredToWhoWritesFirst(t *testing.T) {
+func TestAClientThatWritesBeforeItReadsGetsTheRefusal(t *testing.T) {
 	t.Parallel()
 	block := strings.Repeat("x", 1<<16)
 	for _, tt := range []struct {
@@ -101,7 +99,7 @@ func TestTooLargeIsAnsweredToWhoWritesFirst(t *testing.T) {
 	}
 }
 
-// endless is a body without end that counts what is read of it.
+// endless is a body without end. It counts the bytes that are read.
 type endless struct{ read int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -109,7 +107,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestDrainHasAnEnd(t *testing.T) {
+func TestDrainIsLimited(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	for _, tt := range []struct {
@@ -134,9 +132,8 @@ func TestDrainHasAnEnd(t *testing.T) {
 	}
 }
 
-// A forger's request is refused by its query in plain mode: nothing of its body is
-// read.
-func TestNothingIsReadWithoutASignature(t *testing.T) {
+// In plain mode the query is enough to refuse a forged request.
+func TestNoBodyIsReadWithoutASignature(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	body := &endless{}
@@ -151,9 +148,8 @@ func TestNothingIsReadWithoutASignature(t *testing.T) {
 	}
 }
 
-// Who can't show the platform's signature on the query waits in a line of
-// strangers, in safe mode too. The platform's requests pass by.
-func TestStrangersWaitForEachOther(t *testing.T) {
+// Requests with the platform's signature in the query do not wait for them.
+func TestUnsignedBodiesWaitOnlyForEachOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, safe)
@@ -187,16 +183,16 @@ func TestStrangersWaitForEachOther(t *testing.T) {
 				t.Errorf("a stranger with a place is answered %d", status)
 			}
 		}
-		// The places are free again, also for the platform without its first signature.
-		q, encrypted := a.sealed(testNow, textMsg("openid", 2), testAppID)
+		// There is room again, also for the platform's body without the signature.
+		q, encrypted := a.encrypted(testNow, textMsg("openid", 2), testAppID)
 		q.Del("signature")
-		if got := a.reply(t, a.post(q, sealedBody(encrypted))); got != "re: openid" {
+		if got := a.reply(t, a.post(q, encryptedBody(encrypted))); got != "re: openid" {
 			t.Errorf("afterwards: %q", got)
 		}
 	})
 }
 
-// until is a body that is broken off once stop is closed.
+// until is a body that breaks off once stop is closed.
 type until struct{ stop chan struct{} }
 
 func (u until) Read([]byte) (int, error) {

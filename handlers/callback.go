@@ -4,29 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"wechat-broadcast/models"
 )
 
 const (
-	// maxBody is how large a callback may be, in bytes.
-	maxBody = 1 << 20
-	// maxDrained is how much of a body over maxBody is read and thrown away before
-	// the refusal. A client that writes everything before it reads would else find
-	// the connection reset, and not the status.
-	maxDrained = 16 << 20
-	// smallBody is how large the platform's callbacks are at the very most, and
-	// largeBodies how many larger ones are read at a time, since strangers can
-	// send them.
-	smallBody   = 64 << 10
-	largeBodies = 64
 	// answerWithin is how long the work of one callback may take: the platform
 	// hangs up after 5 s and tells the person that the account is out of order.
 	answerWithin = 4500 * time.Millisecond
@@ -34,9 +26,60 @@ const (
 	fresh = 5 * time.Minute
 )
 
-// callback answers the platform at /wechat.
-type callback struct {
-	cfg     Config
+// conversation is what the callback asks of a *chat.Chat.
+type conversation interface {
+	Reply(ctx context.Context, openID, text, key string) (reply string, remember bool, err error)
+	Remembers(text string) bool
+	Busy() string
+}
+
+// followEvents is what the callback tells a *followers.Service.
+type followEvents interface {
+	Subscribed(ctx context.Context, openID string, at time.Time, scene string) error
+	Unsubscribed(ctx context.Context, openID string, at time.Time) error
+}
+
+// receipts is what the callback tells a *broadcast.Engine.
+type receipts interface {
+	Receipt(ctx context.Context, msgID int64, status string) error
+}
+
+// CallbackConfig is what a Callback works with. All fields are required unless
+// they say otherwise.
+type CallbackConfig struct {
+	// AppID is the account's; encrypted messages must name it.
+	AppID string
+	// Token signs the callbacks, as set on the platform.
+	Token string
+	// AESKey is the 43-character EncodingAESKey. With it only encrypted messages
+	// are accepted; empty, only plain ones.
+	AESKey string
+	// Store keeps replies over a restart.
+	Store *models.Store
+	// Ready is closed once the database can be used. What needs it waits for
+	// readyWithin.
+	Ready <-chan struct{}
+	// Redis has replicas share what they remember of callbacks; nil for a process
+	// that is alone.
+	Redis redis.UniversalClient
+
+	// Chat answers texts. After an error the person is asked to try again, and the
+	// message is handled anew when the platform delivers it again.
+	Chat conversation
+	// Followers and Engine get the events. After an error the platform is told to
+	// deliver again.
+	Followers followEvents
+	Engine    receipts
+
+	// Metrics gets the metrics of callbacks.
+	Metrics prometheus.Registerer
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Callback answers the platform at /wechat.
+type Callback struct {
+	cfg     CallbackConfig
 	latency latency
 	work    *worker
 	// seen is which body, or echostr, each signature came with; in plain mode only,
@@ -44,16 +87,17 @@ type callback struct {
 	seen *signatures
 	// shared is what other replicas have seen; nil without any.
 	shared *shared
-	// large has a place for each large body that may be read at a time.
+	// large is a semaphore for the large bodies that are read at a time.
 	large chan struct{}
-	// strangers has a place for each body of a stranger that may be read at a time.
+	// strangers is a semaphore for the bodies without a signature in the query.
 	strangers chan struct{}
 }
 
-func newCallback(cfg Config) *callback {
-	c := &callback{
+// NewCallback returns a Callback.
+func NewCallback(cfg CallbackConfig) *Callback {
+	c := &Callback{
 		cfg:     cfg,
-		latency: newLatency(cfg.registerer()),
+		latency: newLatency(cfg.Metrics),
 		work:    newWorker(cfg),
 		seen:    newSignatures(maxSeen, seenReserve),
 		large:   make(chan struct{}, largeBodies),
@@ -65,6 +109,12 @@ func newCallback(cfg Config) *callback {
 		c.work.shared = c.shared
 	}
 	return c
+}
+
+// register adds the routes.
+func (c *Callback) register(r *gin.Engine) {
+	r.GET("/wechat", c.verify)
+	r.POST("/wechat", c.receive)
 }
 
 // newLRU returns an LRU of that size, which is positive.
@@ -91,7 +141,7 @@ func malformed(reason string) error { return &refusal{http.StatusBadRequest, rea
 
 // verify answers the platform's question whether this is the account's server
 // (WeChat: server config docs): the echostr as it came, in plain text.
-func (c *callback) verify(g *gin.Context) {
+func (c *Callback) verify(g *gin.Context) {
 	start := time.Now()
 	n := noteOf(g)
 	n.kind = kindVerify
@@ -103,8 +153,8 @@ func (c *callback) verify(g *gin.Context) {
 	case echo == "":
 		outcome = c.refuse(g, malformed("no echostr"))
 	default:
-		// In plain mode no message can be put on this signature any more, whether it
-		// was free or not.
+		// In plain mode this signature must carry no message from now on. The echostr
+		// is returned whatever bind finds.
 		if at, err := signedAt(q); err == nil && c.cfg.AESKey == "" {
 			_ = c.bind(g.Request.Context(), newClaim(q.Get("signature"), at, []byte(echo)))
 		}
@@ -114,7 +164,7 @@ func (c *callback) verify(g *gin.Context) {
 }
 
 // receive takes a message or an event.
-func (c *callback) receive(g *gin.Context) {
+func (c *Callback) receive(g *gin.Context) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(g.Request.Context(), answerWithin)
 	defer cancel()
@@ -131,7 +181,7 @@ func (c *callback) receive(g *gin.Context) {
 }
 
 // refuse answers with the status of err and returns the outcome.
-func (c *callback) refuse(g *gin.Context, err error) (outcome string) {
+func (c *Callback) refuse(g *gin.Context, err error) (outcome string) {
 	status := http.StatusInternalServerError
 	outcome = outcomeError
 	var r *refusal
@@ -161,9 +211,9 @@ func (c *callback) refuse(g *gin.Context, err error) (outcome string) {
 	return outcome
 }
 
-// accept reads a callback and makes sure that it is the platform's, of now, and
-// not another's copy. The error is a *refusal.
-func (c *callback) accept(w http.ResponseWriter, r *http.Request, n *note) (*received, error) {
+// accept reads a callback and checks that it is from the platform, fresh and no
+// replay. The error is a *refusal.
+func (c *Callback) accept(w http.ResponseWriter, r *http.Request, n *note) (*received, error) {
 	if r.ContentLength > maxBody {
 		return nil, &refusal{http.StatusRequestEntityTooLarge, "body over 1 MiB"}
 	}
@@ -206,10 +256,10 @@ func (c *callback) accept(w http.ResponseWriter, r *http.Request, n *note) (*rec
 }
 
 // checkURL judges what can be judged before the body is read.
-func (c *callback) checkURL(q url.Values) error {
+func (c *Callback) checkURL(q url.Values) error {
 	ts, nonce := q.Get("timestamp"), q.Get("nonce")
 	if c.cfg.AESKey != "" {
-		// Which mode it is must not be for the sender to choose.
+		// The sender must not choose the mode.
 		if q.Get("encrypt_type") != "aes" || q.Get("msg_signature") == "" {
 			return forbidden("not encrypted, and a key is set")
 		}
@@ -235,90 +285,16 @@ func signedAt(q url.Values) (time.Time, error) {
 	return time.Unix(int64(sec), 0), nil
 }
 
-// readBody returns the body. What can be made to be held in memory at a time is
-// bounded: of those with a signature known the large bodies are, and of the others
-// all, by enter.
-func (c *callback) readBody(w http.ResponseWriter, r *http.Request, known bool) ([]byte, error) {
-	in := http.MaxBytesReader(w, r.Body, maxBody)
-	body, err := io.ReadAll(io.LimitReader(in, smallBody))
-	if err == nil && len(body) == smallBody {
-		if known {
-			select {
-			case c.large <- struct{}{}:
-				defer func() { <-c.large }()
-			case <-time.After(answerWithin):
-				return nil, &refusal{http.StatusServiceUnavailable, "too many large bodies at once"}
-			case <-r.Context().Done():
-				return nil, malformed("body could not be read")
-			}
-		}
-		var rest []byte
-		rest, err = io.ReadAll(in)
-		body = append(body, rest...)
-	}
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, &refusal{http.StatusRequestEntityTooLarge, "body over 1 MiB"}
-	case err != nil:
-		return nil, malformed("body could not be read")
-	}
-	return body, nil
-}
-
-// drain throws away what is left of a body that is refused, as far as
-// maxDrained and the server's read timeout go, and holds none of it.
-func drain(r *http.Request) {
-	if r.ContentLength > maxBody && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
-		return // it waits for leave before it sends anything
-	}
-	_, _ = io.CopyN(io.Discard, r.Body, maxDrained)
-}
-
-// open returns the decrypted message of an encrypted body. Of the compatible
-// mode's body, which has the plain fields as well, nothing else is looked at.
-func (c *callback) open(q url.Values, body []byte) ([]byte, error) {
-	encrypted, _, err := findEncrypted(body)
-	if err != nil {
-		return nil, malformed(err.Error())
-	}
-	// An empty part would leave msg_signature equal to a plain push's signature.
-	if encrypted == "" {
-		return nil, forbidden("not encrypted, and a key is set")
-	}
-	if !signed(q.Get("msg_signature"), c.cfg.Token, q.Get("timestamp"), q.Get("nonce"), encrypted) {
-		return nil, forbidden("wrong msg_signature")
-	}
-	plain, err := unseal(encrypted, c.cfg.AppID, c.cfg.AESKey)
-	switch {
-	case errors.Is(err, errOtherApp):
-		return nil, forbidden(err.Error())
-	case err != nil:
-		return nil, malformed(err.Error())
-	}
-	return plain, nil
-}
-
-// bind has a signature that holds belong to the body that it came with. The error
+// bind makes a valid signature belong to the body that it came with. The error
 // is a *refusal: the signature belongs to another body, or there is no room to
 // remember it. The platform repeats what is refused for want of room.
-func (c *callback) bind(ctx context.Context, cl claim) error {
+func (c *Callback) bind(ctx context.Context, cl claim) error {
 	now := c.cfg.Now()
-	v := c.seen.find(cl, now)
-	if v == claimNew && c.shared != nil {
-		common, ok := c.shared.add(ctx, cl, now)
-		if !ok {
-			common = c.seen.add(cl, now)
-		} else if common == claimFull {
-			c.seen.refuse(cl)
-		} else if common != claimOther {
-			_ = c.seen.add(cl, now) // if there is no room here, the others know it
-		}
-		v = common
-	} else if v == claimNew {
-		v = c.seen.add(cl, now)
+	found := c.seen.find(cl, now)
+	if found == claimNew {
+		found = c.remember(ctx, cl, now)
 	}
-	switch v {
+	switch found {
 	case claimOther:
 		return forbidden("replayed: its signature came with another body")
 	case claimFull:
@@ -328,17 +304,26 @@ func (c *callback) bind(ctx context.Context, cl claim) error {
 	}
 }
 
-// needsKey tells whether body is encrypted although no key is set.
-func (c *callback) needsKey(body []byte) bool {
-	if c.cfg.AESKey != "" {
-		return false
+// remember stores a signature that this process has not seen, and returns what
+// the other replicas know of it.
+func (c *Callback) remember(ctx context.Context, cl claim, now time.Time) verdict {
+	if c.shared == nil {
+		return c.seen.add(cl, now)
 	}
-	encrypted, _, err := findEncrypted(body)
-	return err == nil && encrypted != ""
+	common, ok := c.shared.add(ctx, cl, now)
+	switch {
+	case !ok: // Redis does not answer
+		return c.seen.add(cl, now)
+	case common == claimFull:
+		c.seen.refuse(cl)
+	case common != claimOther:
+		_ = c.seen.add(cl, now) // without room here, the others still know it
+	}
+	return common
 }
 
-// answer has the message handled and writes what the platform is told.
-func (c *callback) answer(ctx context.Context, g *gin.Context, m *received) (outcome string) {
+// answer handles the message and writes the answer.
+func (c *Callback) answer(ctx context.Context, g *gin.Context, m *received) (outcome string) {
 	n := noteOf(g)
 	if m.kind == kindOther {
 		n.reason = m.what() + " is not acted on"
@@ -355,7 +340,7 @@ func (c *callback) answer(ctx context.Context, g *gin.Context, m *received) (out
 		}
 	case m.kind == kindText && !errors.As(err, &p):
 		n.err = err
-		done.reply, outcome = fit(c.cfg.Busy), outcomeBusy
+		done.reply, outcome = fit(c.cfg.Chat.Busy()), outcomeBusy
 	default:
 		return c.refuse(g, fmt.Errorf("handle %s: %w", m.kind, err))
 	}

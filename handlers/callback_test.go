@@ -29,8 +29,8 @@ func TestVerify(t *testing.T) {
 		q.Set(key, value)
 		return q
 	}
-	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
-		a := newAccount(t, edit, func(c *Config) { c.Token = "AAAAA" })
+	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
+		a := newAccount(t, edit, func(c *setup) { c.Token = "AAAAA" })
 		for _, tt := range []struct {
 			name   string
 			query  url.Values
@@ -61,7 +61,7 @@ func TestVerify(t *testing.T) {
 
 func TestTextIsAnswered(t *testing.T) {
 	t.Parallel()
-	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
 		a := newAccount(t, edit)
 		for i, text := range []string{"openid", "群发 🎉", "<b>&amp;", "]]]]><![CDATA[>", strings.Repeat("群", 700)} {
 			rec := a.push(textMsg(text, int64(i+1)))
@@ -76,8 +76,7 @@ func TestTextIsAnswered(t *testing.T) {
 	}
 }
 
-// In safe mode no two replies are encrypted alike.
-func TestSafeRepliesDiffer(t *testing.T) {
+func TestNoTwoEncryptedRepliesAreAlike(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, safe)
 	one, two := a.push(textMsg("hi", 1)), a.push(textMsg("hi", 1))
@@ -95,24 +94,24 @@ func TestJSONIsAnsweredInJSON(t *testing.T) {
 		t.Errorf("plain: %s %q", ct, rec.Body)
 	}
 	a = newAccount(t, safe)
-	q, encrypted := a.sealed(testNow, msg, testAppID)
+	q, encrypted := a.encrypted(testNow, msg, testAppID)
 	rec = a.post(q, `{"ToUserName":"gh_1","Encrypt":"`+encrypted+`"}`)
 	if ct := rec.Header().Get("Content-Type"); ct != "application/json; charset=utf-8" || !strings.Contains(rec.Body.String(), `"MsgSignature"`) {
 		t.Errorf("safe: %s %q", ct, rec.Body)
 	}
 }
 
-// The whole of V4 through the door, at its time.
-func TestVectorThroughTheCallback(t *testing.T) {
+// The callback gets all of V4 (envelope_test.go), at the time of its timestamp.
+func TestThePublishedVectorIsAccepted(t *testing.T) {
 	t.Parallel()
-	a := newAccount(t, func(c *Config) {
+	a := newAccount(t, func(c *setup) {
 		c.AppID, c.Token, c.AESKey = "wxb11529c136998cb6", "pamtest", v4AESKey
 		c.Now = func() time.Time { return time.Unix(1458300676, 0) }
 	})
 	rec := a.post(url.Values{
 		"timestamp": {"1458300676"}, "nonce": {"260774613"}, "encrypt_type": {"aes"},
 		"msg_signature": {"4f3ad57b6989f09f4eb392acce4f9e93942ed890"},
-	}, sealedBody(v4Encrypt))
+	}, encryptedBody(v4Encrypt))
 	if rec.Code != http.StatusOK || !strings.HasPrefix(rec.Body.String(), "<xml><Encrypt>") {
 		t.Errorf("%d %q", rec.Code, rec.Body)
 	}
@@ -123,11 +122,11 @@ func TestVectorThroughTheCallback(t *testing.T) {
 
 func TestEventsReachTheirService(t *testing.T) {
 	t.Parallel()
-	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
 		for _, tt := range []struct{ name, msg, want string }{
 			{"subscribe", eventMsg("subscribe", "<EventKey>qrscene_7</EventKey>"), "subscribed " + testSender + " 1395658920 qrscene_7"},
 			{"unsubscribe", eventMsg("unsubscribe", ""), "unsubscribed " + testSender + " 1395658920"},
-			{"receipt", receiptMsg, "receipt " + testSender + " 3557254367693750277 failed:user block"},
+			{"receipt", receiptMsg, "receipt 3557254367693750277 failed:user block"},
 			{"no CreateTime", strings.Replace(eventMsg("unsubscribe", ""), "1395658920", "0", 1), "unsubscribed " + testSender + " " + strconv.FormatInt(testNow.Unix(), 10)},
 			{"unknown event", eventMsg("debug_demo", ""), ""},
 			{"menu click", eventMsg("CLICK", "<EventKey>k</EventKey>"), ""},
@@ -137,7 +136,7 @@ func TestEventsReachTheirService(t *testing.T) {
 		} {
 			a := newAccount(t, edit)
 			rec := a.push(tt.msg)
-			// Never an encrypted empty reply, in safe mode either.
+			// It is plain in safe mode too.
 			if rec.Code != http.StatusOK || rec.Body.String() != "success" {
 				t.Errorf("%s, %s: %d %q", mode, tt.name, rec.Code, rec.Body)
 			}
@@ -154,20 +153,20 @@ func TestEventsReachTheirService(t *testing.T) {
 
 func TestEmptyReplyIsSuccess(t *testing.T) {
 	t.Parallel()
-	a := newAccount(t, safe, func(c *Config) {
-		c.Text = func(context.Context, Incoming) (Reply, error) { return Reply{}, nil }
+	a := newAccount(t, safe, func(c *setup) {
+		c.text = func(context.Context, incoming) (outgoing, error) { return outgoing{}, nil }
 	})
 	if rec := a.push(textMsg("hi", 1)); rec.Body.String() != "success" {
 		t.Errorf("body %q", rec.Body)
 	}
 }
 
-// The compatible mode's body has plain fields beside Encrypt; whoever forges
-// them gains nothing.
-func TestCompatibleModeTakesTheEncryptedPart(t *testing.T) {
+// A body of the compatible mode has plain fields beside Encrypt. Forged ones have
+// no effect.
+func TestCompatibleModeReadsTheEncryptedPartOnly(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, safe)
-	q, encrypted := a.sealed(testNow, textMsg("openid", 7), testAppID)
+	q, encrypted := a.encrypted(testNow, textMsg("openid", 7), testAppID)
 	forged := strings.ReplaceAll(textMsg("broadcast all", 8), testSender, "oForgedForgedForgedForged123")
 	rec := a.post(q, strings.Replace(forged, "</xml>", "<Encrypt><![CDATA["+encrypted+"]]></Encrypt></xml>", 1))
 	if got := a.reply(t, rec); got != "re: openid" {
@@ -180,7 +179,7 @@ func TestCompatibleModeTakesTheEncryptedPart(t *testing.T) {
 
 func TestLargeBodies(t *testing.T) {
 	t.Parallel()
-	// Exactly as much as is allowed, and one byte more.
+	// As long as is allowed, and one byte longer.
 	fill := func(n int) string {
 		msg := textMsg("hi", 1)
 		return msg + strings.Repeat(" ", n-len(msg))
@@ -202,7 +201,7 @@ func TestLargeBodies(t *testing.T) {
 		server := httptest.NewServer(a)
 		var body io.Reader = strings.NewReader(fill(tt.size))
 		if tt.chunked {
-			body = io.MultiReader(body) // its length is not known
+			body = io.MultiReader(body) // hides its length
 		}
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/wechat?"+a.query(testNow).Encode(), body)
 		if err != nil {
@@ -218,7 +217,7 @@ func TestLargeBodies(t *testing.T) {
 			t.Errorf("%s: %d, want %d", tt.name, res.StatusCode, tt.status)
 		}
 	}
-	// Who cannot sign is not listened to at length.
+	// Without a signature the body is not read.
 	a := newAccount(t)
 	body := strings.NewReader(strings.Repeat("x", 8<<20))
 	if rec := a.do(http.MethodPost, "/wechat", io.MultiReader(body)); rec.Code != http.StatusForbidden || body.Len() != 8<<20 {
@@ -244,7 +243,7 @@ func FuzzCallback(f *testing.F) {
 	f.Add("", "", false, false)
 	f.Add("openid="+testSender, textMsg("hi", 1), true, false)
 	f.Add("", receiptMsg, true, true)
-	f.Add("encrypt_type=aes&msg_signature=1", sealedBody(v4Encrypt), false, true)
+	f.Add("encrypt_type=aes&msg_signature=1", encryptedBody(v4Encrypt), false, true)
 	f.Add("timestamp=9&timestamp=%zz;&nonce=", v2Plain, true, true)
 	accounts := map[bool]*account{false: newAccount(f), true: newAccount(f, safe)}
 	f.Fuzz(func(t *testing.T, query, body string, sign, inSafeMode bool) {
@@ -253,8 +252,8 @@ func FuzzCallback(f *testing.F) {
 			q := a.query(testNow)
 			if inSafeMode && body != "" {
 				var encrypted string
-				q, encrypted = a.sealed(testNow, body, testAppID)
-				body = sealedBody(encrypted)
+				q, encrypted = a.encrypted(testNow, body, testAppID)
+				body = encryptedBody(encrypted)
 			}
 			query = q.Encode() + "&" + query
 		}

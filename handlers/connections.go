@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// strangerRests is how long a stranger's connection may do nothing new once half
-	// of the places are taken. Before that nobody is in need of them, and a
-	// reverse proxy that keeps a connection should be the one that closes it.
+	// strangerRests is how long a connection without a valid signature may be idle
+	// once half of the places are taken. With fewer it stays open, since a reverse
+	// proxy should close its idle connections itself.
 	strangerRests = 5 * time.Second
 	// crowdedEvery is how often it is logged that connections were closed.
 	crowdedEvery = time.Minute
 )
 
 // Serve serves on a listener with at most so many connections at a time, until
-// the server is closed. When a connection comes and there is no place, the one is
-// closed that has shown no good signature and has begun nothing for longest:
-// whoever opens many shuts out only himself. It sets the server's ConnState and
+// the server is closed. When there is no place for a new connection, it closes the
+// one that showed no valid signature and has been idle longest. So whoever opens
+// many connections loses only their own. It sets the server's ConnState and
 // ConnContext.
 func Serve(server *http.Server, listener net.Listener, most int, log *slog.Logger) error {
 	all := &connections{Listener: listener, most: most, log: log}
@@ -38,7 +38,7 @@ func Serve(server *http.Server, listener net.Listener, most int, log *slog.Logge
 
 type connectionKey struct{}
 
-// trust notes that the request's connection has shown a good signature.
+// trust marks the request's connection as one that showed a valid signature.
 func trust(ctx context.Context) {
 	if c, ok := ctx.Value(connectionKey{}).(*connection); ok {
 		c.all.trust(c)
@@ -52,14 +52,15 @@ type connections struct {
 	log  *slog.Logger
 
 	mu     sync.Mutex
-	room   sync.Cond // when one was closed or rests
+	room   sync.Cond // signalled when a connection closes or becomes idle
 	count  int
 	closed bool
-	// strangers have shown no good signature, whatever they do, and resting are the
-	// others between two requests. In front is who began or ended a request, or
-	// came, the longest ago.
+	// strangers are the connections that showed no valid signature. resting are the
+	// others while they are between two requests. In front is the one whose last
+	// request, or whose arrival, is longest ago.
 	strangers, resting list.List
-	// crowded counts whom was closed for another since it was last told.
+	// crowded counts the connections that were closed for another one since told,
+	// when it was last logged.
 	crowded int
 	told    time.Time
 }
@@ -100,8 +101,8 @@ func (c *connections) Close() error {
 	return c.Listener.Close()
 }
 
-// admit gives a connection a place, another's if need be. It waits while all
-// others are busy with signed requests.
+// admit gives a connection a place, and closes another one if there is none. It
+// waits while all others are busy with signed requests.
 func (c *connections) admit(raw net.Conn) (net.Conn, error) {
 	conn := &connection{Conn: raw, all: c}
 	conn.close = sync.OnceValue(func() error {
@@ -134,8 +135,9 @@ func (c *connections) admit(raw net.Conn) (net.Conn, error) {
 	return conn, nil
 }
 
-// late takes out the strangers who have done nothing new for too long, if many
-// places are taken. The caller holds the lock.
+// late removes from their list the strangers that were idle for longer than
+// strangerRests, if more than half of the places are taken, and returns them. The
+// caller holds the lock.
 func (c *connections) late() []*connection {
 	var late []*connection
 	for c.count-len(late) > c.most/2 {
@@ -149,7 +151,7 @@ func (c *connections) late() []*connection {
 	return late
 }
 
-// closeOne closes a connection to have its file; false if there is none to close.
+// closeOne closes a connection to free its file; false if there is none to close.
 func (c *connections) closeOne() bool {
 	c.mu.Lock()
 	victim := c.next()
@@ -161,8 +163,8 @@ func (c *connections) closeOne() bool {
 	return true
 }
 
-// next takes out who is to be closed next, or returns nil. The caller holds the
-// lock.
+// next removes from its list the connection that is to be closed next, and returns
+// it, or nil. The caller holds the lock.
 func (c *connections) next() *connection {
 	for _, l := range []*list.List{&c.strangers, &c.resting} {
 		if first := l.Front(); first != nil {
@@ -224,7 +226,8 @@ func (c *connection) list(l *list.List) {
 	}
 }
 
-// giveWay closes the connection for another, and tells of it now and then.
+// giveWay closes the connection for another one, and logs how many were closed
+// every crowdedEvery.
 func (c *connection) giveWay() {
 	_ = c.Close()
 	all := c.all

@@ -55,8 +55,8 @@ func ask(t *testing.T, a *account, conn net.Conn, msg string) string {
 	q := a.query(testNow)
 	if a.AESKey != "" {
 		var encrypted string
-		q, encrypted = a.sealed(testNow, msg, testAppID)
-		msg = sealedBody(encrypted)
+		q, encrypted = a.encrypted(testNow, msg, testAppID)
+		msg = encryptedBody(encrypted)
 	}
 	if _, err := fmt.Fprintf(conn, "POST /wechat?%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", q.Encode(), len(msg), msg); err != nil {
 		t.Fatalf("write: %v", err)
@@ -78,9 +78,9 @@ func answer(t *testing.T, conn net.Conn) string {
 	return string(body)
 }
 
-// However many connections are open and do nothing, or next to nothing, the
-// platform is served: on a new connection, and on the one that it keeps.
-func TestStrangersGiveWay(t *testing.T) {
+// However many connections are open and idle, or nearly so, the platform is
+// served: on a new connection, and on one that it keeps.
+func TestUnsignedConnectionsGiveWay(t *testing.T) {
 	t.Parallel()
 	const most, many = 20, 100
 	for name, begin := range map[string]func(a *account) string{
@@ -92,7 +92,7 @@ func TestStrangersGiveWay(t *testing.T) {
 			return "POST /wechat?" + a.query(testNow).Encode() + "&encrypt_type=aes&msg_signature=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n<xml>"
 		},
 	} {
-		for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+		for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
 			t.Run(name+", "+mode, func(t *testing.T) {
 				t.Parallel()
 				a := newAccount(t, edit)
@@ -120,27 +120,27 @@ func TestStrangersGiveWay(t *testing.T) {
 	}
 }
 
-// A signed request that is being handled keeps its connection, and so does a page
-// that is being looked at.
+// A signed request that is being handled keeps its connection, and so does an open
+// page.
 func TestNoSignedRequestIsCutOff(t *testing.T) {
 	t.Parallel()
 	const most = 10
 	begun, finish := make(chan struct{}), make(chan struct{})
-	a := newAccount(t, func(c *Config) {
-		c.Text = func(ctx context.Context, _ Incoming) (Reply, error) {
+	a := newAccount(t, func(c *setup) {
+		c.text = func(ctx context.Context, _ incoming) (outgoing, error) {
 			close(begun)
 			select {
 			case <-finish:
 			case <-ctx.Done():
 			}
-			return Reply{Text: "done"}, nil
+			return outgoing{text: "done"}, nil
 		}
 	})
 	viewing, leave := make(chan struct{}), make(chan struct{})
 	mux := http.NewServeMux()
 	mux.Handle("/wechat", a)
 	mux.HandleFunc("/view", func(w http.ResponseWriter, r *http.Request) {
-		trust(r.Context()) // as a page does whose link holds
+		trust(r.Context()) // as a page with a valid link does
 		close(viewing)
 		<-leave
 		_, _ = io.WriteString(w, "seen")
@@ -173,8 +173,8 @@ func TestConnectionsWaitForAPlace(t *testing.T) {
 	const most = 3
 	finish := make(chan struct{})
 	begun := make(chan struct{}, most)
-	a := newAccount(t, func(c *Config) {
-		c.Receipt = func(context.Context, string, int64, string) error {
+	a := newAccount(t, func(c *setup) {
+		c.receipt = func(context.Context, int64, string) error {
 			begun <- struct{}{}
 			<-finish
 			return nil
@@ -200,7 +200,7 @@ func TestConnectionsWaitForAPlace(t *testing.T) {
 	}
 }
 
-// The limit holds, and what is closed is counted once.
+// The limit holds, and each closed connection is counted once.
 func TestConnectionsAreCounted(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
@@ -225,9 +225,8 @@ func TestConnectionsAreCounted(t *testing.T) {
 	}
 }
 
-// Where the process may open fewer files than there are places, strangers give way
-// all the same.
-func TestStrangersGiveTheirFiles(t *testing.T) {
+// The process may open fewer files than there are places.
+func TestUnsignedConnectionsAreClosedWhenFilesRunOut(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	raw, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -3,7 +3,42 @@ package handlers
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"net/url"
 )
+
+// open returns the decrypted message of an encrypted body. The plain fields that
+// a body of the compatible mode has besides are ignored.
+func (c *Callback) open(q url.Values, body []byte) ([]byte, error) {
+	encrypted, _, err := findEncrypted(body)
+	if err != nil {
+		return nil, malformed(err.Error())
+	}
+	// An empty part would leave msg_signature equal to a plain push's signature.
+	if encrypted == "" {
+		return nil, forbidden("not encrypted, and a key is set")
+	}
+	if !signed(q.Get("msg_signature"), c.cfg.Token, q.Get("timestamp"), q.Get("nonce"), encrypted) {
+		return nil, forbidden("wrong msg_signature")
+	}
+	plain, err := decrypt(encrypted, c.cfg.AppID, c.cfg.AESKey)
+	switch {
+	case errors.Is(err, errOtherApp):
+		return nil, forbidden(err.Error())
+	case err != nil:
+		return nil, malformed(err.Error())
+	}
+	return plain, nil
+}
+
+// needsKey tells whether body is encrypted although no key is set.
+func (c *Callback) needsKey(body []byte) bool {
+	if c.cfg.AESKey != "" {
+		return false
+	}
+	encrypted, _, err := findEncrypted(body)
+	return err == nil && encrypted != ""
+}
 
 // findEncrypted returns what stands in Encrypt, in XML or JSON (WeChat: message
 // encryption docs), or found as false. Anybody may have sent the body, so it is

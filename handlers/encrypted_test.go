@@ -22,19 +22,19 @@ func TestFindEncrypted(t *testing.T) {
 		name, body, want string
 		err              error
 	}{
-		{"XML", sealedBody(v4Encrypt), v4Encrypt, nil},
+		{"XML", encryptedBody(v4Encrypt), v4Encrypt, nil},
 		{"XML without CDATA", "<xml><Encrypt>" + v4Encrypt + "</Encrypt></xml>", v4Encrypt, nil},
 		{"compatible mode", compat("hi"), v4Encrypt, nil},
 		{"a person who wrote a tag", compat("<Encrypt>x</Encrypt>"), v4Encrypt, nil},
-		{"a comment", "<!-- <xml><Encrypt>x</Encrypt> -->" + sealedBody(v4Encrypt), v4Encrypt, nil},
+		{"a comment", "<!-- <xml><Encrypt>x</Encrypt> -->" + encryptedBody(v4Encrypt), v4Encrypt, nil},
 		{"JSON", `{"ToUserName":"gh","Encrypt":` + string(quoted) + `}`, v4Encrypt, nil},
 		{"JSON with escapes", ` {"Encrypt" : "` + strings.ReplaceAll(v4Encrypt, "/", `\/`) + `"}`, v4Encrypt, nil},
 		{"JSON, compatible mode", `{"Content":"\"Encrypt\":\"x\"","List":[{"Encrypt":"y"}],"MsgType":"Encrypt","Encrypt":"z"}`, "z", nil},
 		{"JSON of the official sample", `{"ToUserName":"gh_97417a04a28d","Encrypt":"` + v2Encrypt + `"}`, v2Encrypt, nil},
 		{"none", textMsg("Encrypt", 1), "", nil},
 		{"none in JSON", v2Plain, "", nil},
-		{"an empty one", sealedBody(""), "", nil},
-		{"cut off", sealedBody(v4Encrypt)[:100], "", errBrokenXML},
+		{"an empty one", encryptedBody(""), "", nil},
+		{"cut off", encryptedBody(v4Encrypt)[:100], "", errBrokenXML},
 		{"cut off in a tag", "<xml><Encr", "", errBrokenXML},
 		{"cut off in CDATA", "<xml><a><![CDATA[>", "", errBrokenXML},
 		{"half a CDATA", "<xml><Encrypt><![CDATA[x</Encrypt></xml>", "", errBrokenXML},
@@ -54,8 +54,8 @@ func TestFindEncrypted(t *testing.T) {
 	}
 }
 
-// Whatever a person writes in compatible mode, what the platform encrypted is
-// found; and no body at all does harm.
+// In compatible mode a person's text must not hide the encrypted part. No body may
+// cause a panic.
 func FuzzFindEncrypted(f *testing.F) {
 	f.Add("hi", "<xml>")
 	f.Add("<Encrypt>x</Encrypt>", `{"Encrypt":"x"`)
@@ -71,7 +71,7 @@ func FuzzFindEncrypted(f *testing.F) {
 			t.Errorf("found %q, %v in %q", got, err, body)
 		}
 		if !strings.Contains(content, "]]>") {
-			xml := strings.Replace(sealedBody(v2Encrypt), "<Encrypt>", "<Content><![CDATA["+content+"]]></Content><Encrypt>", 1)
+			xml := strings.Replace(encryptedBody(v2Encrypt), "<Encrypt>", "<Content><![CDATA["+content+"]]></Content><Encrypt>", 1)
 			if got, found, err := findEncrypted([]byte(xml)); got != v2Encrypt || !found || err != nil {
 				t.Errorf("XML: found %q, %v after %q", got, err, content)
 			}
@@ -81,11 +81,11 @@ func FuzzFindEncrypted(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sealed, err := json.Marshal(message.EncryptedXMLMsg{EncryptedMsg: v2Encrypt})
+			envelope, err := json.Marshal(message.EncryptedXMLMsg{EncryptedMsg: v2Encrypt})
 			if err != nil {
 				t.Fatal(err)
 			}
-			body := string(fields[:len(fields)-1]) + "," + string(sealed[1:])
+			body := string(fields[:len(fields)-1]) + "," + string(envelope[1:])
 			if got, found, err := findEncrypted([]byte(body)); got != v2Encrypt || !found || err != nil {
 				t.Errorf("JSON: found %q, %v in %q", got, err, body)
 			}

@@ -23,20 +23,20 @@ func signed(signature, token string, parts ...string) bool {
 // errOtherApp says that a message was encrypted for another account.
 var errOtherApp = errors.New("encrypted for another appid")
 
-// unseal decrypts a message and makes sure that it is for appID (WeChat:
+// decrypt decrypts a message and makes sure that it is for appID (WeChat:
 // message encryption docs). It returns errOtherApp if it is not.
-func unseal(encrypted, appID, aesKey string) ([]byte, error) {
+func decrypt(encrypted, appID, aesKey string) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(aesKey + "=")
 	if err != nil || len(key) != 32 {
 		return nil, errors.New("decode AES key: it is not 43 characters of base64")
 	}
-	sealed, err := base64.StdEncoding.DecodeString(encrypted)
+	raw, err := base64.StdEncoding.DecodeString(encrypted)
 	if err != nil {
 		return nil, errors.New("decode message: it is not base64")
 	}
-	_, msg, forApp, err := util.AESDecryptMsg(sealed, key)
+	_, msg, forApp, err := util.AESDecryptMsg(raw, key)
 	if err != nil {
-		// The SDK's words tell of padding and lengths, which is nobody's business.
+		// The SDK's words tell of padding and lengths, which would help a forger.
 		return nil, errors.New("decrypt message: it does not fit the AES key")
 	}
 	if string(forApp) != appID {
@@ -52,20 +52,20 @@ type stamp struct {
 	nonce  string
 }
 
-// seal encrypts and signs a reply (WeChat: message encryption docs).
-func seal(reply []byte, appID, token, aesKey string, s stamp, asJSON bool) ([]byte, error) {
+// encrypt encrypts and signs a reply (WeChat: message encryption docs).
+func encrypt(reply []byte, appID, token, aesKey string, s stamp, asJSON bool) ([]byte, error) {
 	encrypted, err := util.EncryptMsg(s.random, reply, appID, aesKey)
 	if err != nil {
 		return nil, fmt.Errorf("encrypt reply: %w", err)
 	}
-	sealed := message.ResponseEncryptedXMLMsg{
+	envelope := message.ResponseEncryptedXMLMsg{
 		EncryptedMsg: string(encrypted),
 		MsgSignature: util.Signature(token, fmt.Sprint(s.time), s.nonce, string(encrypted)),
 		Timestamp:    s.time,
 		Nonce:        s.nonce,
 	}
 	if asJSON {
-		return json.Marshal(sealed)
+		return json.Marshal(envelope)
 	}
-	return xml.Marshal(sealed)
+	return xml.Marshal(envelope)
 }

@@ -34,7 +34,7 @@ func TestSignatureVectors(t *testing.T) {
 		{"V1 check", "f464b24fc39322e44b38aa78f5edd27bd1441696", "AAAAA", []string{"1714036504", "1514711492"}},
 		{"V1 push", "899cf89e464efb63f54ddac96b0a0a235f53aa78", "AAAAA", []string{"1714037059", "486452656"}},
 		{"V2 plain", "6c5c811b55cc85e0e1b54100749188c20beb3f5d", "AAAAA", []string{"1714112445", "415670741"}},
-		{"V2 sealed", "046e02f8204d34f8ba5fa3b1db94908f3df2e9b3", "AAAAA", []string{"1714112445", "415670741", v2Encrypt}},
+		{"V2 encrypted", "046e02f8204d34f8ba5fa3b1db94908f3df2e9b3", "AAAAA", []string{"1714112445", "415670741", v2Encrypt}},
 		{"V4", "4f3ad57b6989f09f4eb392acce4f9e93942ed890", "pamtest", []string{"1458300676", "260774613", v4Encrypt}},
 		{"V6", "74d92dfeb87ba7c714f89d98870ae5eb62dff26d", "123456", []string{"1411525903", "461056294", v6Encrypt}},
 	} {
@@ -52,7 +52,7 @@ func TestSignatureVectors(t *testing.T) {
 	}
 }
 
-func TestUnsealVectors(t *testing.T) {
+func TestDecryptVectors(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, encrypted, appID, aesKey, want string }{
 		{"V2", v2Encrypt, "wxba5fad812f8e6fb9", v2AESKey, v2Plain},
@@ -62,16 +62,16 @@ func TestUnsealVectors(t *testing.T) {
 			"wxb11529c136998cb6", v4AESKey, "我是中文abcd123",
 		},
 	} {
-		got, err := unseal(tt.encrypted, tt.appID, tt.aesKey)
+		got, err := decrypt(tt.encrypted, tt.appID, tt.aesKey)
 		if err != nil || string(got) != tt.want {
 			t.Errorf("%s: got %q, %v", tt.name, got, err)
 		}
-		if _, err := unseal(tt.encrypted, tt.appID+"x", tt.aesKey); !errors.Is(err, errOtherApp) {
+		if _, err := decrypt(tt.encrypted, tt.appID+"x", tt.aesKey); !errors.Is(err, errOtherApp) {
 			t.Errorf("%s for another appid: %v", tt.name, err)
 		}
 	}
 	// V6 pads with a single byte.
-	got, err := unseal(v6Encrypt, "wx49f0ab532d5d035a", "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR")
+	got, err := decrypt(v6Encrypt, "wx49f0ab532d5d035a", "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,16 +81,16 @@ func TestUnsealVectors(t *testing.T) {
 	}
 }
 
-func TestSealVectors(t *testing.T) {
+func TestEncryptVectors(t *testing.T) {
 	t.Parallel()
 	// V3: the official reply.
-	got, err := seal([]byte(`{"demo_resp":"good luck"}`), "wxba5fad812f8e6fb9", "AAAAA", v2AESKey,
+	got, err := encrypt([]byte(`{"demo_resp":"good luck"}`), "wxba5fad812f8e6fb9", "AAAAA", v2AESKey,
 		stamp{random: []byte("707722b803182950"), time: 1713424427, nonce: "415670741"}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sealed message.ResponseEncryptedXMLMsg
-	if err := json.Unmarshal(got, &sealed); err != nil {
+	var envelope message.ResponseEncryptedXMLMsg
+	if err := json.Unmarshal(got, &envelope); err != nil {
 		t.Fatal(err)
 	}
 	want := message.ResponseEncryptedXMLMsg{
@@ -99,23 +99,23 @@ func TestSealVectors(t *testing.T) {
 		Timestamp:    1713424427,
 		Nonce:        "415670741",
 	}
-	if sealed != want {
+	if envelope != want {
 		t.Errorf("V3: got %s", got)
 	}
-	// V5: what is not ASCII counts in bytes.
-	got, err = seal([]byte("我是中文abcd123"), "wxb11529c136998cb6", "pamtest", v4AESKey,
+	// V5: lengths count bytes, not characters.
+	got, err = encrypt([]byte("我是中文abcd123"), "wxb11529c136998cb6", "pamtest", v4AESKey,
 		stamp{random: []byte("aaaabbbbccccdddd"), nonce: "1"}, false)
 	const v5 = "jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg=="
 	if err != nil || !bytes.Contains(got, []byte("<Encrypt>"+v5+"</Encrypt>")) {
 		t.Errorf("V5: got %s, %v", got, err)
 	}
-	if _, err := seal(nil, testAppID, testToken, "short", stamp{random: make([]byte, 16)}, false); err == nil {
-		t.Error("sealed with a key that is none")
+	if _, err := encrypt(nil, testAppID, testToken, "short", stamp{random: make([]byte, 16)}, false); err == nil {
+		t.Error("encrypted with a key that is none")
 	}
 }
 
-// Every length of padding, 1 to 32, comes back as it went.
-func TestSealedComesBack(t *testing.T) {
+// The padding has 1 to 32 bytes.
+func TestEveryPaddingIsDecrypted(t *testing.T) {
 	t.Parallel()
 	for n := range 65 {
 		msg := bytes.Repeat([]byte("é"), n)[:n]
@@ -123,14 +123,14 @@ func TestSealedComesBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := unseal(string(encrypted), testAppID, testAESKey)
+		got, err := decrypt(string(encrypted), testAppID, testAESKey)
 		if err != nil || !bytes.Equal(got, msg) {
 			t.Errorf("%d bytes: got %q, %v", n, got, err)
 		}
 	}
 }
 
-func TestUnsealRefuses(t *testing.T) {
+func TestDecryptRefuses(t *testing.T) {
 	t.Parallel()
 	block := func(n int) string { return base64.StdEncoding.EncodeToString(make([]byte, n)) }
 	for name, tt := range map[string]struct{ encrypted, key string }{
@@ -143,19 +143,19 @@ func TestUnsealRefuses(t *testing.T) {
 		"short key":   {v2Encrypt, "abc"},
 		"no key":      {v2Encrypt, ""},
 	} {
-		got, err := unseal(tt.encrypted, testAppID, tt.key)
+		got, err := decrypt(tt.encrypted, testAppID, tt.key)
 		if err == nil || errors.Is(err, errOtherApp) {
 			t.Errorf("%s: got %q, %v", name, got, err)
 		}
 	}
 }
 
-func FuzzUnseal(f *testing.F) {
+func FuzzDecrypt(f *testing.F) {
 	f.Add(v2Encrypt)
 	f.Add(v4Encrypt)
 	f.Add("")
 	f.Fuzz(func(t *testing.T, encrypted string) {
-		got, err := unseal(encrypted, "wxba5fad812f8e6fb9", v2AESKey)
+		got, err := decrypt(encrypted, "wxba5fad812f8e6fb9", v2AESKey)
 		if err == nil && len(got) > len(encrypted) {
 			t.Errorf("more came out than went in: %q", got)
 		}

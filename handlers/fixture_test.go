@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/silenceper/wechat/v2/officialaccount/message"
 	"github.com/silenceper/wechat/v2/util"
 
@@ -36,13 +37,60 @@ var testNow = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 
 // account is a callback under test, with what reached the services behind it.
 type account struct {
-	Config
+	setup
 	http.Handler
 	log  *syncBuffer
 	mu   sync.Mutex
 	seen []string
 	// nonces makes each request's URL its own.
 	nonces int
+}
+
+// setup is what an account is made of. An edit of a test may change any of it.
+type setup struct {
+	CallbackConfig
+	services
+	checks []Check
+	pages  []Routes
+}
+
+// services stands in for the chat, the followers and the engine.
+type services struct {
+	text         func(ctx context.Context, in incoming) (outgoing, error)
+	remembers    func(text string) bool
+	subscribed   func(ctx context.Context, openID string, at time.Time, scene string) error
+	unsubscribed func(ctx context.Context, openID string, at time.Time) error
+	receipt      func(ctx context.Context, msgID int64, status string) error
+}
+
+// incoming is a text for the chat, and outgoing is its answer.
+type (
+	incoming struct{ openID, text, key string }
+	outgoing struct {
+		text     string
+		remember bool
+	}
+)
+
+func (s *services) Reply(ctx context.Context, openID, text, key string) (reply string, remember bool, err error) {
+	out, err := s.text(ctx, incoming{openID, text, key})
+	return out.text, out.remember, err
+}
+
+func (s *services) Remembers(text string) bool { return s.remembers(text) }
+
+func (s *services) Busy() string { return testBusy }
+
+func (s *services) Subscribed(ctx context.Context, openID string, at time.Time, scene string) error {
+	return s.subscribed(ctx, openID, at, scene)
+}
+
+func (s *services) Unsubscribed(ctx context.Context, openID string, at time.Time) error {
+	return s.unsubscribed(ctx, openID, at)
+}
+
+func (s *services) Receipt(ctx context.Context, msgID int64, status string) error {
+	return s.receipt(ctx, msgID, status)
 }
 
 // syncBuffer is a buffer that several goroutines may write to.
@@ -64,54 +112,68 @@ func (s *syncBuffer) String() string {
 }
 
 // newAccount returns a callback in plain mode without a database that answers
-// every text with "re: " and the text. Edits change its configuration.
-func newAccount(tb testing.TB, edits ...func(*Config)) *account {
+// every text with "re: " and the text.
+func newAccount(tb testing.TB, edits ...func(*setup)) *account {
 	tb.Helper()
 	a := &account{log: &syncBuffer{}}
 	out := io.MultiWriter(a.log, tb.Output())
-	a.Config = Config{
-		AppID:     testAppID,
-		Token:     testToken,
-		Now:       func() time.Time { return testNow },
-		Log:       slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Busy:      testBusy,
-		Remembers: func(string) bool { return false },
-		Text: func(_ context.Context, in Incoming) (Reply, error) {
-			a.saw("text %s %s %s", in.OpenID, in.Text, in.Key)
-			return Reply{Text: "re: " + in.Text}, nil
+	ready := make(chan struct{})
+	close(ready)
+	a.setup = setup{
+		CallbackConfig: CallbackConfig{
+			AppID: testAppID, Token: testToken, Ready: ready, Chat: &a.services, Followers: &a.services, Engine: &a.services,
+			Now: func() time.Time { return testNow },
+			Log: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		},
-		Subscribed: func(_ context.Context, openID string, at time.Time, scene string) error {
-			a.saw("subscribed %s %d %s", openID, at.Unix(), scene)
-			return nil
-		},
-		Unsubscribed: func(_ context.Context, openID string, at time.Time) error {
-			a.saw("unsubscribed %s %d", openID, at.Unix())
-			return nil
-		},
-		Receipt: func(_ context.Context, openID string, msgID int64, status string) error {
-			a.saw("receipt %s %d %s", openID, msgID, status)
-			return nil
+		services: services{
+			text: func(_ context.Context, in incoming) (outgoing, error) {
+				a.saw("text %s %s %s", in.openID, in.text, in.key)
+				return outgoing{text: "re: " + in.text}, nil
+			},
+			remembers: func(string) bool { return false },
+			subscribed: func(_ context.Context, openID string, at time.Time, scene string) error {
+				a.saw("subscribed %s %d %s", openID, at.Unix(), scene)
+				return nil
+			},
+			unsubscribed: func(_ context.Context, openID string, at time.Time) error {
+				a.saw("unsubscribed %s %d", openID, at.Unix())
+				return nil
+			},
+			receipt: func(_ context.Context, msgID int64, status string) error {
+				a.saw("receipt %d %s", msgID, status)
+				return nil
+			},
 		},
 	}
 	for _, edit := range edits {
-		edit(&a.Config)
+		edit(&a.setup)
 	}
-	a.Handler = New(a.Config)
+	a.restart()
 	return a
 }
 
+// restart builds the account anew, as another process does, and returns its
+// callback.
+func (a *account) restart() *Callback {
+	registry := prometheus.NewRegistry()
+	a.Metrics = registry
+	c := NewCallback(a.CallbackConfig)
+	a.Handler = New(Config{Metrics: registry, Checks: a.checks, Now: a.Now, Log: a.Log}, append(a.pages, c)...)
+	return c
+}
+
 // safe puts the account in safe mode.
-func safe(c *Config) { c.AESKey = testAESKey }
+func safe(c *setup) { c.AESKey = testAESKey }
 
 // stored gives the account a database, in which every reply is remembered.
-func stored(s *models.Store) func(*Config) {
-	return func(c *Config) {
-		c.Store, c.Remembers = s, nil
-		text := c.Text
-		c.Text = func(ctx context.Context, in Incoming) (Reply, error) {
-			r, err := text(ctx, in)
-			r.Remember = true
-			return r, err
+func stored(s *models.Store) func(*setup) {
+	return func(c *setup) {
+		c.Store, c.remembers = s, func(string) bool { return true }
+		text := c.text
+		c.text = func(ctx context.Context, in incoming) (outgoing, error) {
+			out, err := text(ctx, in)
+			out.remember = true
+			return out, err
 		}
 	}
 }
@@ -145,8 +207,8 @@ func (a *account) query(t time.Time) url.Values {
 	}
 }
 
-// sealed encrypts msg as the platform would and returns the query and Encrypt.
-func (a *account) sealed(t time.Time, msg, appID string) (url.Values, string) {
+// encrypted encrypts msg as the platform would and returns the query and Encrypt.
+func (a *account) encrypted(t time.Time, msg, appID string) (url.Values, string) {
 	q := a.query(t)
 	encrypted, err := util.EncryptMsg([]byte("a8eedb185eb2fecf"), []byte(msg), appID, testAESKey)
 	if err != nil {
@@ -157,7 +219,7 @@ func (a *account) sealed(t time.Time, msg, appID string) (url.Values, string) {
 	return q, string(encrypted)
 }
 
-func sealedBody(encrypted string) string {
+func encryptedBody(encrypted string) string {
 	return "<xml><ToUserName><![CDATA[" + testGH + "]]></ToUserName><Encrypt><![CDATA[" +
 		encrypted + "]]></Encrypt></xml>"
 }
@@ -167,8 +229,8 @@ func (a *account) push(msg string) *httptest.ResponseRecorder {
 	if a.AESKey == "" {
 		return a.post(a.query(testNow), msg)
 	}
-	q, encrypted := a.sealed(testNow, msg, testAppID)
-	return a.post(q, sealedBody(encrypted))
+	q, encrypted := a.encrypted(testNow, msg, testAppID)
+	return a.post(q, encryptedBody(encrypted))
 }
 
 func (a *account) post(q url.Values, body string) *httptest.ResponseRecorder {
@@ -189,19 +251,19 @@ func (a *account) reply(tb testing.TB, rec *httptest.ResponseRecorder) string {
 	}
 	body := rec.Body.Bytes()
 	if a.AESKey != "" {
-		var sealed message.ResponseEncryptedXMLMsg
-		if err := xml.Unmarshal(body, &sealed); err != nil {
+		var envelope message.ResponseEncryptedXMLMsg
+		if err := xml.Unmarshal(body, &envelope); err != nil {
 			tb.Fatalf("read reply %q: %v", body, err)
 		}
-		ts := strconv.FormatInt(sealed.Timestamp, 10)
-		if want := util.Signature(testToken, ts, sealed.Nonce, sealed.EncryptedMsg); sealed.MsgSignature != want {
-			tb.Errorf("reply is signed %q, want %q", sealed.MsgSignature, want)
+		ts := strconv.FormatInt(envelope.Timestamp, 10)
+		if want := util.Signature(testToken, ts, envelope.Nonce, envelope.EncryptedMsg); envelope.MsgSignature != want {
+			tb.Errorf("reply is signed %q, want %q", envelope.MsgSignature, want)
 		}
-		if sealed.Timestamp != testNow.Unix() || sealed.Nonce == "" {
-			tb.Errorf("reply's time %d, nonce %q", sealed.Timestamp, sealed.Nonce)
+		if envelope.Timestamp != testNow.Unix() || envelope.Nonce == "" {
+			tb.Errorf("reply's time %d, nonce %q", envelope.Timestamp, envelope.Nonce)
 		}
 		var err error
-		if _, body, err = util.DecryptMsg(testAppID, sealed.EncryptedMsg, testAESKey); err != nil {
+		if _, body, err = util.DecryptMsg(testAppID, envelope.EncryptedMsg, testAESKey); err != nil {
 			tb.Fatalf("decrypt reply: %v", err)
 		}
 	}

@@ -4,7 +4,6 @@
 package handlers
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -13,103 +12,34 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/redis/go-redis/v9"
-
-	"wechat-broadcast/models"
 )
 
-// Config is what the handlers work with. All fields are required unless they
-// say otherwise.
+// Config is what the routes of the process work with. All fields are required.
 type Config struct {
-	// AppID is the account's; encrypted messages must name it.
-	AppID string
-	// Token signs the callbacks, as set on the platform.
-	Token string
-	// AESKey is the 43-character EncodingAESKey. With it only encrypted messages
-	// are accepted; empty, only plain ones.
-	AESKey string
-	// Store remembers replies over a restart.
-	Store *models.Store
-	// Ready is closed once the database can be used. What needs it waits, for as
-	// long as the platform has patience. Nil means that it can be.
-	Ready <-chan struct{}
-	// Redis has replicas share what they remember of callbacks; nil for a process
-	// that is alone.
-	Redis redis.UniversalClient
-	// Now is the clock; nil means time.Now.
-	Now func() time.Time
-	Log *slog.Logger
-	// Registry gets the metrics of this package and is what /metrics shows; nil
-	// means one of its own.
-	Registry *prometheus.Registry
-	// Replica is a label of this package's metrics; empty for none.
-	Replica string
-
-	// Text answers what a person wrote. An error is answered with Busy, and the
-	// message is handled anew when the platform delivers it again.
-	Text func(ctx context.Context, in Incoming) (Reply, error)
-	// Remembers tells from a text alone, without effect, whether its reply may
-	// have to outlive this process (Reply.Remember). Texts of which it says no
-	// are answered without the database. Nil means that any may.
-	Remembers func(text string) bool
-	// Busy is the sentence that asks a person to try again in a moment.
-	Busy string
-	// Subscribed and Unsubscribed take the events, at being when the platform
-	// says that they happened, and scene the event's EventKey. On an error the
-	// platform is told to deliver again.
-	Subscribed   func(ctx context.Context, openID string, at time.Time, scene string) error
-	Unsubscribed func(ctx context.Context, openID string, at time.Time) error
-	// Receipt takes a delivery report with its status as the platform spells it;
-	// it returns once that is stored. On an error the platform is told to
-	// deliver again.
-	Receipt func(ctx context.Context, openID string, msgID int64, status string) error
+	// Metrics is what /metrics shows.
+	Metrics prometheus.Gatherer
 	// Checks are what /readyz asks.
 	Checks []Check
-	// Pages are served under /b; nil for none.
-	Pages *Pages
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
-// Incoming is a text that a person wrote to the account.
-type Incoming struct {
-	OpenID string
-	Text   string
-	// Key names the message: every delivery of it has the same. It is ASCII and
-	// at most 191 bytes.
-	Key string
-}
+// Routes are routes of an account: a *Callback or *Pages.
+type Routes interface{ register(r *gin.Engine) }
 
-// Reply is the answer to a text.
-type Reply struct {
-	// Text is what the person reads; nothing is sent if it is empty.
-	Text string
-	// Remember keeps the reply over a restart: for commands that change the state
-	// or read it. One that follows from the text alone need not be kept.
-	Remember bool
-}
-
-// New returns the routes of the contract.
-func New(cfg Config) http.Handler {
+// New returns the routes of the process and of an account.
+func New(cfg Config, account ...Routes) http.Handler {
 	releaseMode()
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.Registry == nil {
-		cfg.Registry = prometheus.NewRegistry()
-	}
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
 	r.RedirectTrailingSlash = false
 	r.Use(accessLog(cfg.Log), recovered(cfg.Log), noSniff)
 
-	c := newCallback(cfg)
-	r.GET("/wechat", c.verify)
-	r.POST("/wechat", c.receive)
-
 	r.GET("/healthz", func(g *gin.Context) { g.String(http.StatusOK, "ok") })
 	r.GET("/readyz", newReadiness(cfg.Checks, cfg.Now).serve)
-	r.GET("/metrics", gin.WrapH(promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{})))
-	if cfg.Pages != nil {
-		cfg.Pages.register(r)
+	r.GET("/metrics", gin.WrapH(promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{})))
+	for _, routes := range account {
+		routes.register(r)
 	}
 	return r
 }

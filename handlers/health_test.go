@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 func TestRoutes(t *testing.T) {
@@ -51,8 +50,8 @@ func TestRoutes(t *testing.T) {
 func TestReadiness(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newAccount(t, func(c *Config) {
-			c.Checks = []Check{
+		a := newAccount(t, func(c *setup) {
+			c.checks = []Check{
 				{Name: "fine", Check: func(context.Context) error { return nil }},
 				{Name: "database", Check: func(context.Context) error { return errors.New("reach the database:\n refused") }},
 				{Name: "slow", Check: func(ctx context.Context) error { <-ctx.Done(); return errors.New("too slow") }},
@@ -75,25 +74,25 @@ func TestReadiness(t *testing.T) {
 		if slow := got.Checks["slow"]; slow != "too slow" && slow != "no answer within 3s" {
 			t.Errorf("slow: %q", slow)
 		}
-		delete(got.Checks, "slow") // either of two that come at the same moment
+		delete(got.Checks, "slow") // its error and the time limit come at the same moment
 		want := map[string]string{
 			"database": "reach the database: refused", "deaf": "no answer within 3s", "broken": "panic: oh",
 		}
 		if diff := cmp.Diff(want, got.Checks); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
-		time.Sleep(time.Minute) // let the deaf one end
+		time.Sleep(time.Minute) // the deaf check ends
 	})
 }
 
-// Many who ask at once, or soon after one another, are one question.
-func TestCheckIsSharedAndKept(t *testing.T) {
+// The requests come at the same time, or within KeepFor.
+func TestACheckRunsOnceForAllWhoAsk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
-		a := newAccount(t, func(c *Config) {
+		a := newAccount(t, func(c *setup) {
 			c.Now = time.Now
-			c.Checks = []Check{{Name: "token", KeepFor: 5 * time.Second, Check: func(context.Context) error {
+			c.checks = []Check{{Name: "token", KeepFor: 5 * time.Second, Check: func(context.Context) error {
 				time.Sleep(time.Second)
 				asked.Add(1)
 				return nil
@@ -122,14 +121,13 @@ func TestCheckIsSharedAndKept(t *testing.T) {
 	})
 }
 
-// A recovery is seen within a second, also of a check whose answers are kept.
-func TestAFailureIsNotKept(t *testing.T) {
+func TestAFailureIsKeptForASecondOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
-		a := newAccount(t, func(c *Config) {
+		a := newAccount(t, func(c *setup) {
 			c.Now = time.Now
-			c.Checks = []Check{{Name: "token", KeepFor: 5 * time.Second, Check: func(context.Context) error {
+			c.checks = []Check{{Name: "token", KeepFor: 5 * time.Second, Check: func(context.Context) error {
 				if asked.Add(1) == 1 {
 					return errors.New("refused")
 				}
@@ -150,8 +148,7 @@ func TestAFailureIsNotKept(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	reg := prometheus.NewRegistry()
-	a := newAccount(t, func(c *Config) { c.Registry = reg })
+	a := newAccount(t)
 	a.push(textMsg("hi", 1))
 	a.push(textMsg("hi", 1))
 	a.push(receiptMsg)

@@ -11,18 +11,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Numbers come with quotes and without (wechat-platform-more.md §13.4), and are as
-// exact in both.
-func TestJSONNumbers(t *testing.T) {
+// The platform sends both (wechat-platform-more.md §13.4).
+func TestJSONNumbersAreExactWithAndWithoutQuotes(t *testing.T) {
 	t.Parallel()
 	const event = `{"ToUserName":"gh_1","FromUserName":"oA","CreateTime":%s,"MsgType":"event","Event":%s}`
 	const text = `{"ToUserName":"gh_1","FromUserName":"oA","CreateTime":"1714112445","MsgType":"text","Content":"hi","MsgId":%s}`
-	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
 		for _, tt := range []struct{ name, msg, want string }{
-			{"receipt", fmt.Sprintf(event, `"1714112445"`, `"TEMPLATESENDJOBFINISH","MsgID":"3557254367693750277","Status":"success"`), "receipt oA 3557254367693750277 success"},
-			{"receipt, unquoted", fmt.Sprintf(event, `1714112445`, `"TEMPLATESENDJOBFINISH","MsgID":3557254367693750279,"Status":"success"`), "receipt oA 3557254367693750279 success"},
-			{"receipt by MsgId", fmt.Sprintf(event, `1`, `"TEMPLATESENDJOBFINISH","MsgId":"9223372036854775807","Status":"failed: system failed"`), "receipt oA 9223372036854775807 failed: system failed"},
-			{"receipt with space", fmt.Sprintf(event, `" 1 "`, `"TEMPLATESENDJOBFINISH","MsgID":" 9007199254740993 ","Status":"success"`), "receipt oA 9007199254740993 success"},
+			{"receipt", fmt.Sprintf(event, `"1714112445"`, `"TEMPLATESENDJOBFINISH","MsgID":"3557254367693750277","Status":"success"`), "receipt 3557254367693750277 success"},
+			{"receipt, unquoted", fmt.Sprintf(event, `1714112445`, `"TEMPLATESENDJOBFINISH","MsgID":3557254367693750279,"Status":"success"`), "receipt 3557254367693750279 success"},
+			{"receipt by MsgId", fmt.Sprintf(event, `1`, `"TEMPLATESENDJOBFINISH","MsgId":"9223372036854775807","Status":"failed: system failed"`), "receipt 9223372036854775807 failed: system failed"},
+			{"receipt with space", fmt.Sprintf(event, `" 1 "`, `"TEMPLATESENDJOBFINISH","MsgID":" 9007199254740993 ","Status":"success"`), "receipt 9007199254740993 success"},
 			{"text", fmt.Sprintf(text, `"6054768590064713729"`), "text oA hi m:oA:6054768590064713729"},
 			{"text, unquoted", fmt.Sprintf(text, `6054768590064713729`), "text oA hi m:oA:6054768590064713729"},
 			{"text, no id", fmt.Sprintf(text, `""`), "text oA hi t:oA:1714112445:" + digest("hi")},
@@ -50,11 +49,11 @@ func TestJSONNumbers(t *testing.T) {
 	}
 }
 
-// The whole of V2, the official document's encrypted JSON (wechat-platform.md §8),
-// through the door; and a receipt in it.
+// The callback gets all of V2, the official document's encrypted JSON
+// (wechat-platform.md §8), and an encrypted receipt.
 func TestEncryptedJSONThroughTheCallback(t *testing.T) {
 	t.Parallel()
-	a := newAccount(t, func(c *Config) {
+	a := newAccount(t, func(c *setup) {
 		c.AppID, c.Token, c.AESKey = "wxba5fad812f8e6fb9", "AAAAA", v2AESKey
 		c.Now = func() time.Time { return time.Unix(1714112445, 0) }
 	})
@@ -68,18 +67,18 @@ func TestEncryptedJSONThroughTheCallback(t *testing.T) {
 	}
 
 	a = newAccount(t, safe)
-	q, encrypted := a.sealed(testNow, `{"ToUserName":"gh_1","FromUserName":"oA","CreateTime":"1714112445","MsgType":"event",`+
+	q, encrypted := a.encrypted(testNow, `{"ToUserName":"gh_1","FromUserName":"oA","CreateTime":"1714112445","MsgType":"event",`+
 		`"Event":"TEMPLATESENDJOBFINISH","MsgID":"3557254367693750277","Status":"success"}`, testAppID)
 	rec = a.post(q, `{"ToUserName":"gh_1","Encrypt":"`+strings.ReplaceAll(encrypted, "/", `\/`)+`"}`)
 	if rec.Code != http.StatusOK {
 		t.Errorf("a receipt is answered %d: %s", rec.Code, a.log)
 	}
-	if diff := cmp.Diff([]string{"receipt oA 3557254367693750277 success"}, a.calls()); diff != "" {
+	if diff := cmp.Diff([]string{"receipt 3557254367693750277 success"}, a.calls()); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// Every integer is the same with quotes and without, or refused with both.
+// An integer is read alike with and without quotes, or refused in both forms.
 func FuzzJSONNumbers(f *testing.F) {
 	f.Add("3557254367693750277")
 	f.Add("-1")

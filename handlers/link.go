@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// linkLasts is how long a link leads somewhere.
+	// linkLasts is how long a link is valid.
 	linkLasts = 7 * 24 * time.Hour
 	// maxToken is longer than any token that Links makes.
 	maxToken = 64
@@ -51,7 +51,7 @@ func NewLinks(base, appSecret, token string, now func() time.Time) (*Links, erro
 	if now == nil {
 		now = time.Now
 	}
-	// The secret's length in front: no other pair makes the same bytes.
+	// With the secret's length in front no other pair makes the same bytes.
 	secret := fmt.Sprintf("%d:%s%s", len(appSecret), appSecret, token)
 	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "wechat-broadcast: links to pages, 1", sha256.Size)
 	if err != nil {

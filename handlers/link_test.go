@@ -43,8 +43,8 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestLinksForged changes every bit of a token, and its length.
-func TestLinksForged(t *testing.T) {
+// The test changes every bit of a token, and its length.
+func TestForgedLinksAreRefused(t *testing.T) {
 	t.Parallel()
 	now := testNow
 	l := testLinks(t, &now)
@@ -86,7 +86,7 @@ func FuzzLinks(f *testing.F) {
 	f.Add("")
 	f.Add("assets")
 	f.Fuzz(func(t *testing.T, token string) {
-		// Whatever is taken is what would have been made.
+		// An accepted token is the one that Links makes.
 		if to, ok := l.read(token); ok && l.token(to) != token {
 			t.Errorf("%q is taken, but made as %q", token, l.token(to))
 		}

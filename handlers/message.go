@@ -37,8 +37,8 @@ func decode(body []byte) (*received, error) {
 	var m received
 	var err error
 	if m.asJSON, err = m.read(body, &m.MixMessage, &jsonFields{}); err != nil {
-		// The types know more than the events that we do not act on have. What
-		// clashes there is no reason to refuse one.
+		// An event that is not acted on may have fields of other types than the
+		// struct's. That is no reason to refuse it.
 		var head struct {
 			message.CommonToken
 			Event message.EventType `xml:"Event"`

@@ -230,7 +230,7 @@ func FuzzDecode(f *testing.F) {
 		if k := m.key(); len(k) > 191 {
 			t.Errorf("key of %d bytes", len(k))
 		}
-		// What a person wrote can be told back.
+		// A reply can repeat the text.
 		reply := fit(m.Content)
 		out, err := renderReply(m, reply, time.Unix(1, 0))
 		if err != nil || len(reply) > maxReply {

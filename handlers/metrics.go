@@ -30,14 +30,6 @@ const (
 	outcomeError    = "error"     // 500
 )
 
-// registerer is where this package's metrics are registered.
-func (c Config) registerer() prometheus.Registerer {
-	if c.Replica == "" {
-		return c.Registry
-	}
-	return prometheus.WrapRegistererWith(prometheus.Labels{"replica": c.Replica}, c.Registry)
-}
-
 // latency is how long callbacks take to be answered.
 type latency struct{ seconds *prometheus.HistogramVec }
 

@@ -21,18 +21,25 @@ import (
 	"wechat-broadcast/web"
 )
 
+// broadcasts is what the pages ask of a *broadcast.Engine.
+type broadcasts interface {
+	Status(ctx context.Context, id int64) (*broadcast.Status, error)
+	List(ctx context.Context, n int) ([]broadcast.Status, error)
+	Preview(ctx context.Context, b models.Broadcast) (wechat.Message, error)
+}
+
+// templateList is what the pages ask of a *wechat.Client.
+type templateList interface {
+	Templates(ctx context.Context) ([]wechat.Template, error)
+}
+
 // PagesConfig is what Pages work with. All fields are required.
 type PagesConfig struct {
 	// Links reads the links that it made.
-	Links *Links
-	Store *models.Store
-	// Status and List tell where broadcasts stand: one, and the latest n.
-	Status func(ctx context.Context, id int64) (*broadcast.Status, error)
-	List   func(ctx context.Context, n int) ([]broadcast.Status, error)
-	// Preview fills the message of a broadcast for the admin who asked for it.
-	Preview func(ctx context.Context, b models.Broadcast) (wechat.Message, error)
-	// Templates reads the account's templates from the platform.
-	Templates func(ctx context.Context) ([]wechat.Template, error)
+	Links    *Links
+	Store    *models.Store
+	Engine   broadcasts
+	Platform templateList
 	// Language is that of a page whose address does not ask for another: zh or en.
 	Language string
 	Now      func() time.Time
@@ -56,7 +63,7 @@ type Pages struct {
 	pollers sync.WaitGroup
 
 	mu      sync.Mutex
-	boards  map[int64]*board
+	feeds   map[int64]*feed
 	history history
 }
 
@@ -67,8 +74,8 @@ func NewPages(c PagesConfig) (*Pages, error) {
 		return nil, err
 	}
 	p := &Pages{
-		config: c, words: map[string]*words{}, assets: map[string]web.Asset{}, boards: map[int64]*board{},
-		titles: titles{ask: c.Templates, now: c.Now, log: c.Log},
+		config: c, words: map[string]*words{}, assets: map[string]web.Asset{}, feeds: map[int64]*feed{},
+		titles: titles{ask: c.Platform.Templates, now: c.Now, log: c.Log},
 		tag:    rand.Text()[:8], csvs: make(chan struct{}, maxCSVs),
 	}
 	p.history.turn = make(chan struct{}, 1)
@@ -99,7 +106,7 @@ func (p *Pages) Close() {
 	p.pollers.Wait()
 }
 
-// begin starts what outlasts a request, until Close.
+// begin runs f in the background. Its ctx ends with Close.
 func (p *Pages) begin(f func(ctx context.Context)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,12 +125,12 @@ func (p *Pages) register(r *gin.Engine) {
 	r.NoRoute(func(g *gin.Context) {
 		if strings.HasPrefix(g.Request.URL.Path, "/b/") {
 			guarded(g)
-			p.lost(g)
+			p.notFound(g)
 		}
 	})
 }
 
-// guarded keeps a page to itself.
+// guarded sets the headers that protect a page.
 func guarded(g *gin.Context) {
 	web.Guard(g.Writer.Header())
 }
@@ -131,14 +138,14 @@ func guarded(g *gin.Context) {
 func (p *Pages) asset(g *gin.Context) {
 	a, ok := p.assets[g.Param("name")]
 	if !ok {
-		p.lost(g)
+		p.notFound(g)
 		return
 	}
 	g.Header("Cache-Control", "public, max-age=31536000, immutable")
 	g.Data(http.StatusOK, a.Type, a.Content)
 }
 
-// language is what the address asks for, or the server's.
+// language returns the language that the address asks for, or the server's.
 func (p *Pages) language(g *gin.Context) string {
 	if asked := g.Query("lang"); p.words[asked] != nil {
 		return asked
@@ -146,7 +153,7 @@ func (p *Pages) language(g *gin.Context) string {
 	return p.config.Language
 }
 
-// query is what keeps a chosen language in an address of ours.
+// query returns what an address of ours needs to keep a chosen language.
 func (p *Pages) query(g *gin.Context) string {
 	if language := p.language(g); language != p.config.Language {
 		return "?lang=" + language
@@ -154,8 +161,8 @@ func (p *Pages) query(g *gin.Context) string {
 	return ""
 }
 
-// read returns what the address' token stands for. If that is nothing of one of
-// these kinds, it answers and ok is false.
+// read returns what the address's token stands for. If that is none of these
+// kinds, it answers with notFound and ok is false.
 func (p *Pages) read(g *gin.Context, kinds ...linkKind) (to link, ok bool) {
 	if to, ok = p.config.Links.read(g.Param("token")); ok {
 		for _, kind := range kinds {
@@ -165,7 +172,7 @@ func (p *Pages) read(g *gin.Context, kinds ...linkKind) (to link, ok bool) {
 			}
 		}
 	}
-	p.lost(g)
+	p.notFound(g)
 	return link{}, false
 }
 
@@ -186,7 +193,7 @@ type frame struct {
 	*words
 	Lang, OtherLang string
 	Title, Heading  string
-	// Root leads from the address' folder to that of the pages.
+	// Root is the relative path from the address's folder to /b/.
 	Root    string
 	Expires string
 	Kinds   []string
@@ -215,7 +222,7 @@ type progressPage struct {
 
 func (p *Pages) serveBroadcast(g *gin.Context, to link) {
 	ctx := g.Request.Context()
-	s, err := p.board(to.id).look(ctx)
+	s, err := p.feed(to.id).refresh(ctx)
 	if err != nil {
 		p.fail(g, err)
 		return
@@ -239,7 +246,7 @@ func (w *words) audience(b models.Broadcast) string {
 
 // card draws the message of a broadcast, or returns nil if it cannot be filled.
 func (p *Pages) card(ctx context.Context, w *words, b models.Broadcast) *web.Card {
-	m, err := p.config.Preview(ctx, b)
+	m, err := p.config.Engine.Preview(ctx, b)
 	if err != nil {
 		p.config.Log.DebugContext(ctx, "preview a broadcast for its page", "broadcast", b.ID, "err", err)
 		return nil
@@ -267,18 +274,19 @@ func (p *Pages) card(ctx context.Context, w *words, b models.Broadcast) *web.Car
 	return &c
 }
 
-// sorryPage is what the template "lost" shows.
-type sorryPage struct {
+// errorView is what the template "lost" shows.
+type errorView struct {
 	frame
 	Lead, Todo string
 }
 
-// lost answers the same to every link that leads nowhere, whatever the cause.
-func (p *Pages) lost(g *gin.Context) { p.sorry(g, http.StatusNotFound, "lost") }
+// notFound answers a link that is not valid. The answer is the same for each cause.
+func (p *Pages) notFound(g *gin.Context) { p.errorPage(g, http.StatusNotFound, "lost") }
 
-func (p *Pages) sorry(g *gin.Context, status int, what string) {
+// errorPage answers with the page of an error. what names its sentences.
+func (p *Pages) errorPage(g *gin.Context, status int, what string) {
 	f := p.frame(g, p.words[p.language(g)].say(what+".title"))
-	page := sorryPage{frame: f, Lead: f.say(what + ".lead")}
+	page := errorView{frame: f, Lead: f.say(what + ".lead")}
 	if key := what + ".todo"; f.has(key) {
 		page.Todo = f.say(key)
 	}
@@ -288,14 +296,14 @@ func (p *Pages) sorry(g *gin.Context, status int, what string) {
 // fail answers for a broadcast that could not be read.
 func (p *Pages) fail(g *gin.Context, err error) {
 	switch {
-	case g.Request.Context().Err() != nil: // nobody is there to read it
+	case g.Request.Context().Err() != nil: // the client has gone
 		g.Status(http.StatusServiceUnavailable)
 	case models.KindOf(err) == models.NotFound:
-		p.lost(g)
+		p.notFound(g)
 	default:
 		noteOf(g).err = err
 		g.Header("Retry-After", "5")
-		p.sorry(g, http.StatusServiceUnavailable, "broken")
+		p.errorPage(g, http.StatusServiceUnavailable, "broken")
 	}
 }
 

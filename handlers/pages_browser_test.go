@@ -76,7 +76,7 @@ func TestBrowserProgress(t *testing.T) {
 
 	b.Readable()
 	b.Named("progressbar Finished", "heading Failed and uncertain", "link Download the list (CSV)", "columnheader Cause", "region Speed", "link 中文")
-	// What the server renders is what the script had made of it.
+	// The server renders the same as the script.
 	b.Open(address)
 	b.Until(`document.querySelector("#live").dataset.live === "live"`)
 	at := func(text string) string {
@@ -92,13 +92,13 @@ func TestBrowserProgress(t *testing.T) {
 	b.Sound(strings.Split(r.links.Broadcast(1), "/b/")[0] + "/b/")
 }
 
-// TestBrowserRestart takes the server away from a page and brings back one that
-// knows less.
-func TestBrowserRestart(t *testing.T) {
+// TestBrowserShowsNoOlderStateAfterARestart replaces the server of an open page by
+// one that shows an older state.
+func TestBrowserShowsNoOlderStateAfterARestart(t *testing.T) {
 	b := webtest.New(t)
 	g := newGallery(t)
 	g.run()
-	var gone sync.Map // addresses that are cut off
+	var gone sync.Map // "events" while the event streams are refused
 	front := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, cut := gone.Load("events"); cut && strings.HasSuffix(r.URL.Path, "/events") {
 			http.Error(w, "away", http.StatusBadGateway)
@@ -115,20 +115,21 @@ func TestBrowserRestart(t *testing.T) {
 	b.Until(`document.querySelector("[data-t='count.delivered']").textContent === "3,500"`)
 
 	gone.Store("events", true)
-	g.pages.Close() // as at a stop: every stream ends
+	g.pages.Close() // ends every stream, as a stop does
 	b.Until(`document.querySelector("#live").dataset.live === "stale"`)
 	if word := b.Text("#live-word"); word != "未更新" {
 		t.Errorf("a page that is cut off says %s", word)
 	}
 
-	// The next process begins with an older state.
+	// The next process shows an older state.
 	next, err := NewPages(g.pages.config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(next.Close)
 	g.change(func() { g.status.Counts.Delivered -= 100 })
-	g.account.Handler = New(func() Config { c := g.account.Config; c.Pages = next; return c }())
+	g.account.pages = []Routes{next}
+	g.restart()
 	gone.Delete("events")
 	b.Until(`document.querySelector("#live").dataset.live === "live"`)
 	if got := b.Text("[data-t='count.delivered']"); got != "3,500" {
@@ -138,8 +139,8 @@ func TestBrowserRestart(t *testing.T) {
 	b.Until(`document.querySelector("[data-t='count.delivered']").textContent === "3,700"`)
 }
 
-// TestBrowserWithoutScript wants the same figures from a page that can't run its
-// script, and a friendly answer to a lost link.
+// TestBrowserWithoutScript opens a page, and an invalid link, in a browser that
+// runs no script.
 func TestBrowserWithoutScript(t *testing.T) {
 	b := webtest.New(t)
 	g := newGallery(t)

@@ -31,13 +31,13 @@ func (p *Pages) failedCSV(g *gin.Context) {
 		defer func() { <-p.csvs }()
 	default:
 		g.Header("Retry-After", "30")
-		p.sorry(g, http.StatusServiceUnavailable, "busy")
+		p.errorPage(g, http.StatusServiceUnavailable, "busy")
 		return
 	}
 	ctx := g.Request.Context()
 	page, err := p.config.Store.Unreached(ctx, to.id, 0, csvPage)
 	if err == nil {
-		_, err = p.config.Status(ctx, to.id) // one that does not exist has no list either
+		_, err = p.config.Engine.Status(ctx, to.id) // one that does not exist has no list either
 	}
 	if err != nil {
 		p.fail(g, err)
@@ -63,7 +63,7 @@ func (p *Pages) failedCSV(g *gin.Context) {
 		}
 		if page, err = p.config.Store.Unreached(ctx, to.id, page[len(page)-1].RecipientID, csvPage); err != nil {
 			noteOf(g).err = err
-			// A list that was cut short must not look whole.
+			// An aborted connection tells the client that the list is not complete.
 			panic(http.ErrAbortHandler)
 		}
 	}

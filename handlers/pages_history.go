@@ -16,7 +16,7 @@ const (
 	historyLast = 2 * time.Second
 )
 
-// history is the last list of broadcasts, which all who look share.
+// history is the last list of broadcasts. All open pages share it.
 type history struct {
 	turn  chan struct{} // holds a token while somebody reads the list
 	list  []broadcast.Status
@@ -51,7 +51,7 @@ func (p *Pages) serveHistory(g *gin.Context, to link) {
 	page := historyPage{frame: f, Lead: f.say("history_lead", "n", int64(len(list)))}
 	for _, st := range list {
 		row := f.row(st, p.config.Now())
-		// A link lives no longer than the one that led to it.
+		// A link expires with the link of the page that it is on.
 		row.Link = p.config.Links.token(link{linkBroadcast, st.Broadcast.ID, to.expires}) + p.query(g)
 		page.Rows = append(page.Rows, row)
 	}
@@ -68,7 +68,7 @@ func (w *words) row(st broadcast.Status, now time.Time) historyRow {
 	if !b.StartedAt.IsZero() && b.State.Final() {
 		row.Took = w.say("line.took", "took", w.took(b, now))
 	}
-	numbers := figures(&shot{Status: st})
+	numbers := figures(&snapshot{Status: st})
 	for _, kind := range kinds {
 		if numbers[kind] > 0 {
 			row.Counts = append(row.Counts, historyCount{w.say("count." + kind), number(numbers[kind])})
@@ -77,7 +77,8 @@ func (w *words) row(st broadcast.Status, now time.Time) historyRow {
 	return row
 }
 
-// latest returns the latest broadcasts, not older than a moment.
+// latest returns the latest broadcasts. The list is at most historyLast old, or
+// older after a slow query (readsShare).
 func (p *Pages) latest(ctx context.Context) ([]broadcast.Status, error) {
 	select {
 	case p.history.turn <- struct{}{}:
@@ -91,7 +92,7 @@ func (p *Pages) latest(ctx context.Context) ([]broadcast.Status, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readWithin)
 	defer cancel()
-	list, err := p.config.List(ctx, listed)
+	list, err := p.config.Engine.List(ctx, listed)
 	if err != nil {
 		return nil, err
 	}

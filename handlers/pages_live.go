@@ -29,14 +29,14 @@ func (p *Pages) events(g *gin.Context) {
 	if p.streams.Add(1) > maxStreams {
 		p.streams.Add(-1)
 		g.Header("Retry-After", "30")
-		p.sorry(g, http.StatusServiceUnavailable, "busy")
+		p.errorPage(g, http.StatusServiceUnavailable, "busy")
 		return
 	}
 	defer p.streams.Add(-1)
-	b := p.board(to.id)
-	woken, end := b.watch()
+	f := p.feed(to.id)
+	woken, end := f.watch()
 	defer end()
-	if _, err := b.look(g.Request.Context()); err != nil {
+	if _, err := f.refresh(g.Request.Context()); err != nil {
 		p.fail(g, err)
 		return
 	}
@@ -44,7 +44,7 @@ func (p *Pages) events(g *gin.Context) {
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("X-Accel-Buffering", "no") // nginx would keep events back
 	s := &stream{
-		g: g, control: http.NewResponseController(g.Writer), pages: p, board: b,
+		g: g, control: http.NewResponseController(g.Writer), pages: p, feed: f,
 		language: p.language(g), seen: g.GetHeader("Last-Event-ID"),
 	}
 	// The server's limits are for requests that end; the read limit would end
@@ -58,7 +58,7 @@ type stream struct {
 	g        *gin.Context
 	control  *http.ResponseController
 	pages    *Pages
-	board    *board
+	feed     *feed
 	language string
 	// seen is the id of the last state that the page has.
 	seen string
@@ -67,7 +67,7 @@ type stream struct {
 // run serves the stream until the page goes away, the link expires or the
 // program stops.
 func (s *stream) run(woken <-chan struct{}, expires time.Time) {
-	// Pages that lose the server all at once do not come back all at once.
+	// The delay is random, so that pages that lost the server don't all return at once.
 	if !s.write(fmt.Appendf(nil, "retry: %d\n\n", 1000+rand.IntN(2000))) || !s.tell() { //nolint:gosec // not a secret
 		return
 	}
@@ -92,19 +92,19 @@ func (s *stream) run(woken <-chan struct{}, expires time.Time) {
 	}
 }
 
-// tell sends the state if the page does not have it, a beat if it does, and word
-// if the state cannot be had.
+// tell sends the state if the page does not have it, then a beat. If the state
+// can't be read, it sends the event stale.
 func (s *stream) tell() bool {
-	shot, live := s.board.current()
+	last, live := s.feed.current()
 	if !live {
 		return s.write([]byte("event: stale\ndata: -\n\n"))
 	}
 	var b bytes.Buffer
-	if id := s.pages.eventID(shot); id != s.seen {
-		fmt.Fprintf(&b, "id: %s\nevent: state\ndata: %s\n\n", id, shot.events[s.language])
+	if id := s.pages.eventID(last); id != s.seen {
+		fmt.Fprintf(&b, "id: %s\nevent: state\ndata: %s\n\n", id, last.events[s.language])
 		s.seen = id
 	}
-	fmt.Fprintf(&b, "event: beat\ndata: %s\n\n", s.pages.words[s.language].say("as_of", "at", clock(shot.at)))
+	fmt.Fprintf(&b, "event: beat\ndata: %s\n\n", s.pages.words[s.language].say("as_of", "at", clock(last.at)))
 	return s.write(b.Bytes())
 }
 

@@ -14,12 +14,12 @@ import (
 	"wechat-broadcast/models"
 )
 
-// patience is how long anything may take on a busy machine. Nobody waits for so
-// long but a test that fails.
+// patience is how long anything may take on a busy machine. Only a test that fails
+// waits for so long.
 const patience = 2 * time.Minute
 
-// serve serves the gallery as the program does, with limits that are soon over.
-// ended gets the outcome of stop.
+// serve serves the gallery as the program does, with short limits. stop shuts the
+// server down.
 func (g *gallery) serve(tb testing.TB) (url string, stop func() error) {
 	tb.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
@@ -39,8 +39,8 @@ func (g *gallery) serve(tb testing.TB) (url string, stop func() error) {
 	return "http://" + listener.Addr().String(), stop
 }
 
-// feed is an event stream under test.
-type feed struct {
+// watcher is an open event stream under test.
+type watcher struct {
 	tb   testing.TB
 	resp *http.Response
 	in   *bufio.Scanner
@@ -49,7 +49,7 @@ type feed struct {
 // happened is one event.
 type happened struct{ event, id, data string }
 
-func open(tb testing.TB, url, lastEventID string) *feed {
+func open(tb testing.TB, url, lastEventID string) *watcher {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	tb.Cleanup(cancel)
@@ -65,14 +65,14 @@ func open(tb testing.TB, url, lastEventID string) *feed {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = resp.Body.Close() })
-	return &feed{tb: tb, resp: resp, in: bufio.NewScanner(resp.Body)}
+	return &watcher{tb: tb, resp: resp, in: bufio.NewScanner(resp.Body)}
 }
 
-// next reads an event; it has none once the stream has ended.
-func (f *feed) next() (e happened) {
-	f.tb.Helper()
-	for f.in.Scan() {
-		name, value, _ := strings.Cut(f.in.Text(), ": ")
+// next reads an event. After the end of the stream it returns an empty one.
+func (w *watcher) next() (e happened) {
+	w.tb.Helper()
+	for w.in.Scan() {
+		name, value, _ := strings.Cut(w.in.Text(), ": ")
 		switch name {
 		case "event":
 			e.event = value
@@ -90,56 +90,55 @@ func (f *feed) next() (e happened) {
 }
 
 // state reads events until one with a state comes.
-func (f *feed) state() (string, view) {
-	f.tb.Helper()
+func (w *watcher) state() (string, view) {
+	w.tb.Helper()
 	for {
-		e := f.next()
+		e := w.next()
 		if e == (happened{}) {
-			f.tb.Fatal("the stream ended")
+			w.tb.Fatal("the stream ended")
 		}
 		if e.event != "state" {
 			continue
 		}
 		var v view
 		if err := json.Unmarshal([]byte(e.data), &v); err != nil {
-			f.tb.Fatalf("read %q: %v", e.data, err)
+			w.tb.Fatalf("read %q: %v", e.data, err)
 		}
 		return e.id, v
 	}
 }
 
-// until reads states until one that will do: of a broadcast that runs, every
-// second is news.
-func (f *feed) until(ok func(v view) bool) view {
-	f.tb.Helper()
+// until reads states until ok accepts one. A running broadcast has a new state each
+// second.
+func (w *watcher) until(ok func(v view) bool) view {
+	w.tb.Helper()
 	for begun := time.Now(); ; {
-		_, v := f.state()
+		_, v := w.state()
 		if ok(v) {
 			return v
 		}
 		if time.Since(begun) > patience {
-			f.tb.Fatalf("a page still shows %+v", v)
+			w.tb.Fatalf("a page still shows %+v", v)
 		}
 	}
 }
 
-// TestEvents follows a broadcast past the server's limits for requests, through
-// its end.
-func TestEvents(t *testing.T) {
+// The stream outlasts the server's limits for requests.
+func TestEventsFollowABroadcastToItsEnd(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
 	g.run()
 	url, stop := g.serve(t)
 	token := g.token(7)
-	f := open(t, url+"/b/"+token+"/events?lang=zh", "")
-	if got := f.resp.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/event-stream") || f.resp.Header.Get("Set-Cookie") != "" {
-		t.Errorf("the stream's headers: %v", f.resp.Header)
+	w := open(t, url+"/b/"+token+"/events?lang=zh", "")
+	if got := w.resp.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/event-stream") || w.resp.Header.Get("Set-Cookie") != "" {
+		t.Errorf("the stream's headers: %v", w.resp.Header)
 	}
-	_, v := f.state()
+	_, v := w.state()
 	if v.Percent != "40.2" || v.Text["count.delivered"] != "3,000" || v.Text["state"] != "进行中" || len(v.Failures) != 3 {
 		t.Errorf("the first state: %+v", v)
 	}
-	if e := f.next(); e.event != "beat" || !strings.HasPrefix(e.data, "截至 ") {
+	if e := w.next(); e.event != "beat" || !strings.HasPrefix(e.data, "截至 ") {
 		t.Errorf("after the first state came %+v", e)
 	}
 	steps := []func(){
@@ -151,7 +150,7 @@ func TestEvents(t *testing.T) {
 		g.change(steps[i])
 		for v.Percent != want {
 			before := v.Rank
-			if id, v = f.state(); v.Rank < before {
+			if id, v = w.state(); v.Rank < before {
 				t.Fatalf("progress went back from %d to %d", before, v.Rank)
 			}
 		}
@@ -159,7 +158,7 @@ func TestEvents(t *testing.T) {
 	if v.State != "finished" {
 		t.Errorf("at the end the state is %s", v.State)
 	}
-	// Who comes back with the last id has all there is; another gets it.
+	// A page that returns with the last id has the state; another one gets it.
 	if e := open(t, url+"/b/"+token+"/events", id).next(); e.event != "beat" {
 		t.Errorf("who has the state gets %+v", e)
 	}
@@ -172,45 +171,44 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestEventsShareOneLook opens as many pages of one broadcast as it must bear;
-// each gets every news and the end.
-func TestEventsShareOneLook(t *testing.T) {
+// As many pages are open as are allowed. Each gets every change and the end.
+func TestPagesOfABroadcastShareItsQueries(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
 	g.run()
 	url, _ := g.serve(t)
 	address := url + "/b/" + g.token(7) + "/events"
-	var feeds []*feed
+	var watchers []*watcher
 	for range 200 {
-		feeds = append(feeds, open(t, address, ""))
+		watchers = append(watchers, open(t, address, ""))
 	}
-	for _, f := range feeds {
-		f.state()
+	for _, w := range watchers {
+		w.state()
 	}
-	looks := func() int {
+	reads := func() int {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		return g.looks
+		return g.reads
 	}
-	begun, before := time.Now(), looks()
+	begun, before := time.Now(), reads()
 	g.change(func() { g.status.Counts.Delivered++ })
-	for _, f := range feeds {
-		f.until(func(v view) bool { return v.Text["count.delivered"] == "3,001" })
+	for _, w := range watchers {
+		w.until(func(v view) bool { return v.Text["count.delivered"] == "3,001" })
 	}
-	if n, most := looks()-before, int(time.Since(begun)/pollEvery)+2; n > most {
-		t.Errorf("%d looks at the database, want %d at most", n, most)
+	if n, most := reads()-before, int(time.Since(begun)/pollEvery)+2; n > most {
+		t.Errorf("%d queries, want %d at most", n, most)
 	}
 	g.change(func() { g.status.Counts.Delivered, g.status.Broadcast.State = 9977, models.Finished })
-	for i, f := range feeds {
-		v := f.until(func(v view) bool { return v.State == string(models.Finished) })
+	for i, w := range watchers {
+		v := w.until(func(v view) bool { return v.State == string(models.Finished) })
 		if v.Percent != "100" {
 			t.Fatalf("page %d ends with %+v", i, v)
 		}
 	}
-	for _, f := range feeds {
-		_ = f.resp.Body.Close()
+	for _, w := range watchers {
+		_ = w.resp.Body.Close()
 	}
-	b := g.pages.board(7)
+	b := g.pages.feed(7)
 	for polling := true; polling; {
 		time.Sleep(20 * time.Millisecond)
 		b.mu.Lock()
@@ -222,8 +220,7 @@ func TestEventsShareOneLook(t *testing.T) {
 	}
 }
 
-// TestEventsTooMany refuses the stream that would be one too many.
-func TestEventsTooMany(t *testing.T) {
+func TestTooManyStreamsAreRefused(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
 	g.pages.streams.Store(maxStreams)
@@ -236,49 +233,47 @@ func TestEventsTooMany(t *testing.T) {
 	}
 }
 
-// TestBoard looks at a database that comes and goes, and at one that shows an
-// older state.
-func TestBoard(t *testing.T) {
+// The database is away for a while, and then shows an older state.
+func TestAFeedWithoutItsDatabase(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
-	g.change(func() { // of one that runs, every second shows another time
+	g.change(func() { // a running one shows another time each second
 		g.status.Broadcast.State, g.status.Broadcast.FinishedAt = models.Finished, models.At(testNow)
 	})
-	b := g.pages.board(7)
-	look := func() (*shot, error) {
-		g.lookAgain()
-		return b.look(t.Context())
+	b := g.pages.feed(7)
+	refresh := func() (*snapshot, error) {
+		g.expire()
+		return b.refresh(t.Context())
 	}
-	first, err := look()
+	first, err := refresh()
 	if err != nil {
 		t.Fatal(err)
 	}
 	g.change(func() { g.status.Counts.Delivered -= 10 })
-	if s, err := look(); err != nil || s != first {
+	if s, err := refresh(); err != nil || s != first {
 		t.Errorf("an older state is shown: %+v, %v", s, err)
 	}
 	if _, live := b.current(); live {
 		t.Error("an old state counts as live")
 	}
 	g.change(func() { g.err = errors.New("away") })
-	if _, err := look(); err == nil {
+	if _, err := refresh(); err == nil {
 		t.Error("nothing is said of a database that is away")
 	}
 	g.change(func() { g.err, g.status.Counts.Delivered = nil, g.status.Counts.Delivered+10 })
-	if s, err := look(); err != nil || s.version != first.version {
+	if s, err := refresh(); err != nil || s.version != first.version {
 		t.Errorf("the same state is version %d, was %d: %v", s.version, first.version, err)
 	}
 	if _, live := b.current(); !live {
 		t.Error("the state is back and does not count as live")
 	}
 	g.change(func() { g.status.Counts.Delivered++ })
-	if s, err := look(); err != nil || s.version != first.version+1 {
+	if s, err := refresh(); err != nil || s.version != first.version+1 {
 		t.Errorf("another state is version %d, after %d: %v", s.version, first.version, err)
 	}
 }
 
-// TestRank makes sure that no move of a delivery lowers the rank.
-func TestRank(t *testing.T) {
+func TestNoMoveOfADeliveryLowersTheRank(t *testing.T) {
 	t.Parallel()
 	one := map[models.DeliveryState]models.Counts{
 		models.Sending: {Sending: 1}, models.Accepted: {Accepted: 1}, models.Delivered: {Delivered: 1},
@@ -297,35 +292,34 @@ func TestRank(t *testing.T) {
 	}
 }
 
-// TestBoardsForgotten drops the boards that nobody looks at.
-func TestBoardsForgotten(t *testing.T) {
+func TestUnusedFeedsAreDropped(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
-	first := g.pages.board(7)
-	_, end := g.pages.board(8).watch()
-	g.change(func() { g.now = g.now.Add(boardsLast + time.Second) })
-	if g.pages.board(9); g.pages.boards[7] != nil || g.pages.boards[8] == nil {
-		t.Errorf("kept: %v", g.pages.boards)
+	first := g.pages.feed(7)
+	_, end := g.pages.feed(8).watch()
+	g.change(func() { g.now = g.now.Add(feedsLast + time.Second) })
+	if g.pages.feed(9); g.pages.feeds[7] != nil || g.pages.feeds[8] == nil {
+		t.Errorf("kept: %v", g.pages.feeds)
 	}
 	end()
-	if g.pages.board(7) == first {
-		t.Error("a board came back")
+	if g.pages.feed(7) == first {
+		t.Error("a feed came back")
 	}
 }
 
-// TestOtherProcessSends measures the speed where no engine tells it.
-func TestOtherProcessSends(t *testing.T) {
+// The engine of this process does not know it.
+func TestTheSpeedOfAnotherProcessIsMeasured(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
 	g.change(func() { g.status.Rate, g.status.Left = 0, 0 })
-	b := g.pages.board(7)
+	b := g.pages.feed(7)
 	for range 20 {
-		if _, err := b.look(t.Context()); err != nil {
+		if _, err := b.refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		g.change(func() { g.now, g.status.Counts.Accepted = g.now.Add(time.Second), g.status.Counts.Accepted+50 })
 	}
-	s, err := b.look(t.Context())
+	s, err := b.refresh(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ const (
 	runTemplate = "notice-0bUfcSsECmogfXcV14J0tQlEpBO27izEYtY-"
 )
 
-// runWords are what the account of a run sends.
+// runWords are the messages that the account of a run sends.
 type runWords struct{ title, content, messages string }
 
 var runMessages = map[string]runWords{
@@ -48,8 +48,8 @@ messages:
 `},
 }
 
-// realRun is the whole way of a broadcast: a simulated platform, the engine on a
-// database, and the pages behind a real server.
+// realRun is all that takes part in a broadcast: a simulated platform, the engine on
+// a database, and the pages on a real server.
 type realRun struct {
 	sim    *simulator.Simulator
 	store  *models.Store
@@ -95,19 +95,19 @@ func newRun(t *testing.T, language string, o simulator.Options, rate int) *realR
 		t.Fatal(err)
 	}
 	pages, err := NewPages(PagesConfig{
-		Links: r.links, Store: r.store, Status: r.engine.Status, List: r.engine.List, Preview: r.engine.Preview,
-		Templates: platform.Templates, Language: language, Now: time.Now, Log: log,
+		Links: r.links, Store: r.store, Engine: r.engine, Platform: platform, Language: language, Now: time.Now, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := NewHTTPServer(New(Config{
-		AppID: o.AppID, Token: testToken, Store: r.store, Log: log, Pages: pages,
-		Receipt: func(ctx context.Context, _ string, msgID int64, status string) error {
-			return r.engine.Receipt(ctx, msgID, status)
-		},
-		Subscribed: people.Subscribed, Unsubscribed: people.Unsubscribed,
-	}))
+	ready := make(chan struct{})
+	close(ready)
+	registry := prometheus.NewRegistry()
+	callback := NewCallback(CallbackConfig{
+		AppID: o.AppID, Token: testToken, Store: r.store, Ready: ready, Engine: r.engine, Followers: people,
+		Metrics: registry, Now: time.Now, Log: log,
+	})
+	server := NewHTTPServer(New(Config{Metrics: registry, Now: time.Now, Log: log}, callback, pages))
 	server.RegisterOnShutdown(pages.Close)
 	go func() { _ = server.Serve(listener) }()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -133,7 +133,7 @@ func newRun(t *testing.T, language string, o simulator.Options, rate int) *realR
 // ask asks for a broadcast of the only message.
 func (r *realRun) ask(t *testing.T, to models.Audience, key string, again bool) int64 {
 	t.Helper()
-	// Without a name it is the only message of the file.
+	// An empty name means the only message of the file.
 	asked, err := r.engine.Ask(t.Context(), broadcast.Request{Audience: to, AskedBy: r.admin, RequestKey: key, Again: again})
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func (r *realRun) ask(t *testing.T, to models.Audience, key string, again bool) 
 	return asked.Broadcast.ID
 }
 
-// reached waits until a broadcast has come so far.
+// reached waits until far accepts the state of a broadcast.
 func (r *realRun) reached(t *testing.T, id int64, far func(st *broadcast.Status) bool) *broadcast.Status {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -160,7 +160,7 @@ func (r *realRun) reached(t *testing.T, id int64, far func(st *broadcast.Status)
 	}
 }
 
-// settled tells whether nothing more comes of a broadcast.
+// settled tells whether a broadcast has ended and has all its receipts.
 func settled(st *broadcast.Status) bool {
 	return st.Broadcast.State.Final() && st.Counts.Accepted+st.Counts.Sending == 0
 }

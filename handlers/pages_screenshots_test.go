@@ -38,7 +38,7 @@ func TestScreenshots(t *testing.T) {
 			}
 			r.reached(t, first, settled)
 			id := r.ask(t, models.AudienceAll, "second", true)
-			// Opened before the middle, so that the page has come there by itself.
+			// It is opened early, so that the page has updated itself by the middle.
 			r.reached(t, id, func(st *broadcast.Status) bool { return st.Counts.Tried() > 1000 })
 			b.Phone(390, "light")
 			b.Open(r.links.Broadcast(id))

@@ -26,8 +26,8 @@ import (
 	"wechat-broadcast/web"
 )
 
-// gallery is the pages of broadcasts that a test makes up, on a database with
-// their failures.
+// gallery is the pages of a broadcast that a test makes up, on a database with its
+// failures.
 type gallery struct {
 	*account
 	pages *Pages
@@ -37,9 +37,9 @@ type gallery struct {
 	mu     sync.Mutex
 	status broadcast.Status
 	err    error
-	looks  int
+	reads  int
 	now    time.Time
-	begun  time.Time // when the clock began to run; zero while it stands
+	begun  time.Time // when the clock was started; zero while it stands still
 }
 
 func newGallery(tb testing.TB) *gallery {
@@ -61,40 +61,51 @@ func newGallery(tb testing.TB) *gallery {
 	quiet := modelstest.Log(tb)
 	g.pages, err = NewPages(PagesConfig{
 		Links: g.links, Store: g.store, Language: "en", Now: g.clock, Log: quiet,
-		Status: func(_ context.Context, id int64) (*broadcast.Status, error) {
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			g.looks++
-			if id != g.status.Broadcast.ID {
-				return nil, models.NewError(models.NotFound, models.ErrBroadcastUnknown, "ID", id)
-			}
-			st := g.status
-			return &st, g.err
-		},
-		List: func(context.Context, int) ([]broadcast.Status, error) {
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			return []broadcast.Status{g.status}, g.err
-		},
-		Preview: func(context.Context, models.Broadcast) (wechat.Message, error) {
-			return wechat.Message{TemplateID: "T1", URL: "https://example.com", Data: []wechat.Field{
-				{Key: "thing1", Value: "Closed <Wednesday>"}, {Key: "time2", Value: "09:00"},
-			}}, nil
-		},
-		Templates: func(context.Context) ([]wechat.Template, error) {
-			return []wechat.Template{{ID: "T1", Title: "Library notice", Content: "What: {{thing1.DATA}}\nWhen: {{time2.DATA}}"}}, nil
-		},
+		Engine: galleryEngine{g}, Platform: galleryPlatform{},
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(g.pages.Close)
-	g.account = newAccount(tb, func(c *Config) { c.Pages = g.pages })
+	g.account = newAccount(tb, func(c *setup) { c.pages = []Routes{g.pages} })
 	g.fill(tb)
 	return g
 }
 
-// fill enters the failures of the broadcast.
+// galleryEngine stands in for the engine.
+type galleryEngine struct{ g *gallery }
+
+func (e galleryEngine) Status(_ context.Context, id int64) (*broadcast.Status, error) {
+	e.g.mu.Lock()
+	defer e.g.mu.Unlock()
+	e.g.reads++
+	if id != e.g.status.Broadcast.ID {
+		return nil, models.NewError(models.NotFound, models.ErrBroadcastUnknown, "ID", id)
+	}
+	st := e.g.status
+	return &st, e.g.err
+}
+
+func (e galleryEngine) List(context.Context, int) ([]broadcast.Status, error) {
+	e.g.mu.Lock()
+	defer e.g.mu.Unlock()
+	return []broadcast.Status{e.g.status}, e.g.err
+}
+
+func (galleryEngine) Preview(context.Context, models.Broadcast) (wechat.Message, error) {
+	return wechat.Message{TemplateID: "T1", URL: "https://example.com", Data: []wechat.Field{
+		{Key: "thing1", Value: "Closed <Wednesday>"}, {Key: "time2", Value: "09:00"},
+	}}, nil
+}
+
+// galleryPlatform stands in for the platform.
+type galleryPlatform struct{}
+
+func (galleryPlatform) Templates(context.Context) ([]wechat.Template, error) {
+	return []wechat.Template{{ID: "T1", Title: "Library notice", Content: "What: {{thing1.DATA}}\nWhen: {{time2.DATA}}"}}, nil
+}
+
+// fill stores the failures of the broadcast.
 func (g *gallery) fill(tb testing.TB) {
 	tb.Helper()
 	outcomes := []models.Outcome{
@@ -126,17 +137,17 @@ func (g *gallery) clock() time.Time {
 	return g.now.Add(time.Since(g.begun))
 }
 
-// run lets the clock run.
+// run starts the clock.
 func (g *gallery) run() { g.change(func() { g.begun = time.Now() }) }
 
-// change changes how the broadcast stands, or the clock.
+// change changes the state of the broadcast, or the clock.
 func (g *gallery) change(f func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	f()
 }
 
-// token is a good one for a broadcast.
+// token returns a valid token for a broadcast.
 func (g *gallery) token(id int64) string {
 	return g.links.token(link{linkBroadcast, id, testNow.Add(linkLasts)})
 }
@@ -145,8 +156,8 @@ func (g *gallery) get(path string) *httptest.ResponseRecorder {
 	return g.do(http.MethodGet, path, http.NoBody)
 }
 
-// lookAgain moves the clock on so that the next page asks the database.
-func (g *gallery) lookAgain() { g.change(func() { g.now = g.now.Add(2 * pollEvery) }) }
+// expire moves the clock on so that the next page reads the database.
+func (g *gallery) expire() { g.change(func() { g.now = g.now.Add(2 * pollEvery) }) }
 
 func TestProgressPage(t *testing.T) {
 	t.Parallel()
@@ -178,7 +189,7 @@ func TestProgressPage(t *testing.T) {
 			t.Errorf("the Chinese page lacks %q", want)
 		}
 	}
-	g.lookAgain()
+	g.expire()
 	g.change(func() {
 		g.status.Broadcast.State, g.status.Broadcast.Reason = models.Paused, models.ReasonAccount
 		g.status.Broadcast.Detail = "40249 blocked"
@@ -191,8 +202,8 @@ func TestProgressPage(t *testing.T) {
 	}
 }
 
-// TestPagesGuarded checks the headers of everything below /b.
-func TestPagesGuarded(t *testing.T) {
+// All routes below /b have them.
+func TestPagesSetProtectiveHeaders(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
 	asset := regexp.MustCompile(`assets/page\.\w+\.css`).FindString(g.get("/b/" + g.token(7)).Body.String())
@@ -222,9 +233,9 @@ func TestPagesGuarded(t *testing.T) {
 	}
 }
 
-// TestLostLinks wants one answer to every link that leads nowhere, and no trace
-// of them in the log.
-func TestLostLinks(t *testing.T) {
+// The answer is the same whatever is wrong with the link, and the log does not
+// contain the link.
+func TestInvalidLinksAreNotFound(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
 	good := g.token(7)
@@ -316,7 +327,7 @@ func TestFailedCSV(t *testing.T) {
 	}
 }
 
-func TestCell(t *testing.T) {
+func TestCSVCellsAreNoFormulas(t *testing.T) {
 	t.Parallel()
 	for _, evil := range []string{"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "|calc", "\n=2"} {
 		if got := cell(evil); got != "'"+evil {
@@ -330,8 +341,8 @@ func TestCell(t *testing.T) {
 	}
 }
 
-// TestDatabaseAway wants a page that says so, and nothing of the cause.
-func TestDatabaseAway(t *testing.T) {
+// The page says that the database is away, and nothing of the cause.
+func TestPagesWithoutTheDatabase(t *testing.T) {
 	t.Parallel()
 	g := newGallery(t)
 	g.change(func() { g.err = errors.New("dial tcp 10.0.0.1:3306: refused") })
@@ -365,7 +376,7 @@ func TestEveryCodeHasWords(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// What the platform's own documents do not explain, we cannot.
+			// The platform's documents do not explain it.
 			unexplained := code == 40264 || code == 89501
 			if known := w.cause(models.FailedFor, code, "") != w.Causes["unknown"]; code != 0 && known == unexplained {
 				t.Errorf("%s: code %d has words: %t", language, code, known)
@@ -392,7 +403,7 @@ func TestEveryStateHasWords(t *testing.T) {
 		for _, state := range states {
 			for _, reason := range reasons {
 				for _, started := range []time.Time{{}, testNow.Add(-30 * time.Hour)} {
-					s := &shot{at: testNow, from: started, to: testNow, chart: chart{Line: "M0 0", max: 3}}
+					s := &snapshot{at: testNow, from: started, to: testNow, chart: chart{Line: "M0 0", max: 3}}
 					s.Broadcast = models.Broadcast{
 						ID: 1, State: state, Reason: reason, Detail: "words", Audience: models.AudienceRetry, RetryOf: 3,
 						StartedAt: models.At(started), ResumeAt: models.At(testNow), NotBefore: models.At(testNow.Add(time.Second)),
@@ -417,8 +428,7 @@ func TestEveryStateHasWords(t *testing.T) {
 	}
 }
 
-// Whose words a page repeats, and what to do about it.
-func TestWhoseWordsAReasonHas(t *testing.T) {
+func TestAReasonSaysWhoseWordsItRepeats(t *testing.T) {
 	t.Parallel()
 	for language := range otherLanguage {
 		w, err := newWords(language)
@@ -447,8 +457,9 @@ func TestWhoseWordsAReasonHas(t *testing.T) {
 	}
 }
 
-// Who is put off, and a wait that WeChat asks for, are said where the time left is.
-func TestWhatIsWaitedForIsSaid(t *testing.T) {
+// Recipients who are put off, and a wait that WeChat asks for, stand beside the time
+// left.
+func TestAPageTellsWhatABroadcastWaitsFor(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		until  time.Time
@@ -465,7 +476,7 @@ func TestWhatIsWaitedForIsSaid(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, test := range tests {
-			s := &shot{at: testNow}
+			s := &snapshot{at: testNow}
 			s.Broadcast = models.Broadcast{ID: 1, State: models.Running, PlannedAt: models.At(testNow), Recipients: 10}
 			s.Counts, s.Again, s.Slowed = models.Counts{Accepted: 8, Sending: 2, PutOff: 2}, test.until, test.slowed
 			want := strings.ReplaceAll(map[string]string{"zh": test.zh, "en": test.en}[language], "{at}", clock(test.until))
@@ -476,8 +487,7 @@ func TestWhatIsWaitedForIsSaid(t *testing.T) {
 	}
 }
 
-// A running broadcast that gets no further says since when and why.
-func TestAPageNamesTheReasonOfAStandstill(t *testing.T) {
+func TestAPageTellsWhyABroadcastStandsStill(t *testing.T) {
 	t.Parallel()
 	for language, want := range map[string][3]string{
 		"zh": {"4 分钟没有进展", "微信接口没有正常应答，恢复后自动继续。", "最近一次的应答：HTTP 502"},
@@ -487,7 +497,7 @@ func TestAPageNamesTheReasonOfAStandstill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &shot{at: testNow}
+		s := &snapshot{at: testNow}
 		s.Broadcast = models.Broadcast{ID: 1, State: models.Running, PlannedAt: models.At(testNow), Recipients: 10}
 		s.Counts = models.Counts{Accepted: 8}
 		s.Stall = &broadcast.Stall{Since: testNow.Add(-4 * time.Minute), Reason: broadcast.StallMute, Detail: "HTTP 502"}
@@ -505,8 +515,7 @@ func TestAPageNamesTheReasonOfAStandstill(t *testing.T) {
 	}
 }
 
-// Who has no permission is not sent to look for a wrong secret.
-func TestNoPermissionHasItsOwnWords(t *testing.T) {
+func TestAMissingPermissionIsNotCalledAWrongSecret(t *testing.T) {
 	t.Parallel()
 	for language := range otherLanguage {
 		w, err := newWords(language)

@@ -44,14 +44,14 @@ type failureView struct {
 	Count string `json:"count"`
 }
 
-// rank orders what a broadcast has come to: one for each that was taken and two
-// for each that has its final outcome. No delivery ever goes back.
+// rank counts one for each delivery that was accepted and two for each that has its
+// final outcome. No delivery ever goes back, so the rank never falls.
 func rank(n models.Counts) int64 {
 	return n.Accepted + 2*(n.Delivered+n.Blocked+n.Failed+n.Uncertain)
 }
 
 // figures are the numbers of the kinds.
-func figures(s *shot) map[string]int64 {
+func figures(s *snapshot) map[string]int64 {
 	n := s.Counts
 	return map[string]int64{
 		"delivered": n.Delivered, "accepted": n.Accepted, "blocked": n.Blocked,
@@ -59,8 +59,8 @@ func figures(s *shot) map[string]int64 {
 	}
 }
 
-// view words a shot.
-func (w *words) view(s *shot) *view {
+// view returns what a page shows of a snapshot.
+func (w *words) view(s *snapshot) *view {
 	b := s.Broadcast
 	done := s.Counts.Tried() - s.Counts.Sending
 	v := &view{
@@ -97,7 +97,7 @@ func (w *words) view(s *shot) *view {
 }
 
 // pace is what there is to say of time and speed.
-func (w *words) pace(s *shot) string {
+func (w *words) pace(s *snapshot) string {
 	b := s.Broadcast
 	var parts []string
 	switch {
@@ -137,7 +137,7 @@ func (w *words) pace(s *shot) string {
 }
 
 // putOff says that some rest, and until when.
-func (w *words) putOff(s *shot) string {
+func (w *words) putOff(s *snapshot) string {
 	if s.Again.After(s.at) {
 		return w.say("line.put_off_until", "n", s.Counts.PutOff, "at", clock(s.Again))
 	}
@@ -184,7 +184,7 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 }
 
 // stall says why a running broadcast gets no further.
-func (w *words) stall(text map[string]string, s *shot) {
+func (w *words) stall(text map[string]string, s *snapshot) {
 	if s.Stall == nil || s.Broadcast.State != models.Running {
 		return
 	}

@@ -15,11 +15,8 @@ import (
 
 func TestBadBodiesAreRefused(t *testing.T) {
 	t.Parallel()
-	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
 		for name, tt := range badBodies() {
-			if mode == "safe" && tt.body == "" {
-				continue // an empty message cannot be encrypted apart from noise
-			}
 			a := newAccount(t, edit)
 			if rec := a.push(tt.body); rec.Code != http.StatusBadRequest {
 				t.Errorf("%s, %s: %d %q", mode, name, rec.Code, rec.Body)
@@ -83,11 +80,11 @@ func TestPlainModeRefuses(t *testing.T) {
 			return a.post(q, text)
 		}},
 		{"encrypted without a key", 400, func(a *account) *httptest.ResponseRecorder {
-			q, encrypted := a.sealed(testNow, text, testAppID)
-			return a.post(q, sealedBody(encrypted))
+			q, encrypted := a.encrypted(testNow, text, testAppID)
+			return a.post(q, encryptedBody(encrypted))
 		}},
 		{"compatible without a key: its plain part", 200, func(a *account) *httptest.ResponseRecorder {
-			q, encrypted := a.sealed(testNow, text, testAppID)
+			q, encrypted := a.encrypted(testNow, text, testAppID)
 			return a.post(q, strings.Replace(text, "</xml>", "<Encrypt>"+encrypted+"</Encrypt></xml>", 1))
 		}},
 	} {
@@ -114,64 +111,64 @@ func TestSafeModeRefuses(t *testing.T) {
 	}{
 		{"plain", 403, func(a *account) *httptest.ResponseRecorder { return a.post(a.query(testNow), text) }},
 		{"plain that says it is encrypted", 403, func(a *account) *httptest.ResponseRecorder {
-			// Over an empty Encrypt, msg_signature is what a plain push is signed with.
+			// With an empty Encrypt, msg_signature equals the signature of a plain push.
 			q := a.query(testNow)
 			q.Set("encrypt_type", "aes")
 			q.Set("msg_signature", q.Get("signature"))
 			return a.post(q, text)
 		}},
 		{"no encrypt_type", 403, func(a *account) *httptest.ResponseRecorder {
-			q, encrypted := a.sealed(testNow, text, testAppID)
+			q, encrypted := a.encrypted(testNow, text, testAppID)
 			q.Del("encrypt_type")
-			return a.post(q, sealedBody(encrypted))
+			return a.post(q, encryptedBody(encrypted))
 		}},
 		{"encrypt_type raw", 403, func(a *account) *httptest.ResponseRecorder {
-			q, encrypted := a.sealed(testNow, text, testAppID)
+			q, encrypted := a.encrypted(testNow, text, testAppID)
 			q.Set("encrypt_type", "raw")
-			return a.post(q, sealedBody(encrypted))
+			return a.post(q, encryptedBody(encrypted))
 		}},
 		{"no msg_signature", 403, func(a *account) *httptest.ResponseRecorder {
-			q, encrypted := a.sealed(testNow, text, testAppID)
+			q, encrypted := a.encrypted(testNow, text, testAppID)
 			q.Del("msg_signature")
-			return a.post(q, sealedBody(encrypted))
+			return a.post(q, encryptedBody(encrypted))
 		}},
 		{"the plain signature as msg_signature", 403, func(a *account) *httptest.ResponseRecorder {
-			q, encrypted := a.sealed(testNow, text, testAppID)
+			q, encrypted := a.encrypted(testNow, text, testAppID)
 			q.Set("msg_signature", q.Get("signature"))
-			return a.post(q, sealedBody(encrypted))
+			return a.post(q, encryptedBody(encrypted))
 		}},
 		{"another body under the signature", 403, func(a *account) *httptest.ResponseRecorder {
-			q, _ := a.sealed(testNow, textMsg("openid", 1), testAppID)
-			_, encrypted := a.sealed(testNow, text, testAppID)
-			return a.post(q, sealedBody(encrypted))
+			q, _ := a.encrypted(testNow, textMsg("openid", 1), testAppID)
+			_, encrypted := a.encrypted(testNow, text, testAppID)
+			return a.post(q, encryptedBody(encrypted))
 		}},
 		{"stale", 403, func(a *account) *httptest.ResponseRecorder {
-			q, encrypted := a.sealed(testNow.Add(-fresh-time.Second), text, testAppID)
-			return a.post(q, sealedBody(encrypted))
+			q, encrypted := a.encrypted(testNow.Add(-fresh-time.Second), text, testAppID)
+			return a.post(q, encryptedBody(encrypted))
 		}},
 		{"for another account", 403, func(a *account) *httptest.ResponseRecorder {
-			q, encrypted := a.sealed(testNow, text, "wx0000000000000000")
-			return a.post(q, sealedBody(encrypted))
+			q, encrypted := a.encrypted(testNow, text, "wx0000000000000000")
+			return a.post(q, encryptedBody(encrypted))
 		}},
 		{"sender unlike the URL's openid", 403, func(a *account) *httptest.ResponseRecorder {
-			q, encrypted := a.sealed(testNow, text, testAppID)
+			q, encrypted := a.encrypted(testNow, text, testAppID)
 			q.Set("openid", "oSomebodyElse")
-			return a.post(q, sealedBody(encrypted))
+			return a.post(q, encryptedBody(encrypted))
 		}},
 		{"signed noise", 400, func(a *account) *httptest.ResponseRecorder {
 			q := a.query(testNow)
 			q.Set("encrypt_type", "aes")
 			q.Set("msg_signature", util.Signature(testToken, q.Get("timestamp"), q.Get("nonce"), "noise"))
-			return a.post(q, sealedBody("noise"))
+			return a.post(q, encryptedBody("noise"))
 		}},
 		{"broken outside", 400, func(a *account) *httptest.ResponseRecorder {
-			q, encrypted := a.sealed(testNow, text, testAppID)
-			return a.post(q, sealedBody(encrypted)[:100])
+			q, encrypted := a.encrypted(testNow, text, testAppID)
+			return a.post(q, encryptedBody(encrypted)[:100])
 		}},
 		{"a wrong plain signature does not matter", 200, func(a *account) *httptest.ResponseRecorder {
-			q, encrypted := a.sealed(testNow, text, testAppID)
+			q, encrypted := a.encrypted(testNow, text, testAppID)
 			q.Del("signature")
-			return a.post(q, sealedBody(encrypted))
+			return a.post(q, encryptedBody(encrypted))
 		}},
 	} {
 		a := newAccount(t, safe)
@@ -184,8 +181,7 @@ func TestSafeModeRefuses(t *testing.T) {
 	}
 }
 
-// The signature of a verification is no signature for a message.
-func TestVerificationsSignatureCarriesNoBody(t *testing.T) {
+func TestAVerificationsSignatureIsRefusedForAMessage(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	q := a.query(testNow)
@@ -207,7 +203,7 @@ func TestVerificationsSignatureCarriesNoBody(t *testing.T) {
 	}
 }
 
-func TestOneSignatureCarriesOneBody(t *testing.T) {
+func TestASignatureIsRefusedForAnotherBody(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	q := a.query(testNow)

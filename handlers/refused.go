@@ -26,7 +26,8 @@ const (
 // few are written, and the others counted.
 type refusals struct {
 	log *slog.Logger
-	// due is when the others are to be told, in Unix nanoseconds; 0 if there are none.
+	// due is when the count of the others is logged, in Unix nanoseconds; 0 if there
+	// are none.
 	due atomic.Int64
 
 	mu    sync.Mutex
@@ -34,8 +35,8 @@ type refusals struct {
 	kinds map[string]int
 }
 
-// shown tells whether a request that was answered with status is to have a line.
-// What failed on our side always has one.
+// shown tells whether a request that was answered with status gets a line. An
+// error of ours always gets one.
 func (r *refusals) shown(status int, n *note) bool {
 	r.tell()
 	if status < http.StatusBadRequest || n.err != nil {
@@ -58,8 +59,8 @@ func (r *refusals) shown(status int, n *note) bool {
 	return false
 }
 
-// tell writes how many refusals had no line, once their time is over. It is called
-// for every request, so that it is the next one that brings it about.
+// tell logs how many refusals had no line, once refusalsEvery is over. Each
+// request calls it, so no timer is needed.
 func (r *refusals) tell() {
 	due := r.due.Load()
 	if due == 0 || time.Now().UnixNano() < due || !r.due.CompareAndSwap(due, 0) {

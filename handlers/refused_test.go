@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// 5,000 forged posts are a few lines and a count by kind.
+// Of 5,000 forged posts a few are logged, and the rest is counted by kind.
 func TestRefusalsAreCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 			!strings.Contains(lines[0], `kinds="wrong signature: 4995, stale timestamp: 295"`) {
 			t.Errorf("a minute later: %s", strings.Join(lines, "\n"))
 		}
-		// The next has a line again, and nothing is told twice.
+		// The next refusal has a line again, and nothing is counted twice.
 		before = len(a.log.String())
 		a.post(nil, "<xml>")
 		time.Sleep(2 * refusalsEvery)
@@ -49,10 +49,10 @@ func TestRefusalsAreCounted(t *testing.T) {
 	})
 }
 
-// What fails on our side is never left out.
+// Errors of ours are never left out.
 func TestFailuresAreAllLogged(t *testing.T) {
 	t.Parallel()
-	a := newAccount(t, func(c *Config) { c.Remembers = func(string) bool { panic("a fault") } })
+	a := newAccount(t, func(c *setup) { c.remembers = func(string) bool { panic("a fault") } })
 	for i := range 20 {
 		a.push(textMsg("openid", int64(i+1)))
 	}

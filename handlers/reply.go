@@ -72,7 +72,7 @@ func fit(text string) string {
 
 // body returns the response that answers m with text, encrypted if the account
 // is in safe mode, and its content type.
-func (c *callback) body(m *received, text string) (body []byte, contentType string, err error) {
+func (c *Callback) body(m *received, text string) (body []byte, contentType string, err error) {
 	contentType = "application/xml; charset=utf-8"
 	if m.asJSON {
 		contentType = "application/json; charset=utf-8"
@@ -86,6 +86,6 @@ func (c *callback) body(m *received, text string) (body []byte, contentType stri
 	}
 	s := stamp{random: make([]byte, 16), time: now.Unix(), nonce: rand.Text()[:12]}
 	_, _ = rand.Read(s.random) // it never fails
-	body, err = seal(body, c.cfg.AppID, c.cfg.Token, c.cfg.AESKey, s, m.asJSON)
+	body, err = encrypt(body, c.cfg.AppID, c.cfg.Token, c.cfg.AESKey, s, m.asJSON)
 	return body, contentType, err
 }

@@ -20,25 +20,25 @@ import (
 )
 
 // replicas returns n callbacks of one account that share a Redis.
-func replicas(t *testing.T, n int, rdb redis.UniversalClient, edits ...func(*Config)) []*account {
+func replicas(t *testing.T, n int, rdb redis.UniversalClient, edits ...func(*setup)) []*account {
 	t.Helper()
 	app := "wx" + strings.ToLower(rand.Text()[:16])
 	var list []*account
 	for range n {
-		list = append(list, newAccount(t, append(edits, func(c *Config) { c.Redis, c.AppID = rdb, app })...))
+		list = append(list, newAccount(t, append(edits, func(c *setup) { c.Redis, c.AppID = rdb, app })...))
 	}
 	return list
 }
 
 // answering has texts answered by a counter, after a while.
-func answering(calls *atomic.Int32, after time.Duration) func(*Config) {
-	return func(c *Config) {
-		c.Text = func(ctx context.Context, _ Incoming) (Reply, error) {
+func answering(calls *atomic.Int32, after time.Duration) func(*setup) {
+	return func(c *setup) {
+		c.text = func(ctx context.Context, _ incoming) (outgoing, error) {
 			select {
 			case <-time.After(after):
 			case <-ctx.Done():
 			}
-			return Reply{Text: fmt.Sprint("reply ", calls.Add(1))}, nil
+			return outgoing{text: fmt.Sprint("reply ", calls.Add(1))}, nil
 		}
 	}
 }
@@ -85,15 +85,15 @@ func TestReplicasHandleAnEventOnce(t *testing.T) {
 func TestAnotherReplicaTriesWhatFailed(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
-	list := replicas(t, 2, modelstest.Redis(t), func(c *Config) {
-		c.Text = func(context.Context, Incoming) (Reply, error) {
+	list := replicas(t, 2, modelstest.Redis(t), func(c *setup) {
+		c.text = func(context.Context, incoming) (outgoing, error) {
 			switch calls.Add(1) {
 			case 1:
-				return Reply{}, errors.New("the database is away")
+				return outgoing{}, errors.New("the database is away")
 			case 2:
 				panic("a fault")
 			}
-			return Reply{Text: "done"}, nil
+			return outgoing{text: "done"}, nil
 		}
 	})
 	if got := list[0].reply(t, list[0].push(textMsg("openid", 1))); got != testBusy {

@@ -15,15 +15,15 @@ const (
 	// seenReserve is how many of them only messages and follow events may take, so
 	// that a flood of receipts leaves room for the admins.
 	seenReserve = maxSeen / 16
-	// seenSlack is how much longer than it is accepted a signature is remembered:
-	// our clock may be set back a little in between.
+	// seenSlack is how much longer a signature is remembered than it is accepted,
+	// since our clock may be set back a little.
 	seenSlack = time.Minute
 	// refusedBits is the size of a filter of refused signatures. With 400,000 in it
 	// one other signature in a hundred is taken for a refused one.
 	refusedBits = 1 << 22
 )
 
-// claim is a signature that holds, with the body that it came with.
+// claim is a valid signature with the body that it came with.
 type claim struct {
 	// id is the signature, 20 bytes that nobody without the token can choose.
 	id   [20]byte
@@ -34,10 +34,10 @@ type claim struct {
 	receipt bool
 }
 
-// bodySum stands for a body.
+// bodySum is a hash of a body.
 type bodySum [16]byte
 
-// newClaim returns the claim of a signature that holds, signed at that time.
+// newClaim returns the claim of a valid signature that was made at that time.
 func newClaim(signature string, at time.Time, body []byte) claim {
 	c := claim{until: at.Add(fresh + seenSlack)}
 	_, _ = hex.Decode(c.id[:], []byte(signature)) // it was compared with 40 hexadecimal digits
@@ -58,20 +58,20 @@ func (c claim) places() [4]uint32 {
 	return p
 }
 
-// verdict is what the memory says of a claim.
+// verdict is what is known of a claim.
 type verdict int
 
 const (
-	claimNew   verdict = iota // the signature had no body
+	claimNew   verdict = iota // the signature is not known
 	claimSame                 // it came with this body before
 	claimOther                // it belongs to another body
 	claimFull                 // there is no room to remember it
 )
 
 // signatures remembers which body each signature came with for as long as the
-// signature is accepted. In plain mode it does not cover the body: whoever saw
-// one callback could else send anything in anybody's name. So what can't be
-// remembered must not be taken.
+// signature is accepted. In plain mode a signature does not cover the body, so
+// whoever saw one callback could send any message in any person's name. For the
+// same reason a message whose signature can't be remembered is refused.
 type signatures struct {
 	most, reserve int
 
@@ -80,12 +80,12 @@ type signatures struct {
 	minutes map[int64]*seenMinute
 }
 
-// seenMinute is what is forgotten together.
+// seenMinute has the signatures that are forgotten in the same minute.
 type seenMinute struct {
 	bodies map[uint64]bodySum
-	// refused has the places of the signatures that there was no room for. They may
-	// still carry their receipt when it comes again, and nothing else. Nil if there
-	// are none.
+	// refused is a filter of the signatures for which there was no room; nil if there
+	// are none. Only a receipt is accepted with one of them, when the platform
+	// repeats it.
 	refused []uint64
 }
 
@@ -123,7 +123,7 @@ func (s *signatures) refuse(c claim) {
 	s.note(c)
 }
 
-// roomFor returns how many signatures may be known for one more like c.
+// roomFor returns from how many stored signatures on c is refused.
 func roomFor(c claim, most, reserve int) int {
 	if c.receipt {
 		return most - reserve
@@ -131,7 +131,7 @@ func roomFor(c claim, most, reserve int) int {
 	return most
 }
 
-// look also forgets what has run out.
+// look is find for a caller that holds the lock. It also drops what has expired.
 func (s *signatures) look(c claim, now time.Time) verdict {
 	v := claimNew
 	for minute, m := range s.minutes {
@@ -184,6 +184,6 @@ func (m *seenMinute) wasRefused(c claim) bool {
 	return true
 }
 
-// key is the part of the signature that it is found by. Two genuine ones have the
-// same once in 2^64; a forger can't choose it.
+// key returns the part of the signature that is the key in bodies. Two genuine
+// signatures share it once in 2^64; a forger can't choose it.
 func (c claim) key() uint64 { return binary.BigEndian.Uint64(c.id[:]) }

@@ -12,50 +12,40 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gin-gonic/gin"
-	"github.com/prometheus/client_golang/prometheus"
-
 	"wechat-broadcast/models/modelstest"
 )
 
 // clocked gives the account a clock that stands still until it is moved.
-func clocked() (edit func(*Config), move func(time.Duration)) {
+func clocked() (edit func(*setup), move func(time.Duration)) {
 	var past atomic.Int64
-	return func(c *Config) {
+	return func(c *setup) {
 			c.Now = func() time.Time { return testNow.Add(time.Duration(past.Load())) }
 		}, func(d time.Duration) {
 			past.Add(int64(d))
 		}
 }
 
-// cramped has the account remember few signatures.
+// cramped lets the account remember few signatures.
 func cramped(a *account, most, reserve int) {
-	a.Registry = prometheus.NewRegistry()
-	c := newCallback(a.Config)
+	c := a.restart()
 	c.seen = newSignatures(most, reserve)
 	if c.shared != nil {
 		c.shared.most, c.shared.reserve = most, reserve
 	}
-	r := gin.New()
-	r.Use(accessLog(a.Log))
-	r.POST("/wechat", c.receive)
-	r.GET("/wechat", c.verify)
-	a.Handler = r
 }
 
 func receipt(msgID int) string {
 	return strings.Replace(receiptMsg, "3557254367693750277", fmt.Sprint(msgID), 1)
 }
 
-// However many callbacks come after it, a signature belongs to its body for as
-// long as it is accepted.
-func TestManyNewerCallbacksFreeNoSignature(t *testing.T) {
+// However many callbacks follow, another body under the signature is refused.
+func TestASignatureIsRememberedForAsLongAsItIsAccepted(t *testing.T) {
 	t.Parallel()
 	edit, move := clocked()
 	var receipts atomic.Int32
-	a := newAccount(t, edit, func(c *Config) {
+	a := newAccount(t, edit, func(c *setup) {
 		c.Log = slog.New(slog.DiscardHandler)
-		c.Receipt = func(context.Context, string, int64, string) error {
+		c.receipt = func(context.Context, int64, string) error {
 			receipts.Add(1)
 			return nil
 		}
@@ -67,7 +57,7 @@ func TestManyNewerCallbacksFreeNoSignature(t *testing.T) {
 	verified := a.query(testNow)
 	verified.Set("echostr", "1")
 	a.do(http.MethodGet, "/wechat?"+verified.Encode(), nil)
-	// Verifications cost the test the least.
+	// Verifications are the quickest callbacks.
 	const many = 66_000
 	want := int32(0)
 	for i := range many {
@@ -102,9 +92,9 @@ func TestManyNewerCallbacksFreeNoSignature(t *testing.T) {
 	}
 }
 
-// With no room for more signatures receipts are put off, and what they were signed
-// with carries nothing else; the chat goes on.
-func TestWithoutRoomForSignatures(t *testing.T) {
+// Messages are still answered, and the signature of a receipt that was put off
+// carries nothing else.
+func TestReceiptsWaitWhileThereIsNoRoomForSignatures(t *testing.T) {
 	t.Parallel()
 	edit, move := clocked()
 	one := newAccount(t, edit)
@@ -115,7 +105,7 @@ func TestWithoutRoomForSignatures(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name          string
-		first, second *account // where it is full, and where a forger tries
+		first, second *account // the first is full; the forger asks the second
 	}{{"one process", one, one}, {"two replicas", shared[0], shared[1]}} {
 		post := func(a *account, q url.Values, body string, want int) {
 			t.Helper()
@@ -143,7 +133,7 @@ func TestWithoutRoomForSignatures(t *testing.T) {
 		post(a, late, textMsg("openid", 7), 503)
 		post(tt.second, late, textMsg("broadcast all", 8), 403)
 
-		// With the oldest gone, what was put off is taken when it comes again.
+		// Once the oldest expired, the receipt that was put off is accepted.
 		move(3*time.Minute + time.Second)
 		post(a, putOff, receipt(5), 200)
 		post(tt.second, putOff, textMsg("broadcast all", 9), 403)
@@ -163,8 +153,7 @@ func TestWithoutRoomForSignatures(t *testing.T) {
 	}
 }
 
-// What signatures use goes away with time.
-func TestSignaturesAreForgotten(t *testing.T) {
+func TestExpiredSignaturesAreDropped(t *testing.T) {
 	t.Parallel()
 	s := newSignatures(1000, 10)
 	now := testNow

@@ -16,29 +16,28 @@ import (
 // matters.
 const maxAnswered = 4096
 
-// workWithin is how long the work may take: what it says at its end must go out
-// before answerWithin is over.
+// workWithin is how long the work may take. The answer must be written before
+// answerWithin is over.
 const workWithin = answerWithin - 200*time.Millisecond
 
 // readyWithin is how long a callback waits for a database that is being set up;
 // the rest of answerWithin is for the work.
 const readyWithin = 4 * time.Second
 
-// saveWithin is how long the saving of a reply may take. It has its own time,
-// since what was done must be remembered even if the doing used all of it.
+// saveWithin is how long saving a reply may take. It does not count against
+// workWithin: the reply must be saved even if the work used all of its time.
 const saveWithin = 2 * time.Second
 
-// done is what handling a message came to.
+// done is the result of handling a message.
 type done struct {
 	reply    string
 	repeated bool // it had been handled before
 	handled  bool // it was handled now
 }
 
-// worker does what messages ask for, each once however often and however much
-// at the same time it is delivered.
+// worker handles messages, each of them once, however often it is delivered.
 type worker struct {
-	cfg    Config
+	cfg    CallbackConfig
 	flight singleflight.Group
 	// answered is the reply to each message, by key; events have an empty one.
 	answered *lru.Cache[string, string]
@@ -46,21 +45,24 @@ type worker struct {
 	shared *shared
 }
 
-func newWorker(cfg Config) *worker {
+func newWorker(cfg CallbackConfig) *worker {
 	return &worker{cfg: cfg, answered: newLRU[string, string](maxAnswered)}
 }
 
-// do handles m, or joins the handling of another copy of it, until ctx is done.
-// The work goes on without the copy that began it, for workWithin at most. A
-// panic of a handler is returned as a *panicked.
+// do handles m, or waits for the handling of another copy of it, until ctx is
+// done. The work goes on after that, for workWithin at most. A panic of a handler
+// is returned as a *panicked.
 func (w *worker) do(ctx context.Context, m *received) (done, error) {
 	apart := context.WithoutCancel(ctx)
 	ch := w.flight.DoChan(m.key(), func() (any, error) {
 		ctx, cancel := context.WithTimeout(apart, workWithin)
 		defer cancel()
-		w.awaitDatabase(ctx, m)
 		var d done
-		err := caught(func() (err error) { d, err = w.handle(ctx, m); return err })
+		err := caught(func() (err error) {
+			w.awaitDatabase(ctx, m)
+			d, err = w.handle(ctx, m)
+			return err
+		})
 		return d, err
 	})
 	select {
@@ -72,10 +74,10 @@ func (w *worker) do(ctx context.Context, m *received) (done, error) {
 	}
 }
 
-// awaitDatabase waits, if m needs the database, until it is ready. When that
-// takes too long the work shows what is amiss.
+// awaitDatabase waits until the database is ready, if m needs it. After
+// readyWithin the work goes on and fails with the database's error.
 func (w *worker) awaitDatabase(ctx context.Context, m *received) {
-	if w.cfg.Ready == nil || m.kind == kindText && !w.remembers(m) {
+	if m.kind == kindText && !w.cfg.Chat.Remembers(m.Content) {
 		return
 	}
 	patience := time.NewTimer(readyWithin)
@@ -87,15 +89,10 @@ func (w *worker) awaitDatabase(ctx context.Context, m *received) {
 	}
 }
 
-// remembers tells whether the reply to a text may be in the database.
-func (w *worker) remembers(m *received) bool {
-	return w.cfg.Remembers == nil || w.cfg.Remembers(m.Content)
-}
-
 func (w *worker) handle(ctx context.Context, m *received) (done, error) {
 	if m.kind == kindReceipt {
-		// Storing a receipt twice is harmless and the memory is better used.
-		return done{}, w.cfg.Receipt(ctx, m.openID(), m.receiptID(), m.Status)
+		// Storing a receipt twice does no harm, so memory is not spent on it.
+		return done{}, w.cfg.Engine.Receipt(ctx, m.receiptID(), m.Status)
 	}
 	key := m.key()
 	if reply, ok := w.answered.Get(key); ok {
@@ -118,15 +115,15 @@ func (w *worker) handle(ctx context.Context, m *received) (done, error) {
 	return d, err
 }
 
-// act does what a message asks for.
+// act handles a message that was not handled before.
 func (w *worker) act(ctx context.Context, m *received, key string) (done, error) {
 	var d done
 	var err error
 	switch m.kind {
 	case kindSubscribe:
-		err = w.cfg.Subscribed(ctx, m.openID(), m.at(w.cfg.Now()), m.EventKey)
+		err = w.cfg.Followers.Subscribed(ctx, m.openID(), m.at(w.cfg.Now()), m.EventKey)
 	case kindUnsubscribe:
-		err = w.cfg.Unsubscribed(ctx, m.openID(), m.at(w.cfg.Now()))
+		err = w.cfg.Followers.Unsubscribed(ctx, m.openID(), m.at(w.cfg.Now()))
 	default:
 		d, err = w.text(ctx, m, key)
 	}
@@ -141,29 +138,30 @@ func (w *worker) act(ctx context.Context, m *received, key string) (done, error)
 // text returns the reply to a text: the one that it got before, if it is in the
 // database, else a new one.
 func (w *worker) text(ctx context.Context, m *received, key string) (done, error) {
-	if w.remembers(m) {
+	if w.cfg.Chat.Remembers(m.Content) {
 		reply, found, err := w.cfg.Store.FindReply(ctx, key)
 		if err != nil || found {
 			return done{reply: reply, repeated: found}, err
 		}
 	}
-	r, err := w.cfg.Text(ctx, Incoming{OpenID: m.openID(), Text: m.Content, Key: key})
+	text, remember, err := w.cfg.Chat.Reply(ctx, m.openID(), m.Content, key)
 	if err != nil {
 		return done{}, err
 	}
-	reply := fit(r.Text)
-	if len(reply) != len(r.Text) {
+	reply := fit(text)
+	if len(reply) != len(text) {
 		w.cfg.Log.WarnContext(ctx, "reply cut to what the platform takes",
-			"openid", models.MaskOpenID(m.openID()), "bytes", len(r.Text))
+			"openid", models.MaskOpenID(m.openID()), "bytes", len(text))
 	}
-	if !r.Remember {
+	if !remember {
 		return done{reply: reply}, nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveWithin)
 	defer cancel()
 	stored, err := w.cfg.Store.SaveReply(ctx, key, reply, w.cfg.Now())
 	if err != nil {
-		// It is done, so the person is told; this process still remembers it.
+		// The command was carried out, so the person gets the reply. This process still
+		// remembers it.
 		w.cfg.Log.WarnContext(ctx, "reply not saved: a redelivery after a restart is handled anew",
 			"openid", models.MaskOpenID(m.openID()), "error", masked(err.Error(), m.openID()))
 		return done{reply: reply}, nil

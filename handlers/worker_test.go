@@ -17,16 +17,15 @@ import (
 	"wechat-broadcast/models/modelstest"
 )
 
-// Five copies at the same moment are one message with one reply.
-func TestCopiesAtOnce(t *testing.T) {
+func TestCopiesAtTheSameTimeAreHandledOnce(t *testing.T) {
 	t.Parallel()
-	for mode, edit := range map[string]func(*Config){"plain": func(*Config) {}, "safe": safe} {
+	for mode, edit := range map[string]func(*setup){"plain": func(*setup) {}, "safe": safe} {
 		synctest.Test(t, func(t *testing.T) {
 			var calls atomic.Int32
-			a := newAccount(t, edit, func(c *Config) {
-				c.Text = func(context.Context, Incoming) (Reply, error) {
+			a := newAccount(t, edit, func(c *setup) {
+				c.text = func(context.Context, incoming) (outgoing, error) {
 					time.Sleep(time.Second)
-					return Reply{Text: fmt.Sprint("reply ", calls.Add(1))}, nil
+					return outgoing{text: fmt.Sprint("reply ", calls.Add(1))}, nil
 				}
 			})
 			got := make([]string, 5)
@@ -47,13 +46,13 @@ func TestCopiesAtOnce(t *testing.T) {
 	}
 }
 
-func TestRedelivery(t *testing.T) {
+func TestARedeliveredMessageGetsTheSameReply(t *testing.T) {
 	t.Parallel()
 	modelstest.Each(t, func(t *testing.T, s *models.Store) {
 		var calls atomic.Int32
-		count := func(c *Config) {
-			c.Text = func(context.Context, Incoming) (Reply, error) {
-				return Reply{Text: fmt.Sprint("reply ", calls.Add(1))}, nil
+		count := func(c *setup) {
+			c.text = func(context.Context, incoming) (outgoing, error) {
+				return outgoing{text: fmt.Sprint("reply ", calls.Add(1))}, nil
 			}
 		}
 		a := newAccount(t, count, stored(s))
@@ -62,7 +61,7 @@ func TestRedelivery(t *testing.T) {
 				t.Errorf("reply %q", got)
 			}
 		}
-		// A restart in between: another process on the same database.
+		// Another process on the same database, as after a restart.
 		a = newAccount(t, count, stored(s))
 		if got := a.reply(t, a.push(textMsg("broadcast all", 1))); got != "reply 1" {
 			t.Errorf("reply after a restart %q", got)
@@ -70,12 +69,12 @@ func TestRedelivery(t *testing.T) {
 		if n := calls.Load(); n != 1 {
 			t.Errorf("handled %d times", n)
 		}
-		// The same MsgId of somebody else is another message.
+		// The same MsgId from another sender is another message.
 		other := strings.ReplaceAll(textMsg("broadcast all", 1), testSender, strings.ToLower(testSender))
 		if rec := a.push(other); !strings.Contains(rec.Body.String(), "reply 2") {
 			t.Errorf("somebody else was told %q", rec.Body)
 		}
-		// Without a MsgId the sender, the time and the words name it.
+		// Without a MsgId, sender, time and text identify the message.
 		for _, want := range []string{"reply 3", "reply 3"} {
 			if got := a.reply(t, a.push(textMsg("broadcast all", 0))); got != want {
 				t.Errorf("without MsgId: reply %q, want %q", got, want)
@@ -87,14 +86,14 @@ func TestRedelivery(t *testing.T) {
 	})
 }
 
-// If two processes handled a message at once, both tell the first stored reply.
-func TestStoredReplyWins(t *testing.T) {
+// Two processes that handle a message at the same time send the same reply.
+func TestTheReplyThatWasStoredFirstIsSent(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	a := newAccount(t, func(c *Config) {
-		c.Text = func(ctx context.Context, in Incoming) (Reply, error) {
-			_, err := s.SaveReply(ctx, in.Key, "the other's", testNow)
-			return Reply{Text: "ours"}, err
+	a := newAccount(t, func(c *setup) {
+		c.text = func(ctx context.Context, in incoming) (outgoing, error) {
+			_, err := s.SaveReply(ctx, in.key, "the other's", testNow)
+			return outgoing{text: "ours"}, err
 		}
 	}, stored(s))
 	for range 2 {
@@ -104,20 +103,19 @@ func TestStoredReplyWins(t *testing.T) {
 	}
 }
 
-// What follows from the text alone is answered without the database, and again
-// from memory.
-func TestPureTextsNeedNoDatabase(t *testing.T) {
+// The second delivery is answered from memory.
+func TestRepliesThatDependOnTheTextAloneNeedNoDatabase(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	a := newAccount(t, stored(s), func(c *Config) {
-		text := c.Text
-		c.Remembers = func(text string) bool { return text != "openid" }
-		c.Text = func(ctx context.Context, in Incoming) (Reply, error) {
+	a := newAccount(t, stored(s), func(c *setup) {
+		text := c.text
+		c.remembers = func(text string) bool { return text != "openid" }
+		c.text = func(ctx context.Context, in incoming) (outgoing, error) {
 			r, err := text(ctx, in)
-			r.Remember = in.Text != "openid"
+			r.remember = in.text != "openid"
 			return r, err
 		}
 	})
@@ -129,7 +127,7 @@ func TestPureTextsNeedNoDatabase(t *testing.T) {
 	if n := len(a.calls()); n != 1 {
 		t.Errorf("handled %d times", n)
 	}
-	// The others must wait for it, since it may know them.
+	// Other texts need the database, which may have their reply.
 	if got := a.reply(t, a.push(textMsg("broadcast all", 2))); got != testBusy {
 		t.Errorf("without the database: reply %q", got)
 	}
@@ -138,13 +136,13 @@ func TestPureTextsNeedNoDatabase(t *testing.T) {
 	}
 }
 
-// A reply that cannot be saved is told all the same, and not handled again here.
-func TestReplyThatCannotBeSaved(t *testing.T) {
+// The same process does not handle the message again.
+func TestAReplyThatCannotBeSavedIsStillSent(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	a := newAccount(t, func(c *Config) {
-		c.Text = func(context.Context, Incoming) (Reply, error) {
-			return Reply{Text: "done"}, s.Close()
+	a := newAccount(t, func(c *setup) {
+		c.text = func(context.Context, incoming) (outgoing, error) {
+			return outgoing{text: "done"}, s.Close()
 		}
 	}, stored(s))
 	for range 2 {
@@ -157,15 +155,15 @@ func TestReplyThatCannotBeSaved(t *testing.T) {
 	}
 }
 
-func TestFailingTextIsBusyAndNotRemembered(t *testing.T) {
+func TestATextThatFailedIsHandledAgain(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
-	a := newAccount(t, func(c *Config) {
-		c.Text = func(_ context.Context, in Incoming) (Reply, error) {
+	a := newAccount(t, func(c *setup) {
+		c.text = func(_ context.Context, in incoming) (outgoing, error) {
 			if calls.Add(1) == 1 {
-				return Reply{}, errors.New("ask for broadcast by " + in.OpenID + ": database is away")
+				return outgoing{}, errors.New("ask for broadcast by " + in.openID + ": database is away")
 			}
-			return Reply{Text: "done"}, nil
+			return outgoing{text: "done"}, nil
 		}
 	}, stored(newStore(t)))
 	for _, want := range []string{testBusy, "done", "done"} {
@@ -179,7 +177,7 @@ func TestFailingTextIsBusyAndNotRemembered(t *testing.T) {
 	}
 }
 
-func TestFailingEventsAreDeliveredAgain(t *testing.T) {
+func TestAnEventThatFailedIsHandledAgain(t *testing.T) {
 	t.Parallel()
 	for name, msg := range map[string]string{
 		"subscribe": eventMsg("subscribe", ""), "unsubscribe": eventMsg("unsubscribe", ""), "receipt": receiptMsg,
@@ -191,10 +189,10 @@ func TestFailingEventsAreDeliveredAgain(t *testing.T) {
 			}
 			return nil
 		}
-		a := newAccount(t, func(c *Config) {
-			c.Subscribed = func(context.Context, string, time.Time, string) error { return fail() }
-			c.Unsubscribed = func(context.Context, string, time.Time) error { return fail() }
-			c.Receipt = func(context.Context, string, int64, string) error { return fail() }
+		a := newAccount(t, func(c *setup) {
+			c.subscribed = func(context.Context, string, time.Time, string) error { return fail() }
+			c.unsubscribed = func(context.Context, string, time.Time) error { return fail() }
+			c.receipt = func(context.Context, int64, string) error { return fail() }
 		})
 		want := int32(2) // an event that was handled is not handled again
 		if name == "receipt" {
@@ -213,14 +211,14 @@ func TestFailingEventsAreDeliveredAgain(t *testing.T) {
 
 func TestPanicIs500(t *testing.T) {
 	t.Parallel()
-	a := newAccount(t, func(c *Config) {
-		c.Text = func(_ context.Context, in Incoming) (Reply, error) {
-			if in.Text == "boom" {
-				panic("nobody called " + in.OpenID)
+	a := newAccount(t, func(c *setup) {
+		c.text = func(_ context.Context, in incoming) (outgoing, error) {
+			if in.text == "boom" {
+				panic("nobody called " + in.openID)
 			}
-			return Reply{Text: "alive"}, nil
+			return outgoing{text: "alive"}, nil
 		}
-		c.Receipt = func(context.Context, string, int64, string) error { panic(http.ErrAbortHandler) }
+		c.receipt = func(context.Context, int64, string) error { panic(http.ErrAbortHandler) }
 	})
 	for _, msg := range []string{textMsg("boom", 1), receiptMsg} {
 		if rec := a.push(msg); rec.Code != http.StatusInternalServerError {
@@ -236,15 +234,15 @@ func TestPanicIs500(t *testing.T) {
 	}
 }
 
-// Whatever hangs, the platform has its answer within its 5 s.
-func TestEveryCallbackIsAnsweredInTime(t *testing.T) {
+// The platform hangs up after 5 s. A service that hangs must not delay the answer.
+func TestEveryCallbackIsAnsweredWithinFiveSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
-		a := newAccount(t, func(c *Config) {
-			c.Text = func(context.Context, Incoming) (Reply, error) { <-hang; return Reply{Text: "late"}, nil }
-			c.Receipt = func(ctx context.Context, _ string, _ int64, _ string) error { <-ctx.Done(); return ctx.Err() }
-			c.Subscribed = func(context.Context, string, time.Time, string) error { <-hang; return nil }
+		a := newAccount(t, func(c *setup) {
+			c.text = func(context.Context, incoming) (outgoing, error) { <-hang; return outgoing{text: "late"}, nil }
+			c.receipt = func(ctx context.Context, _ int64, _ string) error { <-ctx.Done(); return ctx.Err() }
+			c.subscribed = func(context.Context, string, time.Time, string) error { <-hang; return nil }
 		})
 		for name, tt := range map[string]struct {
 			msg    string
@@ -266,15 +264,14 @@ func TestEveryCallbackIsAnsweredInTime(t *testing.T) {
 		}
 		close(hang)
 		synctest.Wait()
-		// What came late is the reply to the next delivery.
+		// The reply that came too late answers the next delivery.
 		if got := a.reply(t, a.push(textMsg("hi", 1))); got != "late" {
 			t.Errorf("redelivery: %q", got)
 		}
 	})
 }
 
-// What comes while the database is being set up waits for it, and is not lost.
-func TestCallbacksAwaitTheDatabase(t *testing.T) {
+func TestCallbacksWaitForTheMigration(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string
@@ -302,18 +299,18 @@ func TestCallbacksAwaitTheDatabase(t *testing.T) {
 						return errors.New("no such table")
 					}
 				}
-				a := newAccount(t, func(c *Config) {
+				a := newAccount(t, func(c *setup) {
 					c.Ready = ready
-					c.Remembers = func(text string) bool { return text != "openid" }
+					c.remembers = func(text string) bool { return text != "openid" }
 					c.Store = newStore(t)
-					c.Text = func(_ context.Context, in Incoming) (Reply, error) {
-						if in.Text == "openid" {
-							return Reply{Text: "re: openid"}, nil
+					c.text = func(_ context.Context, in incoming) (outgoing, error) {
+						if in.text == "openid" {
+							return outgoing{text: "re: openid"}, nil
 						}
-						return Reply{Text: "re: " + in.Text}, migrated()
+						return outgoing{text: "re: " + in.text}, migrated()
 					}
-					c.Receipt = func(context.Context, string, int64, string) error { return migrated() }
-					c.Subscribed = func(context.Context, string, time.Time, string) error { return migrated() }
+					c.receipt = func(context.Context, int64, string) error { return migrated() }
+					c.subscribed = func(context.Context, string, time.Time, string) error { return migrated() }
 				})
 				began := time.Now()
 				go func() { time.Sleep(tt.after); close(ready) }()
@@ -330,19 +327,18 @@ func TestCallbacksAwaitTheDatabase(t *testing.T) {
 	}
 }
 
-// The copy that began the work may go away; the work and the others stay.
-func TestFirstCopyGoesAway(t *testing.T) {
+func TestTheWorkGoesOnWhenTheFirstCopyHangsUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int32
-		a := newAccount(t, func(c *Config) {
-			c.Text = func(ctx context.Context, _ Incoming) (Reply, error) {
+		a := newAccount(t, func(c *setup) {
+			c.text = func(ctx context.Context, _ incoming) (outgoing, error) {
 				calls.Add(1)
 				select {
 				case <-time.After(2 * time.Second):
-					return Reply{Text: "done"}, nil
+					return outgoing{text: "done"}, nil
 				case <-ctx.Done():
-					return Reply{}, ctx.Err()
+					return outgoing{}, ctx.Err()
 				}
 			}
 		})
@@ -363,9 +359,9 @@ func TestFirstCopyGoesAway(t *testing.T) {
 
 func TestLongReplyIsCutAndLogged(t *testing.T) {
 	t.Parallel()
-	a := newAccount(t, func(c *Config) {
-		c.Text = func(context.Context, Incoming) (Reply, error) {
-			return Reply{Text: strings.Repeat("群", 2000)}, nil
+	a := newAccount(t, func(c *setup) {
+		c.text = func(context.Context, incoming) (outgoing, error) {
+			return outgoing{text: strings.Repeat("群", 2000)}, nil
 		}
 	})
 	got := a.reply(t, a.push(textMsg("help", 1)))

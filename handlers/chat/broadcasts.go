@@ -21,7 +21,7 @@ var audiences = map[Name]models.Audience{
 }
 
 func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
-	asked, err := c.config.Broadcasts.Ask(ctx, broadcast.Request{
+	asked, err := c.config.Engine.Ask(ctx, broadcast.Request{
 		Message:    r.Message,
 		Audience:   audiences[r.Name],
 		AskedBy:    r.from,
@@ -35,7 +35,7 @@ func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
 }
 
 func (c *Chat) retry(ctx context.Context, r request) (string, error) {
-	asked, err := c.config.Broadcasts.Retry(ctx, r.ID, r.from, r.key)
+	asked, err := c.config.Engine.Retry(ctx, r.ID, r.from, r.key)
 	if err != nil {
 		return "", err
 	}
@@ -44,9 +44,9 @@ func (c *Chat) retry(ctx context.Context, r request) (string, error) {
 
 // LateReply says what became of a request whose sender was told that it was not
 // known: asked, or err if it came to nothing.
-func (c *Chat) LateReply(asked *broadcast.Asked, err error) string {
+func (c *Composer) LateReply(asked *broadcast.Asked, err error) string {
 	if err == nil {
-		return fit(c.say("late.stored", nil) + "\n" + c.askedText(asked, c.config.Now()))
+		return fit(c.say("late.stored", nil) + "\n" + c.askedText(asked, c.now()))
 	}
 	reason, known := c.errorText(err, Command{})
 	if !known {
@@ -57,7 +57,7 @@ func (c *Chat) LateReply(asked *broadcast.Asked, err error) string {
 
 // askedText says what was begun: number, message, recipients, how to stop it and
 // how long that is possible from now on, where to watch it, and what to mind.
-func (c *Chat) askedText(asked *broadcast.Asked, now time.Time) string {
+func (c *Composer) askedText(asked *broadcast.Asked, now time.Time) string {
 	b := asked.Broadcast
 	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name, "Of": b.RetryOf}
 	switch {
@@ -79,7 +79,7 @@ func (c *Chat) askedText(asked *broadcast.Asked, now time.Time) string {
 	return fitList(joined(lines), c.warnings(b.ID, asked.Warnings), c.more)
 }
 
-func (c *Chat) warnings(id int64, warnings []broadcast.Warning) []string {
+func (c *Composer) warnings(id int64, warnings []broadcast.Warning) []string {
 	var lines []string
 	for _, w := range warnings {
 		v := vars{"Retry": c.on(Retry, id)}
@@ -92,7 +92,7 @@ func (c *Chat) warnings(id int64, warnings []broadcast.Warning) []string {
 }
 
 func (c *Chat) status(ctx context.Context, r request) (string, error) {
-	st, err := c.config.Broadcasts.Status(ctx, r.ID)
+	st, err := c.config.Engine.Status(ctx, r.ID)
 	if err != nil {
 		return "", err
 	}
@@ -100,7 +100,7 @@ func (c *Chat) status(ctx context.Context, r request) (string, error) {
 }
 
 func (c *Chat) pause(ctx context.Context, r request) (string, error) {
-	b, err := c.config.Broadcasts.Pause(ctx, r.ID, r.from)
+	b, err := c.config.Engine.Pause(ctx, r.ID, r.from)
 	if err != nil {
 		return "", err
 	}
@@ -108,7 +108,7 @@ func (c *Chat) pause(ctx context.Context, r request) (string, error) {
 }
 
 func (c *Chat) resume(ctx context.Context, r request) (string, error) {
-	b, err := c.config.Broadcasts.Resume(ctx, r.ID, r.from)
+	b, err := c.config.Engine.Resume(ctx, r.ID, r.from)
 	if err != nil {
 		return "", err
 	}
@@ -116,7 +116,7 @@ func (c *Chat) resume(ctx context.Context, r request) (string, error) {
 }
 
 func (c *Chat) cancel(ctx context.Context, r request) (string, error) {
-	done, err := c.config.Broadcasts.Cancel(ctx, r.ID, r.from)
+	done, err := c.config.Engine.Cancel(ctx, r.ID, r.from)
 	if err != nil {
 		return "", err
 	}
@@ -135,7 +135,7 @@ func (c *Chat) cancel(ctx context.Context, r request) (string, error) {
 }
 
 func (c *Chat) list(ctx context.Context, _ request) (string, error) {
-	all, err := c.config.Broadcasts.List(ctx, listed)
+	all, err := c.config.Engine.List(ctx, listed)
 	if err != nil {
 		return "", err
 	}
@@ -151,12 +151,11 @@ func (c *Chat) list(ctx context.Context, _ request) (string, error) {
 		})
 	}
 	head, link := c.say("list.head", nil), ""
-	if c.config.HistoryLink != nil {
-		if url := c.config.HistoryLink(); url != "" {
-			link = "\n" + c.say("list.link", vars{"URL": url})
-		}
+	if url := c.links.History(); url != "" {
+		link = "\n" + c.say("list.link", vars{"URL": url})
 	}
-	// It is fitted with the link in front, so that the link at the end is whole.
+	// The list is cut with the link in front of it, so that there is room for the link
+	// at the end.
 	rest := strings.TrimPrefix(fitList(head+link, items, c.more), head+link)
 	return head + rest + link, nil
 }
@@ -182,13 +181,13 @@ func (c *Chat) messages(_ context.Context, r request) (string, error) {
 
 // messagesFile says why the message file can't be used: as many of its faults as
 // a reply can hold.
-func (c *Chat) messagesFile(err error) string {
+func (c *Composer) messagesFile(err error) string {
 	return fitList(c.say("error.messages_file", nil), c.locale.faults(err), c.more)
 }
 
 // preview renders a message for one person, or says why that can't be done.
 func (c *Chat) preview(def *message.Definition, openID string) string {
-	now := c.config.Now()
+	now := c.now()
 	m, err := def.Preview(models.Recipient{OpenID: openID, SubscribedAt: models.At(now), Scene: "ADD_SCENE_SEARCH"}, now)
 	if err != nil {
 		return c.say("messages.broken", vars{"Reason": err})
@@ -205,22 +204,19 @@ func (c *Chat) preview(def *message.Definition, openID string) string {
 	return strings.Join(lines, "\n")
 }
 
-func (c *Chat) more(n int) string { return c.say("help.more", vars{"Count": int64(n)}) }
+func (c *Composer) more(n int) string { return c.say("help.more", vars{"Count": int64(n)}) }
 
-func (c *Chat) audience(b models.Broadcast) string {
+func (c *Composer) audience(b models.Broadcast) string {
 	return c.say("audience."+string(b.Audience), nil)
 }
 
-func (c *Chat) state(b models.Broadcast) string {
+func (c *Composer) state(b models.Broadcast) string {
 	return c.say("state."+string(b.State), nil)
 }
 
 // link returns the line with a broadcast's progress page, or "".
-func (c *Chat) link(id int64) string {
-	if c.config.PublicLink == nil {
-		return ""
-	}
-	url := c.config.PublicLink(id)
+func (c *Composer) link(id int64) string {
+	url := c.links.Broadcast(id)
 	if url == "" {
 		return ""
 	}
@@ -229,12 +225,12 @@ func (c *Chat) link(id int64) string {
 
 // took returns how long a broadcast has been or was under way; 0 if it never
 // started.
-func (c *Chat) took(b models.Broadcast) time.Duration {
+func (c *Composer) took(b models.Broadcast) time.Duration {
 	switch {
 	case b.StartedAt.IsZero():
 		return 0
 	case b.FinishedAt.IsZero():
-		return c.config.Now().Sub(b.StartedAt.Time)
+		return c.now().Sub(b.StartedAt.Time)
 	default:
 		return b.FinishedAt.Sub(b.StartedAt.Time)
 	}

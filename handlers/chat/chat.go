@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"time"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
@@ -18,66 +17,59 @@ import (
 	"wechat-broadcast/services/wechat"
 )
 
-// Broadcasts are the engine's methods that the chat calls.
-type Broadcasts struct {
-	Ask       func(context.Context, broadcast.Request) (*broadcast.Asked, error)
-	Retry     func(ctx context.Context, id int64, askedBy, requestKey string) (*broadcast.Asked, error)
-	Status    func(ctx context.Context, id int64) (*broadcast.Status, error)
-	Pause     func(ctx context.Context, id int64, by string) (*models.Broadcast, error)
-	Resume    func(ctx context.Context, id int64, by string) (*models.Broadcast, error)
-	Cancel    func(ctx context.Context, id int64, by string) (*broadcast.Cancelled, error)
-	List      func(ctx context.Context, n int) ([]broadcast.Status, error)
-	SentToday func(context.Context) (int64, error)
-	// KeptNotices returns the broadcasts of which an admin could not be told, and
-	// SayNotices those of them that the reply to a message is to name.
-	KeptNotices func(ctx context.Context, openID, key string) ([]models.Broadcast, error)
-	SayNotices  func(ctx context.Context, ids []int64, key string) ([]int64, error)
+// engine is what the chat asks of a *broadcast.Engine.
+type engine interface {
+	Ask(ctx context.Context, r broadcast.Request) (*broadcast.Asked, error)
+	Retry(ctx context.Context, id int64, askedBy, requestKey string) (*broadcast.Asked, error)
+	Status(ctx context.Context, id int64) (*broadcast.Status, error)
+	List(ctx context.Context, n int) ([]broadcast.Status, error)
+	SentToday(ctx context.Context) (int64, error)
+	Pause(ctx context.Context, id int64, by string) (*models.Broadcast, error)
+	Resume(ctx context.Context, id int64, by string) (*models.Broadcast, error)
+	Cancel(ctx context.Context, id int64, by string) (*broadcast.Cancelled, error)
 }
 
-// Followers are the followers service's methods that the chat calls.
-type Followers struct {
-	OptOut       func(ctx context.Context, openID string) (changed bool, err error)
-	OptIn        func(ctx context.Context, openID string) (changed bool, err error)
-	Testers      func(context.Context) ([]models.Recipient, error)
-	AddTester    func(ctx context.Context, openID string) (added bool, err error)
-	RemoveTester func(ctx context.Context, openID string) (removed bool, err error)
-	Stats        func(context.Context) (followers.Stats, error)
+// followerList is what the chat asks of a *followers.Service.
+type followerList interface {
+	OptOut(ctx context.Context, openID string) (changed bool, err error)
+	OptIn(ctx context.Context, openID string) (changed bool, err error)
+	Testers(ctx context.Context) ([]models.Recipient, error)
+	AddTester(ctx context.Context, openID string) (added bool, err error)
+	RemoveTester(ctx context.Context, openID string) (removed bool, err error)
+	Stats(ctx context.Context) (followers.Stats, error)
+	StartSync(ctx context.Context, confirmed bool, ended func(ctx context.Context, res followers.SyncResult, err error)) error
 }
 
-// Config is what a Chat needs.
+// platform is what the chat asks of a *wechat.Client.
+type platform interface {
+	Quota(ctx context.Context, path string) (wechat.Quota, error)
+}
+
+// notices is what the chat asks of a *notify.Notifier.
+type notices interface {
+	Send(ctx context.Context, openID, text string)
+	Kept(ctx context.Context, openID, key string) ([]models.Broadcast, error)
+	Say(ctx context.Context, ids []int64, key string) ([]int64, error)
+}
+
+// Config is what a Chat needs. All fields are required.
 type Config struct {
 	// Admins is the whitelist: OpenIDs, compared byte for byte.
-	Admins []string
-	// Language is one of Languages; empty for the default.
-	Language string
-
-	Broadcasts Broadcasts
-	Followers  Followers
-	Messages   *message.Source
-	// StartSync begins pulling the followers and returns at once; askedBy gets
-	// the outcome (SyncNotice) as a message. confirmed has a list like the last one
-	// believed that was too short.
-	StartSync func(ctx context.Context, askedBy string, confirmed bool) error
-	// Quota asks the platform for the day's allowance of sends; nil if it can't
-	// be asked.
-	Quota func(context.Context) (wechat.Quota, error)
-	// PublicLink returns the address of a broadcast's progress page, or ""; nil
-	// if there are no pages.
-	PublicLink func(id int64) string
-	// HistoryLink returns the address of the page with the latest broadcasts, or
-	// ""; nil if there are no pages.
-	HistoryLink func() string
-
-	Now func() time.Time
-	Log *slog.Logger
+	Admins    []string
+	Composer  *Composer
+	Engine    engine
+	Followers followerList
+	Platform  platform
+	Notices   notices
+	Messages  *message.Source
+	Log       *slog.Logger
 }
 
 // Chat answers chat lines. It is safe for concurrent use.
 type Chat struct {
-	config   Config
-	locale   *locale
-	commands []command
-	log      *slog.Logger
+	*Composer
+	config Config
+	log    *slog.Logger
 }
 
 // request is a command that may be carried out.
@@ -89,31 +81,11 @@ type request struct {
 	key string
 }
 
-// New returns a Chat, or an error if the language is not one of Languages or
-// something that it needs is missing.
-func New(c Config) (*Chat, error) {
-	if c.Language == "" {
-		c.Language = Languages[0]
-	}
-	if !slices.Contains(Languages, c.Language) {
-		return nil, fmt.Errorf("choose language: %q is not one of %v", c.Language, Languages)
-	}
-	b, f := c.Broadcasts, c.Followers
-	if slices.Contains([]bool{
-		b.Ask == nil, b.Retry == nil, b.Status == nil, b.Pause == nil, b.Resume == nil, b.Cancel == nil, b.List == nil, b.SentToday == nil,
-		b.KeptNotices == nil, b.SayNotices == nil,
-		f.OptOut == nil, f.OptIn == nil, f.Testers == nil, f.AddTester == nil, f.RemoveTester == nil, f.Stats == nil,
-		c.Messages == nil, c.StartSync == nil, c.Now == nil, c.Log == nil,
-	}, true) {
-		return nil, errors.New("set up chat: a required part of its configuration is missing")
-	}
-	sentences, err := newLocale(c.Language, c.Log)
-	if err != nil {
-		return nil, err
-	}
+// New returns a Chat.
+func New(c Config) *Chat {
 	// An empty sender must never be an admin, whatever the settings say.
 	c.Admins = slices.DeleteFunc(slices.Clone(c.Admins), func(id string) bool { return id == "" })
-	return &Chat{config: c, locale: sentences, commands: commands, log: c.Log}, nil
+	return &Chat{Composer: c.Composer, config: c, log: c.Log}
 }
 
 // Reply answers one chat line of openID. key names the chat message and is the
@@ -160,7 +132,7 @@ func (c *Chat) answer(ctx context.Context, openID, key string, parsed Command, a
 		case !known:
 			return "", false, fmt.Errorf("answer %s: %w", cmd.name, err)
 		}
-		// What is away now may be back at the redelivery.
+		// A redelivery may find the database answering again.
 		remember = remember && models.KindOf(err) != models.Unavailable
 	}
 	if cmd.admin {
@@ -177,87 +149,12 @@ func (c *Chat) Remembers(text string) bool {
 	return cmd != nil && cmd.remember
 }
 
-// Busy asks a person to try again in a moment.
-func (c *Chat) Busy() string { return c.say("busy", nil) }
-
-// say returns the sentence of that id, filled with v.
-func (c *Chat) say(id string, v vars) string { return c.locale.say(id, v) }
-
-func (c *Chat) find(name Name) *command {
-	i := slices.IndexFunc(c.commands, func(cmd command) bool { return cmd.name == name })
-	if i < 0 {
-		return nil
-	}
-	return &c.commands[i]
-}
-
-// write returns a command as the chat teaches to write it, with its argument if
-// there is one.
-func (c *Chat) write(name Name, argument string) string {
-	cmd := c.find(name)
-	taught := cmd.en[0]
-	if c.locale.language == "zh" {
-		taught = cmd.zh[0]
-	}
-	if argument == "" {
-		return taught
-	}
-	return taught + " " + argument
-}
-
-// on returns a command on a broadcast as the chat teaches to write it.
-func (c *Chat) on(name Name, id int64) string {
-	return c.write(name, fmt.Sprintf("#%d", id))
-}
-
 // fault says why a known command can't be carried out as written.
 func (c *Chat) fault(cmd *command, parsed Command) string {
 	return c.say("fault."+string(parsed.Fault), vars{
 		"Words":   clip(quotable(parsed.Words), 60),
 		"Command": c.write(cmd.name, ""),
 	})
-}
-
-// errorText says what an Error means; known is false if err is none or has no
-// sentence.
-func (c *Chat) errorText(err error, asked Command) (text string, known bool) {
-	var e *models.Error
-	if !errors.As(err, &e) || !c.locale.has("error."+e.Code) {
-		return "", false
-	}
-	v := vars{"Add": c.write(TestersAdd, ""), "Testers": c.write(Testers, "")}
-	for name, value := range e.Args {
-		v[name] = value
-	}
-	switch e.Code {
-	case models.ErrMessagesFile:
-		if reason, ok := e.Args["Reason"].(error); ok {
-			return c.messagesFile(reason), true
-		}
-	case models.ErrOpenIDInvalid, models.ErrTesterUnknown:
-		v["OpenID"] = models.MaskOpenID(asked.OpenID)
-	case models.ErrMessageUnknown:
-		v["Name"] = quotable(fmt.Sprint(e.Args["Name"]))
-	case models.ErrSyncShort:
-		v["Sync"], v["Confirm"] = c.write(Sync, ""), c.write(SyncConfirm, "")
-	case models.ErrPlatform, models.ErrTesterUnchecked:
-		if e.Args["Code"] == 0 {
-			delete(v, "Code") // there was no answer that could have had one
-		}
-	case models.ErrSameMessage:
-		return c.sameText(e), true
-	case models.ErrNotKnownYet:
-		v["Status"] = c.write(Status, "")
-	case models.ErrHalted:
-		id, _ := e.Args["ID"].(int64)
-		v["Resume"], v["Cancel"] = c.on(Resume, id), c.on(Cancel, id)
-	case models.ErrWrongState:
-		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
-		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)
-	case models.ErrNothingTo:
-		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)
-	}
-	return c.say("error."+e.Code, v), true
 }
 
 // code returns an Error's code for the log, or "".

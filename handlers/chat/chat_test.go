@@ -1,222 +1,22 @@
 package chat
 
 import (
-	"bytes"
-	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"wechat-broadcast/models"
-	"wechat-broadcast/services/broadcast"
-	"wechat-broadcast/services/followers"
-	"wechat-broadcast/services/message/messagetest"
-	"wechat-broadcast/services/wechat"
 )
 
-const (
-	admin    = "oAdmiN_abcdefghijklmnop-7xYz"
-	follower = "oFollo_abcdefghijklmnop-7wer"
-)
-
-var now = time.Date(2026, 11, 24, 1, 0, 0, 0, time.UTC) // 09:00 in Beijing
-
-const messageFile = `
-default: notice
-messages:
-  notice:
-    template_id: ngqIpbwh8bUfcSsECmogfXcV14J0tQlEpBO27izEYtY
-    url: https://example.com/notices/1
-    data:
-      thing1: {value: "图书馆周三闭馆，请各位读者提前归还所借图书，谢谢配合"}
-      time2: {value: "{{.Now.Format \"2006年1月2日 15:04\"}}"}
-      keyword3: {value: "{{.OpenID}}"}
-  birthday:
-    template_id: ngqIpbwh8bUfcSsECmogfXcV14J0tQlEpBO27izEYtY
-    data:
-      thing1: {value: "{{.Fields.city}}"}
-`
-
-// stage is a Chat whose services are functions that record what they are asked.
-type stage struct {
-	*Chat
-	calls []string
-	log   bytes.Buffer
-
-	asked   *broadcast.Asked
-	status  broadcast.Status
-	list    []broadcast.Status
-	testers []models.Recipient
-	stats   followers.Stats
-	changed bool
-	err     error
-	file    *messagetest.File
-	quota   func(context.Context) (wechat.Quota, error)
-	link    string
-	history string
-	// onTheWay is how many calls a cancel can't call back.
-	onTheWay int64
-	kept     keptNotices
-}
-
-// watch fails the test when a sentence is missing, and keeps the log.
-type watch struct {
-	slog.Handler
-	tb testing.TB
-}
-
-func (w watch) Handle(ctx context.Context, r slog.Record) error {
-	if r.Level >= slog.LevelError {
-		w.tb.Errorf("logged as an error: %s", r.Message)
-	}
-	return w.Handler.Handle(ctx, r)
-}
-
-func newStage(t *testing.T, language string) *stage {
-	t.Helper()
-	s := &stage{
-		asked:   &broadcast.Asked{},
-		changed: true,
-		file:    messagetest.New(t, messageFile),
-		quota: func(context.Context) (wechat.Quota, error) {
-			return wechat.Quota{Limit: 100_000, Used: 24_800, Remain: 75_200}, nil
-		},
-	}
-	record := func(format string, args ...any) { s.calls = append(s.calls, fmt.Sprintf(format, args...)) }
-	move := func(name string) func(context.Context, int64, string) (*models.Broadcast, error) {
-		return func(_ context.Context, id int64, by string) (*models.Broadcast, error) {
-			record("%s %d by %s", name, id, by)
-			return &s.status.Broadcast, s.err
-		}
-	}
-	person := func(name string) func(context.Context, string) (bool, error) {
-		return func(_ context.Context, openID string) (bool, error) {
-			record("%s %s", name, openID)
-			return s.changed, s.err
-		}
-	}
-	c, err := New(Config{
-		Admins:   []string{"", "oOther", admin},
-		Language: language,
-		Broadcasts: Broadcasts{
-			Ask: func(_ context.Context, r broadcast.Request) (*broadcast.Asked, error) {
-				record("ask %+v", r)
-				return s.asked, s.err
-			},
-			Retry: func(_ context.Context, id int64, askedBy, key string) (*broadcast.Asked, error) {
-				record("retry %d for %s by %s", id, askedBy, key)
-				return s.asked, s.err
-			},
-			Status: func(_ context.Context, id int64) (*broadcast.Status, error) {
-				record("status %d", id)
-				return &s.status, s.err
-			},
-			Pause:  move("pause"),
-			Resume: move("resume"),
-			Cancel: func(ctx context.Context, id int64, by string) (*broadcast.Cancelled, error) {
-				b, err := move("cancel")(ctx, id, by)
-				return &broadcast.Cancelled{Broadcast: *b, Counted: true, Taken: s.status.Counts.Taken(), OnTheWay: s.onTheWay}, err
-			},
-			List: func(_ context.Context, n int) ([]broadcast.Status, error) {
-				record("list %d", n)
-				return s.list, s.err
-			},
-			SentToday: func(context.Context) (int64, error) { return 24_800, s.err },
-			KeptNotices: func(_ context.Context, openID, key string) ([]models.Broadcast, error) {
-				return s.kept.of(openID, key), s.kept.err
-			},
-			SayNotices: func(_ context.Context, ids []int64, key string) ([]int64, error) {
-				return s.kept.say(ids, key), s.kept.err
-			},
-		},
-		Followers: Followers{
-			OptOut:       person("opt out"),
-			OptIn:        person("opt in"),
-			AddTester:    person("add"),
-			RemoveTester: person("remove"),
-			Testers:      func(context.Context) ([]models.Recipient, error) { return s.testers, s.err },
-			Stats:        func(context.Context) (followers.Stats, error) { return s.stats, s.err },
-		},
-		Messages: s.file.Source,
-		StartSync: func(_ context.Context, by string, confirmed bool) error {
-			if confirmed {
-				by += ", confirmed"
-			}
-			record("sync for %s", by)
-			return s.err
-		},
-		Quota:       func(ctx context.Context) (wechat.Quota, error) { return s.quota(ctx) },
-		PublicLink:  func(int64) string { return s.link },
-		HistoryLink: func() string { return s.history },
-		Now:         func() time.Time { return now },
-		Log:         slog.New(watch{slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}), t}),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Chat = c
-	return s
-}
-
-// ask sends a line and returns the reply, having checked what holds for each.
-func (s *stage) ask(t *testing.T, from, text string) string {
-	t.Helper()
-	reply, _, err := s.Reply(t.Context(), from, text, "m:1")
-	if err != nil {
-		t.Fatalf("Reply(%q): %v", text, err)
-	}
-	checkReply(t, reply)
-	return reply
-}
-
-func checkReply(t *testing.T, reply string) {
-	t.Helper()
-	if reply == "" || len(reply) > maxReply || strings.Contains(reply, "<no value>") || reply != fit(reply) {
-		t.Errorf("bad reply of %d bytes: %q", len(reply), reply)
-	}
-}
-
-func (s *stage) wantCalls(t *testing.T, want ...string) {
-	t.Helper()
-	if diff := cmp.Diff(want, s.calls); diff != "" {
-		t.Errorf("calls, -want +got:\n%s", diff)
-	}
-}
-
-func wantAll(t *testing.T, reply string, parts ...string) {
-	t.Helper()
-	for _, part := range parts {
-		if !strings.Contains(reply, part) {
-			t.Errorf("no %q in the reply:\n%s", part, reply)
-		}
-	}
-}
-
-func TestNew(t *testing.T) {
+func TestLanguageIsChineseByDefault(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "")
 	if got := s.ask(t, follower, "help"); !strings.Contains(got, "退订") {
 		t.Errorf("the default language is not Chinese:\n%s", got)
 	}
-	bad := s.config
-	bad.Language = "fr"
-	if _, err := New(bad); err == nil {
+	if _, err := NewComposer("fr", stageLinks{s}, s.now, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("French was accepted")
-	}
-	bad = s.config
-	bad.Broadcasts.Cancel = nil
-	if _, err := New(bad); err == nil {
-		t.Error("an engine without Cancel was accepted")
-	}
-	good := s.config
-	good.PublicLink, good.HistoryLink, good.Quota = nil, nil, nil
-	if _, err := New(good); err != nil {
-		t.Errorf("pages and quota must be optional: %v", err)
 	}
 }
 
@@ -229,9 +29,9 @@ func TestOpenID(t *testing.T) {
 	}
 }
 
-// Nobody but the exact OpenIDs of the whitelist can do anything, and nobody else
-// can tell an admin command from nonsense.
-func TestWhitelist(t *testing.T) {
+// OpenIDs are compared byte for byte. Everybody else gets the answer to an unknown
+// text.
+func TestOnlyTheWhitelistMayUseAdminCommands(t *testing.T) {
 	t.Parallel()
 	notAdmins := []string{
 		follower, "", " ", strings.ToLower(admin), strings.ToUpper(admin), " " + admin, admin + " ", admin + "\n",
@@ -265,7 +65,7 @@ func TestWhitelist(t *testing.T) {
 	}
 }
 
-func TestUnknown(t *testing.T) {
+func TestUnknownTextsGetAHint(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		language, text string
@@ -353,7 +153,7 @@ func TestStopAndStart(t *testing.T) {
 	s.wantCalls(t, "opt out "+follower, "opt in "+follower, "opt out "+follower, "opt in "+follower)
 }
 
-func TestRemember(t *testing.T) {
+func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 	t.Parallel()
 	for _, cmd := range commands {
 		s := newStage(t, "en")
@@ -382,8 +182,8 @@ func TestRemember(t *testing.T) {
 	}
 }
 
-// The admin's doings are in the log, without a full OpenID.
-func TestAudit(t *testing.T) {
+// The log has no full OpenID.
+func TestAdminCommandsAreLogged(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "en")
 	s.ask(t, admin, "broadcast cancel #7")

@@ -63,12 +63,12 @@ type command struct {
 	remember bool
 	// repeatable: it changes something, and carrying it out twice is the same as once.
 	repeatable bool
-	// run carries it out for one who may.
+	// run carries it out for a sender who may use it.
 	run func(*Chat, context.Context, request) (string, error)
 }
 
-// commands is the table, in the order of the help. The handlers read it through
-// Chat, since Go forbids a table that its own entries refer to.
+// commands is the table, in the order of the help. The handlers read it through a
+// Composer, since Go forbids a table that its own entries refer to.
 var commands = []command{
 	{name: OpenID, en: []string{"openid"}, zh: []string{"openid", "我的openid"}, run: (*Chat).openID},
 	{name: Help, en: []string{"help"}, zh: []string{"帮助"}, run: (*Chat).help},

@@ -12,7 +12,7 @@ import (
 	"wechat-broadcast/services/wechat"
 )
 
-// Whoever chats in Chinese reads in Chinese what is wrong with the message file.
+// The faults of the message file are in the chat's language.
 func TestBrokenMessageFile(t *testing.T) {
 	t.Parallel()
 	const broken = "default: notcie\nmessages:\n  notice:\n    template_id: t\n    data:\n      thing1: {value: '{{.Openid}}'}\n" +
@@ -44,7 +44,7 @@ func TestBrokenMessageFile(t *testing.T) {
 	}
 }
 
-// A reply names as many faults as it can hold, and how many more there are.
+// A reply names as many faults as fit, and how many more there are.
 func TestManyFaults(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "zh")
@@ -111,8 +111,7 @@ func TestFaultsInWords(t *testing.T) {
 	}
 }
 
-// A message whose name means something else in a command could never be asked
-// for.
+// A message with a name that has another meaning in a command could not be sent.
 func TestEveryNameCanBeAskedFor(t *testing.T) {
 	t.Parallel()
 	for _, name := range append([]string{

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
 )
 
@@ -117,14 +118,17 @@ func (c *Chat) unmask(ctx context.Context, openID string) (full string, matches 
 }
 
 func (c *Chat) sync(ctx context.Context, r request) (string, error) {
-	if err := c.config.StartSync(ctx, r.from, r.Name == SyncConfirm); err != nil {
+	err := c.config.Followers.StartSync(ctx, r.Name == SyncConfirm, func(ctx context.Context, res followers.SyncResult, err error) {
+		c.config.Notices.Send(ctx, r.from, c.SyncNotice(res, err))
+	})
+	if err != nil {
 		return "", err
 	}
 	return c.say("sync.started", nil), nil
 }
 
 // SyncNotice returns what the admin who asked for a sync is told when it ends.
-func (c *Chat) SyncNotice(res followers.SyncResult, err error) string {
+func (c *Composer) SyncNotice(res followers.SyncResult, err error) string {
 	again := vars{"Sync": c.write(Sync, ""), "Confirm": c.write(SyncConfirm, "")}
 	if err != nil {
 		if code(err) == models.ErrSyncRunning {
@@ -158,7 +162,7 @@ func (c *Chat) stats(ctx context.Context, _ request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sent, err := c.config.Broadcasts.SentToday(ctx)
+	sent, err := c.config.Engine.SentToday(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -177,12 +181,9 @@ func (c *Chat) stats(ctx context.Context, _ request) (string, error) {
 // quota is the line with what is left of the day's sends. The rest of the reply
 // must not wait for it for long, nor fail with it.
 func (c *Chat) quota(ctx context.Context) string {
-	if c.config.Quota == nil {
-		return ""
-	}
 	ctx, cancel := context.WithTimeout(ctx, quotaPatience)
 	defer cancel()
-	q, err := c.config.Quota(ctx)
+	q, err := c.config.Platform.Quota(ctx, broadcast.SendPath)
 	if err != nil {
 		c.log.WarnContext(ctx, "quota not known", "error", err)
 		return c.say("stats.no_quota", nil)

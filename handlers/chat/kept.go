@@ -13,16 +13,16 @@ import (
 // after 5 s; a reply without them is better than none.
 const keptWithin = time.Second
 
-// withKept returns a reply to an admin with the notices that the platform would
-// not take from us before, as far as they fit. The rest comes with the reply to
-// the admin's next message.
+// withKept adds to a reply to an admin the notices that the platform refused
+// before, as far as they fit. The rest comes with the reply to the admin's next
+// message.
 func (c *Chat) withKept(ctx context.Context, openID, key, reply string) string {
 	if until, ok := ctx.Deadline(); ok && time.Until(until) < 2*keptWithin {
 		return reply
 	}
 	ctx, cancel := context.WithTimeout(ctx, keptWithin)
 	defer cancel()
-	kept, err := c.config.Broadcasts.KeptNotices(ctx, openID, key)
+	kept, err := c.config.Notices.Kept(ctx, openID, key)
 	if err != nil {
 		c.log.WarnContext(ctx, "look for kept notices; they come with the next reply", "err", err)
 		return reply
@@ -34,7 +34,7 @@ func (c *Chat) withKept(ctx context.Context, openID, key, reply string) string {
 	if len(ids) == 0 {
 		return text
 	}
-	mine, err := c.config.Broadcasts.SayNotices(ctx, ids, key)
+	mine, err := c.config.Notices.Say(ctx, ids, key)
 	if err != nil {
 		// The admin may get them once more, which is better than never.
 		c.log.WarnContext(ctx, "mark kept notices as said", "err", err)
@@ -55,7 +55,7 @@ func (c *Chat) addKept(ctx context.Context, reply string, kept []models.Broadcas
 	}
 	text, rest, gap := reply+"\n\n"+c.say("kept.head", nil), kept, "\n"
 	for len(rest) > 0 {
-		st, err := c.config.Broadcasts.Status(ctx, rest[0].ID)
+		st, err := c.config.Engine.Status(ctx, rest[0].ID)
 		if err != nil {
 			break
 		}

@@ -119,8 +119,9 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 		{"models", "Reason", "reason."},
 		{"models", "Audience", "audience."},
 		{"services/broadcast", "Warn", "warning."},
-		{"services/broadcast", "Notice", "notice."},
+		{"services/notify", "", "notice."},
 		{"services/broadcast", "Stall", "stall."},
+		{"services/throttle", "", "stall."},
 		{"services/wechat", "Rule", "field."},
 		{"services/message", "problem", "file."},
 		{"services/message", "hint", "file."},
@@ -152,7 +153,7 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range constants(t, "services/broadcast", "Notice") {
+	for _, kind := range constants(t, "services/notify", "") {
 		if !noticeKinds[kind] {
 			t.Errorf("the notice %q is not rendered as one", kind)
 		}

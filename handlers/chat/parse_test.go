@@ -142,8 +142,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// Every name that the help teaches is read as its command, whatever the case
-// and the width.
+// Every name that the help teaches is read as its command, in upper and lower case
+// and in full-width letters.
 func TestParseTaughtNames(t *testing.T) {
 	t.Parallel()
 	for _, cmd := range commands {

@@ -99,8 +99,8 @@ func TestBroadcast(t *testing.T) {
 	}
 }
 
-// What is ours is said in the chat's language, and what WeChat says as WeChat's words.
-func TestReasonsOfOurs(t *testing.T) {
+// WeChat's own words are quoted as they are.
+func TestOurReasonsAreInTheChatsLanguage(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ reason, detail, en, zh string }{
 		{models.ReasonMessage, "", "The message can't be filled in. Correct it and ask for a new broadcast.", "消息无法填写。请改好后重新群发。"},
@@ -219,7 +219,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-func TestMoves(t *testing.T) {
+func TestPauseResumeAndCancel(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "en")
 	s.status.Broadcast = sample()
@@ -244,8 +244,8 @@ func TestList(t *testing.T) {
 	s.wantCalls(t, "list 10", "list 10")
 }
 
-// TestListLink wants the link to the history at the end, whole, however long
-// the list is.
+// TestListLink checks that the link to the history is whole and at the end, however
+// long the list is.
 func TestListLink(t *testing.T) {
 	t.Parallel()
 	for _, language := range Languages {
@@ -307,11 +307,14 @@ func TestSync(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "en")
 	wantAll(t, s.ask(t, admin, "sync"), "Pulling the followers")
-	s.wantCalls(t, "sync for "+admin)
+	s.wantCalls(t, "sync, confirmed: false")
+	s.calls = nil
+	s.syncEnded(t.Context(), followers.SyncResult{}, errors.New("dial: refused"))
+	s.wantCalls(t, "notify "+admin+": "+s.SyncNotice(followers.SyncResult{}, errors.New("dial: refused")))
 	for _, text := range []string{"sync confirm", "同步 确认", "同步确认"} {
 		s.calls = nil
 		s.ask(t, admin, text)
-		s.wantCalls(t, "sync for "+admin+", confirmed")
+		s.wantCalls(t, "sync, confirmed: true")
 	}
 	s.err = models.NewError(models.Conflict, models.ErrSyncRunning)
 	wantAll(t, s.ask(t, admin, "同步"), "being pulled already")
@@ -340,7 +343,7 @@ func TestStats(t *testing.T) {
 	wantAll(t, s.ask(t, admin, "统计"), "WeChat doesn't say", "pulled: 11-24 09:00")
 }
 
-// A platform that does not answer costs the reply two seconds and one line.
+// The reply waits for two seconds, and says that the quota is not known.
 func TestStatsPatience(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -449,8 +452,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// Who has no permission is not sent to look for a wrong secret.
-func TestNoPermission(t *testing.T) {
+func TestAMissingPermissionIsNotCalledAWrongSecret(t *testing.T) {
 	t.Parallel()
 	words := map[string]struct{ permission, credentials string }{
 		"en": {"verified service account (认证服务号)", "AppSecret"},
@@ -481,7 +483,7 @@ func TestNoPermission(t *testing.T) {
 	}
 }
 
-// Words are repeated to whoever wrote them, but no OpenID among them.
+// A reply repeats the sender's words, but no OpenID.
 func TestNoReplyRepeatsAnOpenID(t *testing.T) {
 	t.Parallel()
 	const openID = "oAbCdEfGhIjKlMnOpQrStUvWxYz1"

@@ -9,7 +9,7 @@ import (
 
 // sameText says what became of the broadcast that a repetition was refused for,
 // and how to go on.
-func (c *Chat) sameText(e *models.Error) string {
+func (c *Composer) sameText(e *models.Error) string {
 	id, _ := e.Args["ID"].(int64)
 	again := againWords[0]
 	if c.locale.language == "zh" {
@@ -23,7 +23,7 @@ func (c *Chat) sameText(e *models.Error) string {
 	if !ok {
 		return c.say("same.unknown", v)
 	}
-	b, now := st.Broadcast, c.config.Now()
+	b, now := st.Broadcast, c.now()
 	v["Sent"], v["Total"] = st.Counts.Taken()+st.Counts.Uncertain, b.Recipients
 	v["At"], v["In"] = "", ""
 	if b.ResumeAt.After(now) {

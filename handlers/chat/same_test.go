@@ -10,8 +10,7 @@ import (
 	"wechat-broadcast/services/notify"
 )
 
-// A refusal says what became of the first one, and only what is true of it.
-func TestTheSameOnceMore(t *testing.T) {
+func TestARefusedRepetitionTellsWhatBecameOfTheFirst(t *testing.T) {
 	t.Parallel()
 	sent := models.Counts{Accepted: 700, Delivered: 10, Blocked: 5, Uncertain: 1}
 	ended := models.At(now.Add(-3 * time.Hour))
@@ -92,7 +91,7 @@ func TestTheSameOnceMore(t *testing.T) {
 	}
 }
 
-func TestWhatACancelCannotCallBack(t *testing.T) {
+func TestACancelCountsTheCallsUnderWay(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "en")
 	s.status.Broadcast = models.Broadcast{ID: 7, Recipients: 25_000, StartedAt: models.At(now)}
@@ -105,7 +104,7 @@ func TestWhatACancelCannotCallBack(t *testing.T) {
 	wantAll(t, s.ask(t, admin, "cancel #7"), "716 of 25,000 so far. Up to 64 more are on their way and can't be called back. Nobody else gets it")
 }
 
-func TestWhatBecameOfAnUnconfirmedRequest(t *testing.T) {
+func TestALateReplyTellsWhatBecameOfTheRequest(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "en")
 	b := sample()
@@ -116,8 +115,7 @@ func TestWhatBecameOfAnUnconfirmedRequest(t *testing.T) {
 	wantAll(t, s.LateReply(nil, models.NewError(models.Conflict, models.ErrNoTesters)), "not taken", "The test list is empty")
 }
 
-// A command that may have been carried out is not said to have failed.
-func TestADatabaseThatFailsInACommand(t *testing.T) {
+func TestACommandThatMayHaveSucceededIsNotReportedAsFailed(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"pause #7", "resume #7", "cancel #7", "stop", "start", "testers remove oAbCdEfGhIjKlMnOpQrStUvWxYz1"} {
 		s := newStage(t, "en")
@@ -130,7 +128,7 @@ func TestADatabaseThatFailsInACommand(t *testing.T) {
 	}
 }
 
-func TestThoseWhoLeftBeforeTheirTurn(t *testing.T) {
+func TestRecipientsWhoWithdrewAreCounted(t *testing.T) {
 	t.Parallel()
 	b := models.Broadcast{ID: 7, Name: "notice", Audience: models.AudienceAll, State: models.Finished, Recipients: 718, AskedFor: 1_001}
 	st := broadcast.Status{Broadcast: b, Counts: models.Counts{Delivered: 718}}

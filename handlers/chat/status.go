@@ -9,7 +9,7 @@ import (
 )
 
 // statusText says where a broadcast stands.
-func (c *Chat) statusText(st broadcast.Status) string {
+func (c *Composer) statusText(st broadcast.Status) string {
 	b := st.Broadcast
 	return joined([]string{
 		c.say("title", vars{"ID": b.ID, "Name": b.Name, "Audience": c.audience(b)}),
@@ -25,10 +25,10 @@ func (c *Chat) statusText(st broadcast.Status) string {
 }
 
 // progress is the line with the state and how far it has got.
-func (c *Chat) progress(st broadcast.Status) string {
+func (c *Composer) progress(st broadcast.Status) string {
 	b := st.Broadcast
 	v := vars{"State": c.state(b), "Cancel": c.on(Cancel, b.ID)}
-	wait := b.NotBefore.Sub(c.config.Now())
+	wait := b.NotBefore.Sub(c.now())
 	switch {
 	case b.State == models.Scheduled && wait > 0:
 		v["In"] = wait
@@ -44,7 +44,7 @@ func (c *Chat) progress(st broadcast.Status) string {
 }
 
 // counts is the line with what became of those that were tried.
-func (c *Chat) counts(st broadcast.Status) string {
+func (c *Composer) counts(st broadcast.Status) string {
 	var parts []string
 	for _, n := range outcomes(st.Counts) {
 		if n.count > 0 {
@@ -75,7 +75,7 @@ func outcomes(n models.Counts) []outcome {
 }
 
 // pace is the line with the speed and the time left, or the time it took.
-func (c *Chat) pace(st broadcast.Status) string {
+func (c *Composer) pace(st broadcast.Status) string {
 	b := st.Broadcast
 	if b.State == models.Finished && c.took(b) > 0 {
 		return c.say("status.took", vars{"Took": c.took(b)})
@@ -90,9 +90,9 @@ func (c *Chat) pace(st broadcast.Status) string {
 	return strings.Join(parts, " · ")
 }
 
-// withdrawn says how many of those asked for were not sent to, since they no longer
-// wanted it.
-func (c *Chat) withdrawn(b models.Broadcast) string {
+// withdrawn says how many recipients were left out because they opted out or left
+// after the request.
+func (c *Composer) withdrawn(b models.Broadcast) string {
 	n := b.Withdrawn()
 	if n == 0 {
 		return ""
@@ -100,8 +100,8 @@ func (c *Chat) withdrawn(b models.Broadcast) string {
 	return c.say("withdrawn", vars{"N": n, "AskedFor": b.AskedFor})
 }
 
-// waits says why some, or all, are not sent to now although it is running.
-func (c *Chat) waits(st broadcast.Status) string {
+// waits says why a running broadcast does not send to some recipients, or to all.
+func (c *Composer) waits(st broadcast.Status) string {
 	b := st.Broadcast
 	if b.State.Final() {
 		return ""
@@ -109,7 +109,7 @@ func (c *Chat) waits(st broadcast.Status) string {
 	var parts []string
 	if b.State == models.Running && st.Stall != nil {
 		parts = append(parts, c.say("status.stalled", vars{
-			"For": c.config.Now().Sub(st.Stall.Since), "Why": c.stallReason(st.Stall),
+			"For": c.now().Sub(st.Stall.Since), "Why": c.stallReason(st.Stall),
 		}))
 	}
 	if b.State == models.Running && st.Slowed {
@@ -117,7 +117,7 @@ func (c *Chat) waits(st broadcast.Status) string {
 	}
 	if st.Counts.PutOff > 0 {
 		v := vars{"At": ""}
-		if st.Again.After(c.config.Now()) {
+		if st.Again.After(c.now()) {
 			v["At"] = st.Again
 		}
 		parts = append(parts, c.say("status.put_off", v))
@@ -126,7 +126,7 @@ func (c *Chat) waits(st broadcast.Status) string {
 }
 
 // stallReason says why a running broadcast gets no further.
-func (c *Chat) stallReason(stall *broadcast.Stall) string {
+func (c *Composer) stallReason(stall *broadcast.Stall) string {
 	id := "stall." + stall.Reason
 	if !c.locale.has(id) {
 		id = "stall.unknown"
@@ -135,9 +135,9 @@ func (c *Chat) stallReason(stall *broadcast.Stall) string {
 }
 
 // stallNotice tells that a broadcast stands still, or that it goes on.
-func (c *Chat) stallNotice(kind string, st broadcast.Status) string {
+func (c *Composer) stallNotice(kind string, st broadcast.Status) string {
 	b := st.Broadcast
-	v := vars{"ID": b.ID, "Name": b.Name, "For": c.config.Now().Sub(st.Stall.Since), "Why": c.stallReason(st.Stall)}
+	v := vars{"ID": b.ID, "Name": b.Name, "For": c.now().Sub(st.Stall.Since), "Why": c.stallReason(st.Stall)}
 	lines := []string{c.say("notice."+kind, v)}
 	if kind == notify.Stalled {
 		lines = append(lines, c.say("notice.stalled_todo", vars{
@@ -148,7 +148,7 @@ func (c *Chat) stallNotice(kind string, st broadcast.Status) string {
 }
 
 // reason says why it is paused, cancelled or failed.
-func (c *Chat) reason(b models.Broadcast) string {
+func (c *Composer) reason(b models.Broadcast) string {
 	if b.Reason == "" {
 		return ""
 	}
@@ -160,7 +160,7 @@ func (c *Chat) reason(b models.Broadcast) string {
 }
 
 // todo says how a paused broadcast goes on.
-func (c *Chat) todo(b models.Broadcast) string {
+func (c *Composer) todo(b models.Broadcast) string {
 	if b.State != models.Paused {
 		return ""
 	}
@@ -174,7 +174,7 @@ func (c *Chat) todo(b models.Broadcast) string {
 // Notice returns what the admin who asked is told when a broadcast ends or
 // pauses. kind is one of the engine's Notice… kinds, or
 // "cancelled"; an unknown one gets the status.
-func (c *Chat) Notice(kind string, st broadcast.Status) string {
+func (c *Composer) Notice(kind string, st broadcast.Status) string {
 	ofStall := kind == notify.Stalled || kind == notify.GoesOn
 	if ofStall && st.Stall != nil {
 		return c.stallNotice(kind, st)
@@ -200,8 +200,8 @@ var noticeKinds = map[string]bool{
 	"cancelled":     true,
 }
 
-// noticeCounts tells the outcome in full: one line for each that happened.
-func (c *Chat) noticeCounts(st broadcast.Status) string {
+// noticeCounts tells the counts: one line for each outcome that occurred.
+func (c *Composer) noticeCounts(st broadcast.Status) string {
 	n, total := st.Counts, st.Broadcast.Recipients
 	if n.Tried() == 0 {
 		return joined([]string{c.say("status.none", nil), c.withdrawn(st.Broadcast)})

@@ -288,7 +288,7 @@ func (a *account) start() (stop func()) {
 func (a *account) run(e *broadcast.Engine) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	n := notify.New(notify.Config{Store: a.store, Platform: a.client, Engine: e, Words: a, Now: a.now, Log: modelstest.Log(a.t)})
+	n := a.notifier(e)
 	go func() {
 		defer close(done)
 		var parts sync.WaitGroup
@@ -299,6 +299,11 @@ func (a *account) run(e *broadcast.Engine) (stop func()) {
 	stop = func() { cancel(); <-done }
 	a.t.Cleanup(stop)
 	return stop
+}
+
+// notifier returns one that tells what an engine does.
+func (a *account) notifier(e *broadcast.Engine) *notify.Notifier {
+	return notify.New(notify.Config{Store: a.store, Platform: a.client, Engine: e, Words: a, Now: a.now, Log: modelstest.Log(a.t)})
 }
 
 // ask asks for a broadcast that nobody has a reason to refuse.

@@ -120,19 +120,3 @@ func (e *Engine) latest(ctx context.Context, on models.Event) (int64, error) {
 	}
 	return resting, nil
 }
-
-// keptAtOnce is how many kept notices one reply takes up at most.
-const keptAtOnce = 20
-
-// KeptNotices returns the broadcasts of which an admin could not be told, the
-// newest first, for the reply to a message of that key. What was said in an
-// earlier copy of that reply is returned again.
-func (e *Engine) KeptNotices(ctx context.Context, openID, key string) ([]models.Broadcast, error) {
-	return e.store.KeptNotices(ctx, openID, key, keptAtOnce)
-}
-
-// SayNotices records that the reply to a message has the kept notices of these
-// broadcasts, and returns those that no other reply has.
-func (e *Engine) SayNotices(ctx context.Context, ids []int64, key string) ([]int64, error) {
-	return e.store.SayNotices(ctx, ids, key)
-}

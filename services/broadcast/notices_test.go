@@ -158,17 +158,17 @@ func TestARefusedNoticeIsKept(t *testing.T) {
 		stop()
 		e := a.newEngine()
 		a.run(e)
-		kept, err := e.KeptNotices(t.Context(), admin, "m:1")
+		kept, err := a.notifier(e).Kept(t.Context(), admin, "m:1")
 		if err != nil || len(kept) != 1 || kept[0].ID != id {
 			t.Fatalf("kept: %+v, %v", kept, err)
 		}
-		if said, err := e.SayNotices(t.Context(), []int64{id}, "m:1"); err != nil || len(said) != 1 {
+		if said, err := a.notifier(e).Say(t.Context(), []int64{id}, "m:1"); err != nil || len(said) != 1 {
 			t.Errorf("said: %v, %v", said, err)
 		}
 		a.letNoticesIn()
 		_ = loop.Sleep(t.Context(), receiptsLate)
 		a.wantTold() // it was said
-		if kept, err := e.KeptNotices(t.Context(), admin, "m:2"); err != nil || len(kept) != 0 {
+		if kept, err := a.notifier(e).Kept(t.Context(), admin, "m:2"); err != nil || len(kept) != 0 {
 			t.Errorf("kept although it was said: %+v, %v", kept, err)
 		}
 	})
@@ -207,7 +207,7 @@ func TestTheSixthNoticeIsKept(t *testing.T) {
 		for range 6 {
 			sixth = send()
 		}
-		kept, err := a.engine.KeptNotices(t.Context(), admin, "m:1")
+		kept, err := a.engina.notifier(e).Kept(t.Context(), admin, "m:1")
 		if err != nil || len(kept) != 1 || kept[0].ID != sixth || len(a.told()) != 5 || a.sim.Stats().Codes["45047"] != 1 {
 			t.Errorf("told %q, kept %+v, %v", a.told(), kept, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,9 +32,15 @@ type Service struct {
 	now      func() time.Time
 	log      *slog.Logger
 	syncing  atomic.Bool
+
+	// background ends with Close; mu guards that nothing is added to tasks then.
+	mu            sync.Mutex
+	background    context.Context
+	endBackground context.CancelFunc
+	tasks         sync.WaitGroup
 }
 
-// New returns a Service.
+// New returns a Service. Close must follow if StartSync is used.
 func New(cfg Config) *Service {
 	s := &Service{
 		store:    cfg.Store,
@@ -44,6 +51,7 @@ func New(cfg Config) *Service {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.background, s.endBackground = context.WithCancel(context.Background())
 	return s
 }
 

@@ -30,6 +30,8 @@ const (
 	// askStoreFor is how long the database may take to say where a broadcast stands of
 	// which an admin is to be told.
 	askStoreFor = 3 * time.Second
+	// keptAtOnce is how many kept notices one reply takes up at most.
+	keptAtOnce = 20
 	// lateFor is how long it is tried to tell what became of a request.
 	lateFor = time.Hour
 )
@@ -155,6 +157,19 @@ func (n *Notifier) Send(ctx context.Context, to, text string) {
 	case n.sent <- m:
 	case <-ctx.Done():
 	}
+}
+
+// Kept returns the broadcasts of which an admin could not be told, the newest first,
+// for the reply to a message of that key. What was said in an earlier copy of that
+// reply is returned again.
+func (n *Notifier) Kept(ctx context.Context, openID, key string) ([]models.Broadcast, error) {
+	return n.Store.KeptNotices(ctx, openID, key, keptAtOnce)
+}
+
+// Say records that the reply to a message has the kept notices of these broadcasts,
+// and returns those that no other reply has.
+func (n *Notifier) Say(ctx context.Context, ids []int64, key string) ([]int64, error) {
+	return n.Store.SayNotices(ctx, ids, key)
 }
 
 // ofEvent makes a notice of an event.

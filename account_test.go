@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"log/slog"
 	"maps"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,8 +23,8 @@ import (
 	"wechat-broadcast/config"
 )
 
-// testSettings returns settings for an empty database and an account that
-// can't be reached; more are as in the environment.
+// testSettings returns settings for an empty database and a platform that can't be
+// reached. more are further environment variables.
 func testSettings(t *testing.T, more map[string]string) *config.Settings {
 	t.Helper()
 	variables := map[string]string{
@@ -37,31 +39,30 @@ func testSettings(t *testing.T, more map[string]string) *config.Settings {
 	return settings
 }
 
-// testApp returns the parts, wired on a database that they have not migrated.
-func testApp(t *testing.T, settings *config.Settings) *app {
+// testProcess returns a process on a database that it has not migrated.
+func testProcess(t *testing.T, settings *config.Settings) *process {
 	t.Helper()
-	a, err := newApp(settings, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	p, err := newProcess(settings, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := a.close(); err != nil {
+		if err := p.close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return a
+	return p
 }
 
-// A text that comes before the migration is answered once it is over.
-func TestTextDuringTheFirstMigration(t *testing.T) {
+func TestATextDuringTheMigrationIsAnsweredAfterIt(t *testing.T) {
 	t.Parallel()
-	// An answer waits for 4.5 s, which a busy machine may take to make every table.
-	// So another process has made them, and only this one does not know it.
+	// A callback waits for 4.5 s. On a busy machine the migration may take that long,
+	// so another process runs it before, and this one only has to find that out.
 	settings := testSettings(t, nil)
-	if err := testApp(t, settings).prepare(t.Context()); err != nil {
+	if err := testProcess(t, settings).account.prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	a := testApp(t, settings)
+	p := testProcess(t, settings)
 	ts := strconv.FormatInt(time.Now().Unix(), 10)
 	q := url.Values{"timestamp": {ts}, "nonce": {"1"}, "signature": {util.Signature("token", ts, "1")}}
 	body := "<xml><ToUserName>gh_7f083739789a</ToUserName><FromUserName>oia2TjuEGTNoeX76QEjQNrcURxG8</FromUserName>" +
@@ -69,7 +70,7 @@ func TestTextDuringTheFirstMigration(t *testing.T) {
 	answered := make(chan string, 1)
 	go func() {
 		rec := httptest.NewRecorder()
-		a.handler.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/wechat?"+q.Encode(), strings.NewReader(body)))
+		p.handler.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/wechat?"+q.Encode(), strings.NewReader(body)))
 		answered <- rec.Body.String()
 	}()
 	select {
@@ -77,8 +78,8 @@ func TestTextDuringTheFirstMigration(t *testing.T) {
 		t.Fatalf("answered before the migration: %s", reply)
 	case <-time.After(300 * time.Millisecond):
 	}
-	for range 2 { // the demo prepares before it serves, which prepares as well
-		if err := a.prepare(t.Context()); err != nil {
+	for range 2 { // the demo prepares before serve, which prepares again
+		if err := p.account.prepare(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -87,9 +88,39 @@ func TestTextDuringTheFirstMigration(t *testing.T) {
 	}
 }
 
-// Whoever starts the program without its messages is told so at once, and not
-// only by the first broadcast.
-func TestStartWithoutMessages(t *testing.T) {
+func TestReadinessNamesTheDatabaseOnce(t *testing.T) {
+	t.Parallel()
+	p := testProcess(t, testSettings(t, nil))
+	failed := func() []string {
+		rec := httptest.NewRecorder()
+		p.handler.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody))
+		var answer struct{ Checks map[string]string }
+		if err := json.Unmarshal(rec.Body.Bytes(), &answer); err != nil {
+			t.Fatalf("%s: %v", rec.Body, err)
+		}
+		delete(answer.Checks, "platform") // it can't be reached in this test
+		return slices.Sorted(maps.Keys(answer.Checks))
+	}
+	if got := failed(); !slices.Equal(got, []string{"database"}) {
+		t.Errorf("before the migration %q are not in order", got)
+	}
+	if err := p.account.prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := failed(); len(got) > 0 {
+		t.Errorf("after the migration %q are not in order", got)
+	}
+	if err := p.account.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, check := range map[string]func(context.Context) error{"database": p.account.checkDatabase, "storage": p.account.checkStorage} {
+		if err := check(t.Context()); (err != nil) != (name == "database") {
+			t.Errorf("without the database the check %s says %v", name, err)
+		}
+	}
+}
+
+func TestTheStartWarnsOfAMessageFileThatCantBeUsed(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	write := func(name, text string) string {

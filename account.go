@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"wechat-broadcast/config"
+	"wechat-broadcast/handlers"
+	"wechat-broadcast/handlers/chat"
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/notify"
+	"wechat-broadcast/services/wechat"
+)
+
+// account is the parts that serve one account of the platform. They share no data
+// with another account.
+type account struct {
+	settings  config.Account
+	log       *slog.Logger
+	metrics   prometheus.Registerer
+	store     *models.Store
+	platform  *wechat.Client
+	followers *followers.Service
+	engine    *broadcast.Engine
+	notifier  *notify.Notifier
+	chat      *chat.Chat
+	pages     *handlers.Pages
+	callback  *handlers.Callback
+	// ready is closed, by markReady, once the database's schema is up to date.
+	ready     chan struct{}
+	markReady func()
+}
+
+// newAccount wires the parts of an account. close must follow.
+func newAccount(settings config.Account, p *process) (*account, error) {
+	a := &account{settings: settings, log: p.log, metrics: p.metrics, ready: make(chan struct{})}
+	a.markReady = sync.OnceFunc(func() { close(a.ready) })
+	store, err := models.Open(settings.Database.Driver, settings.Database.DSN, a.log)
+	if err != nil {
+		return nil, startFault(err)
+	}
+	a.store = store
+	links, err := handlers.NewLinks(settings.PublicURL, settings.AppSecret.Reveal(), settings.Token.Reveal(), time.Now)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	composer, err := chat.NewComposer(settings.Language, links, time.Now, a.log)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	var shared redis.UniversalClient // a nil *redis.Client in it would not be nil
+	if p.redis != nil {
+		shared = p.redis
+	}
+	a.platform = a.newPlatform(shared)
+	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Now: time.Now, Log: a.log})
+	messages := message.NewSource(settings.MessagesFile)
+	a.engine = a.newEngine(p.redis, messages)
+	a.notifier = notify.New(notify.Config{
+		Store: store, Platform: a.platform, Engine: a.engine, Words: composer, Now: time.Now, Log: a.log,
+	})
+	a.chat = chat.New(chat.Config{
+		Admins: settings.AdminOpenIDs, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
+		Notices: a.notifier, Messages: messages, Log: a.log,
+	})
+	a.callback = handlers.NewCallback(handlers.CallbackConfig{
+		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),
+		Store: store, Ready: a.ready, Redis: shared, Chat: a.chat, Followers: a.followers, Engine: a.engine,
+		Metrics: a.metrics, Now: time.Now, Log: a.log,
+	})
+	a.pages, err = handlers.NewPages(handlers.PagesConfig{
+		Links: links, Store: store, Engine: a.engine, Platform: a.platform,
+		Language: settings.Language, Now: time.Now, Log: a.log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+func (a *account) newPlatform(shared redis.UniversalClient) *wechat.Client {
+	refreshes := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "wechat_token_refreshes_total",
+		Help: "Access tokens asked of the platform, by outcome.",
+	}, []string{"outcome"})
+	a.metrics.MustRegister(refreshes)
+	return wechat.New(wechat.Config{
+		AppID: a.settings.AppID, AppSecret: a.settings.AppSecret.Reveal(), BaseURL: a.settings.APIBaseURL,
+		MaxConns: a.settings.SendConcurrency + 8, // beside the sends: notices, follower pages, the token
+		Redis:    shared, Now: time.Now, Log: a.log,
+		OnTokenRefresh: func(outcome string) { refreshes.WithLabelValues(outcome).Inc() },
+	})
+}
+
+func (a *account) newEngine(shared *redis.Client, messages *message.Source) *broadcast.Engine {
+	return broadcast.New(broadcast.Config{
+		Store: a.store, Platform: a.platform, Messages: messages,
+		EverPulled: a.followers.EverPulled, Pull: a.followers.Complete,
+		Concurrency: a.settings.SendConcurrency, Rate: a.settings.SendRate,
+		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset, Redis: shared, Account: a.settings.AppID,
+		Metrics: a.metrics, Now: time.Now, Log: a.log,
+	})
+}
+
+// close ends what newAccount started, once nothing uses it any more.
+func (a *account) close() error {
+	a.followers.Close()
+	if a.pages != nil {
+		a.pages.Close()
+	}
+	a.engine.Close()
+	a.platform.Close()
+	return a.store.Close()
+}
+
+// run migrates the database and sends broadcasts until ctx ends.
+func (a *account) run(ctx context.Context) error {
+	if err := a.prepare(ctx); err != nil {
+		return err
+	}
+	var parts sync.WaitGroup
+	parts.Go(func() { a.notifier.Run(ctx) })
+	parts.Go(func() { a.engine.Run(ctx) })
+	parts.Wait()
+	return nil
+}
+
+// checks are what must be in order for the account to be served.
+func (a *account) checks() []handlers.Check {
+	return []handlers.Check{
+		{Name: "database", Check: a.checkDatabase},
+		{Name: "storage", Check: a.checkStorage, KeepFor: 5 * time.Second},
+		{Name: "platform", Check: a.checkPlatform, KeepFor: 5 * time.Second},
+	}
+}
+
+func (a *account) checkDatabase(ctx context.Context) error {
+	if err := a.store.Ping(ctx); err != nil {
+		return err
+	}
+	if !a.migrated() {
+		return errors.New("the database is not migrated yet")
+	}
+	return nil
+}
+
+func (a *account) migrated() bool {
+	select {
+	case <-a.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// checkStorage tells whether the database takes what comes of a broadcast. For a
+// database that does not answer it returns nil: checkDatabase tells that.
+func (a *account) checkStorage(ctx context.Context) error {
+	if !a.migrated() {
+		return nil
+	}
+	err := a.engine.StorageFault()
+	if err == nil {
+		err = a.store.CheckWrite(ctx, time.Now())
+	}
+	if err == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second) // the write may have used up the first
+	defer cancel()
+	switch {
+	case a.store.Ping(ctx) != nil:
+		return nil
+	case models.DiskFull(err):
+		return fmt.Errorf("the database's disk is full, nothing can be sent: %w", err)
+	default:
+		return err
+	}
+}
+
+func (a *account) checkPlatform(ctx context.Context) error {
+	_, err := a.platform.Token(ctx)
+	return err
+}
+
+// startFault words what the operator must mend in the database before a start
+// like a fault of the setting that names it; any other error stays as it is.
+func startFault(err error) error {
+	var unusable *models.Unusable
+	if !errors.As(err, &unusable) {
+		return err
+	}
+	return config.Faults{{
+		Key: "DATABASE_URL", Problem: unusable.Problem, Mend: unusable.Mend,
+	}}
+}
+
+// prepare migrates the database, waiting for one that is away. What waiting does
+// not mend is an error.
+func (a *account) prepare(ctx context.Context) error {
+	for {
+		err := a.store.Migrate(ctx)
+		var unusable *models.Unusable
+		switch {
+		case err == nil:
+			a.markReady()
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &unusable):
+			return startFault(err)
+		}
+		a.log.WarnContext(ctx, "the database is not ready, trying again in 2 s", "err", err)
+		select {
+		case <-time.After(2 * time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

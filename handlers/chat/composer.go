@@ -1,0 +1,118 @@
+package chat
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"wechat-broadcast/models"
+)
+
+// links makes the addresses of the pages; "" without a public address.
+type links interface {
+	Broadcast(id int64) string
+	History() string
+}
+
+// Composer writes what the account says in the chat: replies, and notices to
+// admins. Each text fits into a message of the platform.
+type Composer struct {
+	locale   *locale
+	commands []command
+	links    links
+	now      func() time.Time
+}
+
+// NewComposer returns a Composer for one of Languages, or for the first of them
+// if language is empty. An unknown language is an error. log gets the sentences
+// that are missing.
+func NewComposer(language string, links links, now func() time.Time, log *slog.Logger) (*Composer, error) {
+	if language == "" {
+		language = Languages[0]
+	}
+	if !slices.Contains(Languages, language) {
+		return nil, fmt.Errorf("choose language: %q is not one of %v", language, Languages)
+	}
+	sentences, err := newLocale(language, log)
+	if err != nil {
+		return nil, err
+	}
+	return &Composer{locale: sentences, commands: commands, links: links, now: now}, nil
+}
+
+// Busy asks a person to try again in a moment.
+func (c *Composer) Busy() string { return c.say("busy", nil) }
+
+// say returns the sentence of that id, filled with v.
+func (c *Composer) say(id string, v vars) string { return c.locale.say(id, v) }
+
+func (c *Composer) find(name Name) *command {
+	i := slices.IndexFunc(c.commands, func(cmd command) bool { return cmd.name == name })
+	if i < 0 {
+		return nil
+	}
+	return &c.commands[i]
+}
+
+// write returns a command as the chat teaches to write it, with its argument if
+// there is one.
+func (c *Composer) write(name Name, argument string) string {
+	cmd := c.find(name)
+	taught := cmd.en[0]
+	if c.locale.language == "zh" {
+		taught = cmd.zh[0]
+	}
+	if argument == "" {
+		return taught
+	}
+	return taught + " " + argument
+}
+
+// on returns a command on a broadcast as the chat teaches to write it.
+func (c *Composer) on(name Name, id int64) string {
+	return c.write(name, fmt.Sprintf("#%d", id))
+}
+
+// errorText says what an Error means; known is false if err is none or has no
+// sentence.
+func (c *Composer) errorText(err error, asked Command) (text string, known bool) {
+	var e *models.Error
+	if !errors.As(err, &e) || !c.locale.has("error."+e.Code) {
+		return "", false
+	}
+	v := vars{"Add": c.write(TestersAdd, ""), "Testers": c.write(Testers, "")}
+	for name, value := range e.Args {
+		v[name] = value
+	}
+	switch e.Code {
+	case models.ErrMessagesFile:
+		if reason, ok := e.Args["Reason"].(error); ok {
+			return c.messagesFile(reason), true
+		}
+	case models.ErrOpenIDInvalid, models.ErrTesterUnknown:
+		v["OpenID"] = models.MaskOpenID(asked.OpenID)
+	case models.ErrMessageUnknown:
+		v["Name"] = quotable(fmt.Sprint(e.Args["Name"]))
+	case models.ErrSyncShort:
+		v["Sync"], v["Confirm"] = c.write(Sync, ""), c.write(SyncConfirm, "")
+	case models.ErrPlatform, models.ErrTesterUnchecked:
+		if e.Args["Code"] == 0 {
+			delete(v, "Code") // there was no answer that could have had one
+		}
+	case models.ErrSameMessage:
+		return c.sameText(e), true
+	case models.ErrNotKnownYet:
+		v["Status"] = c.write(Status, "")
+	case models.ErrHalted:
+		id, _ := e.Args["ID"].(int64)
+		v["Resume"], v["Cancel"] = c.on(Resume, id), c.on(Cancel, id)
+	case models.ErrWrongState:
+		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
+		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)
+	case models.ErrNothingTo:
+		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)
+	}
+	return c.say("error."+e.Code, v), true
+}
