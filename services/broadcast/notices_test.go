@@ -207,7 +207,7 @@ func TestTheSixthNoticeIsKept(t *testing.T) {
 		for range 6 {
 			sixth = send()
 		}
-		kept, err := a.engina.notifier(e).Kept(t.Context(), admin, "m:1")
+		kept, err := a.notifier(a.engine).Kept(t.Context(), admin, "m:1")
 		if err != nil || len(kept) != 1 || kept[0].ID != sixth || len(a.told()) != 5 || a.sim.Stats().Codes["45047"] != 1 {
 			t.Errorf("told %q, kept %+v, %v", a.told(), kept, err)
 		}
