@@ -11,22 +11,18 @@ import (
 
 // ClaimReachable writes the rows of recipients that are about to be sent to, and
 // returns those who get none: they said stop or left since their batch was read.
-// Nobody does so unseen meanwhile, as it is one statement. A broadcast to the
-// admin alone goes to them whatever else their row says. It fails, and nothing
+// Nobody does so unseen meanwhile, as it is one statement. It fails, and nothing
 // may be sent, if one of them has a row already.
-func (s *Store) ClaimReachable(ctx context.Context, b *Broadcast, recipients []int64, now time.Time) (unreachable []int64, err error) {
-	if b.Audience == AudienceMe {
-		return nil, s.ClaimDeliveries(ctx, b.ID, recipients, now)
-	}
+func (s *Store) ClaimReachable(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) (unreachable []int64, err error) {
 	at := now.UnixMilli()
 	query := append(make([]byte, 0, 256+20*len(recipients)),
 		"INSERT INTO deliveries (broadcast_id, recipient_id, state, sent_at, updated_at) SELECT "...)
-	query = append(appendInts(query, b.ID), ", recipients.id, 'sending', "...)
+	query = append(appendInts(query, broadcastID), ", recipients.id, 'sending', "...)
 	query = append(appendInts(query, at, at), " FROM recipients WHERE "+reachable+" AND recipients.id IN ("...)
 	query = append(appendInts(query, recipients...), ')')
 	n, err := s.execCount(ctx, string(query))
 	if err == nil && n < int64(len(recipients)) {
-		unreachable, err = s.unclaimed(ctx, b.ID, recipients)
+		unreachable, err = s.unclaimed(ctx, broadcastID, recipients)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)

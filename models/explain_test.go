@@ -63,7 +63,7 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 			"read a batch":             func() error { _, err := s.Tasks(ctx, b, unmet); return err },
 			"read a batch once more":   func() error { _, err := s.Tasks(ctx, b, met); return err },
 			"record outcomes":          func() error { return s.RecordOutcomes(ctx, outcomesOf(b.ID, ids[:20]), t0) },
-			"claim":                    func() error { _, err := s.ClaimReachable(ctx, b, append(some[:15:15], 1<<40), t0); return err },
+			"claim":                    func() error { _, err := s.ClaimReachable(ctx, b.ID, append(some[:15:15], 1<<40), t0); return err },
 			"reachability":             func() error { _, err := s.Reachable(ctx, ids[5]); return err },
 			"claim once more":          func() error { return s.ReclaimDeliveries(ctx, b.ID, some, t0) },
 			"release":                  func() error { return s.ReleaseDeliveries(ctx, b.ID, some) },

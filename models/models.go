@@ -88,26 +88,6 @@ const (
 	AudienceRetry Audience = "retry"
 )
 
-// Lane is the queue that the batches of a broadcast wait in.
-type Lane string
-
-// Lanes are all of them. Broadcasts for testers and for the admin have one of their
-// own, or they would wait behind thousands.
-var Lanes = []Lane{laneAll, laneTests}
-
-const (
-	laneAll   Lane = "broadcasts"
-	laneTests Lane = "tests"
-)
-
-// Lane returns the lane of a broadcast to an audience.
-func (a Audience) Lane() Lane {
-	if a == AudienceMe || a == AudienceTest {
-		return laneTests
-	}
-	return laneAll
-}
-
 // BroadcastState is where a broadcast stands.
 type BroadcastState string
 

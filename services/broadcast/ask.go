@@ -14,12 +14,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/audience"
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
 const (
-	sampleSize    = 100 // recipients for whom the message is filled before it is taken
 	askPlatform   = 2 * time.Second
 	templatesLast = time.Minute
 	// SendPath is the path of the API that sends, by which its quota is read.
@@ -101,7 +101,7 @@ func (e *Engine) asked(ctx context.Context, b *models.Broadcast, err error) (*As
 		return nil, err
 	}
 	a := &Asked{Broadcast: *b, Recipients: b.Recipients}
-	if b.Audience == models.AudienceAll && b.MaxRecipientID == 0 {
+	if audience.Of(b).NeedsSync && b.MaxRecipientID == 0 {
 		pulled, err := e.everPulled(ctx)
 		if err != nil {
 			return nil, err
@@ -123,52 +123,21 @@ func (e *Engine) draft(q Request, def *message.Definition) (*models.Broadcast, e
 		Audience: q.Audience, AskedBy: q.AskedBy, State: models.Scheduled, AskedAt: models.At(now), NotBefore: models.At(now),
 		Salt: strings.ToLower(rand.Text()[:8]),
 	}
-	if q.Audience == models.AudienceAll {
+	if audience.Of(b).Undo {
 		b.NotBefore = models.At(now.Add(e.undoWindow))
 	}
 	return b, nil
 }
 
-// sample counts the audience and returns some of it.
+// sample counts the audience and returns some of it: nobody if the followers are not
+// known yet.
 func (e *Engine) sample(ctx context.Context, b *models.Broadcast) ([]models.Recipient, error) {
-	switch b.Audience {
-	case models.AudienceMe:
-		if err := e.store.EnsureRecipient(ctx, b.AskedBy, b.AskedAt.Time); err != nil {
-			return nil, err
-		}
-	case models.AudienceAll:
+	if audience.Of(b).NeedsSync {
 		if pulled, err := e.pullSoon(ctx); err != nil || !pulled {
 			return nil, err
 		}
-	case models.AudienceTest, models.AudienceRetry:
 	}
-	var err error
-	if b.Recipients, err = e.store.CountAudience(ctx, b); err != nil {
-		return nil, err
-	}
-	if b.Recipients == 0 {
-		switch b.Audience {
-		case models.AudienceTest:
-			return nil, e.noTesters(ctx)
-		case models.AudienceRetry:
-			return nil, models.NewError(models.Conflict, models.ErrNothingToRetry, "ID", b.RetryOf)
-		case models.AudienceMe, models.AudienceAll:
-			return nil, models.NewError(models.Conflict, models.ErrNoRecipients)
-		}
-	}
-	return e.store.SampleAudience(ctx, b, sampleSize)
-}
-
-// noTesters says why nobody on the test list can be sent to.
-func (e *Engine) noTesters(ctx context.Context) error {
-	testers, err := e.store.Testers(ctx)
-	if err != nil {
-		return err
-	}
-	if len(testers) > 0 {
-		return models.NewError(models.Conflict, models.ErrTestersAway)
-	}
-	return models.NewError(models.Conflict, models.ErrNoTesters)
+	return audience.Sample(ctx, e.store, b)
 }
 
 // pullSoon sees to it that the followers are known before the first broadcast to

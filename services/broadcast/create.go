@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/audience"
 	"wechat-broadcast/services/loop"
 )
 
@@ -142,7 +143,7 @@ func (e *Engine) explained(err error) error {
 // undo window counts from then on.
 func (e *Engine) finishLate(same string, c *creation, askedBy string) {
 	<-c.done
-	if c.err == nil && c.asked.Broadcast.Audience == models.AudienceAll {
+	if c.err == nil && audience.Of(&c.asked.Broadcast).Undo {
 		b := &c.asked.Broadcast
 		b.NotBefore = models.At(e.now().Add(e.undoWindow))
 		_ = loop.Persist(e.inBackground, e.log, "postpone a broadcast", func(ctx context.Context) error {

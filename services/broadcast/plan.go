@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/audience"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/services/worker"
@@ -21,7 +22,7 @@ const (
 
 // pullFirst pulls the followers before the first broadcast to all of them.
 func (r *run) pullFirst(ctx context.Context) error {
-	if r.b.Audience != models.AudienceAll || r.b.MaxRecipientID != 0 {
+	if !audience.Of(&r.b).NeedsSync || r.b.MaxRecipientID != 0 {
 		return nil
 	}
 	pulled, err := r.everPulled(ctx)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"wechat-broadcast/models"
+	"wechat-broadcast/services/audience"
 	"wechat-broadcast/services/throttle"
 )
 
@@ -48,4 +48,4 @@ func (c *Cluster) Close() { _ = c.Queue.redis.Close() }
 func (s *Sync) key(name string) string { return "wechat-broadcast:" + s.account + ":" + name }
 
 // lane names a lane's queue on Redis.
-func (s *Sync) lane(l models.Lane) string { return string(l) + "-" + s.account }
+func (s *Sync) lane(l audience.Lane) string { return string(l) + "-" + s.account }

@@ -55,7 +55,7 @@ func newDispatcher(t *testing.T) *dispatcher {
 	t.Helper()
 	s := newSync(t, newAccount(), newThrottle(t, 0))
 	return &dispatcher{
-		redis: s.redis, log: s.log, name: s.lane(models.AudienceAll.Lane()), client: asynq.NewClientFromRedisClient(s.redis),
+		redis: s.redis, log: s.log, name: s.lane("broadcasts"), client: asynq.NewClientFromRedisClient(s.redis),
 		inspector: asynq.NewInspectorFromRedisClient(s.redis), put: map[int64]time.Time{}, stuck: map[int64]time.Time{},
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/audience"
 )
 
 const (
@@ -51,7 +52,7 @@ type Queue struct {
 func newQueue(s *Sync, patience time.Duration) *Queue {
 	q := &Queue{sync: s, log: s.log}
 	q.line, q.redis = newLine(s.redis)
-	for _, lane := range models.Lanes {
+	for _, lane := range audience.Lanes {
 		q.servers = append(q.servers, asynq.NewServerFromRedisClient(q.redis, asynq.Config{
 			Concurrency:              batchesAtOnce,
 			Queues:                   map[string]int{s.lane(lane): 1},
@@ -107,7 +108,7 @@ func (q *Queue) Run(ctx context.Context, work func(ctx context.Context, broadcas
 // their order, to the workers.
 func (q *Queue) Offers(b models.Broadcast) func(ctx context.Context, idle []models.Batch) (more bool, err error) {
 	d := &dispatcher{
-		redis: q.sync.redis, log: q.log.With("broadcast", b.ID), name: q.sync.lane(b.Audience.Lane()),
+		redis: q.sync.redis, log: q.log.With("broadcast", b.ID), name: q.sync.lane(audience.Of(&b).Lane),
 		inspector: asynq.NewInspectorFromRedisClient(q.sync.redis),
 		put:       map[int64]time.Time{}, stuck: map[int64]time.Time{},
 	}

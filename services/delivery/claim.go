@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/audience"
 	"wechat-broadcast/services/throttle"
 )
 
@@ -23,10 +24,10 @@ func (s *Sender) claimAgain(ctx context.Context, b *models.Broadcast, recipients
 // be written to in the same statement is worth it when their batch has been waiting.
 func (s *Sender) claimFresh(w *batchRun) claimFunc {
 	return func(ctx context.Context, b *models.Broadcast, recipients []int64, now time.Time) ([]int64, error) {
-		if w.reachableAt(now).Before(now) {
+		if w.reachableAt(now).Before(now) || audience.Of(b).Unconditional {
 			return nil, s.store.ClaimDeliveries(ctx, b.ID, recipients, now)
 		}
-		return s.store.ClaimReachable(ctx, b, recipients, now)
+		return s.store.ClaimReachable(ctx, b.ID, recipients, now)
 	}
 }
 

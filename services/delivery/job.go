@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/audience"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
@@ -104,7 +105,7 @@ func (s *Sender) prepare(j *job) (msg wechat.Message, instead *result) {
 // then the job may have waited for its turn, for a rest or for the platform.
 func (s *Sender) stillReachable(j *job) (bool, error) {
 	now := s.now()
-	if age := now.Sub(j.reachable); age >= 0 && age < reachableFor || j.active.Broadcast.Audience == models.AudienceMe {
+	if age := now.Sub(j.reachable); age >= 0 && age < reachableFor || audience.Of(&j.active.Broadcast).Unconditional {
 		return true, nil
 	}
 	j.reachable = now

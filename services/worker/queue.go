@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/audience"
 )
 
 const (
@@ -28,12 +29,12 @@ type Queue interface {
 }
 
 // LocalQueue is a Queue within the process.
-type LocalQueue map[models.Lane]chan models.Batch
+type LocalQueue map[audience.Lane]chan models.Batch
 
 // NewLocalQueue returns a queue that nobody works on yet.
 func NewLocalQueue() LocalQueue {
 	q := LocalQueue{}
-	for _, lane := range models.Lanes {
+	for _, lane := range audience.Lanes {
 		q[lane] = make(chan models.Batch)
 	}
 	return q
@@ -63,7 +64,7 @@ func (q LocalQueue) Run(ctx context.Context, work func(ctx context.Context, broa
 func (q LocalQueue) Offers(b models.Broadcast) func(ctx context.Context, idle []models.Batch) (more bool, err error) {
 	var last int64 // that was begun
 	var begun time.Time
-	lane := q[b.Audience.Lane()]
+	lane := q[audience.Of(&b).Lane]
 	return func(ctx context.Context, idle []models.Batch) (more bool, err error) {
 		for _, b := range idle {
 			if b.Seq <= last && time.Since(begun) < offerAgain {
