@@ -10,15 +10,15 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"wechat-broadcast/zone"
 )
 
 // maxValueBytes bounds a template and what it renders to. The platform shows a
 // few dozen characters of a value; anything near this is a mistake.
 const maxValueBytes = 4096
 
-// beijing is the time of the platform and of its followers. China has had no
-// summer time since 1991, so no time zone database is needed.
-var beijing = time.FixedZone("CST", 8*60*60)
+var beijing = zone.Beijing
 
 // Vars are the values that a message's templates can use.
 type Vars struct {

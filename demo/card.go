@@ -3,9 +3,9 @@ package demo
 import (
 	"regexp"
 	"strings"
-	"time"
 
 	"wechat-broadcast/simulator"
+	"wechat-broadcast/zone"
 )
 
 const (
@@ -22,7 +22,7 @@ func card(m simulator.Message, t simulator.Template, details string, columns int
 	row := func(text string) string { return "│ " + pad(text, inside) + " │" }
 	rule := strings.Repeat("─", inside+2)
 
-	at := m.At.In(beijing()).Format("15:04")
+	at := m.At.In(zone.Beijing).Format("15:04")
 	lines := []string{"┌" + rule + "┐"}
 	for i, line := range wrap(t.Title, inside-len(at)-1) {
 		if i == 0 {
@@ -39,9 +39,6 @@ func card(m simulator.Message, t simulator.Template, details string, columns int
 	}
 	return append(lines, "└"+rule+"┘")
 }
-
-// beijing is where the phones are; it has no summer time.
-func beijing() *time.Location { return time.FixedZone("Asia/Shanghai", 8*60*60) }
 
 // fields are the lines of a template with its labels aligned and its values
 // filled in.

@@ -8,6 +8,7 @@ import (
 
 	"wechat-broadcast/simulator"
 	"wechat-broadcast/web"
+	"wechat-broadcast/zone"
 )
 
 const (
@@ -177,7 +178,7 @@ func (d *Demo) arrive(messages []simulator.Message) {
 func (d *Demo) webCard(m simulator.Message) *web.Card {
 	t := d.platform.template(m.Content.TemplateID)
 	c := web.NewCard(t.Title, t.Content, nil, func(key string) string { return m.Content.Data[key].Value })
-	c.Time = m.At.In(beijing()).Format("15:04")
+	c.Time = m.At.In(zone.Beijing).Format("15:04")
 	if m.Content.URL != "" || len(m.Content.MiniProgram) > 0 {
 		c.Details = d.words.details
 	}

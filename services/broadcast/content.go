@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"time"
 
 	"wechat-broadcast/config"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/zone"
 )
 
 // content is a broadcast's message, ready to be filled for each recipient.
@@ -107,5 +107,4 @@ func recipientVars(p person) (config.Vars, error) {
 	return vars, nil
 }
 
-// beijing is the platform's time zone; it has no summer time.
-var beijing = time.FixedZone("Asia/Shanghai", 8*60*60)
+var beijing = zone.Beijing
