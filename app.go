@@ -118,7 +118,11 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 	}
 	a.pages, err = handlers.NewPages(handlers.PagesConfig{
 		Links: links, Store: store, Status: a.engine.Status, List: a.engine.List, Preview: a.engine.Preview,
-		Templates: a.platform.Templates, Language: settings.Language, Now: time.Now, Log: log,
+		Templates: func(ctx context.Context) ([]wechat.Template, error) {
+			list, _, err := a.platform.KnownTemplates(ctx, time.Minute)
+			return list, err
+		},
+		Language: settings.Language, Now: time.Now, Log: log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, a.close())

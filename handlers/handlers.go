@@ -106,7 +106,7 @@ func New(cfg Config) http.Handler {
 	r.POST("/wechat", c.receive)
 
 	r.GET("/healthz", func(g *gin.Context) { g.String(http.StatusOK, "ok") })
-	r.GET("/readyz", newReadiness(cfg.Checks, cfg.Now).serve)
+	r.GET("/readyz", newReadiness(cfg.Checks).serve)
 	r.GET("/metrics", gin.WrapH(promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{})))
 	if cfg.Pages != nil {
 		cfg.Pages.register(r)

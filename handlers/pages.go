@@ -15,6 +15,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"wechat-broadcast/cache"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/wechat"
@@ -46,7 +47,7 @@ type Pages struct {
 	words     map[string]*words
 	templates *template.Template
 	assets    map[string]web.Asset // by the name that they are served as
-	titles    titles
+	titles    *titles
 	tag       string // of this process, in the ids of events
 	streams   atomic.Int64
 	csvs      chan struct{}
@@ -57,7 +58,7 @@ type Pages struct {
 
 	mu      sync.Mutex
 	boards  map[int64]*board
-	history history
+	history *cache.Cache[struct{}, []broadcast.Status]
 }
 
 // NewPages returns Pages. Close must follow.
@@ -68,10 +69,9 @@ func NewPages(c PagesConfig) (*Pages, error) {
 	}
 	p := &Pages{
 		config: c, words: map[string]*words{}, assets: map[string]web.Asset{}, boards: map[int64]*board{},
-		titles: titles{ask: c.Templates, now: c.Now, log: c.Log},
-		tag:    rand.Text()[:8], csvs: make(chan struct{}, maxCSVs),
+		titles: newTitles(c.Templates, c.Log), history: newHistory(c.List),
+		tag: rand.Text()[:8], csvs: make(chan struct{}, maxCSVs),
 	}
-	p.history.turn = make(chan struct{}, 1)
 	for _, a := range assets {
 		p.assets[a.Name] = a
 	}
@@ -244,7 +244,7 @@ func (p *Pages) card(ctx context.Context, w *words, b models.Broadcast) *web.Car
 		p.config.Log.DebugContext(ctx, "preview a broadcast for its page", "broadcast", b.ID, "err", err)
 		return nil
 	}
-	t := p.titles.find(ctx, m.TemplateID, p.begin)
+	t := p.titles.find(ctx, m.TemplateID)
 	values := map[string]string{}
 	var keys []string
 	for _, field := range m.Data {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"wechat-broadcast/cache"
 	"wechat-broadcast/services/broadcast"
 )
 
@@ -15,13 +16,6 @@ const (
 	listed      = 20 // broadcasts in the history
 	historyLast = 2 * time.Second
 )
-
-// history is the last list of broadcasts, which all who look share.
-type history struct {
-	turn  chan struct{} // holds a token while somebody reads the list
-	list  []broadcast.Status
-	until time.Time
-}
 
 // historyPage is what the template "history" shows.
 type historyPage struct {
@@ -41,7 +35,7 @@ type historyRow struct {
 type historyCount struct{ Word, N string }
 
 func (p *Pages) serveHistory(g *gin.Context, to link) {
-	list, err := p.latest(g.Request.Context())
+	list, err := p.history.Get(g.Request.Context(), struct{}{})
 	if err != nil {
 		p.fail(g, err)
 		return
@@ -77,25 +71,13 @@ func (w *words) row(st broadcast.Status, now time.Time) historyRow {
 	return row
 }
 
-// latest returns the latest broadcasts, not older than a moment.
-func (p *Pages) latest(ctx context.Context) ([]broadcast.Status, error) {
-	select {
-	case p.history.turn <- struct{}{}:
-		defer func() { <-p.history.turn }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	began := p.config.Now()
-	if p.history.list != nil && began.Before(p.history.until) {
-		return p.history.list, nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readWithin)
-	defer cancel()
-	list, err := p.config.List(ctx, listed)
-	if err != nil {
-		return nil, err
-	}
-	now := p.config.Now()
-	p.history.list, p.history.until = list, now.Add(max(historyLast, readsShare*now.Sub(began)))
-	return list, nil
+// newHistory keeps the latest broadcasts for a moment, so that all who look share
+// one query. One that takes long is made less often.
+func newHistory(list func(ctx context.Context, n int) ([]broadcast.Status, error)) *cache.Cache[struct{}, []broadcast.Status] {
+	ttl := func(_ []broadcast.Status, took time.Duration) time.Duration { return max(historyLast, readsShare*took) }
+	return cache.New(1, ttl, func(ctx context.Context, _ struct{}) ([]broadcast.Status, error) {
+		ctx, cancel := context.WithTimeout(ctx, readWithin)
+		defer cancel()
+		return list(ctx, listed)
+	})
 }

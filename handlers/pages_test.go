@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -583,28 +585,45 @@ func TestCurve(t *testing.T) {
 // and does not ask again at once.
 func TestTitlesAway(t *testing.T) {
 	t.Parallel()
-	asked := 0
-	now := testNow
-	ts := titles{log: modelstest.Log(t), now: func() time.Time { return now }, ask: func(context.Context) ([]wechat.Template, error) {
-		asked++
-		if asked == 1 {
-			return nil, errors.New("away")
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		ts := newTitles(func(context.Context) ([]wechat.Template, error) {
+			asked++
+			switch asked {
+			case 1, 3:
+				return nil, errors.New("away")
+			case 4:
+				time.Sleep(titlesAsk)
+			}
+			return []wechat.Template{{ID: "T1", Title: fmt.Sprint("title ", asked)}}, nil
+		}, slog.New(slog.DiscardHandler))
+		want := func(title string) {
+			t.Helper()
+			begun := time.Now()
+			if got := ts.find(t.Context(), "T1").Title; got != title {
+				t.Errorf("the title is %q, want %q", got, title)
+			}
+			if time.Since(begun) > 0 {
+				t.Errorf("a page waited for %v", time.Since(begun))
+			}
+			synctest.Wait()
 		}
-		return []wechat.Template{{ID: "T1", Title: fmt.Sprint("title ", asked)}}, nil
-	}}
-	find := func() string {
-		return ts.find(t.Context(), "T1", func(f func(context.Context)) { go f(t.Context()) }).Title
-	}
-	for range 3 {
-		if got := find(); got != "" {
-			t.Errorf("a title from nowhere: %q", got)
+		for range 3 {
+			want("")
 		}
-	}
-	now = now.Add(titlesRetry)
-	if got := find(); got != "title 2" || find() != got {
-		t.Errorf("the title is %q", got)
-	}
-	if asked != 2 {
-		t.Errorf("the platform was asked %d times", asked)
-	}
+		time.Sleep(titlesRetry)
+		want("title 2")
+		want("title 2")
+		for range 2 { // the platform is away, then slow
+			time.Sleep(titlesLast)
+			want("title 2")
+			want("title 2")
+		}
+		time.Sleep(titlesAsk)
+		synctest.Wait()
+		want("title 4")
+		if asked != 4 {
+			t.Errorf("the platform was asked %d times", asked)
+		}
+	})
 }
