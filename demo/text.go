@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -93,15 +92,6 @@ func hang(prefix, text string, columns int) []string {
 		}
 	}
 	return lines
-}
-
-// thousands writes a number with separators.
-func thousands(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
 }
 
 // masked is enough of an OpenID to tell people apart.

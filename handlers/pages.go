@@ -16,6 +16,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"wechat-broadcast/cache"
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/wechat"
@@ -75,8 +76,8 @@ func NewPages(c PagesConfig) (*Pages, error) {
 	for _, a := range assets {
 		p.assets[a.Name] = a
 	}
-	for language := range otherLanguage {
-		if p.words[language], err = newWords(language); err != nil {
+	for _, language := range lang.Languages {
+		if p.words[language], err = newWords(language, c.Log); err != nil {
 			return nil, err
 		}
 	}
@@ -192,14 +193,11 @@ type frame struct {
 	Kinds   []string
 }
 
-// Say returns a text of the page's language.
-func (f frame) Say(key string) string { return f.say(key) }
-
 func (p *Pages) frame(g *gin.Context, heading string) frame {
 	w := p.words[p.language(g)]
 	below := strings.Count(strings.TrimPrefix(g.Request.URL.Path, "/b/"), "/")
 	return frame{
-		words: w, Lang: w.language, OtherLang: otherLanguage[w.language],
+		words: w, Lang: w.Language, OtherLang: w.Other(),
 		Title: heading, Heading: heading, Root: strings.Repeat("../", below), Kinds: kinds,
 	}
 }
@@ -221,20 +219,19 @@ func (p *Pages) serveBroadcast(g *gin.Context, to link) {
 		return
 	}
 	b := s.Broadcast
-	id := strconv.FormatInt(b.ID, 10)
-	f := p.frame(g, p.words[p.language(g)].say("broadcast", "id", id))
+	f := p.frame(g, p.words[p.language(g)].Say("broadcast", lang.Vars{"ID": b.ID}))
 	f.Title += " · " + b.Name
-	f.Expires = f.say("expires", "at", minute(to.expires))
+	f.Expires = f.Say("expires", lang.Vars{"At": to.expires})
 	token := g.Param("token")
 	p.render(g, http.StatusOK, "progress", progressPage{
-		frame: f, Name: b.Name, Audience: f.audience(b), AskedAt: moment(b.AskedAt),
+		frame: f, Name: b.Name, Audience: f.audience(b), AskedAt: lang.Moment(b.AskedAt.Time),
 		View: f.view(s), Card: p.card(ctx, f.words, b),
 		Events: token + "/events" + p.query(g), CSV: token + "/failed.csv" + p.query(g),
 	})
 }
 
 func (w *words) audience(b models.Broadcast) string {
-	return w.say("audience."+string(b.Audience), "of", strconv.FormatInt(b.RetryOf, 10))
+	return w.Say("audience."+string(b.Audience), lang.Vars{"Of": strconv.FormatInt(b.RetryOf, 10)})
 }
 
 // card draws the message of a broadcast, or returns nil if it cannot be filled.
@@ -260,9 +257,9 @@ func (p *Pages) card(ctx context.Context, w *words, b models.Broadcast) *web.Car
 	if !b.StartedAt.IsZero() {
 		at = b.StartedAt.Time
 	}
-	c.Time = minute(at)
+	c.Time = lang.Minute(at)
 	if m.URL != "" || m.MiniProgram != nil {
-		c.Details = w.say("card_details")
+		c.Details = w.Say("card_details")
 	}
 	return &c
 }
@@ -277,10 +274,10 @@ type sorryPage struct {
 func (p *Pages) lost(g *gin.Context) { p.sorry(g, http.StatusNotFound, "lost") }
 
 func (p *Pages) sorry(g *gin.Context, status int, what string) {
-	f := p.frame(g, p.words[p.language(g)].say(what+".title"))
-	page := sorryPage{frame: f, Lead: f.say(what + ".lead")}
-	if key := what + ".todo"; f.has(key) {
-		page.Todo = f.say(key)
+	f := p.frame(g, p.words[p.language(g)].Say(what+".title"))
+	page := sorryPage{frame: f, Lead: f.Say(what + ".lead")}
+	if key := what + ".todo"; f.Has(key) {
+		page.Todo = f.Say(key)
 	}
 	p.render(g, status, "lost", page)
 }

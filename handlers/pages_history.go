@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"wechat-broadcast/cache"
+	"wechat-broadcast/lang"
 	"wechat-broadcast/services/broadcast"
 )
 
@@ -40,9 +41,9 @@ func (p *Pages) serveHistory(g *gin.Context, to link) {
 		p.fail(g, err)
 		return
 	}
-	f := p.frame(g, p.words[p.language(g)].say("history"))
-	f.Expires = f.say("expires", "at", minute(to.expires))
-	page := historyPage{frame: f, Lead: f.say("history_lead", "n", int64(len(list)))}
+	f := p.frame(g, p.words[p.language(g)].Say("history"))
+	f.Expires = f.Say("expires", lang.Vars{"At": to.expires})
+	page := historyPage{frame: f, Lead: f.Say("history_lead", lang.Vars{"N": int64(len(list))})}
 	for _, st := range list {
 		row := f.row(st, p.config.Now())
 		// A link lives no longer than the one that led to it.
@@ -55,17 +56,17 @@ func (p *Pages) serveHistory(g *gin.Context, to link) {
 func (w *words) row(st broadcast.Status, now time.Time) historyRow {
 	b := st.Broadcast
 	row := historyRow{
-		ID: strconv.FormatInt(b.ID, 10), Name: b.Name, Audience: w.audience(b), AskedAt: minute(b.AskedAt.Time),
-		State: string(b.State), StateText: w.say("state." + string(b.State)),
-		Taken: w.say("taken", "taken", st.Counts.Taken(), "total", b.Recipients), Bar: bar(st.Counts, b.Recipients),
+		ID: strconv.FormatInt(b.ID, 10), Name: b.Name, Audience: w.audience(b), AskedAt: lang.Minute(b.AskedAt.Time),
+		State: string(b.State), StateText: w.Say("state." + string(b.State)),
+		Taken: w.Say("taken", lang.Vars{"Taken": st.Counts.Taken(), "Total": b.Recipients}), Bar: bar(st.Counts, b.Recipients),
 	}
 	if !b.StartedAt.IsZero() && b.State.Final() {
-		row.Took = w.say("line.took", "took", w.took(b, now))
+		row.Took = w.Say("line.took", lang.Vars{"Took": w.took(b, now)})
 	}
 	numbers := figures(&shot{Status: st})
 	for _, kind := range kinds {
 		if numbers[kind] > 0 {
-			row.Counts = append(row.Counts, historyCount{w.say("count." + kind), number(numbers[kind])})
+			row.Counts = append(row.Counts, historyCount{w.Say("count." + kind), w.Number(numbers[kind])})
 		}
 	}
 	return row

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"wechat-broadcast/config"
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
@@ -48,7 +49,7 @@ type Followers struct {
 type Config struct {
 	// Admins is the whitelist: OpenIDs, compared byte for byte.
 	Admins []string
-	// Language is one of Languages; empty for the default.
+	// Language is one of lang.Languages; empty for the default.
 	Language string
 
 	Broadcasts Broadcasts
@@ -76,7 +77,7 @@ type Config struct {
 // Chat answers chat lines. It is safe for concurrent use.
 type Chat struct {
 	config   Config
-	locale   *locale
+	locale   locale
 	commands []command
 	log      *slog.Logger
 }
@@ -90,14 +91,14 @@ type request struct {
 	key string
 }
 
-// New returns a Chat, or an error if the language is not one of Languages or
+// New returns a Chat, or an error if the language is not one of lang.Languages or
 // something that it needs is missing.
 func New(c Config) (*Chat, error) {
 	if c.Language == "" {
-		c.Language = Languages[0]
+		c.Language = lang.Languages[0]
 	}
-	if !slices.Contains(Languages, c.Language) {
-		return nil, fmt.Errorf("choose language: %q is not one of %v", c.Language, Languages)
+	if !slices.Contains(lang.Languages, c.Language) {
+		return nil, fmt.Errorf("choose language: %q is not one of %v", c.Language, lang.Languages)
 	}
 	b, f := c.Broadcasts, c.Followers
 	if slices.Contains([]bool{
@@ -197,7 +198,7 @@ func (c *Chat) find(name Name) *command {
 func (c *Chat) write(name Name, argument string) string {
 	cmd := c.find(name)
 	taught := cmd.en[0]
-	if c.locale.language == "zh" {
+	if c.locale.Language == "zh" {
 		taught = cmd.zh[0]
 	}
 	if argument == "" {
@@ -223,7 +224,7 @@ func (c *Chat) fault(cmd *command, parsed Command) string {
 // sentence.
 func (c *Chat) errorText(err error, asked Command) (text string, known bool) {
 	var e *models.Error
-	if !errors.As(err, &e) || !c.locale.has("error."+e.Code) {
+	if !errors.As(err, &e) || !c.locale.Has("error."+e.Code) {
 		return "", false
 	}
 	v := vars{"Add": c.write(TestersAdd, ""), "Testers": c.write(Testers, "")}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wechat-broadcast/config"
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
@@ -237,7 +238,7 @@ func TestWhitelist(t *testing.T) {
 		follower, "", " ", strings.ToLower(admin), strings.ToUpper(admin), " " + admin, admin + " ", admin + "\n",
 		admin + "\x00", admin[:len(admin)-1], admin + "z", strings.ReplaceAll(admin, "o", "ｏ"), "oOther," + admin, admin + ",",
 	}
-	for _, language := range Languages {
+	for _, language := range lang.Languages {
 		s := newStage(t, language)
 		unknown := s.ask(t, follower, "blah")
 		for _, cmd := range commands {
@@ -327,7 +328,7 @@ func TestFaults(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, language := range Languages {
+	for _, language := range lang.Languages {
 		s := newStage(t, language)
 		forAll, forAdmins := s.ask(t, follower, "help"), s.ask(t, admin, "帮助")
 		for _, cmd := range commands {

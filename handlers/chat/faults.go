@@ -11,7 +11,7 @@ import (
 // faults says in the locale's language what is wrong with the message file, or
 // with what fills a message: an item for each fault. What has no sentence, such
 // as the words of a library, is repeated.
-func (l *locale) faults(err error) []string {
+func (l locale) faults(err error) []string {
 	var (
 		many     config.Faults
 		unfilled *config.RenderError
@@ -45,8 +45,8 @@ func (l *locale) faults(err error) []string {
 }
 
 // translated says what config says in English.
-func (l *locale) translated(w config.Words) string {
-	if id := "file." + w.Code; w.Code != "" && l.has(id) {
+func (l locale) translated(w config.Words) string {
+	if id := "file." + w.Code; w.Code != "" && l.Has(id) {
 		return l.say(id, w.Args)
 	}
 	return w.English

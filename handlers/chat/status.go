@@ -3,6 +3,7 @@ package chat
 import (
 	"strings"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 )
@@ -38,7 +39,7 @@ func (c *Chat) progress(st broadcast.Status) string {
 		return c.say("status.planning", v)
 	}
 	done := st.Counts.Tried() - st.Counts.Sending
-	v["Done"], v["Total"], v["Percent"] = done, b.Recipients, percent(done, b.Recipients)
+	v["Done"], v["Total"], v["Percent"] = done, b.Recipients, lang.Percent(done, b.Recipients)+"%"
 	return c.say("status.progress", v)
 }
 
@@ -127,7 +128,7 @@ func (c *Chat) waits(st broadcast.Status) string {
 // stallReason says why a running broadcast gets no further.
 func (c *Chat) stallReason(stall *broadcast.Stall) string {
 	id := "stall." + stall.Reason
-	if !c.locale.has(id) {
+	if !c.locale.Has(id) {
 		id = "stall.unknown"
 	}
 	return c.say(id, vars{"Detail": stall.Detail})
@@ -152,7 +153,7 @@ func (c *Chat) reason(b models.Broadcast) string {
 		return ""
 	}
 	id := "reason." + b.Reason
-	if !c.locale.has(id) {
+	if !c.locale.Has(id) {
 		id = "reason.unlisted"
 	}
 	return c.say(id, vars{"Reason": b.Reason, "Detail": b.Detail, "Sync": c.write(Sync, ""), "Retry": c.on(Retry, b.ID)})
@@ -206,7 +207,7 @@ func (c *Chat) noticeCounts(st broadcast.Status) string {
 		return joined([]string{c.say("status.none", nil), c.withdrawn(st.Broadcast)})
 	}
 	lines := []string{c.say("notice.taken", vars{
-		"Taken": n.Taken(), "Count": total, "Percent": percent(n.Taken(), total),
+		"Taken": n.Taken(), "Count": total, "Percent": lang.Percent(n.Taken(), total) + "%",
 	})}
 	for _, o := range outcomes(n) {
 		id := "notice." + o.id
