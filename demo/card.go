@@ -19,14 +19,14 @@ var fieldOf = regexp.MustCompile(`\{\{(\w+)\.DATA\}\}`)
 // the template's lines with their values, and the way on.
 func card(m simulator.Message, t simulator.Template, details string, columns int) []string {
 	inside := min(cardWidest, max(cardNarrowest, columns-8))
-	row := func(text string) string { return "│ " + pad(text, inside) + " │" }
+	row := func(text string) string { return "│ " + narrow.FillRight(text, inside) + " │" }
 	rule := strings.Repeat("─", inside+2)
 
 	at := m.At.In(zone.Beijing).Format("15:04")
 	lines := []string{"┌" + rule + "┐"}
 	for i, line := range wrap(t.Title, inside-len(at)-1) {
 		if i == 0 {
-			line = pad(line, inside-len(at)) + at
+			line = narrow.FillRight(line, inside-len(at)) + at
 		}
 		lines = append(lines, row(line))
 	}
@@ -35,7 +35,7 @@ func card(m simulator.Message, t simulator.Template, details string, columns int
 		lines = append(lines, row(line))
 	}
 	if m.Content.URL != "" || len(m.Content.MiniProgram) > 0 {
-		lines = append(lines, "├"+rule+"┤", row(pad(details, inside-1)+"›"))
+		lines = append(lines, "├"+rule+"┤", row(narrow.FillRight(details, inside-1)+"›"))
 	}
 	return append(lines, "└"+rule+"┘")
 }
@@ -63,7 +63,7 @@ func fields(m simulator.Message, t simulator.Template, width int) []string {
 			lines = append(lines, wrap(f.value, width)...)
 			continue
 		}
-		lines = append(lines, hang(pad(f.label, widest)+"  ", f.value, width)...)
+		lines = append(lines, hang(narrow.FillRight(f.label, widest)+"  ", f.value, width)...)
 	}
 	return lines
 }

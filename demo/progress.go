@@ -95,8 +95,8 @@ func (w words) outcome(st broadcast.Status, reached, twice, columns int) []strin
 		if r.count == 0 {
 			r.note = ""
 		}
-		count := padLeft(w.Number(r.count), max(6, len(total)))
-		for _, line := range hang("  "+pad(r.label, widest)+" "+count+"   ", r.note, columns) {
+		count := narrow.FillLeft(w.Number(r.count), max(6, len(total)))
+		for _, line := range hang("  "+narrow.FillRight(r.label, widest)+" "+count+"   ", r.note, columns) {
 			lines = append(lines, strings.TrimRight(line, " "))
 		}
 	}

@@ -7,22 +7,13 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-// cells is how many columns a text takes on a terminal. Ambiguous characters,
-// the box drawing among them, count as narrow whatever the locale says: that is
-// how terminals draw them.
-func cells(text string) int {
-	return (&runewidth.Condition{StrictEmojiNeutral: true}).StringWidth(text)
-}
+// narrow measures text in columns of a terminal. Ambiguous characters, the box
+// drawing among them, count as narrow whatever the locale says: that is how
+// terminals draw them.
+var narrow = &runewidth.Condition{StrictEmojiNeutral: true}
 
-// pad fills a text up with spaces on the right.
-func pad(text string, width int) string {
-	return text + strings.Repeat(" ", max(0, width-cells(text)))
-}
-
-// padLeft fills a text up with spaces on the left.
-func padLeft(text string, width int) string {
-	return strings.Repeat(" ", max(0, width-cells(text))) + text
-}
+// cells is how many columns a text takes.
+func cells(text string) int { return narrow.StringWidth(text) }
 
 // clean drops control characters but for line breaks: what the account or a
 // script says must not steer the terminal.

@@ -120,6 +120,40 @@ func TestNoSentenceIsIdle(t *testing.T) {
 	}
 }
 
+// What the code and the templates name in a call is there.
+func TestNoSentenceIsMissing(t *testing.T) {
+	t.Parallel()
+	all := map[string]bool{}
+	for part := range parts {
+		for id := range sentences(t, part, "en") {
+			all[id] = true
+		}
+	}
+	said := regexp.MustCompile(`\b(?:Say|say|terminal)(?:\(| )"([\w.]*\w)"[,)} ]`)
+	calls := 0
+	for _, pattern := range []string{"*.go", "../handlers/*.go", "../handlers/chat/*.go", "../demo/*.go", "../web/templates/*.html"} {
+		sources, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, source := range sources {
+			text, err := os.ReadFile(source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, match := range said.FindAllStringSubmatch(string(text), -1) {
+				calls++
+				if !strings.HasSuffix(source, "_test.go") && !all[match[1]] && !all["terminal."+match[1]] {
+					t.Errorf("%s says %s, which is missing", source, match[1])
+				}
+			}
+		}
+	}
+	if calls < 200 {
+		t.Errorf("found %d calls only", calls)
+	}
+}
+
 func newLocale(t *testing.T, language string) *lang.Locale {
 	t.Helper()
 	l, err := lang.New(language, slog.New(slog.DiscardHandler), lang.Chat, lang.Pages, lang.Demo)
