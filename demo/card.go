@@ -4,8 +4,8 @@ import (
 	"regexp"
 	"strings"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/simulator"
-	"wechat-broadcast/zone"
 )
 
 const (
@@ -22,7 +22,7 @@ func card(m simulator.Message, t simulator.Template, details string, columns int
 	row := func(text string) string { return "│ " + narrow.FillRight(text, inside) + " │" }
 	rule := strings.Repeat("─", inside+2)
 
-	at := m.At.In(zone.Beijing).Format("15:04")
+	at := lang.HourMinute(m.At)
 	lines := []string{"┌" + rule + "┐"}
 	for i, line := range wrap(t.Title, inside-len(at)-1) {
 		if i == 0 {

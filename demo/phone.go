@@ -6,9 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/simulator"
 	"wechat-broadcast/web"
-	"wechat-broadcast/zone"
 )
 
 const (
@@ -174,7 +174,7 @@ func (d *Demo) arrive(messages []simulator.Message) {
 func (d *Demo) webCard(m simulator.Message) *web.Card {
 	t := d.platform.template(m.Content.TemplateID)
 	c := web.NewCard(t.Title, t.Content, nil, func(key string) string { return m.Content.Data[key].Value })
-	c.Time = m.At.In(zone.Beijing).Format("15:04")
+	c.Time = lang.HourMinute(m.At)
 	if m.Content.URL != "" || len(m.Content.MiniProgram) > 0 {
 		c.Details = d.words.terminal("details")
 	}

@@ -247,7 +247,7 @@ func TestTimes(t *testing.T) {
 		}
 	}
 	at := time.Date(2026, 11, 24, 17, 2, 3, 0, time.UTC)
-	if got := lang.Moment(at) + ", " + lang.Minute(at) + ", " + lang.Clock(at); got != "2026-11-25 01:02:03, 11-25 01:02, 01:02:03" {
+	if got := lang.Moment(at) + ", " + lang.Minute(at) + ", " + lang.Clock(at) + ", " + lang.HourMinute(at); got != "2026-11-25 01:02:03, 11-25 01:02, 01:02:03, 01:02" {
 		t.Errorf("got %s", got)
 	}
 	if got := lang.Moment(time.Time{}); got != "–" {

@@ -82,6 +82,9 @@ func Minute(t time.Time) string { return in(t, "01-02 15:04") }
 // Clock writes the time of day in Beijing, to the second, and – for none.
 func Clock(t time.Time) string { return in(t, time.TimeOnly) }
 
+// HourMinute writes the time of day in Beijing, to the minute, and – for none.
+func HourMinute(t time.Time) string { return in(t, "15:04") }
+
 func in(t time.Time, layout string) string {
 	if t.IsZero() {
 		return "–"
