@@ -22,6 +22,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -104,7 +105,7 @@ func newApp(settings *config.Settings, log *slog.Logger) (*app, error) {
 		OnTokenRefresh: func(outcome string) { refreshes.WithLabelValues(outcome).Inc() },
 	})
 	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Now: time.Now, Log: log})
-	messages := func() (*config.Messages, error) { return config.LoadMessages(settings.MessagesFile) }
+	messages := message.NewSource(settings.MessagesFile)
 	a.engine = broadcast.New(broadcast.Config{
 		Store: store, Platform: a.platform, Messages: messages,
 		EverPulled: a.followers.EverPulled, Pull: a.pull, Notice: a.notice, LateReply: a.lateReply,
@@ -233,7 +234,7 @@ func startFault(err error) error {
 		return err
 	}
 	return config.Faults{{
-		Key: "DATABASE_URL", Problem: config.Words{English: unusable.Problem}, Mend: config.Words{English: unusable.Mend},
+		Key: "DATABASE_URL", Problem: unusable.Problem, Mend: unusable.Mend,
 	}}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"wechat-broadcast/config"
 	"wechat-broadcast/handlers"
+	"wechat-broadcast/services/message"
 )
 
 const (
@@ -52,7 +53,7 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, lis
 	if len(settings.AdminOpenIDs) == 0 {
 		log.WarnContext(ctx, "ADMIN_OPENIDS is empty: nobody can broadcast. Send `openid` to the account and put the answer there")
 	}
-	if _, err := config.LoadMessages(settings.MessagesFile); err != nil {
+	if _, err := message.NewSource(settings.MessagesFile).All(); err != nil {
 		log.WarnContext(ctx, "MESSAGES_FILE can't be used: nothing can be broadcast. It is read again for each broadcast",
 			"file", settings.MessagesFile, "err", err)
 	}

@@ -13,10 +13,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -60,6 +60,7 @@ type parts struct {
 	platform  *wechat.Client
 	followers *followers.Service
 	engine    *broadcast.Engine
+	folder    string // of the message file
 }
 
 func newParts(ctx context.Context, task programTask) (*parts, error) {
@@ -72,6 +73,13 @@ func newParts(ctx context.Context, task programTask) (*parts, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	p := &parts{store: store}
+	if p.folder, err = os.MkdirTemp("", "messages"); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	messages := filepath.Join(p.folder, "messages.yaml")
+	if err := os.WriteFile(messages, []byte(messageFile), 0o600); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
 	p.platform = wechat.New(wechat.Config{
 		AppID: "wxd0a1b2c3d4e5f607", AppSecret: "0123456789abcdef0123456789abcdef", BaseURL: task.Platform,
 		MaxConns: task.InFlight + 8, Now: time.Now, Log: log,
@@ -79,7 +87,7 @@ func newParts(ctx context.Context, task programTask) (*parts, error) {
 	p.followers = followers.New(followers.Config{Store: store, Platform: p.platform, Now: time.Now, Log: log})
 	p.engine = broadcast.New(broadcast.Config{
 		Store: store, Platform: p.platform,
-		Messages:    func() (*config.Messages, error) { return config.ParseMessages([]byte(messageFile)) },
+		Messages:    message.NewSource(messages),
 		EverPulled:  p.followers.EverPulled,
 		Pull:        func(ctx context.Context) error { _, err := p.followers.Sync(ctx, nil); return err },
 		Notice:      func(string, broadcast.Status) string { return "" },
@@ -92,7 +100,7 @@ func newParts(ctx context.Context, task programTask) (*parts, error) {
 func (p *parts) close() error {
 	p.engine.Close()
 	p.platform.Close()
-	return p.store.Close()
+	return errors.Join(p.store.Close(), os.RemoveAll(p.folder))
 }
 
 func program(ctx context.Context, task programTask, _ func(string)) (res programResult, err error) {

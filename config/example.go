@@ -7,8 +7,3 @@ import _ "embed"
 //
 //go:embed config.example.yaml
 var ExampleConfig string
-
-// ExampleMessages is a message file to start from.
-//
-//go:embed messages.example.yaml
-var ExampleMessages string

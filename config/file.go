@@ -1,16 +1,14 @@
 package config
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"wechat-broadcast/textfile"
 )
 
 // parseFile reads the settings file into entries by the names of the options.
@@ -18,15 +16,15 @@ import (
 // would turn a token like 0123456 into another number.
 func parseFile(path string, data []byte) (map[string]entry, Faults) {
 	f := fileReader{name: filepath.Base(path), entries: map[string]entry{}}
-	root, problem := parseYAML(data)
-	if !problem.none() {
-		return nil, Faults{{Key: f.name, Problem: problem, Mend: plain("write keys and values as in the example: wechat_app_id: wx…")}}
+	root, err := textfile.ParseYAML(data)
+	if err != nil {
+		return nil, Faults{{Key: f.name, Problem: err.Error(), Mend: "write keys and values as in the example: wechat_app_id: wx…"}}
 	}
 	if root == nil {
 		return nil, nil
 	}
 	if root.Kind != yaml.MappingNode {
-		return nil, Faults{{Key: f.name, Problem: plain("it is not a list of keys and values"), Mend: plain("write them as in the example: wechat_app_id: wx…")}}
+		return nil, Faults{{Key: f.name, Problem: "it is not a list of keys and values", Mend: "write them as in the example: wechat_app_id: wx…"}}
 	}
 	f.mapping("", root)
 	return f.entries, f.faults
@@ -39,7 +37,7 @@ type fileReader struct {
 }
 
 func (f *fileReader) fault(key string, node *yaml.Node, problem, mend string) {
-	f.faults = append(f.faults, Fault{Key: key, Problem: plain(problem + " (" + f.origin(node) + ")"), Mend: plain(mend)})
+	f.faults = append(f.faults, Fault{Key: key, Problem: problem + " (" + f.origin(node) + ")", Mend: mend})
 }
 
 func (f *fileReader) origin(node *yaml.Node) string {
@@ -66,7 +64,7 @@ func (f *fileReader) value(name string, key, value *yaml.Node) {
 	known := optionNames()
 	if !slices.Contains(known, name) {
 		mend := "remove it"
-		if near := nearest(name, known); near != "" {
+		if near := textfile.Nearest(name, known); near != "" {
 			mend = "did you mean " + near + "?"
 		}
 		f.fault(name, key, "is not a setting", mend)
@@ -86,7 +84,7 @@ func (f *fileReader) value(name string, key, value *yaml.Node) {
 // stand.
 func (f *fileReader) text(name string, value *yaml.Node) (string, bool) {
 	if value.Kind == yaml.ScalarNode {
-		return scalarText(value), true
+		return textfile.Scalar(value), true
 	}
 	if !slices.ContainsFunc(options, func(o option) bool { return o.name == name && o.list }) {
 		f.fault(name, value, "is a list", "give a single value")
@@ -98,49 +96,7 @@ func (f *fileReader) text(name string, value *yaml.Node) (string, bool) {
 			f.fault(name, item, "holds something that is not a single value", "give a list of single values")
 			return "", false
 		}
-		parts[i] = scalarText(item)
+		parts[i] = textfile.Scalar(item)
 	}
 	return strings.Join(parts, ","), true
-}
-
-// parseYAML returns the only document's root, or nil for an empty file.
-func parseYAML(data []byte) (root *yaml.Node, problem Words) {
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var document, more yaml.Node
-	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
-		return nil, Words{}
-	} else if err != nil {
-		return nil, yamlError(err)
-	}
-	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
-		if err != nil {
-			return nil, yamlError(err)
-		}
-		return nil, words(problemSecond, "Line", more.Line)
-	}
-	if len(document.Content) == 0 || isNull(document.Content[0]) {
-		return nil, Words{}
-	}
-	return document.Content[0], Words{}
-}
-
-// repeated matches what the YAML parser repeats from the file, which may be a
-// secret: a password that begins with * is taken for the name of an anchor. What
-// it says of its own quotes single characters, such as ','.
-var repeated = regexp.MustCompile("(?s)(anchor) '.*'|'[^']{2,}'|\".{2,}\"|`.*`")
-
-func yamlError(err error) Words {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	return words(problemYAML, "Detail", repeated.ReplaceAllString(text, "$1 …"))
-}
-
-func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
-
-// scalarText returns the text as written; numbers and truth values keep their
-// spelling, null is empty.
-func scalarText(n *yaml.Node) string {
-	if isNull(n) {
-		return ""
-	}
-	return n.Value
 }

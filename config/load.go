@@ -6,7 +6,12 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"wechat-broadcast/textfile"
 )
+
+// maxSecretBytes is the greatest size of a file that holds one secret.
+const maxSecretBytes = 4 << 10
 
 // Load reads the settings: the environment over the file at path over the
 // defaults. lookup answers for one variable, as os.LookupEnv does; environ
@@ -57,7 +62,7 @@ func (l *loader) fault(key, origin, problem, mend string) {
 	if origin != "" {
 		problem += " (" + origin + ")"
 	}
-	l.faults = append(l.faults, Fault{Key: key, Problem: plain(problem), Mend: plain(mend)})
+	l.faults = append(l.faults, Fault{Key: key, Problem: problem, Mend: mend})
 }
 
 func (l *loader) readFile(path string, pathGiven bool) layer {
@@ -65,12 +70,12 @@ func (l *loader) readFile(path string, pathGiven bool) layer {
 	if path == "" {
 		return none
 	}
-	data, err := readFile(path, maxFileBytes)
+	data, err := textfile.Read(path, textfile.MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) && !pathGiven {
 		return none
 	}
 	if err != nil {
-		l.fault("--config", "", cannotRead(path, maxFileBytes, err), "name a file that this user can read")
+		l.fault("--config", "", cannotRead(path, textfile.MaxBytes, err), "name a file that this user can read")
 		return none
 	}
 	entries, faults := parseFile(path, data)
@@ -129,7 +134,7 @@ func (l *loader) find(o option) (e entry, found, ok bool) {
 
 // readSecret reads a value from the file that a _FILE setting names.
 func (l *loader) readSecret(o option, named entry) (entry, bool) {
-	data, err := readFile(named.value, maxSecretBytes)
+	data, err := textfile.Read(named.value, maxSecretBytes)
 	if err != nil {
 		l.fault(o.fileName(), named.origin, cannotRead(named.value, maxSecretBytes, err),
 			"name a file that this user can read, with nothing but the value in it")
@@ -143,13 +148,13 @@ func (l *loader) readSecret(o option, named entry) (entry, bool) {
 	return entry{value: value, origin: named.value}, true
 }
 
-// cannotRead says why readFile failed.
+// cannotRead says why textfile.Read failed.
 func cannotRead(path string, limit int, err error) string {
 	var pathErr *fs.PathError
 	switch {
-	case errors.Is(err, errNotFile):
+	case errors.Is(err, textfile.ErrNotRegular):
 		return path + " is not a regular file"
-	case errors.Is(err, errBigFile):
+	case errors.Is(err, textfile.ErrTooLarge):
 		return fmt.Sprintf("%s is larger than %d bytes", path, limit)
 	case errors.As(err, &pathErr):
 		return fmt.Sprintf("cannot read %s: %s", path, pathErr.Err) // which names the path once more
@@ -192,7 +197,7 @@ func (l *loader) doubt(environ []string) {
 			continue
 		}
 		own := slices.ContainsFunc(ownPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })
-		near := nearest(name, known)
+		near := textfile.Nearest(name, known)
 		switch {
 		case near != "" && (own || sharesPrefix(name, near)):
 			l.warn("%s is not a setting and is ignored; did you mean %s?", name, near)

@@ -3,7 +3,6 @@
 package config
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -20,28 +19,6 @@ func notFiles(tb testing.TB) map[string]string {
 		tb.Fatal(err)
 	}
 	return map[string]string{fifo: "not a regular file", "/dev/zero": "not a regular file", tb.TempDir(): "not a regular file"}
-}
-
-func TestMessageFileIsARegularFile(t *testing.T) {
-	t.Parallel()
-	bad := notFiles(t)
-	bad[mustWrite(t, "big.yaml", ExampleMessages+"#"+strings.Repeat("x", maxFileBytes))] = "larger than 1048576 bytes"
-	for path, want := range bad {
-		_, err := LoadMessages(path)
-		if diff := cmp.Diff([]string{"MESSAGES_FILE"}, faultKeys(t, err)); diff != "" {
-			t.Errorf("%s: %s", path, diff)
-		}
-		if !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
-			t.Errorf("%s: %v", path, err)
-		}
-	}
-	link := filepath.Join(t.TempDir(), "link.yaml")
-	if err := os.Symlink(mustWrite(t, "m.yaml", ExampleMessages+"#"+strings.Repeat("x", maxFileBytes/2)), link); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := LoadMessages(link); err != nil {
-		t.Error(err)
-	}
 }
 
 func TestSecretFileIsARegularFile(t *testing.T) {

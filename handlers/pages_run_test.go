@@ -8,11 +8,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/message/messagetest"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
 )
@@ -82,7 +82,7 @@ func newRun(t *testing.T, language string, o simulator.Options, rate int) *realR
 	}
 	r.engine = broadcast.New(broadcast.Config{
 		Store: r.store, Platform: platform,
-		Messages:   func() (*config.Messages, error) { return config.ParseMessages([]byte(text.messages)) },
+		Messages:   messagetest.New(t, text.messages).Source,
 		EverPulled: people.EverPulled, Pull: func(context.Context) error { return nil },
 		Notice:      func(string, broadcast.Status) string { return "" },
 		Concurrency: 32, Rate: rate, Metrics: broadcast.NewMetrics(prometheus.NewRegistry()), Now: time.Now, Log: log,

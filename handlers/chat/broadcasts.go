@@ -6,10 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
-	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/message"
 )
 
 // listed is how many broadcasts the list shows.
@@ -164,7 +163,7 @@ func (c *Chat) list(ctx context.Context, _ request) (string, error) {
 
 // messages shows the message file as the asker's phone would show it.
 func (c *Chat) messages(_ context.Context, r request) (string, error) {
-	all, err := c.config.Messages()
+	all, err := c.config.Messages.All()
 	if err != nil {
 		return c.messagesFile(err), nil
 	}
@@ -174,8 +173,8 @@ func (c *Chat) messages(_ context.Context, r request) (string, error) {
 		if name == all.Default {
 			title = c.say("messages.default", vars{"Name": name})
 		}
-		if m, ok := all.Get(name); ok {
-			items = append(items, "\n"+title+"\n"+c.preview(m, r.from))
+		if def, ok := all.Get(name); ok {
+			items = append(items, "\n"+title+"\n"+c.preview(def, r.from))
 		}
 	}
 	return fitList(c.say("messages.head", vars{"Count": int64(len(items))}), items, c.more), nil
@@ -188,29 +187,20 @@ func (c *Chat) messagesFile(err error) string {
 }
 
 // preview renders a message for one person, or says why that can't be done.
-func (c *Chat) preview(m *config.Message, openID string) string {
-	broken := func(err error) string { return c.say("messages.broken", vars{"Reason": err}) }
-	compiled, err := m.Compile()
-	if err != nil {
-		return broken(err)
-	}
+func (c *Chat) preview(def *message.Definition, openID string) string {
 	now := c.config.Now()
-	rendered, err := compiled.Render(config.Vars{OpenID: openID, Now: now, SubscribedAt: now, Scene: "ADD_SCENE_SEARCH"})
+	m, err := def.Preview(models.Recipient{OpenID: openID, SubscribedAt: models.At(now), Scene: "ADD_SCENE_SEARCH"}, now)
 	if err != nil {
-		return broken(err)
+		return c.say("messages.broken", vars{"Reason": err})
 	}
 	var lines []string
-	for _, f := range rendered.Data {
-		value, _, err := wechat.CheckField(f.Key, f.Value)
-		if err != nil {
-			return broken(err)
-		}
-		lines = append(lines, f.Key+": "+clip(value, 60))
+	for _, f := range m.Data {
+		lines = append(lines, f.Key+": "+clip(f.Value, 60))
 	}
-	if p := rendered.MiniProgram; p != nil {
+	if p := m.MiniProgram; p != nil {
 		lines = append(lines, "→ "+clip(p.AppID+" "+p.PagePath, 80))
-	} else if rendered.URL != "" {
-		lines = append(lines, "→ "+clip(rendered.URL, 80))
+	} else if m.URL != "" {
+		lines = append(lines, "→ "+clip(m.URL, 80))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -11,11 +11,11 @@ import (
 	"slices"
 	"time"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -54,8 +54,7 @@ type Config struct {
 
 	Broadcasts Broadcasts
 	Followers  Followers
-	// Messages reads the message file.
-	Messages func() (*config.Messages, error)
+	Messages   *message.Source
 	// StartSync begins pulling the followers and returns at once; askedBy gets
 	// the outcome (SyncNotice) as a message. confirmed has a list like the last one
 	// believed that was too short.

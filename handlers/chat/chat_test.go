@@ -12,11 +12,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/message/messagetest"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -56,7 +56,7 @@ type stage struct {
 	stats   followers.Stats
 	changed bool
 	err     error
-	file    string
+	file    *messagetest.File
 	quota   func(context.Context) (wechat.Quota, error)
 	link    string
 	history string
@@ -83,7 +83,7 @@ func newStage(t *testing.T, language string) *stage {
 	s := &stage{
 		asked:   &broadcast.Asked{},
 		changed: true,
-		file:    messageFile,
+		file:    messagetest.New(t, messageFile),
 		quota: func(context.Context) (wechat.Quota, error) {
 			return wechat.Quota{Limit: 100_000, Used: 24_800, Remain: 75_200}, nil
 		},
@@ -143,7 +143,7 @@ func newStage(t *testing.T, language string) *stage {
 			Testers:      func(context.Context) ([]models.Recipient, error) { return s.testers, s.err },
 			Stats:        func(context.Context) (followers.Stats, error) { return s.stats, s.err },
 		},
-		Messages: func() (*config.Messages, error) { return config.ParseMessages([]byte(s.file)) },
+		Messages: s.file.Source,
 		StartSync: func(_ context.Context, by string, confirmed bool) error {
 			if confirmed {
 				by += ", confirmed"

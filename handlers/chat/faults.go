@@ -4,7 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
-	"wechat-broadcast/config"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -13,18 +13,18 @@ import (
 // as the words of a library, is repeated.
 func (l locale) faults(err error) []string {
 	var (
-		many     config.Faults
-		unfilled *config.RenderError
+		many     message.Problems
+		unfilled *message.RenderError
 		misfit   *wechat.FieldError
 		file     *fs.PathError
 	)
 	switch {
 	case errors.As(err, &many):
 		items := make([]string, len(many))
-		for i, f := range many {
-			v := vars{"Key": f.Key, "Variable": f.Variable, "Problem": l.translated(f.Problem), "Mend": l.translated(f.Mend)}
-			if f.Line > 0 {
-				v["Line"] = f.Line
+		for i, p := range many {
+			v := vars{"Key": p.Path, "Variable": p.Variable, "Problem": l.translated(p.Problem), "Hint": l.translated(p.Hint)}
+			if p.Line > 0 {
+				v["Line"] = p.Line
 			}
 			items[i] = l.say("file.fault", v)
 		}
@@ -44,9 +44,9 @@ func (l locale) faults(err error) []string {
 	}
 }
 
-// translated says what config says in English.
-func (l locale) translated(w config.Words) string {
-	if id := "file." + w.Code; w.Code != "" && l.Has(id) {
+// translated says in the locale's language what message says in English.
+func (l locale) translated(w message.Words) string {
+	if id := "file." + w.Code; l.Has(id) {
 		return l.say(id, w.Args)
 	}
 	return w.English

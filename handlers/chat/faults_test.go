@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -32,8 +32,8 @@ func TestBrokenMessageFile(t *testing.T) {
 		t.Run(language, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, language)
-			s.file = broken
-			_, err := config.ParseMessages([]byte(broken))
+			s.file.Set(broken)
+			_, err := message.Parse([]byte(broken))
 			s.err = models.NewError(models.Invalid, models.ErrMessagesFile, "Reason", err)
 			for _, text := range []string{"messages", "broadcast all"} {
 				if got := s.ask(t, admin, text); got != want {
@@ -48,10 +48,11 @@ func TestBrokenMessageFile(t *testing.T) {
 func TestManyFaults(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "zh")
-	s.file = "messages:\n"
+	file := "messages:\n"
 	for i := range 90 {
-		s.file += fmt.Sprintf("  m%d: {template_id: t, data: {thing1: {value: ''}}}\n", i)
+		file += fmt.Sprintf("  m%d: {template_id: t, data: {thing1: {value: ''}}}\n", i)
 	}
+	s.file.Set(file)
 	lines := strings.Split(s.ask(t, admin, "消息"), "\n")
 	var rest int
 	if _, err := fmt.Sscanf(lines[len(lines)-1], "……还有 %d 条", &rest); err != nil || rest+len(lines)-2 != 90 {
@@ -61,23 +62,19 @@ func TestManyFaults(t *testing.T) {
 
 func TestFaultsInWords(t *testing.T) {
 	t.Parallel()
-	compile := func(template string) *config.Compiled {
-		m := &config.Message{Name: "m", TemplateID: "t", Data: []config.Field{{Key: "thing1", Value: template}}}
-		c, err := m.Compile()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
 	render := func(template string) error {
-		_, err := compile(template).Render(config.Vars{})
+		d := &message.Definition{Name: "m", TemplateID: "t", Data: []message.Field{{Key: "thing1", Value: template}}}
+		if problems := message.Validate(d); len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		_, err := d.Preview(models.Recipient{}, now)
 		return err
 	}
 	check := func(key, value string) error {
 		_, _, err := wechat.CheckField(key, value)
 		return fmt.Errorf("field %s: %w", key, err)
 	}
-	_, second := config.ParseMessages([]byte("a: b\n---\nc: d\n"))
+	_, second := message.Parse([]byte("a: b\n---\nc: d\n"))
 	for _, tt := range []struct {
 		err    error
 		zh, en string
@@ -121,7 +118,7 @@ func TestEveryNameCanBeAskedFor(t *testing.T) {
 	for _, name := range append([]string{
 		"at", "AT", "#7", "Ａｇａｉｎ", "test", "all", "me", "测试", "全部", "自己", "名单", "再发一次", "定时", "7", "notice", "status", "暂停",
 	}, againWords...) {
-		_, err := config.ParseMessages([]byte("messages: {'" + name + "': {template_id: t, data: {thing1: {value: x}}}}"))
+		_, err := message.Parse([]byte("messages: {'" + name + "': {template_id: t, data: {thing1: {value: x}}}}"))
 		for _, text := range []string{"broadcast all " + name, "群发全部 " + name, "群发测试" + name} {
 			cmd := Parse(text)
 			if means := cmd.Fault == "" && !cmd.Again && cmd.Message == name; err == nil && !means {
@@ -130,7 +127,7 @@ func TestEveryNameCanBeAskedFor(t *testing.T) {
 		}
 	}
 	for _, word := range append([]string{"at"}, againWords...) {
-		if _, err := config.ParseMessages([]byte("messages: {" + word + ": {template_id: t, data: {thing1: {value: x}}}}")); err == nil {
+		if _, err := message.Parse([]byte("messages: {" + word + ": {template_id: t, data: {thing1: {value: x}}}}")); err == nil {
 			t.Errorf("%q may be a message's name", word)
 		}
 	}

@@ -66,8 +66,8 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 		{"services/broadcast", "Notice", "notice."},
 		{"services/broadcast", "Stall", "stall."},
 		{"services/wechat", "Rule", "field."},
-		{"config", "problem", "file."},
-		{"config", "mend", "file."},
+		{"services/message", "problem", "file."},
+		{"services/message", "hint", "file."},
 	} {
 		for _, value := range constants(t, source.folder, source.constants) {
 			want[source.ids+value] = true
@@ -160,9 +160,9 @@ func TestExtremes(t *testing.T) {
 			for i := range 60 {
 				file.WriteString("  m" + strconv.Itoa(i) + ": {template_id: x, data: {keyword1: {value: \"" + strings.Repeat("长", 200) + "\"}}}\n")
 			}
-			s.file = file.String()
+			s.file.Set(file.String())
 			s.ask(t, admin, "messages")
-			s.file = strings.ReplaceAll(s.file, "template_id", "tpl")
+			s.file.Set(strings.ReplaceAll(file.String(), "template_id", "tpl"))
 			s.ask(t, admin, "messages")
 
 			for _, code := range constants(t, "models", "Err") {

@@ -272,7 +272,7 @@ func TestMessages(t *testing.T) {
 	got := s.ask(t, admin, "messages")
 	wantAll(t, got, "2 messages:", "notice (default)", "thing1: 图书馆周三闭馆，请各位读者提前归还所借…", "time2: 2026年11月24日 09:00",
 		"keyword3: "+admin, "→ https://example.com/notices/1", "birthday\ncan't be shown: ", "city")
-	s.file = "messages:\n  notice: {}\n"
+	s.file.Set("messages:\n  notice: {}\n")
 	wantAll(t, s.ask(t, admin, "消息"), "The message file can't be used", "template_id")
 }
 

@@ -16,9 +16,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
+	"wechat-broadcast/services/message/messagetest"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
 )
@@ -75,7 +75,7 @@ type account struct {
 	set    setup
 
 	engine   *Engine
-	messages atomic.Pointer[string]
+	messages *messagetest.File
 	pulls    atomic.Int64
 	pulled   atomic.Bool
 	pull     func(context.Context) error
@@ -118,7 +118,7 @@ func newAccount(t *testing.T, set setup) *account {
 	a.client = wechat.New(conf)
 	t.Cleanup(a.client.Close)
 	a.store, a.db = openStore(t, set.driver)
-	a.setMessages(messageFile)
+	a.messages = messagetest.New(t, messageFile)
 	a.pulled.Store(!set.unpulled)
 	a.pull = a.fill
 	if !set.unpulled {
@@ -136,7 +136,7 @@ func (a *account) newEngine() *Engine {
 	a.t.Helper()
 	e := New(Config{
 		Store: a.store, Platform: a.client,
-		Messages:   func() (*config.Messages, error) { return config.ParseMessages([]byte(*a.messages.Load())) },
+		Messages:   a.messages.Source,
 		EverPulled: func(context.Context) (bool, error) { return a.pulled.Load(), nil },
 		Pull: func(ctx context.Context) error {
 			a.pulls.Add(1)
@@ -194,8 +194,6 @@ func openStore(t *testing.T, driver string) (*models.Store, *sql.DB) {
 }
 
 func (a *account) now() time.Time { return time.Now().Add(time.Duration(a.ahead.Load())) }
-
-func (a *account) setMessages(file string) { a.messages.Store(&file) }
 
 // fill enters every follower of the platform into the database.
 func (a *account) fill(ctx context.Context) error {

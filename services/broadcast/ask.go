@@ -13,8 +13,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -34,7 +34,7 @@ func (e *Engine) Ask(ctx context.Context, q Request) (*Asked, error) {
 	if b, err := e.store.FindRequest(ctx, q.RequestKey); b != nil || err != nil {
 		return e.asked(ctx, b, err)
 	}
-	def, err := e.definition(q.Message)
+	def, err := e.messages.Get(q.Message)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (e *Engine) Retry(ctx context.Context, id int64, askedBy, requestKey string
 	if !of.State.Final() {
 		return nil, models.NewError(models.Conflict, models.ErrWrongState, "ID", id, "State", string(of.State), "Action", "retry")
 	}
-	var def config.Message
+	var def message.Definition
 	if err := json.Unmarshal([]byte(of.Message), &def); err != nil {
 		return nil, fmt.Errorf("read message: %w", err)
 	}
@@ -71,7 +71,7 @@ func (e *Engine) Retry(ctx context.Context, id int64, askedBy, requestKey string
 }
 
 // take checks a broadcast and stores it.
-func (e *Engine) take(ctx context.Context, b *models.Broadcast, def *config.Message, again bool) (*Asked, error) {
+func (e *Engine) take(ctx context.Context, b *models.Broadcast, def *message.Definition, again bool) (*Asked, error) {
 	var warnings []Warning
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -111,26 +111,8 @@ func (e *Engine) asked(ctx context.Context, b *models.Broadcast, err error) (*As
 	return a, nil
 }
 
-// definition reads a message from the message file; an empty name means the
-// default.
-func (e *Engine) definition(name string) (*config.Message, error) {
-	file, err := e.messages()
-	if err != nil {
-		return nil, models.NewError(models.Invalid, models.ErrMessagesFile, "Reason", err)
-	}
-	if name == "" {
-		name = file.Default
-	}
-	def, ok := file.Get(name)
-	if !ok {
-		return nil, models.NewError(models.Invalid, models.ErrMessageUnknown,
-			"Name", name, "Known", strings.Join(file.Names(), ", "))
-	}
-	return def, nil
-}
-
 // draft is the broadcast as it will be stored.
-func (e *Engine) draft(q Request, def *config.Message) (*models.Broadcast, error) {
+func (e *Engine) draft(q Request, def *message.Definition) (*models.Broadcast, error) {
 	fixed, err := json.Marshal(def)
 	if err != nil {
 		return nil, fmt.Errorf("fix message: %w", err)
@@ -218,24 +200,23 @@ func (e *Engine) checkContent(ctx context.Context, b *models.Broadcast, people [
 	refuse := func(err error) error {
 		return models.NewError(models.Invalid, models.ErrContent, "Name", b.Name, "Reason", err)
 	}
-	c, err := newContent(*b)
+	c, err := message.NewContent(*b)
 	if err != nil {
 		return nil, refuse(err)
 	}
-	if len(people) == 0 || !c.compiled.Varies() {
+	if len(people) == 0 || !c.Varies() {
 		people = []models.Recipient{{OpenID: b.AskedBy}}
 	}
 	checked, err := e.checkable(ctx, c, people)
-	warnings := c.unchecked(b, len(checked), err)
+	warnings := unchecked(c, b, len(checked), err)
 	seen := map[string]bool{}
 	for _, p := range checked {
-		vars, err := recipientVars(p)
-		if err != nil {
-			return nil, err
-		}
-		_, cuts, err := c.render(vars)
-		if err != nil {
+		_, cuts, err := c.Fill(p.Recipient)
+		switch {
+		case errors.As(err, new(*message.RenderError)), errors.As(err, new(*wechat.FieldError)):
 			return nil, refuse(err)
+		case err != nil:
+			return nil, err
 		}
 		for _, f := range cuts {
 			if !seen[f.Key] {
@@ -250,7 +231,7 @@ func (e *Engine) checkContent(ctx context.Context, b *models.Broadcast, people [
 // checkPlatform holds the message against the account's template and reads what
 // is left of the day's quota, nil if that is not known. A platform that does not
 // answer in time forbids nothing.
-func (e *Engine) checkPlatform(ctx context.Context, def *config.Message) (*wechat.Quota, error) {
+func (e *Engine) checkPlatform(ctx context.Context, def *message.Definition) (*wechat.Quota, error) {
 	ctx, cancel := context.WithTimeout(ctx, askPlatform)
 	defer cancel()
 	var quota *wechat.Quota
@@ -270,7 +251,7 @@ func (e *Engine) checkPlatform(ctx context.Context, def *config.Message) (*wecha
 
 // checkTemplate refuses a message whose template the account does not have, or
 // that does not fit it. A list that can't be read forbids nothing.
-func (e *Engine) checkTemplate(ctx context.Context, def *config.Message) error {
+func (e *Engine) checkTemplate(ctx context.Context, def *message.Definition) error {
 	t, fresh, err := e.template(ctx, def.TemplateID, false)
 	if err == nil && t == nil && !fresh {
 		t, _, err = e.template(ctx, def.TemplateID, true) // it may have been added just now
@@ -282,7 +263,7 @@ func (e *Engine) checkTemplate(ctx context.Context, def *config.Message) error {
 	case t == nil:
 		return models.NewError(models.Invalid, models.ErrTemplateUnknown, "Name", def.Name, "ID", def.TemplateID)
 	}
-	return checkKeys(def, *t)
+	return def.CheckTemplate(*t)
 }
 
 // template returns one of the account's templates, nil if it has no such one.
@@ -298,36 +279,6 @@ func (e *Engine) template(ctx context.Context, id string, anew bool) (t *wechat.
 	}
 	return &list[i], fresh, nil
 }
-
-// checkKeys refuses a message that leaves a field of its template empty or
-// fills one that the template does not have.
-func checkKeys(def *config.Message, t wechat.Template) error {
-	if len(t.Keys) == 0 {
-		return nil
-	}
-	var missing, unknown []string
-	has := map[string]bool{}
-	for _, f := range def.Data {
-		has[f.Key] = true
-		if !slices.Contains(t.Keys, f.Key) && !dropped(f.Key) {
-			unknown = append(unknown, f.Key)
-		}
-	}
-	for _, key := range t.Keys {
-		if !has[key] && !dropped(key) {
-			missing = append(missing, key)
-		}
-	}
-	if len(missing)+len(unknown) == 0 {
-		return nil
-	}
-	return models.NewError(models.Invalid, models.ErrTemplateField, "Name", def.Name,
-		"Missing", strings.Join(missing, ", "), "Unknown", strings.Join(unknown, ", "))
-}
-
-// dropped tells whether the platform no longer shows a field (since May 2023
-// neither the first line nor the remark), so that it may be there or not.
-func dropped(key string) bool { return key == "first" || key == "remark" }
 
 // templateCache keeps the account's templates for a while: asking for them has
 // a quota of its own.

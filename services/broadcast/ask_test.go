@@ -39,7 +39,7 @@ func TestOneRequestStartsOneBroadcast(t *testing.T) {
 		}
 		a.reaches(1, models.Finished)
 		// And once more when it is over, whatever became of the message file.
-		a.setMessages("messages: [")
+		a.messages.Set("messages: [")
 		asked, err := a.engine.Ask(t.Context(), Request{Audience: models.AudienceAll, AskedBy: admin, RequestKey: "the same"})
 		if err != nil || asked.Broadcast.ID != 1 || asked.Broadcast.State != models.Finished {
 			t.Errorf("%+v, %v", asked, err)
@@ -244,17 +244,17 @@ func TestRequestsThatAreRefused(t *testing.T) {
 			{"a variable that some recipients lack", file(strings.Replace(good, "value: c", `value: "{{.Fields.city}}"`, 1)), "notice", models.AudienceAll, models.ErrContent},
 		}
 		for _, test := range tests {
-			a.setMessages(test.file)
+			a.messages.Set(test.file)
 			if _, err := a.tryAsk(test.message, test.audience, false); errorCode(err) != test.code {
 				t.Errorf("%s: %v, want %s", test.name, err, test.code)
 			}
 		}
-		a.setMessages(file("thing1: {value: a}, thing9: {value: d}"))
+		a.messages.Set(file("thing1: {value: a}, thing9: {value: d}"))
 		_, err := a.tryAsk("", models.AudienceMe, false)
 		if e := new(models.Error); !errors.As(err, &e) || e.Args["Missing"] != "time2, keyword3" || e.Args["Unknown"] != "thing9" {
 			t.Errorf("fields that do not fit: %v", err)
 		}
-		a.setMessages(messageFile)
+		a.messages.Set(messageFile)
 		a.exec("UPDATE recipients SET subscribed = 0")
 		if _, err := a.tryAsk("", models.AudienceAll, false); errorCode(err) != models.ErrNoRecipients {
 			t.Errorf("nobody follows: %v", err)
@@ -288,7 +288,7 @@ func TestWarnings(t *testing.T) {
 		if got := codes(asked, err); got != WarnQuota || asked.Warnings[0].Args["Remain"] != int64(15) {
 			t.Errorf("to 21 with a quota of 15: %q, %v", got, asked.Warnings)
 		}
-		a.setMessages(strings.Replace(messageFile, "图书馆周三闭馆", strings.Repeat("闭馆", 15), 1))
+		a.messages.Set(strings.Replace(messageFile, "图书馆周三闭馆", strings.Repeat("闭馆", 15), 1))
 		if got := codes(a.tryAsk("", models.AudienceMe, false)); got != WarnCut {
 			t.Errorf("30 characters of 20: %q", got)
 		}
@@ -309,7 +309,7 @@ func TestAChangedMessageFileLeavesABroadcastAlone(t *testing.T) {
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		asked := time.Now()
-		a.setMessages("broken: [")
+		a.messages.Set("broken: [")
 		_ = sleep(t.Context(), time.Minute)
 		a.reaches(id, models.Finished)
 		for _, openID := range a.people() {

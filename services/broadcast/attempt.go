@@ -151,7 +151,7 @@ func (s *Sender) prepare(j *job) (msg wechat.Message, instead func()) {
 	case !willing:
 		return msg, func() { s.spare(j) }
 	}
-	msg, err = j.run.content.message(j.task)
+	msg, err = j.run.content.For(recipientOf(j.task))
 	if err != nil {
 		return msg, func() { s.finish(j, j.untaken(), wechat.Result{Detail: err.Error()}) }
 	}

@@ -3,7 +3,11 @@ package broadcast
 import (
 	"context"
 	"time"
+
+	"wechat-broadcast/zone"
 )
+
+var beijing = zone.Beijing
 
 // tidy settles what ended early and tells admins what they do not know yet.
 func (e *Engine) tidy(ctx context.Context) {

@@ -14,6 +14,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/lease"
+	"wechat-broadcast/services/message"
 )
 
 // batchLease are the times of a lease on a batch.
@@ -255,7 +256,7 @@ func (c *crew) join(b models.Broadcast) *shift {
 		c.e.gate.Probe() // it may have been paused, and its reason may still be there
 	}
 	var err error
-	if s.content, err = newContent(b); err != nil {
+	if s.content, err = message.NewContent(b); err != nil {
 		s.unfillable(err)
 	}
 	return s

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -33,8 +33,7 @@ const (
 type Config struct {
 	Store    *models.Store
 	Platform *wechat.Client
-	// Messages reads the message file.
-	Messages func() (*config.Messages, error)
+	Messages *message.Source
 	// EverPulled tells whether the follower list was ever complete, and Pull
 	// completes it.
 	EverPulled func(ctx context.Context) (bool, error)
@@ -64,7 +63,7 @@ type Config struct {
 type Engine struct {
 	store      *models.Store
 	platform   *wechat.Client
-	messages   func() (*config.Messages, error)
+	messages   *message.Source
 	everPulled func(ctx context.Context) (bool, error)
 	pull       func(ctx context.Context) error
 	notice     func(kind string, st Status) string

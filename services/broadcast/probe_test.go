@@ -35,7 +35,7 @@ func TestAProbeThatIsNotMadeKeepsNobodyWaiting(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				a := newAccount(t, setup{Options: simulator.Options{Followers: 59}, rate: test.rate})
-				a.setMessages(strings.Replace(messageFile, "{{.Scene}}", "{{.Fields.door}}", 1))
+				a.messages.Set(strings.Replace(messageFile, "{{.Scene}}", "{{.Fields.door}}", 1))
 				a.exec(`UPDATE recipients SET fields = '{"door":"north"}'`)
 				id := a.ask(test.message, models.AudienceAll)
 				a.exec("UPDATE recipients SET fields = '' WHERE id <= 20")

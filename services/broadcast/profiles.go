@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -25,23 +26,17 @@ const (
 	codeMinuteQuota = 45011
 )
 
-// person is what a message can say of a recipient.
+// person is a recipient with what the platform told of them.
 type person struct {
-	id           int64
-	openID       string
-	subscribedAt models.Time
-	scene        string
-	remark       string
-	profiledAt   models.Time
-	fields       string
+	models.Recipient
 	// left says that the platform knows nothing of them: they do not follow.
 	left bool
 }
 
-func personOf(t models.Task) person {
-	return person{
-		id: t.RecipientID, openID: t.OpenID, subscribedAt: t.SubscribedAt, scene: t.Scene, remark: t.Remark,
-		profiledAt: t.ProfiledAt, fields: t.Fields,
+func recipientOf(t models.Task) models.Recipient {
+	return models.Recipient{
+		ID: t.RecipientID, OpenID: t.OpenID, SubscribedAt: t.SubscribedAt, Scene: t.Scene, Remark: t.Remark,
+		ProfiledAt: t.ProfiledAt, Fields: t.Fields,
 	}
 }
 
@@ -53,27 +48,27 @@ type platformVariable struct {
 }
 
 var platformVariables = []platformVariable{
-	{"SubscribedAt", func(p person) bool { return !p.subscribedAt.IsZero() }},
-	{"Scene", func(p person) bool { return p.scene != "" }},
+	{"SubscribedAt", func(p person) bool { return !p.SubscribedAt.IsZero() }},
+	{"Scene", func(p person) bool { return p.Scene != "" }},
 	{"Remark", func(person) bool { return false }}, // no event tells it
 }
 
 // asks tells whether the platform must be asked for what the message says of a
 // person: their remark, and when and how they came to follow if no event told it.
-func (c *content) asks(p person, now time.Time) bool {
-	unknown := func(v platformVariable) bool { return c.compiled.Uses(v.name) && !v.known(p) }
+func asks(c *message.Content, p person, now time.Time) bool {
+	unknown := func(v platformVariable) bool { return c.Uses(v.name) && !v.known(p) }
 	if !slices.ContainsFunc(platformVariables, unknown) {
 		return false
 	}
-	age := now.Sub(p.profiledAt.Time)
+	age := now.Sub(p.ProfiledAt.Time)
 	return age < 0 || age > profileLasts
 }
 
 // personal returns the variables of the message that only the platform can fill.
-func (c *content) personal() []string {
+func personal(c *message.Content) []string {
 	var used []string
 	for _, v := range platformVariables {
-		if c.compiled.Uses(v.name) {
+		if c.Uses(v.name) {
 			used = append(used, "."+v.name)
 		}
 	}
@@ -82,8 +77,8 @@ func (c *content) personal() []string {
 
 // unchecked says of which recipients it is not known whether the message can be
 // filled, having checked so many. failed is why the platform could not be asked.
-func (c *content) unchecked(b *models.Broadcast, checked int, failed error) []Warning {
-	used := c.personal()
+func unchecked(c *message.Content, b *models.Broadcast, checked int, failed error) []Warning {
+	used := personal(c)
 	switch {
 	case len(used) == 0:
 		return nil
@@ -98,17 +93,17 @@ func (c *content) unchecked(b *models.Broadcast, checked int, failed error) []Wa
 // readProfiles asks the platform for those whom the message needs it for, a
 // hundred a call, and stores what it tells of them. What it has until an error
 // comes stays.
-func readProfiles(ctx context.Context, platform *wechat.Client, store *models.Store, c *content, people []person, now time.Time) error {
+func readProfiles(ctx context.Context, platform *wechat.Client, store *models.Store, c *message.Content, people []person, now time.Time) error {
 	var asked []*person
 	for i := range people {
-		if c.asks(people[i], now) {
+		if asks(c, people[i], now) {
 			asked = append(asked, &people[i])
 		}
 	}
 	for chunk := range slices.Chunk(asked, wechat.PeopleAtMost) {
 		openIDs := make([]string, len(chunk))
 		for i, p := range chunk {
-			openIDs[i] = p.openID
+			openIDs[i] = p.OpenID
 		}
 		list, err := platform.People(ctx, openIDs)
 		if err != nil {
@@ -120,11 +115,11 @@ func readProfiles(ctx context.Context, platform *wechat.Client, store *models.St
 		}
 		var profiles []models.Profile
 		for _, p := range chunk {
-			t := told[p.openID]
+			t := told[p.OpenID]
 			p.learn(t, now)
-			if p.id != 0 {
+			if p.ID != 0 {
 				profiles = append(profiles, models.Profile{
-					RecipientID: p.id, SubscribedAt: models.At(t.SubscribedAt), Scene: t.Scene, Remark: t.Remark,
+					RecipientID: p.ID, SubscribedAt: models.At(t.SubscribedAt), Scene: t.Scene, Remark: t.Remark,
 				})
 			}
 		}
@@ -137,12 +132,12 @@ func readProfiles(ctx context.Context, platform *wechat.Client, store *models.St
 
 // learn takes over what the platform tells of a person, as the store does.
 func (p *person) learn(t wechat.Person, now time.Time) {
-	p.left, p.profiledAt, p.remark = !t.Follows, models.At(now), t.Remark
-	if p.scene == "" {
-		p.scene = t.Scene
+	p.left, p.ProfiledAt, p.Remark = !t.Follows, models.At(now), t.Remark
+	if p.Scene == "" {
+		p.Scene = t.Scene
 	}
-	if p.subscribedAt.IsZero() {
-		p.subscribedAt = models.At(t.SubscribedAt)
+	if p.SubscribedAt.IsZero() {
+		p.SubscribedAt = models.At(t.SubscribedAt)
 	}
 }
 
@@ -151,17 +146,17 @@ func (p *person) learn(t wechat.Person, now time.Time) {
 // recipients stay for another run when the platform is away, and the broadcast
 // pauses when it refuses.
 func (s *Sender) fillProfiles(ctx context.Context, r *run, tasks []models.Task) error {
-	if r.content == nil || len(r.content.personal()) == 0 {
+	if r.content == nil || len(personal(r.content)) == 0 {
 		return nil
 	}
 	people := make([]person, len(tasks))
 	for i, t := range tasks {
-		people[i] = personOf(t)
+		people[i].Recipient = recipientOf(t)
 	}
 	err := readProfiles(ctx, s.platform, s.store, r.content, people, s.now())
 	for i, p := range people {
 		t := &tasks[i]
-		t.SubscribedAt, t.Scene, t.Remark, t.ProfiledAt = p.subscribedAt, p.scene, p.remark, p.profiledAt
+		t.SubscribedAt, t.Scene, t.Remark, t.ProfiledAt = p.SubscribedAt, p.Scene, p.Remark, p.ProfiledAt
 	}
 	if err == nil || ctx.Err() != nil {
 		return err
@@ -205,15 +200,12 @@ func (s *Sender) unprofiled(ctx context.Context, r *run, err error) error {
 // checkable returns those of a sample for whom the message can be filled now,
 // having asked the platform for what it needs of them, and why it could not be
 // asked. Who has left since is no reason to refuse a broadcast.
-func (e *Engine) checkable(ctx context.Context, c *content, sample []models.Recipient) ([]person, error) {
+func (e *Engine) checkable(ctx context.Context, c *message.Content, sample []models.Recipient) ([]person, error) {
 	people := make([]person, len(sample))
 	for i, r := range sample {
-		people[i] = person{
-			id: r.ID, openID: r.OpenID, subscribedAt: r.SubscribedAt, scene: r.Scene, remark: r.Remark,
-			profiledAt: r.ProfiledAt, fields: r.Fields,
-		}
+		people[i].Recipient = r
 	}
-	if len(c.personal()) == 0 {
+	if len(personal(c)) == 0 {
 		return people, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, profilePatience)
@@ -223,5 +215,5 @@ func (e *Engine) checkable(ctx context.Context, c *content, sample []models.Reci
 	if err != nil {
 		e.log.WarnContext(ctx, "what the platform knows of the recipients can't be read, so the message goes unchecked", "err", err)
 	}
-	return slices.DeleteFunc(people, func(p person) bool { return p.left || c.asks(p, now) }), err
+	return slices.DeleteFunc(people, func(p person) bool { return p.left || asks(c, p, now) }), err
 }

@@ -31,7 +31,7 @@ func synced(t *testing.T, set setup) (*account, *atomic.Int64) {
 	t.Helper()
 	a := newAccount(t, set)
 	a.exec("UPDATE recipients SET subscribed_at = 0, scene = ''")
-	a.setMessages(profileFile)
+	a.messages.Set(profileFile)
 	calls := new(atomic.Int64)
 	if a.wire != nil {
 		a.onPeople(func(http.ResponseWriter, int64) bool { return false }, calls)
@@ -210,7 +210,7 @@ func TestVariablesThatAreRefused(t *testing.T) {
 			"{{.Remark}}":      {".Remark", "{{if .Remark}}"},
 			"{{.Fields.city}}": {".Fields.city", "no list"},
 		} {
-			a.setMessages(strings.Replace(profileFile, "{{.Scene}}", value, 1))
+			a.messages.Set(strings.Replace(profileFile, "{{.Scene}}", value, 1))
 			_, err := a.tryAsk("", models.AudienceAll, false)
 			var e *models.Error
 			if !errors.As(err, &e) || e.Code != models.ErrContent {
@@ -234,7 +234,7 @@ func TestWhoLacksAValueIsFailedAndCanBeRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, _ := synced(t, setup{Options: simulator.Options{Followers: 200}})
-		a.setMessages(strings.Replace(profileFile, "{{.Scene}}", "{{.Remark}}", 1))
+		a.messages.Set(strings.Replace(profileFile, "{{.Scene}}", "{{.Remark}}", 1))
 		name := func(i int) {
 			if err := a.sim.Remark(a.sim.Follower(i), "读者"); err != nil {
 				t.Fatal(err)

@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -44,7 +44,7 @@ var (
 type run struct {
 	e       *Engine
 	b       models.Broadcast
-	content *content
+	content *message.Content
 	meter   *meter
 	cancel  context.CancelCauseFunc
 	done    chan struct{}
@@ -85,7 +85,7 @@ func newRun(e *Engine, b models.Broadcast) *run {
 // when ctx ends.
 func (r *run) send(ctx context.Context) error {
 	var err error
-	if r.content, err = newContent(r.b); err != nil {
+	if r.content, err = message.NewContent(r.b); err != nil {
 		r.unfillable(err)
 		return context.Cause(ctx)
 	}
@@ -285,13 +285,13 @@ func (r *run) unfillable(err error) {
 	r.e.log.Warn("the message can't be filled in", "broadcast", r.b.ID, "message", r.b.Name, "err", err)
 	change := models.Change{Reason: models.ReasonMessage, FinishedAt: r.e.now()}
 	var (
-		faults   config.Faults
-		unfilled *config.RenderError
+		problems message.Problems
+		unfilled *message.RenderError
 		misfit   *wechat.FieldError
 	)
 	switch {
-	case errors.As(err, &faults) && len(faults) > 0:
-		change.Detail = faults[0].Key
+	case errors.As(err, &problems) && len(problems) > 0:
+		change.Detail = problems[0].Path
 	case errors.As(err, &unfilled):
 		change.Detail = unfilled.Field
 	case errors.As(err, &misfit):

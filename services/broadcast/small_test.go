@@ -8,8 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"wechat-broadcast/config"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/message/messagetest"
 )
 
 func TestReceiptState(t *testing.T) {
@@ -143,13 +144,9 @@ func TestCutBatches(t *testing.T) {
 // draftOf is a broadcast of a message of the message file, as Ask fixes it.
 func draftOf(t *testing.T, name string, now time.Time) models.Broadcast {
 	t.Helper()
-	file, err := config.ParseMessages([]byte(messageFile))
+	def, err := messagetest.New(t, messageFile).Get(name)
 	if err != nil {
 		t.Fatal(err)
-	}
-	def, ok := file.Get(name)
-	if !ok {
-		t.Fatalf("no message %s", name)
 	}
 	e := &Engine{now: func() time.Time { return now }, undoWindow: 10 * time.Second}
 	b, err := e.draft(Request{Audience: models.AudienceAll, AskedBy: admin, RequestKey: "key"}, def)
@@ -160,43 +157,6 @@ func draftOf(t *testing.T, name string, now time.Time) models.Broadcast {
 	return *b
 }
 
-func TestContentIsFixedWhenAskedFor(t *testing.T) {
-	t.Parallel()
-	asked := time.Date(2026, 11, 24, 1, 2, 0, 0, time.UTC)
-	c, err := newContent(draftOf(t, "notice", asked))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c.fixed == nil {
-		t.Error("a message that is the same for all is filled anew for each")
-	}
-	m, err := c.message(models.Task{RecipientID: 5, OpenID: "oOne"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m.ToUser != "oOne" || m.TemplateID == "" || len(m.Data) != 3 || m.Data[1].Value != "2026年11月24日 09:02" {
-		t.Errorf("%+v", m)
-	}
-}
-
-func TestContentDiffersBetweenRecipients(t *testing.T) {
-	t.Parallel()
-	c, err := newContent(draftOf(t, "personal", time.Now()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, openID := range []string{"o2345678901234567890AAAAAAAA", "o2345678901234567890BBBBBBBB"} {
-		m, err := c.message(models.Task{RecipientID: 5, OpenID: openID, Scene: "qr"})
-		if err != nil || m.Data[0].Value != openID[20:] || m.Data[2].Value != "qr" {
-			t.Errorf("%+v, %v", m, err)
-		}
-	}
-	// A value that is missing is an error, never a blank on a phone.
-	if m, err := c.message(models.Task{RecipientID: 5, OpenID: "o2345678901234567890AAAAAAAA"}); err == nil {
-		t.Errorf("without a scene: %+v", m)
-	}
-}
-
 func TestClientMsgIDsAreShortAndTheirRecipientsAlone(t *testing.T) {
 	t.Parallel()
 	owner := map[string]string{}
@@ -204,9 +164,19 @@ func TestClientMsgIDsAreShortAndTheirRecipientsAlone(t *testing.T) {
 		b := draftOf(t, "notice", time.Now())
 		for _, id := range []int64{1, 11, 111, 999_999} {
 			b.ID = id
-			c := &content{broadcast: b}
+			c, err := message.NewContent(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			keyOf := func(recipient int64) string {
+				m, err := c.For(models.Recipient{ID: recipient, OpenID: "oOne"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return m.ClientMsgID
+			}
 			for _, recipient := range []int64{1, 11, 111, 1_111, 99_999_999} {
-				key := c.clientMsgID(recipient)
+				key := keyOf(recipient)
 				who := fmt.Sprintf("database %d, broadcast %d, recipient %d", n, id, recipient)
 				if other := owner[key]; other != "" {
 					t.Errorf("%s: the same for %s and %s", key, other, who)
@@ -215,7 +185,7 @@ func TestClientMsgIDsAreShortAndTheirRecipientsAlone(t *testing.T) {
 				if len(key) > 32 || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
 					t.Errorf("%q may be too much for the platform", key)
 				}
-				if key != c.clientMsgID(recipient) {
+				if key != keyOf(recipient) {
 					t.Errorf("%q changes", key)
 				}
 			}

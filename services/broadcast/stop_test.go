@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
 )
@@ -112,12 +113,12 @@ func crashed(a *account, people []string, accepted bool) (id int64) {
 	if !accepted {
 		return id
 	}
-	c, err := newContent(a.broadcast(id))
+	c, err := message.NewContent(a.broadcast(id))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, openID := range people {
-		m, err := c.message(models.Task{RecipientID: begun[i], OpenID: openID, Scene: "qr"})
+		m, err := c.For(models.Recipient{ID: begun[i], OpenID: openID, Scene: "qr"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +184,7 @@ func TestDoubtOfOneWhoLeftIsUncertain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 20}})
-		a.setMessages(strings.Replace(messageFile, "default: notice", "default: personal", 1))
+		a.messages.Set(strings.Replace(messageFile, "default: notice", "default: personal", 1))
 		people := a.people()[:2]
 		id := crashed(a, people, true)
 		a.exec("UPDATE recipients SET subscribed = 0, scene = '' WHERE openid IN (?, ?)", people[0], people[1])

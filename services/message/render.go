@@ -1,16 +1,18 @@
-package config
+package message
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"text/template"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/zone"
 )
 
@@ -18,25 +20,40 @@ import (
 // few dozen characters of a value; anything near this is a mistake.
 const maxValueBytes = 4096
 
-var beijing = zone.Beijing
-
-// Vars are the values that a message's templates can use.
-type Vars struct {
+// vars is what a template sees as its dot.
+type vars struct {
 	OpenID    string
-	Now       time.Time // templates see it in Beijing time
+	Now       time.Time // when the broadcast was asked for, in Beijing time
 	Broadcast struct{ ID int64 }
+	Scene     string // how the follower found the account
+	Remark    string
+	Fields    map[string]string // the follower's other stored fields
 
-	SubscribedAt time.Time // zero if not known: a template that uses it fails
-	Scene        string    // how the follower found the account
-	Remark       string
-	Fields       map[string]string // the follower's other stored fields
+	subscribedAt time.Time
 }
 
-// Rendered is a message for one recipient.
-type Rendered struct {
-	Data        []Field
-	URL         string
-	MiniProgram *MiniProgram
+// newVars returns what the templates can say of a broadcast and of a recipient.
+func newVars(b models.Broadcast, r models.Recipient) (vars, error) {
+	v := vars{
+		OpenID: r.OpenID, Now: b.AskedAt.In(zone.Beijing), Scene: r.Scene, Remark: r.Remark,
+		Fields: map[string]string{}, subscribedAt: r.SubscribedAt.Time,
+	}
+	v.Broadcast.ID = b.ID
+	if r.Fields != "" {
+		if err := json.Unmarshal([]byte(r.Fields), &v.Fields); err != nil {
+			return v, fmt.Errorf("read stored fields: %w", err)
+		}
+	}
+	return v, nil
+}
+
+// SubscribedAt returns when the follower subscribed, in Beijing time. If that is
+// not known it is an error: no phone shows a date in the year 1.
+func (v vars) SubscribedAt() (time.Time, error) {
+	if v.subscribedAt.IsZero() {
+		return time.Time{}, templateError(words(problemNotKnown))
+	}
+	return v.subscribedAt.In(zone.Beijing), nil
 }
 
 // RenderError says which part of which message has no fit value. It holds no
@@ -57,68 +74,57 @@ func (e *RenderError) Error() string {
 	return where + ": " + e.Problem.English
 }
 
-// Compiled is a message ready to be rendered. It is safe for concurrent use.
-type Compiled struct {
-	message     string
-	data        []part
-	url         part
-	pagePath    part
-	miniProgram *MiniProgram
-	varies      bool
-	uses        []string // the variables, by the first of their names
+// compiled is a definition ready to be rendered. It is safe for concurrent use.
+type compiled struct {
+	def      *Definition
+	data     []part // as in the definition
+	url      part
+	pagePath part
+	varies   bool     // two recipients of one broadcast can be sent different texts
+	uses     []string // the variables, by the first of their names
 }
 
 // part is one value of a message.
 type part struct {
-	field    string // as in RenderError
-	key      string
-	color    string
+	field    string             // as in RenderError
 	fixed    string             // the value itself if it has no template
 	template *template.Template // nil if the value is fixed
 	remark   bool               // uses .Remark, which most people do not have
 }
 
-// Varies tells whether two recipients of one broadcast can be sent different
-// texts. If not, one rendering serves them all.
-func (c *Compiled) Varies() bool { return c.varies }
-
-// Uses tells whether the message uses a variable, named like a field of Vars.
-func (c *Compiled) Uses(variable string) bool { return slices.Contains(c.uses, variable) }
-
-// Render fills in the templates. The error is a *RenderError if a variable has
+// render fills in the templates. The error is a *RenderError if a variable has
 // no value, or a value is blank, longer than 4 KB or no text.
-func (c *Compiled) Render(v Vars) (*Rendered, error) {
-	s := newScope(v)
-	rendered := &Rendered{Data: make([]Field, len(c.data))}
+func (c *compiled) render(v vars) (wechat.Message, error) {
+	m := wechat.Message{TemplateID: c.def.TemplateID, Data: make([]wechat.Field, len(c.data))}
 	for i, p := range c.data {
-		value, err := c.render(p, s)
+		value, err := c.value(p, v)
 		if err != nil {
-			return nil, err
+			return wechat.Message{}, err
 		}
-		rendered.Data[i] = Field{Key: p.key, Value: value, Color: p.color}
+		m.Data[i] = wechat.Field{Key: c.def.Data[i].Key, Value: value, Color: c.def.Data[i].Color}
 	}
 	var err error
-	if rendered.URL, err = c.render(c.url, s); err != nil {
-		return nil, err
+	if m.URL, err = c.value(c.url, v); err != nil {
+		return wechat.Message{}, err
 	}
-	if c.url.template != nil && !isWebURL(rendered.URL) {
-		return nil, &RenderError{c.message, c.url.field, "", words(problemURL)}
+	if c.url.template != nil && !isWebURL(m.URL) {
+		return wechat.Message{}, &RenderError{c.def.Name, c.url.field, "", words(problemURL)}
 	}
-	if c.miniProgram != nil {
-		page, err := c.render(c.pagePath, s)
+	if c.def.MiniProgram != nil {
+		page, err := c.value(c.pagePath, v)
 		if err != nil {
-			return nil, err
+			return wechat.Message{}, err
 		}
-		rendered.MiniProgram = &MiniProgram{AppID: c.miniProgram.AppID, PagePath: page}
+		m.MiniProgram = &wechat.MiniProgram{AppID: c.def.MiniProgram.AppID, PagePath: page}
 	}
-	return rendered, nil
+	return m, nil
 }
 
-func (c *Compiled) render(p part, s scope) (string, error) {
+func (c *compiled) value(p part, v vars) (string, error) {
 	if p.template == nil {
 		return p.fixed, nil
 	}
-	value, variable, problem := execute(p.template, s)
+	value, variable, problem := execute(p.template, v)
 	if problem.none() && isBlank(value) {
 		problem = words(problemBlank)
 	}
@@ -126,43 +132,15 @@ func (c *Compiled) render(p part, s scope) (string, error) {
 		variable, problem = ".Remark", words(problemBlankRemark)
 	}
 	if !problem.none() {
-		return "", &RenderError{c.message, p.field, variable, problem}
+		return "", &RenderError{c.def.Name, p.field, variable, problem}
 	}
 	return value, nil
 }
 
-// scope is what a template sees as its dot.
-type scope struct {
-	OpenID    string
-	Now       time.Time
-	Broadcast struct{ ID int64 }
-	Scene     string
-	Remark    string
-	Fields    map[string]string
-
-	subscribedAt time.Time
-}
-
-func newScope(v Vars) scope {
-	return scope{
-		OpenID: v.OpenID, Now: v.Now.In(beijing), Broadcast: v.Broadcast,
-		Scene: v.Scene, Remark: v.Remark, Fields: v.Fields, subscribedAt: v.SubscribedAt,
-	}
-}
-
-// SubscribedAt keeps a date in the year 1 off the phones of those whose
-// subscription was not witnessed.
-func (s scope) SubscribedAt() (time.Time, error) {
-	if s.subscribedAt.IsZero() {
-		return time.Time{}, said(words(problemNotKnown))
-	}
-	return s.subscribedAt.In(beijing), nil
-}
-
 // execute returns the rendered text, or what is wrong and with which variable.
-func execute(t *template.Template, s scope) (value, variable string, problem Words) {
+func execute(t *template.Template, v vars) (value, variable string, problem Words) {
 	var out limitedText
-	err := t.Execute(&out, s)
+	err := t.Execute(&out, v)
 	value = strings.TrimSpace(out.b.String())
 	switch {
 	case errors.Is(err, errTooLong):
@@ -176,10 +154,10 @@ func execute(t *template.Template, s scope) (value, variable string, problem Wor
 	return value, "", Words{}
 }
 
-// said is a cause of our own that comes back out of a template.
-type said Words
+// templateError is an error of our own functions, which text/template wraps.
+type templateError Words
 
-func (s said) Error() string { return s.English }
+func (e templateError) Error() string { return e.English }
 
 // execProblem matches the place and the cause in an error of text/template.
 var execProblem = regexp.MustCompile(`(?s)at <(.*?)>: (.*)$`)
@@ -193,7 +171,7 @@ func explain(err error) (variable string, problem Words) {
 	if match == nil {
 		return "", words(problemFailed, "Detail", trimTemplateError(err))
 	}
-	var own said
+	var own templateError
 	switch {
 	case errors.As(err, &own):
 		return match[1], Words(own)

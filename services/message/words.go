@@ -1,24 +1,20 @@
-package config
+package message
 
 import (
 	"fmt"
 	"strings"
 )
 
-// Words are a sentence for a person: in English, and as a code and what fills
-// it, for whoever says it in another language.
+// Words are a sentence for a person: in English, and as a code with its arguments
+// for a translation.
 type Words struct {
-	// Code is empty for what is only ever said in English.
 	Code    string
 	Args    map[string]any
 	English string
 }
 
-// plain returns Words that are only ever said in English.
-func plain(english string) Words { return Words{English: english} }
-
-// none tells whether nothing is said.
-func (w Words) none() bool { return w.Code == "" && w.English == "" }
+// none tells whether there is no sentence.
+func (w Words) none() bool { return w.Code == "" }
 
 // words returns the sentence of a code; args are alternating names and values,
 // in the order in which the English sentence takes the values.
@@ -40,7 +36,7 @@ func words(code string, args ...any) Words {
 	return w
 }
 
-// What can be wrong with the message file and with what fills it.
+// The codes of what can be wrong with a message, and what fills their sentences.
 const (
 	problemYAML         = "problem.yaml"            // Detail
 	problemSecond       = "problem.second_document" // Line
@@ -86,35 +82,35 @@ const (
 	problemAliases      = "problem.aliases"       // Max
 )
 
-// What to do about it.
+// The codes of what to do about it.
 const (
-	mendQuote      = "mend.quote"
-	mendDefine     = "mend.define"
-	mendExample    = "mend.example"
-	mendOneOfTwo   = "mend.one_of_two"
-	mendNear       = "mend.near"  // Near
-	mendKnown      = "mend.known" // Names
-	mendText       = "mend.text"
-	mendNameOne    = "mend.name_one" // Names
-	mendRenameOne  = "mend.rename_one"
-	mendOneWord    = "mend.one_word"
-	mendShorten    = "mend.shorten"
-	mendRename     = "mend.rename"
-	mendTemplateID = "mend.template_id"
-	mendAppID      = "mend.appid"
-	mendFields     = "mend.fields"
-	mendURL        = "mend.url"
-	mendWrite      = "mend.write" // As
-	mendFieldName  = "mend.field_name"
-	mendValue      = "mend.value"
-	mendColor      = "mend.color"
-	mendBraces     = "mend.braces"
-	mendUseOne     = "mend.use_one" // Names
-	mendUseIf      = "mend.use_if"
-	mendNarrow     = "mend.narrow"
-	mendLayout     = "mend.layout"
-	mendNameFile   = "mend.name_file"
-	mendAliases    = "mend.aliases"
+	hintQuote      = "hint.quote"
+	hintDefine     = "hint.define"
+	hintExample    = "hint.example"
+	hintOneOfTwo   = "hint.one_of_two"
+	hintNear       = "hint.near"  // Near
+	hintKnown      = "hint.known" // Names
+	hintText       = "hint.text"
+	hintNameOne    = "hint.name_one" // Names
+	hintRenameOne  = "hint.rename_one"
+	hintOneWord    = "hint.one_word"
+	hintShorten    = "hint.shorten"
+	hintRename     = "hint.rename"
+	hintTemplateID = "hint.template_id"
+	hintAppID      = "hint.appid"
+	hintFields     = "hint.fields"
+	hintURL        = "hint.url"
+	hintWrite      = "hint.write" // As
+	hintFieldName  = "hint.field_name"
+	hintValue      = "hint.value"
+	hintColor      = "hint.color"
+	hintBraces     = "hint.braces"
+	hintUseOne     = "hint.use_one" // Names
+	hintUseIf      = "hint.use_if"
+	hintNarrow     = "hint.narrow"
+	hintLayout     = "hint.layout"
+	hintNameFile   = "hint.name_file"
+	hintAliases    = "hint.aliases"
 )
 
 // english has the sentence of every code. The chat's are in its locale files.
@@ -162,31 +158,31 @@ var english = map[string]string{
 	problemTooMany:      "has more than %d keys",
 	problemAliases:      "is more than %d bytes with its aliases (*) filled in",
 
-	mendQuote:      "put a value that holds : # { } * & or a quote in quotes",
-	mendDefine:     "define a message as in the example",
-	mendExample:    "write it as in the example",
-	mendOneOfTwo:   "remove or rename one of the two",
-	mendNear:       "did you mean %s?",
-	mendKnown:      "remove it; known here: %s",
-	mendText:       "write a text",
-	mendNameOne:    "name one of: %s",
-	mendRenameOne:  "rename one of the two",
-	mendOneWord:    "write it as one word",
-	mendShorten:    "shorten it",
-	mendRename:     "rename it",
-	mendTemplateID: "copy the template's id from the platform",
-	mendAppID:      "give the AppID (wx…) of a mini program that is linked to the account",
-	mendFields:     "give the template's fields",
-	mendURL:        "write it as https://example.com/page",
-	mendWrite:      "write %s",
-	mendFieldName:  "copy the name from the template, such as thing1",
-	mendValue:      "write what followers shall read there",
-	mendColor:      `write it as "#173177", in quotes`,
-	mendBraces:     "correct what stands between {{ and }}",
-	mendUseOne:     "use one of: %s",
-	mendUseIf:      "use variables and {{if}}",
-	mendNarrow:     "write a smaller number",
-	mendLayout:     `write it as {{.Now.Format "2006-01-02 15:04"}}`,
-	mendNameFile:   "name the file with the messages",
-	mendAliases:    "write what differs, with fewer aliases",
+	hintQuote:      "put a value that holds : # { } * & or a quote in quotes",
+	hintDefine:     "define a message as in the example",
+	hintExample:    "write it as in the example",
+	hintOneOfTwo:   "remove or rename one of the two",
+	hintNear:       "did you mean %s?",
+	hintKnown:      "remove it; known here: %s",
+	hintText:       "write a text",
+	hintNameOne:    "name one of: %s",
+	hintRenameOne:  "rename one of the two",
+	hintOneWord:    "write it as one word",
+	hintShorten:    "shorten it",
+	hintRename:     "rename it",
+	hintTemplateID: "copy the template's id from the platform",
+	hintAppID:      "give the AppID (wx…) of a mini program that is linked to the account",
+	hintFields:     "give the template's fields",
+	hintURL:        "write it as https://example.com/page",
+	hintWrite:      "write %s",
+	hintFieldName:  "copy the name from the template, such as thing1",
+	hintValue:      "write what followers shall read there",
+	hintColor:      `write it as "#173177", in quotes`,
+	hintBraces:     "correct what stands between {{ and }}",
+	hintUseOne:     "use one of: %s",
+	hintUseIf:      "use variables and {{if}}",
+	hintNarrow:     "write a smaller number",
+	hintLayout:     `write it as {{.Now.Format "2006-01-02 15:04"}}`,
+	hintNameFile:   "name the file with the messages",
+	hintAliases:    "write what differs, with fewer aliases",
 }

@@ -1,4 +1,4 @@
-package config
+package message
 
 import (
 	"errors"
@@ -8,37 +8,50 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
 )
 
 const sampleOpenID = "oSample890123456789012345678"
 
-func sampleVars() Vars {
-	v := Vars{
-		OpenID:       sampleOpenID,
-		Now:          time.Date(2026, time.November, 24, 17, 30, 0, 0, time.UTC), // 01:30 of the next day in Beijing
-		SubscribedAt: time.Date(2025, time.March, 1, 20, 0, 0, 0, time.UTC),
-		Scene:        "ADD_SCENE_QR_CODE",
-		Fields:       map[string]string{"city": "杭州", "empty": "", "long": strings.Repeat("长", 1000), "mark": "100%!(really)"},
+func sampleBroadcast() models.Broadcast {
+	asked := time.Date(2026, time.November, 24, 17, 30, 0, 0, time.UTC) // 01:30 of the next day in Beijing
+	return models.Broadcast{ID: 7, AskedAt: models.At(asked)}
+}
+
+func sampleRecipient() models.Recipient {
+	return models.Recipient{
+		OpenID: sampleOpenID, SubscribedAt: models.At(time.Date(2025, time.March, 1, 20, 0, 0, 0, time.UTC)), Scene: "ADD_SCENE_QR_CODE",
+		Fields: `{"city":"杭州","empty":"","long":"` + strings.Repeat("长", 1000) + `","mark":"100%!(really)"}`,
 	}
-	v.Broadcast.ID = 7
+}
+
+// sample returns what a message of the sample broadcast says of the recipient.
+func sample(tb testing.TB) vars {
+	tb.Helper()
+	v, err := newVars(sampleBroadcast(), sampleRecipient())
+	if err != nil {
+		tb.Fatal(err)
+	}
 	return v
 }
 
 // valued returns a message whose only value is the template.
-func valued(template string) *Message {
-	return &Message{Name: "m", TemplateID: "t", Data: []Field{{Key: "thing1", Value: template}}}
+func valued(template string) *Definition {
+	return &Definition{Name: "m", TemplateID: "t", Data: []Field{{Key: "thing1", Value: template}}}
 }
 
-func mustCompile(tb testing.TB, m *Message) *Compiled {
+func mustCompile(tb testing.TB, d *Definition) *compiled {
 	tb.Helper()
-	c, err := m.Compile()
-	if err != nil {
-		tb.Fatalf("Compile: %v", err)
+	c, problems := d.compile()
+	if len(problems) > 0 {
+		tb.Fatalf("compile: %v", problems)
 	}
 	return c
 }
 
-func TestRenderValues(t *testing.T) {
+func TestTemplatesAreFilledIn(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		template, want string
@@ -75,54 +88,55 @@ func TestRenderValues(t *testing.T) {
 		t.Run(tt.template, func(t *testing.T) {
 			t.Parallel()
 			c := mustCompile(t, valued(tt.template))
-			if c.Varies() != tt.varies {
-				t.Errorf("Varies() = %t, want %t", c.Varies(), tt.varies)
+			if c.varies != tt.varies {
+				t.Errorf("varies = %t, want %t", c.varies, tt.varies)
 			}
-			got, err := c.Render(sampleVars())
+			got, err := c.render(sample(t))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(&Rendered{Data: []Field{{Key: "thing1", Value: tt.want}}}, got); diff != "" {
+			if diff := cmp.Diff(wechat.Message{TemplateID: "t", Data: []wechat.Field{{Key: "thing1", Value: tt.want}}}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestRenderWhole(t *testing.T) {
+func TestLinksAreFilledInToo(t *testing.T) {
 	t.Parallel()
-	m := &Message{
+	m := &Definition{
 		Name: "m", TemplateID: "t", URL: "https://example.com/{{.OpenID}}",
 		MiniProgram: &MiniProgram{AppID: "wx1", PagePath: "p?b={{.Broadcast.ID}}"},
 		Data:        []Field{{Key: "z", Value: "{{.Broadcast.ID}}", Color: "#173177"}, {Key: "a", Value: "fixed"}},
 	}
 	c := mustCompile(t, m)
-	if !c.Varies() {
+	if !c.varies {
 		t.Error("a link with the OpenID does not vary")
 	}
-	got, err := c.Render(sampleVars())
+	got, err := c.render(sample(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Rendered{
-		Data:        []Field{{Key: "z", Value: "7", Color: "#173177"}, {Key: "a", Value: "fixed"}},
+	want := wechat.Message{
+		TemplateID:  "t",
+		Data:        []wechat.Field{{Key: "z", Value: "7", Color: "#173177"}, {Key: "a", Value: "fixed"}},
 		URL:         "https://example.com/" + sampleOpenID,
-		MiniProgram: &MiniProgram{AppID: "wx1", PagePath: "p?b=7"},
+		MiniProgram: &wechat.MiniProgram{AppID: "wx1", PagePath: "p?b=7"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	m.MiniProgram.PagePath, m.URL = "{{.Scene}}", ""
-	if !mustCompile(t, m).Varies() {
+	if !mustCompile(t, m).varies {
 		t.Error("a page with the scene does not vary")
 	}
 	m.MiniProgram.PagePath = "p"
-	if mustCompile(t, m).Varies() {
+	if mustCompile(t, m).varies {
 		t.Error("nothing of a recipient, and yet it varies")
 	}
 }
 
-func TestCompileRefuses(t *testing.T) {
+func TestTemplatesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ template, hint string }{
 		{"", "empty"},
@@ -182,6 +196,7 @@ func TestCompileRefuses(t *testing.T) {
 		{`{{slice .OpenID 99999999999999999999}}`, "not a valid template"},
 		{`{{if slice "x" 1000000000}}x{{end}}`, "out of range"},
 		{`{{printf "%d" "hi"}}`, "does not fit"},
+		{`{{printf "%.1d" "%!d(x)"}}`, "does not fit"},
 		{`{{printf "%d"}}`, "does not fit"},
 		{`{{printf "%d" 1 2}}`, "does not fit"},
 		{`{{printf "100%"}}`, "does not fit"},
@@ -196,68 +211,68 @@ func TestCompileRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.template[:min(len(tt.template), 60)], func(t *testing.T) {
 			t.Parallel()
-			_, err := valued(tt.template).Compile()
-			if err == nil {
+			_, problems := valued(tt.template).compile()
+			if len(problems) == 0 {
 				t.Fatal("accepted")
 			}
-			if diff := cmp.Diff([]string{"messages.m.data.thing1.value"}, faultKeys(t, err)); diff != "" {
-				t.Errorf("faults (-want +got):\n%s", diff)
+			if diff := cmp.Diff([]string{"messages.m.data.thing1.value"}, paths(t, problems)); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
 			}
-			if !strings.Contains(err.Error(), tt.hint) {
-				t.Errorf("no %q in: %v", tt.hint, err)
+			if !strings.Contains(problems.Error(), tt.hint) {
+				t.Errorf("no %q in: %v", tt.hint, problems)
 			}
-			if strings.Contains(err.Error(), "value:1:") {
-				t.Errorf("names what nobody wrote: %v", err)
+			if strings.Contains(problems.Error(), "value:1:") {
+				t.Errorf("names what nobody wrote: %v", problems)
 			}
 		})
 	}
 }
 
-func TestCompileGathersFaults(t *testing.T) {
+func TestEveryProblemOfTheTemplatesIsFound(t *testing.T) {
 	t.Parallel()
-	m := &Message{
+	m := &Definition{
 		Name: "m", URL: "https://e/{{.A}}", MiniProgram: &MiniProgram{AppID: "wx1", PagePath: "{{.B}}"},
 		Data: []Field{{Key: "x", Value: "{{.C}}{{.D}}"}, {Key: "y", Value: "ok"}},
 	}
-	_, err := m.Compile()
+	_, problems := m.compile()
 	want := []string{"messages.m.data.x.value", "messages.m.data.x.value", "messages.m.url", "messages.m.miniprogram.pagepath"}
-	if diff := cmp.Diff(want, faultKeys(t, err)); diff != "" {
+	if diff := cmp.Diff(want, paths(t, problems)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if _, err := (&Message{Name: "m"}).Compile(); err == nil {
+	if _, problems := (&Definition{Name: "m"}).compile(); len(problems) == 0 {
 		t.Error("a message without data compiles")
 	}
 }
 
-func TestRenderRefuses(t *testing.T) {
+func TestValuesThatAreRefused(t *testing.T) {
 	t.Parallel()
-	unknown := sampleVars()
-	unknown.SubscribedAt = time.Time{}
+	unknown := sample(t)
+	unknown.subscribedAt = time.Time{}
 	tests := []struct {
 		name    string
-		message *Message
-		vars    Vars
+		message *Definition
+		vars    vars
 		want    RenderError
 	}{
 		{
-			"missing field", valued("{{.Fields.town}}"), sampleVars(),
+			"missing field", valued("{{.Fields.town}}"), sample(t),
 			RenderError{"m", "thing1", ".Fields.town", words(problemNoValue)},
 		},
 		{
-			"missing field by index", valued(`x{{index .Fields "town"}}`), sampleVars(),
+			"missing field by index", valued(`x{{index .Fields "town"}}`), sample(t),
 			RenderError{"m", "thing1", `index .Fields "town"`, words(problemNoValue)},
 		},
 		{
 			"no fields at all", valued("{{.Fields.city}}"),
-			Vars{},
+			vars{},
 			RenderError{"m", "thing1", ".Fields.city", words(problemNoValue)},
 		},
 		{
-			"blank field", valued("{{.Fields.empty}}"), sampleVars(),
+			"blank field", valued("{{.Fields.empty}}"), sample(t),
 			RenderError{"m", "thing1", "", words(problemBlank)},
 		},
 		{
-			"blank remark", valued(" {{.Remark}}\u3000"), sampleVars(),
+			"blank remark", valued(" {{.Remark}}\u3000"), sample(t),
 			RenderError{"m", "thing1", ".Remark", words(problemBlankRemark)},
 		},
 		{
@@ -265,26 +280,26 @@ func TestRenderRefuses(t *testing.T) {
 			RenderError{"m", "thing1", ".SubscribedAt.Format", words(problemNotKnown)},
 		},
 		{
-			"long field", valued("{{.Fields.long}}{{.Fields.long}}"), sampleVars(),
+			"long field", valued("{{.Fields.long}}{{.Fields.long}}"), sample(t),
 			RenderError{"m", "thing1", "", words(problemLong, "Max", 4096)},
 		},
 		{
-			"half a character", valued("{{slice .Fields.city 0 2}}"), sampleVars(),
+			"half a character", valued("{{slice .Fields.city 0 2}}"), sample(t),
 			RenderError{"m", "thing1", "", words(problemHalf)},
 		},
 		{
-			"url", &Message{Name: "m", URL: "{{.Fields.city}}", Data: []Field{{Key: "x", Value: "v"}}}, sampleVars(),
+			"url", &Definition{Name: "m", URL: "{{.Fields.city}}", Data: []Field{{Key: "x", Value: "v"}}}, sample(t),
 			RenderError{"m", "url", "", words(problemURL)},
 		},
 		{
-			"page", &Message{Name: "m", MiniProgram: &MiniProgram{"wx1", "{{.Remark}}"}, Data: []Field{{Key: "x", Value: "v"}}}, sampleVars(),
+			"page", &Definition{Name: "m", MiniProgram: &MiniProgram{"wx1", "{{.Remark}}"}, Data: []Field{{Key: "x", Value: "v"}}}, sample(t),
 			RenderError{"m", "miniprogram.pagepath", ".Remark", words(problemBlankRemark)},
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := mustCompile(t, tt.message).Render(tt.vars)
+			_, err := mustCompile(t, tt.message).render(tt.vars)
 			var got *RenderError
 			if !errors.As(err, &got) {
 				t.Fatalf("error %v is no RenderError", err)
@@ -301,16 +316,17 @@ func TestRenderRefuses(t *testing.T) {
 	}
 }
 
-func TestRenderErrorsHoldNoRecipient(t *testing.T) {
+func TestErrorsHoldNoOpenID(t *testing.T) {
 	t.Parallel()
 	for _, template := range []string{
 		"{{slice .OpenID 0 99}}", "{{slice .OpenID 5 .Broadcast.ID 6}}", "{{index .Fields .OpenID}}", "{{lt .OpenID 5}}",
 		"{{printf \"%5000s\" .OpenID}}", "{{printf \"%d\" .OpenID}}", "{{len .Broadcast.ID}}{{.OpenID}}", "{{index .OpenID 99}}", "{{.Now.Format .OpenID .OpenID}}",
 		"{{eq .OpenID .Now.Zone}}", "{{.OpenID | .Now.Format 5}}",
 	} {
-		c, err := valued(template).Compile()
+		c, problems := valued(template).compile()
+		err := problems.or()
 		if err == nil {
-			_, err = c.Render(sampleVars())
+			_, err = c.render(sample(t))
 		}
 		if err == nil {
 			t.Errorf("%s: no error", template)
@@ -320,16 +336,16 @@ func TestRenderErrorsHoldNoRecipient(t *testing.T) {
 	}
 }
 
-func TestRenderConcurrently(t *testing.T) {
+func TestContentIsFilledForManyAtOnce(t *testing.T) {
 	t.Parallel()
 	c := mustCompile(t, valued("{{.OpenID}} {{.Fields.city}} {{.Now.Year}}"))
 	var group sync.WaitGroup
 	for _, id := range []string{"oA", "oB", "oC", "oD"} {
 		group.Go(func() {
-			v := sampleVars()
+			v := sample(t)
 			v.OpenID = id
 			for range 200 {
-				got, err := c.Render(v)
+				got, err := c.render(v)
 				if err != nil || got.Data[0].Value != id+" 杭州 2026" {
 					t.Errorf("%s got %+v, %v", id, got, err)
 					return
@@ -340,27 +356,27 @@ func TestRenderConcurrently(t *testing.T) {
 	group.Wait()
 }
 
-func TestExampleMessagesRender(t *testing.T) {
+func TestTheExampleCanBeSent(t *testing.T) {
 	t.Parallel()
-	m := mustParse(t, ExampleMessages)
-	for _, name := range m.Names() {
-		if _, err := mustCompile(t, mustGet(t, m, name)).Render(sampleVars()); err != nil {
+	f := mustParse(t, example(t))
+	for _, name := range f.Names() {
+		if _, err := mustGet(t, f, name).Preview(sampleRecipient(), time.Now()); err != nil {
 			t.Error(err)
 		}
 	}
-	if mustCompile(t, mustGet(t, m, "notice")).Varies() {
+	if mustCompile(t, mustGet(t, f, "notice")).varies {
 		t.Error("the notice varies")
 	}
 }
 
 func BenchmarkRender(b *testing.B) {
-	v := sampleVars()
+	v := sample(b)
 	for name, template := range map[string]string{"fixed": "图书馆周三闭馆", "varying": "{{.Fields.city}}的{{.OpenID}}"} {
 		c := mustCompile(b, valued(template))
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := c.Render(v); err != nil {
+				if _, err := c.render(v); err != nil {
 					b.Fatal(err)
 				}
 			}

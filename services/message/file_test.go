@@ -1,32 +1,61 @@
-package config
+package message
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"wechat-broadcast/models"
 )
 
-func mustParse(tb testing.TB, file string) *Messages {
+func mustParse(tb testing.TB, file string) *File {
 	tb.Helper()
-	m, err := ParseMessages([]byte(file))
+	m, err := Parse([]byte(file))
 	if err != nil {
-		tb.Fatalf("ParseMessages: %v", err)
+		tb.Fatalf("Parse: %v", err)
 	}
 	return m
 }
 
-func mustGet(tb testing.TB, m *Messages, name string) *Message {
+func mustGet(tb testing.TB, f *File, name string) *Definition {
 	tb.Helper()
-	message, ok := m.Get(name)
+	d, ok := f.Get(name)
 	if !ok {
-		tb.Fatalf("no message %q among %q", name, m.Names())
+		tb.Fatalf("no message %q among %q", name, f.Names())
 	}
-	return message
+	return d
+}
+
+// paths returns the paths of an error that must be Problems.
+func paths(tb testing.TB, err error) []string {
+	tb.Helper()
+	var problems Problems
+	if !errors.As(err, &problems) {
+		tb.Fatalf("error %v is not Problems", err)
+	}
+	all := make([]string, len(problems))
+	for i, p := range problems {
+		all[i] = p.Path
+		if p.Problem.English == "" || p.Hint.English == "" {
+			tb.Errorf("%s: problem %q, hint %q: both must be said", p.Path, p.Problem.English, p.Hint.English)
+		}
+	}
+	return all
+}
+
+// example returns the message file that operators start from.
+func example(tb testing.TB) string {
+	tb.Helper()
+	data, err := os.ReadFile("../../config/messages.example.yaml")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(data)
 }
 
 const fullFile = `
@@ -48,7 +77,7 @@ messages:
       phrase3: {value: true}
 `
 
-func TestParseMessages(t *testing.T) {
+func TestFileIsReadAsWritten(t *testing.T) {
 	t.Parallel()
 	m := mustParse(t, fullFile)
 	if m.Default != "notice" {
@@ -57,7 +86,7 @@ func TestParseMessages(t *testing.T) {
 	if diff := cmp.Diff([]string{"notice", "借阅"}, m.Names()); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)
 	}
-	want := &Message{
+	want := &Definition{
 		Name: "notice", TemplateID: "tpl-1", URL: "https://example.com/notices/1",
 		MiniProgram: &MiniProgram{AppID: "wx0123456789abcdef", PagePath: "index"},
 		Data: []Field{
@@ -69,7 +98,7 @@ func TestParseMessages(t *testing.T) {
 	if diff := cmp.Diff(want, mustGet(t, m, "notice")); diff != "" {
 		t.Errorf("notice (-want +got):\n%s", diff)
 	}
-	want = &Message{
+	want = &Definition{
 		Name: "借阅", TemplateID: "42",
 		Data: []Field{{Key: "number1", Value: "007"}, {Key: "amount2", Value: "1.50"}, {Key: "phrase3", Value: "true"}},
 	}
@@ -78,7 +107,7 @@ func TestParseMessages(t *testing.T) {
 	}
 }
 
-func TestParseMessagesAnchors(t *testing.T) {
+func TestAliasesAreFilledIn(t *testing.T) {
 	t.Parallel()
 	m := mustParse(t, "messages:\n  a: {template_id: t, data: &d {x: {value: v}}}\n  b: {template_id: u, data: *d}\n")
 	if diff := cmp.Diff(mustGet(t, m, "a").Data, mustGet(t, m, "b").Data); diff != "" {
@@ -89,7 +118,7 @@ func TestParseMessagesAnchors(t *testing.T) {
 	}
 }
 
-func TestGetFoldsNames(t *testing.T) {
+func TestNamesAreFoundInAnyCaseAndWidth(t *testing.T) {
 	t.Parallel()
 	m := mustParse(t, "messages: {Notice1: {template_id: t, data: {x: {value: v}}}}")
 	if m.Default != "Notice1" {
@@ -107,7 +136,7 @@ func TestGetFoldsNames(t *testing.T) {
 	}
 }
 
-func TestParseMessagesRefuses(t *testing.T) {
+func TestFilesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	message := func(body string) string {
 		return "messages:\n  m:\n    " + strings.ReplaceAll(strings.TrimSpace(body), "\n", "\n    ") + "\n"
@@ -115,7 +144,7 @@ func TestParseMessagesRefuses(t *testing.T) {
 	const sound = "template_id: t\ndata: {x: {value: v}}\n"
 	tests := []struct {
 		name, file string
-		want       []string // keys of the faults
+		want       []string // paths of the problems
 		hint       string   // part of the text
 	}{
 		{"empty", "", []string{"messages"}, "empty"},
@@ -176,100 +205,55 @@ func TestParseMessagesRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := ParseMessages([]byte(tt.file))
+			_, err := Parse([]byte(tt.file))
 			if err == nil {
 				t.Fatal("accepted")
 			}
-			if diff := cmp.Diff(tt.want, faultKeys(t, err)); diff != "" {
-				t.Errorf("faults (-want +got):\n%s\n%v", diff, err)
+			if diff := cmp.Diff(tt.want, paths(t, err)); diff != "" {
+				t.Errorf("problems (-want +got):\n%s\n%v", diff, err)
 			}
 			if !strings.Contains(err.Error(), tt.hint) {
 				t.Errorf("no %q in:\n%v", tt.hint, err)
 			}
 			if got, want := len(strings.Split(err.Error(), "\n")), len(tt.want); got != want {
-				t.Errorf("%d lines for %d faults:\n%v", got, want, err)
+				t.Errorf("%d lines for %d problems:\n%v", got, want, err)
 			}
 		})
 	}
 }
 
-func TestLoadMessages(t *testing.T) {
+func TestSourceReadsTheFileAnew(t *testing.T) {
 	t.Parallel()
-	if _, err := LoadMessages(filepath.Join(t.TempDir(), "absent.yaml")); !errors.Is(err, fs.ErrNotExist) {
+	path := filepath.Join(t.TempDir(), "messages.yaml")
+	source := NewSource(path)
+	if _, err := source.All(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("absent file: %v", err)
 	}
-	m, err := LoadMessages(mustWrite(t, "messages.yaml", ExampleMessages))
+	write := func(content string) {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(example(t))
+	f, err := source.All()
 	if err != nil {
 		t.Fatalf("the example: %v", err)
 	}
-	if diff := cmp.Diff([]string{"notice", "reminder"}, m.Names()); diff != "" {
+	if diff := cmp.Diff([]string{"notice", "reminder"}, f.Names()); diff != "" {
 		t.Errorf("the example's names (-want +got):\n%s", diff)
 	}
-}
-
-func TestMessageJSON(t *testing.T) {
-	t.Parallel()
-	want := mustGet(t, mustParse(t, fullFile), "notice")
-	text, err := json.Marshal(want)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Rows written by earlier releases hold this form.
-	const stored = `{"name":"notice","template_id":"tpl-1","url":"https://example.com/notices/1",` +
-		`"miniprogram":{"appid":"wx0123456789abcdef","pagepath":"index"},"data":[{"key":"thing1","value":"图书馆周三闭馆"},` +
-		`{"key":"time2","value":"{{.Now.Format \"2006年1月2日 15:04\"}}"},{"key":"keyword3","value":"请相互转告","color":"#173177"}]}`
-	if diff := cmp.Diff(stored, string(text)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	var got Message
-	if err := json.Unmarshal(text, &got); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(*want, got); diff != "" {
-		t.Errorf("there and back (-want +got):\n%s", diff)
-	}
-}
-
-func TestDigest(t *testing.T) {
-	t.Parallel()
-	base := func() *Message { return mustGet(t, mustParse(t, fullFile), "notice") }
-	// Kept in the database to recognise a message sent before.
-	const want = "74d0bbb626b570516c7846c4a6d63f27e31696d82868e7624d22fe902d31571c"
-	if got := base().Digest(); got != want {
-		t.Errorf("digest %s, want %s", got, want)
-	}
-	same := map[string]func(*Message){
-		"name":  func(m *Message) { m.Name = "other" },
-		"order": func(m *Message) { m.Data[0], m.Data[2] = m.Data[2], m.Data[0] },
-	}
-	for name, change := range same {
-		m := base()
-		change(m)
-		before := *m
-		if m.Digest() != want {
-			t.Errorf("%s changes the digest", name)
-		}
-		if diff := cmp.Diff(before, *m); diff != "" {
-			t.Errorf("Digest changed the message:\n%s", diff)
+	write(fullFile)
+	for name, want := range map[string]string{"": "notice", "NOTICE": "notice", "借阅": "借阅"} {
+		if d, err := source.Get(name); err != nil || d.Name != want {
+			t.Errorf("%q is %+v, %v", name, d, err)
 		}
 	}
-	different := map[string]func(*Message){
-		"template": func(m *Message) { m.TemplateID = "tpl-2" },
-		"url":      func(m *Message) { m.URL = "" },
-		"appid":    func(m *Message) { m.MiniProgram.AppID = "wx2" },
-		"pagepath": func(m *Message) { m.MiniProgram.PagePath = "" },
-		"no mini":  func(m *Message) { m.MiniProgram = nil },
-		"key":      func(m *Message) { m.Data[0].Key = "thing2" },
-		"value":    func(m *Message) { m.Data[0].Value = "图书馆周四闭馆" },
-		"color":    func(m *Message) { m.Data[0].Color = "#000000" },
-		"fewer":    func(m *Message) { m.Data = m.Data[:2] },
-		"swapped":  func(m *Message) { m.Data[0].Value, m.Data[2].Value = m.Data[2].Value, m.Data[0].Value },
+	var told *models.Error
+	if _, err := source.Get("reminder"); !errors.As(err, &told) || told.Code != models.ErrMessageUnknown || told.Args["Known"] != "notice, 借阅" {
+		t.Errorf("a message that is gone: %v", err)
 	}
-	for name, change := range different {
-		m := base()
-		change(m)
-		if m.Digest() == want {
-			t.Errorf("%s does not change the digest", name)
-		}
+	write("messages: [")
+	if _, err := source.Get(""); !errors.As(err, &told) || told.Code != models.ErrMessagesFile {
+		t.Errorf("a broken file: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package config
+package message
 
 import (
 	"reflect"
@@ -7,57 +7,54 @@ import (
 	"text/template"
 	"text/template/parse"
 	"time"
+
+	"wechat-broadcast/textfile"
+	"wechat-broadcast/zone"
 )
 
-// Compile prepares the message's templates. The error is a Faults that names
-// the message, the field and the variable or function of everything wrong.
+// compile prepares the message's templates, or returns everything that is wrong
+// with them.
 //
-// A template can use the variables of Vars, if and else, comparisons, and the
+// A template can use the variables of vars, if and else, comparisons, and the
 // functions print, printf, println, urlquery, index, slice and len. What could
 // run for long (range, templates that call each other) is not available.
-func (m *Message) Compile() (*Compiled, error) {
-	c, faults := m.compile()
-	if err := faults.or(); err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
-func (m *Message) compile() (*Compiled, Faults) {
-	b := builder{compiled: &Compiled{message: m.Name, miniProgram: m.MiniProgram}, path: join("messages", m.Name)}
-	for _, f := range m.Data {
-		p := b.part(f.Key, "data."+f.Key+".value", f.Value)
-		p.key, p.color = f.Key, f.Color
-		b.compiled.data = append(b.compiled.data, p)
+func (d *Definition) compile() (*compiled, Problems) {
+	b := builder{compiled: &compiled{def: d}}
+	for _, f := range d.Data {
+		at := "data." + f.Key + ".value"
+		b.compiled.data = append(b.compiled.data, b.part(f.Key, at, f.Value))
 		if isBlank(f.Value) {
-			b.fault("data."+f.Key+".value", words(problemEmpty), words(mendValue))
+			b.add(at, words(problemEmpty), words(hintValue))
 		}
 	}
-	if len(m.Data) == 0 {
-		b.fault("data", words(problemEmpty), words(mendFields))
+	if len(d.Data) == 0 {
+		b.add("data", words(problemEmpty), words(hintFields))
 	}
-	b.compiled.url = b.part("url", "url", m.URL)
-	if m.MiniProgram != nil {
-		b.compiled.pagePath = b.part("miniprogram.pagepath", "miniprogram.pagepath", m.MiniProgram.PagePath)
+	b.compiled.url = b.part("url", "url", d.URL)
+	if d.MiniProgram != nil {
+		b.compiled.pagePath = b.part("miniprogram.pagepath", "miniprogram.pagepath", d.MiniProgram.PagePath)
 	}
-	return b.compiled, b.faults
+	if len(b.problems) > 0 {
+		return nil, b.problems
+	}
+	return b.compiled, nil
 }
 
 type builder struct {
-	compiled *Compiled
-	path     string
-	faults   Faults
+	compiled *compiled
+	problems Problems
 }
 
-func (b *builder) fault(at string, problem, mend Words) {
-	b.faults = append(b.faults, Fault{Key: join(b.path, at), Problem: problem, Mend: mend})
-}
+func (b *builder) path(at string) string { return join(b.compiled.def.path(), at) }
 
-// part prepares one value; field and at name it for a reader of errors.
+func (b *builder) add(at string, problem, hint Words) { b.problems.add(b.path(at), problem, hint) }
+
+// part prepares one value. Errors name it as field when it is filled, and as at
+// when it is wrong.
 func (b *builder) part(field, at, source string) part {
 	p := part{field: field}
 	if len(source) > maxValueBytes {
-		b.fault(at, tooLong, words(mendShorten))
+		b.add(at, tooLong, words(hintShorten))
 		return p
 	}
 	if !strings.Contains(source, "{{") {
@@ -66,7 +63,7 @@ func (b *builder) part(field, at, source string) part {
 	}
 	t, err := template.New(templateName).Funcs(functions()).Option("missingkey=error").Parse(source)
 	if err != nil {
-		b.fault(at, words(problemTemplate, "Detail", trimTemplateError(err)), words(mendBraces))
+		b.add(at, words(problemTemplate, "Detail", trimTemplateError(err)), words(hintBraces))
 		return p
 	}
 	check := templateCheck{builder: b, at: at}
@@ -88,14 +85,14 @@ func (b *builder) part(field, at, source string) part {
 // try renders what depends on no recipient, so that a mistake such as a
 // missing layout shows before anybody is sent anything.
 func (b *builder) try(p part, at string, check templateCheck) {
-	sample := Vars{Now: time.Date(2026, time.January, 2, 15, 4, 5, 0, beijing)}
+	sample := vars{Now: time.Date(2026, time.January, 2, 15, 4, 5, 0, zone.Beijing)}
 	sample.Broadcast.ID = 1
-	value, variable, problem := execute(p.template, newScope(sample))
+	value, variable, problem := execute(p.template, sample)
 	if problem.none() && !check.variable && isBlank(value) {
 		problem = words(problemBlank)
 	}
 	if !problem.none() {
-		b.faults = append(b.faults, Fault{Key: join(b.path, at), Variable: variable, Problem: problem, Mend: words(mendBraces)})
+		b.problems = append(b.problems, Problem{Path: b.path(at), Variable: variable, Problem: problem, Hint: words(hintBraces)})
 	}
 }
 
@@ -124,7 +121,7 @@ func functions() template.FuncMap {
 		"index": func(fields map[string]string, key string) (string, error) {
 			value, ok := fields[key]
 			if !ok {
-				return "", said(words(problemNoValue))
+				return "", templateError(words(problemNoValue))
 			}
 			return value, nil
 		},
@@ -144,13 +141,13 @@ type templateCheck struct {
 	remark       bool // uses .Remark
 }
 
-func (c *templateCheck) fault(problem, mend Words) {
+func (c *templateCheck) add(problem, hint Words) {
 	c.faulty = true
-	said := func(f Fault) bool { return f.Key == join(c.builder.path, c.at) && f.Problem.English == problem.English }
-	if slices.ContainsFunc(c.builder.faults, said) {
-		return
+	path := c.builder.path(c.at)
+	same := func(p Problem) bool { return p.Path == path && p.Problem.English == problem.English }
+	if !slices.ContainsFunc(c.builder.problems, same) {
+		c.builder.add(c.at, problem, hint)
 	}
-	c.builder.fault(c.at, problem, mend)
 }
 
 func (c *templateCheck) node(n parse.Node) {
@@ -180,7 +177,7 @@ func (c *templateCheck) node(n parse.Node) {
 		c.node(n.Node)
 	case *parse.IdentifierNode:
 		if !slices.Contains(allowedFunctions, n.Ident) {
-			c.fault(words(problemFunction, "Name", n.Ident), words(mendUseOne, "Names", allowedFunctions))
+			c.add(words(problemFunction, "Name", n.Ident), words(hintUseOne, "Names", allowedFunctions))
 		}
 	case *parse.FieldNode:
 		c.uses(n.Ident)
@@ -192,10 +189,10 @@ func (c *templateCheck) node(n parse.Node) {
 		c.uses(nil)
 	case *parse.RangeNode, *parse.WithNode, *parse.TemplateNode:
 		keyword, _, _ := strings.Cut(strings.TrimPrefix(n.String(), "{{"), " ")
-		c.fault(words(problemNotAvailable, "What", keyword), words(mendUseIf))
+		c.add(words(problemNotAvailable, "What", keyword), words(hintUseIf))
 	case *parse.TextNode, *parse.StringNode, *parse.NumberNode, *parse.BoolNode, *parse.NilNode, *parse.CommentNode:
 	default:
-		c.fault(words(problemNotAvailable, "What", n.String()), words(mendUseIf))
+		c.add(words(problemNotAvailable, "What", n.String()), words(hintUseIf))
 	}
 }
 
@@ -206,8 +203,8 @@ func (c *templateCheck) call(n *parse.CommandNode, piped bool) {
 	switch called := n.Args[0].(type) {
 	case *parse.IdentifierNode:
 		if len(n.Args) > 1 {
-			if format, ok := n.Args[1].(*parse.StringNode); called.Ident == "printf" && ok && wide(format.Text) {
-				c.fault(words(problemWidth, "Max", maxWidth), words(mendNarrow))
+			if format, ok := n.Args[1].(*parse.StringNode); called.Ident == "printf" && ok && isWide(format.Text) {
+				c.add(words(problemWidth, "Max", maxWidth), words(hintNarrow))
 			}
 		}
 		return
@@ -223,11 +220,11 @@ func (c *templateCheck) call(n *parse.CommandNode, piped bool) {
 	}
 	switch name := names[len(names)-1]; {
 	case strings.HasPrefix(name, "Append"):
-		c.fault(words(problemNotAvailable, "What", "."+name), words(mendLayout))
+		c.add(words(problemNotAvailable, "What", "."+name), words(hintLayout))
 	case name == "Format" && (piped || slices.ContainsFunc(n.Args[1:], notText)):
 		// A layout that Format itself made can double each time: in November
 		// "1" becomes "11".
-		c.fault(words(problemLayout), words(mendLayout))
+		c.add(words(problemLayout), words(hintLayout))
 	}
 }
 
@@ -238,7 +235,7 @@ func (c *templateCheck) uses(names []string) {
 	c.variable = true
 	written := "." + strings.Join(names, ".")
 	if len(names) == 0 {
-		c.fault(words(problemLoneDot), words(mendUseOne, "Names", variableNames()))
+		c.add(words(problemLoneDot), words(hintUseOne, "Names", variableNames()))
 		return
 	}
 	if !slices.Contains(sharedVariables, names[0]) {
@@ -246,14 +243,14 @@ func (c *templateCheck) uses(names []string) {
 	}
 	c.remark = c.remark || names[0] == "Remark"
 	c.builder.compiled.uses = append(c.builder.compiled.uses, names[0])
-	if exists(reflect.TypeFor[scope](), names) {
+	if exists(reflect.TypeFor[vars](), names) {
 		return
 	}
-	mend := words(mendUseOne, "Names", variableNames())
-	if near := nearest(written, variableNames()); near != "" {
-		mend = words(mendNear, "Near", near)
+	mend := words(hintUseOne, "Names", variableNames())
+	if near := textfile.Nearest(written, variableNames()); near != "" {
+		mend = words(hintNear, "Near", near)
 	}
-	c.fault(words(problemNoVariable, "Name", written), mend)
+	c.add(words(problemNoVariable, "Name", written), mend)
 }
 
 func variableNames() []string {

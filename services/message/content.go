@@ -1,0 +1,115 @@
+package message
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
+)
+
+// Content is a broadcast's message, ready to be filled for each recipient. It is
+// safe for concurrent use.
+type Content struct {
+	broadcast models.Broadcast
+	compiled  *compiled
+	// fixed is the message for everyone if it is the same for all, and fixedCuts
+	// names its shortened fields.
+	fixed     *wechat.Message
+	fixedCuts []wechat.Field
+}
+
+// NewContent returns the content of a broadcast from the definition that is stored
+// with it. Its templates see the moment at which the broadcast was asked for. The
+// error is Problems, a *RenderError or a *wechat.FieldError if the message can be
+// sent to nobody.
+func NewContent(b models.Broadcast) (*Content, error) {
+	var d Definition
+	if err := json.Unmarshal([]byte(b.Message), &d); err != nil {
+		return nil, fmt.Errorf("read message: %w", err)
+	}
+	return newContent(b, &d)
+}
+
+func newContent(b models.Broadcast, d *Definition) (*Content, error) {
+	compiled, problems := d.compile()
+	if err := problems.or(); err != nil {
+		return nil, err
+	}
+	c := &Content{broadcast: b, compiled: compiled}
+	if compiled.varies {
+		return c, nil
+	}
+	m, cuts, err := c.Fill(models.Recipient{})
+	if err != nil {
+		return nil, err
+	}
+	c.fixed, c.fixedCuts = &m, cuts
+	return c, nil
+}
+
+// Varies tells whether two recipients can be sent different texts.
+func (c *Content) Varies() bool { return c.compiled.varies }
+
+// Uses tells whether the message uses a variable, such as "Remark".
+func (c *Content) Uses(variable string) bool { return slices.Contains(c.compiled.uses, variable) }
+
+// For returns the message for a recipient, addressed to them. The error is a
+// *RenderError or a *wechat.FieldError if it can't be filled.
+func (c *Content) For(r models.Recipient) (wechat.Message, error) {
+	m, _, err := c.Fill(r)
+	if err != nil {
+		return wechat.Message{}, err
+	}
+	m.ToUser = r.OpenID
+	m.ClientMsgID = c.clientMsgID(r.ID)
+	return m, nil
+}
+
+// clientMsgID is the platform's key against sending twice: the same for every
+// try of this recipient in this broadcast, and for no other.
+func (c *Content) clientMsgID(recipient int64) string {
+	return c.broadcast.Salt + "b" + strconv.FormatInt(c.broadcast.ID, 10) + "r" + strconv.FormatInt(recipient, 10)
+}
+
+// Fill returns the message as a recipient reads it, addressed to nobody, with its
+// values fitted to the platform's rules. cuts are the fields that were shortened.
+// The error is that of For.
+func (c *Content) Fill(r models.Recipient) (m wechat.Message, cuts []wechat.Field, err error) {
+	if c.fixed != nil {
+		return *c.fixed, c.fixedCuts, nil
+	}
+	v, err := newVars(c.broadcast, r)
+	if err != nil {
+		return wechat.Message{}, nil, err
+	}
+	if m, err = c.compiled.render(v); err != nil {
+		return wechat.Message{}, nil, err
+	}
+	for i := range m.Data {
+		f := &m.Data[i]
+		value, cut, err := wechat.CheckField(f.Key, f.Value)
+		if err != nil {
+			return wechat.Message{}, nil, fmt.Errorf("field %s: %w", f.Key, err)
+		}
+		f.Value = value
+		if cut {
+			cuts = append(cuts, *f)
+		}
+	}
+	return m, cuts, nil
+}
+
+// Preview returns the message as a follower would read it if it was broadcast now.
+// The error is that of NewContent.
+func (d *Definition) Preview(r models.Recipient, now time.Time) (wechat.Message, error) {
+	c, err := newContent(models.Broadcast{AskedAt: models.At(now)}, d)
+	if err != nil {
+		return wechat.Message{}, err
+	}
+	m, _, err := c.Fill(r)
+	return m, err
+}

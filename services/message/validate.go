@@ -1,0 +1,111 @@
+package message
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	maxNameRunes = 64
+	maxIDLength  = 128
+)
+
+var (
+	colorShape = regexp.MustCompile(`^#[0-9A-Fa-f]{6}$`)
+	keyShape   = regexp.MustCompile(`^[\p{L}\p{N}_-]{1,64}$`)
+)
+
+// reservedNames have another meaning after "broadcast all" in the chat.
+var reservedNames = []string{"again", "再发", "at"}
+
+// Validate returns everything that is wrong with a definition, without lines. The
+// templates are only checked when all other values are right.
+func Validate(d *Definition) Problems {
+	problems := d.checkName()
+	values := d.checkValues()
+	if len(values) == 0 {
+		_, values = d.compile()
+	}
+	return append(problems, values...)
+}
+
+func (d *Definition) path() string { return join("messages", d.Name) }
+
+// checkName checks that the message can be named in a chat command.
+func (d *Definition) checkName() (problems Problems) {
+	switch {
+	case strings.ContainsFunc(d.Name, func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsPrint(c) }):
+		problems.add(d.path(), words(problemSpaces), words(hintOneWord))
+	case utf8.RuneCountInString(d.Name) > maxNameRunes:
+		problems.add(d.path(), words(problemLongName, "Max", maxNameRunes), words(hintShorten))
+	case strings.HasPrefix(fold(d.Name), "#") || slices.Contains(reservedNames, fold(d.Name)):
+		problems.add(d.path(), words(problemReserved), words(hintRename))
+	}
+	return problems
+}
+
+// checkValues checks everything but the name and the templates.
+func (d *Definition) checkValues() (problems Problems) {
+	path := d.path()
+	problems.addID(join(path, "template_id"), d.TemplateID, words(hintTemplateID))
+	if !isWebURLTemplate(d.URL) {
+		problems.add(join(path, "url"), words(problemURL), words(hintURL))
+	}
+	if d.MiniProgram != nil {
+		problems.addID(join(path, "miniprogram.appid"), d.MiniProgram.AppID, words(hintAppID))
+	}
+	if len(d.Data) == 0 {
+		problems.add(join(path, "data"), words(problemEmpty), words(hintFields))
+	}
+	for _, f := range d.Data {
+		at := join(path, "data."+f.Key)
+		switch {
+		case strings.HasSuffix(f.Key, ".DATA"):
+			problems.add(at, words(problemDotData), words(hintWrite, "As", strings.TrimSuffix(f.Key, ".DATA")))
+		case !keyShape.MatchString(f.Key):
+			problems.add(at, words(problemFieldName), words(hintFieldName))
+		}
+		if f.Value == "" {
+			problems.add(join(at, "value"), words(problemEmpty), words(hintValue))
+		}
+		if f.Color != "" && !colorShape.MatchString(f.Color) {
+			problems.add(join(at, "color"), words(problemColor), words(hintColor))
+		}
+	}
+	return problems
+}
+
+// addID adds what is wrong with an id of the platform, if anything.
+func (p *Problems) addID(path, id string, hint Words) {
+	switch {
+	case id == "":
+		p.add(path, words(problemEmpty), hint)
+	case len(id) > maxIDLength || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }):
+		p.add(path, words(problemID, "Max", maxIDLength), hint)
+	}
+}
+
+// isWebURLTemplate tells whether a template can become a web address, as far as
+// its fixed beginning shows; the filled one is checked again. None is fine, too.
+func isWebURLTemplate(address string) bool {
+	if address == "" || strings.HasPrefix(address, "{{") {
+		return true
+	}
+	fixed, _, isTemplate := strings.Cut(address, "{{")
+	if isTemplate {
+		// Something must stand in for the variable part of a host's name.
+		fixed += "x"
+	}
+	return isWebURL(fixed)
+}
+
+// isWebURL tells whether a follower's phone can open the address.
+func isWebURL(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
+		!strings.ContainsFunc(address, unicode.IsSpace)
+}
