@@ -20,9 +20,11 @@ var Languages = []string{"zh", "en"}
 
 // The parts of the program that have sentences of their own.
 const (
-	Chat  = "chat"
-	Pages = "pages"
-	Demo  = "demo"
+	Chat     = "chat"
+	Problems = "problems" // of messages and their file
+	Plain    = "plain"    // what the terminal says otherwise of problems; English only
+	Pages    = "pages"
+	Demo     = "demo"
 )
 
 // Vars fill a sentence. Numbers get separators (save ID and Code, which are names)

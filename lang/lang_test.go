@@ -20,10 +20,11 @@ import (
 
 // parts are the files of sentences, with those of the sources that say them.
 var parts = map[string][]string{
-	"common":   {"*.go", "../handlers/chat/*.go", "../demo/*.go"},
-	lang.Chat:  {"../handlers/chat/*.go"},
-	lang.Pages: {"../handlers/pages*.go", "../demo/*.go", "../web/templates/*.html", "*.go"},
-	lang.Demo:  {"../demo/*.go", "../web/templates/phone.html"},
+	"common":      {"*.go", "../handlers/chat/*.go", "../demo/*.go"},
+	lang.Chat:     {"../handlers/chat/*.go"},
+	lang.Problems: {"../services/message/words.go"},
+	lang.Pages:    {"../handlers/pages*.go", "../demo/*.go", "../web/templates/*.html", "*.go"},
+	lang.Demo:     {"../demo/*.go", "../web/templates/phone.html"},
 }
 
 // sentences returns those of a file by id; plural forms are joined.
@@ -78,8 +79,18 @@ func TestBothLanguagesHaveTheSameSentences(t *testing.T) {
 		}
 	}
 	found, err := fs.Glob(os.DirFS("sentences"), "*")
-	if err != nil || len(found) != len(parts)*len(lang.Languages) {
+	if err != nil || len(found) != len(parts)*len(lang.Languages)+1 {
 		t.Errorf("the files are %v, %v", found, err)
+	}
+}
+
+func TestPlainSentencesStandForOthers(t *testing.T) {
+	t.Parallel()
+	problems := sentences(t, lang.Problems, "en")
+	for id := range sentences(t, lang.Plain, "en") {
+		if problems[id] == "" {
+			t.Errorf("%s stands for no other", id)
+		}
 	}
 }
 
@@ -104,7 +115,7 @@ func TestNoSentenceIsIdle(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, match := range quoted.FindAllStringSubmatch(strings.ReplaceAll(string(text), "%v", ""), -1) {
-					named[match[1]] = true
+					named[match[1]], named["file."+match[1]] = true, true
 				}
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -22,6 +23,8 @@ func (l *Locale) write(name string, value any) string {
 		return l.Span(v)
 	case time.Time:
 		return Minute(v)
+	case []string:
+		return strings.Join(v, l.Say("list_separator"))
 	case nil:
 		return ""
 	default:

@@ -144,7 +144,7 @@ type templateCheck struct {
 func (c *templateCheck) add(problem, hint Words) {
 	c.faulty = true
 	path := c.builder.path(c.at)
-	same := func(p Problem) bool { return p.Path == path && p.Problem.English == problem.English }
+	same := func(p Problem) bool { return p.Path == path && p.Problem.String() == problem.String() }
 	if !slices.ContainsFunc(c.builder.problems, same) {
 		c.builder.add(c.at, problem, hint)
 	}

@@ -71,7 +71,7 @@ func (e *RenderError) Error() string {
 	if e.Variable != "" {
 		where += ", " + e.Variable
 	}
-	return where + ": " + e.Problem.English
+	return where + ": " + e.Problem.String()
 }
 
 // compiled is a definition ready to be rendered. It is safe for concurrent use.
@@ -157,7 +157,7 @@ func execute(t *template.Template, v vars) (value, variable string, problem Word
 // templateError is an error of our own functions, which text/template wraps.
 type templateError Words
 
-func (e templateError) Error() string { return e.English }
+func (e templateError) Error() string { return Words(e).String() }
 
 // execProblem matches the place and the cause in an error of text/template.
 var execProblem = regexp.MustCompile(`(?s)at <(.*?)>: (.*)$`)
@@ -189,7 +189,7 @@ func isBlank(text string) bool {
 
 var (
 	tooLong    = words(problemLong, "Max", maxValueBytes)
-	errTooLong = errors.New(tooLong.English)
+	errTooLong = errors.New("the text is too long")
 )
 
 // limitedText is a text that refuses to grow beyond maxValueBytes.
