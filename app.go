@@ -55,7 +55,7 @@ func (s *session) load() (*config.Settings, *slog.Logger, error) {
 	}
 	log := newLogger(settings, s.stderr)
 	for _, w := range settings.Warnings {
-		log.Warn("settings", "doubt", w)
+		log.Warn("settings", "warning", w)
 	}
 	return settings, log, nil
 }
@@ -234,7 +234,7 @@ func startFault(err error) error {
 		return err
 	}
 	return config.Faults{{
-		Key: "DATABASE_URL", Problem: unusable.Problem, Mend: unusable.Mend,
+		Key: "DATABASE_URL", Problem: unusable.Problem, Hint: unusable.Mend,
 	}}
 }
 

@@ -36,8 +36,8 @@ type Settings struct {
 	LogLevel  slog.Level // LOG_LEVEL
 	LogFormat string     // LOG_FORMAT, "text" or "json"
 
-	// Warnings are doubts that do not stop a start, one line each: a variable
-	// that looks like a mistyped setting, say.
+	// Warnings are what is likely to be a mistake and does not stop a start, one line
+	// each: a variable that looks like a mistyped setting, say.
 	Warnings []string
 }
 
