@@ -56,14 +56,21 @@ func (c *Cache[K, V]) Get(ctx context.Context, key K) (V, error) {
 	return value, err
 }
 
-// GetWithin is Get for a value that must not have been loaded longer ago than age;
-// with 0 it is always loaded anew. It also returns when that load began.
+// GetWithin is Get for a value that must have been loaded less than age ago; with 0
+// only a new load will do, or one that is under way. It also returns when the load
+// began.
 func (c *Cache[K, V]) GetWithin(ctx context.Context, key K, age time.Duration) (value V, began time.Time, err error) {
-	if e, ok := c.kept.Get(key); ok && time.Now().Before(e.until) && time.Since(e.began) < age {
-		return e.value, e.began, nil
+	e, ok := c.find(key, age)
+	if !ok {
+		e, err = c.fetch(ctx, key, age)
 	}
-	e, err := c.fetch(ctx, key)
 	return e.value, e.began, err
+}
+
+// find returns the entry that is kept, if it has not run out and is not too old.
+func (c *Cache[K, V]) find(key K, age time.Duration) (entry[V], bool) {
+	e, ok := c.kept.Get(key)
+	return e, ok && time.Now().Before(e.until) && time.Since(e.began) < age
 }
 
 // panicked is a panic of a load.
@@ -75,7 +82,7 @@ type panicked struct {
 func (p *panicked) Error() string { return fmt.Sprintf("panic: %v\n\n%s", p.value, p.stack) }
 
 // fetch loads a value, or joins the load that is under way.
-func (c *Cache[K, V]) fetch(ctx context.Context, key K) (entry[V], error) {
+func (c *Cache[K, V]) fetch(ctx context.Context, key K, age time.Duration) (entry[V], error) {
 	apart := context.WithoutCancel(ctx)
 	loaded := c.flight.DoChan(fmt.Sprintf("%#v", key), func() (_ any, err error) {
 		defer func() {
@@ -83,6 +90,9 @@ func (c *Cache[K, V]) fetch(ctx context.Context, key K) (entry[V], error) {
 				err = &panicked{v, debug.Stack()}
 			}
 		}()
+		if e, ok := c.find(key, age); ok { // another load ended just now
+			return e, nil
+		}
 		e := entry[V]{began: time.Now()}
 		if e.value, err = c.load(apart, key); err != nil {
 			return e, err
