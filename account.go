@@ -201,7 +201,7 @@ func startFault(err error) error {
 		return err
 	}
 	return config.Faults{{
-		Key: "DATABASE_URL", Problem: unusable.Problem, Mend: unusable.Mend,
+		Key: "DATABASE_URL", Problem: unusable.Problem, Hint: unusable.Mend,
 	}}
 }
 

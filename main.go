@@ -126,7 +126,7 @@ func (s *session) load() (*config.Settings, *slog.Logger, error) {
 	}
 	log := newLogger(settings.Process, s.stderr)
 	for _, w := range settings.Warnings {
-		log.Warn("settings", "doubt", w)
+		log.Warn("settings", "warning", w)
 	}
 	return settings, log, nil
 }

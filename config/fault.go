@@ -6,19 +6,19 @@ import "strings"
 type Fault struct {
 	Key     string // the setting
 	Problem string // what is wrong; never holds a secret
-	Mend    string // what to do about it
+	Hint    string // what to do about it
 }
 
 // String returns the fault as one line of English: key, problem, remedy.
 func (f Fault) String() string {
 	line := f.Key + ": " + f.Problem
-	if f.Mend != "" {
-		line += "; " + f.Mend
+	if f.Hint != "" {
+		line += "; " + f.Hint
 	}
 	return strings.Join(strings.FieldsFunc(line, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
 }
 
-// Faults is everything that is wrong, so that the operator can mend it in one go.
+// Faults is everything that is wrong, so that the operator can put it right in one go.
 type Faults []Fault
 
 // Error returns one line per fault.

@@ -18,13 +18,13 @@ func parseFile(path string, data []byte) (map[string]entry, Faults) {
 	f := fileReader{name: filepath.Base(path), entries: map[string]entry{}}
 	root, err := textfile.ParseYAML(data)
 	if err != nil {
-		return nil, Faults{{Key: f.name, Problem: err.Error(), Mend: "write keys and values as in the example: wechat_app_id: wx…"}}
+		return nil, Faults{{Key: f.name, Problem: err.Error(), Hint: "write keys and values as in the example: wechat_app_id: wx…"}}
 	}
 	if root == nil {
 		return nil, nil
 	}
 	if root.Kind != yaml.MappingNode {
-		return nil, Faults{{Key: f.name, Problem: "it is not a list of keys and values", Mend: "write them as in the example: wechat_app_id: wx…"}}
+		return nil, Faults{{Key: f.name, Problem: "it is not a list of keys and values", Hint: "write them as in the example: wechat_app_id: wx…"}}
 	}
 	f.mapping("", root)
 	return f.entries, f.faults
@@ -36,8 +36,8 @@ type fileReader struct {
 	faults  Faults
 }
 
-func (f *fileReader) fault(key string, node *yaml.Node, problem, mend string) {
-	f.faults = append(f.faults, Fault{Key: key, Problem: problem + " (" + f.origin(node) + ")", Mend: mend})
+func (f *fileReader) fault(key string, node *yaml.Node, problem, hint string) {
+	f.faults = append(f.faults, Fault{Key: key, Problem: problem + " (" + f.origin(node) + ")", Hint: hint})
 }
 
 func (f *fileReader) origin(node *yaml.Node) string {
@@ -63,11 +63,11 @@ func (f *fileReader) mapping(prefix string, node *yaml.Node) {
 func (f *fileReader) value(name string, key, value *yaml.Node) {
 	known := optionNames()
 	if !slices.Contains(known, name) {
-		mend := "remove it"
+		hint := "remove it"
 		if near := textfile.Nearest(name, known); near != "" {
-			mend = "did you mean " + near + "?"
+			hint = "did you mean " + near + "?"
 		}
-		f.fault(name, key, "is not a setting", mend)
+		f.fault(name, key, "is not a setting", hint)
 		return
 	}
 	if earlier, ok := f.entries[name]; ok {

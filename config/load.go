@@ -38,7 +38,7 @@ func Load(path string, pathGiven bool, lookup func(string) (string, bool), envir
 		l.set(o)
 	}
 	l.checkProxies(lookup)
-	l.doubt(environ)
+	l.lookForMistakes(environ)
 	if err := l.faults.or(); err != nil {
 		return nil, err
 	}
@@ -58,11 +58,11 @@ type loader struct {
 	faults   Faults
 }
 
-func (l *loader) fault(key, origin, problem, mend string) {
+func (l *loader) fault(key, origin, problem, hint string) {
 	if origin != "" {
 		problem += " (" + origin + ")"
 	}
-	l.faults = append(l.faults, Fault{Key: key, Problem: problem, Mend: mend})
+	l.faults = append(l.faults, Fault{Key: key, Problem: problem, Hint: hint})
 }
 
 func (l *loader) readFile(path string, pathGiven bool) layer {
@@ -94,7 +94,7 @@ func (l *loader) set(o option) {
 	}
 	if !found {
 		if o.required {
-			l.fault(o.name, "", "is required and not set", o.mend)
+			l.fault(o.name, "", "is required and not set", o.hint)
 		}
 		if o.fallback == "" {
 			return
@@ -102,7 +102,7 @@ func (l *loader) set(o option) {
 		e = entry{value: o.fallback, origin: "default"}
 	}
 	if err := o.parse(l.settings, e.value); err != nil {
-		l.fault(o.name, e.origin, err.Error(), o.mend)
+		l.fault(o.name, e.origin, err.Error(), o.hint)
 	}
 }
 
@@ -181,15 +181,15 @@ func (l *loader) withoutLocale(environment layer) layer {
 }
 
 // ownPrefixes begin names that hardly anybody else uses. Names that begin
-// otherwise are doubted only if they are near one of ours.
+// otherwise are warned of only if they are near one of ours.
 var ownPrefixes = []string{"WECHAT_", "SEND_", "ADMIN_", "UNDO_", "MESSAGES_", "QUOTA_"}
 
 // servicePrefix begins the variables that a container platform adds for a
 // service named after this program.
 const servicePrefix = "WECHAT_BROADCAST_"
 
-// doubt warns of what is allowed and yet likely to be a mistake.
-func (l *loader) doubt(environ []string) {
+// lookForMistakes warns of what is allowed and yet likely to be a mistake.
+func (l *loader) lookForMistakes(environ []string) {
 	known := optionNames()
 	for _, pair := range environ {
 		name, _, _ := strings.Cut(pair, "=")
@@ -215,7 +215,7 @@ func (l *loader) warn(format string, args ...any) {
 }
 
 // sharesPrefix tells whether two names agree up to their first underscore, so
-// that LOG_LEVL is doubted and LESS_LEVEL is somebody else's.
+// that LOG_LEVL is warned of and LESS_LEVEL is somebody else's.
 func sharesPrefix(a, b string) bool {
 	first, _, _ := strings.Cut(a, "_")
 	second, _, _ := strings.Cut(b, "_")

@@ -81,8 +81,8 @@ func faultKeys(tb testing.TB, err error) []string {
 	keys := make([]string, len(faults))
 	for i, f := range faults {
 		keys[i] = f.Key
-		if f.Problem == "" || f.Mend == "" {
-			tb.Errorf("%s: problem %q, mend %q: both must be said", f.Key, f.Problem, f.Mend)
+		if f.Problem == "" || f.Hint == "" {
+			tb.Errorf("%s: problem %q, hint %q: both must be said", f.Key, f.Problem, f.Hint)
 		}
 	}
 	return keys

@@ -3,8 +3,8 @@ package demo
 import (
 	"regexp"
 	"strings"
-	"time"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/simulator"
 )
 
@@ -19,14 +19,14 @@ var fieldOf = regexp.MustCompile(`\{\{(\w+)\.DATA\}\}`)
 // the template's lines with their values, and the way on.
 func card(m simulator.Message, t simulator.Template, details string, columns int) []string {
 	inside := min(cardWidest, max(cardNarrowest, columns-8))
-	row := func(text string) string { return "│ " + pad(text, inside) + " │" }
+	row := func(text string) string { return "│ " + narrow.FillRight(text, inside) + " │" }
 	rule := strings.Repeat("─", inside+2)
 
-	at := m.At.In(beijing()).Format("15:04")
+	at := lang.HourMinute(m.At)
 	lines := []string{"┌" + rule + "┐"}
 	for i, line := range wrap(t.Title, inside-len(at)-1) {
 		if i == 0 {
-			line = pad(line, inside-len(at)) + at
+			line = narrow.FillRight(line, inside-len(at)) + at
 		}
 		lines = append(lines, row(line))
 	}
@@ -35,13 +35,10 @@ func card(m simulator.Message, t simulator.Template, details string, columns int
 		lines = append(lines, row(line))
 	}
 	if m.Content.URL != "" || len(m.Content.MiniProgram) > 0 {
-		lines = append(lines, "├"+rule+"┤", row(pad(details, inside-1)+"›"))
+		lines = append(lines, "├"+rule+"┤", row(narrow.FillRight(details, inside-1)+"›"))
 	}
 	return append(lines, "└"+rule+"┘")
 }
-
-// beijing is where the phones are; it has no summer time.
-func beijing() *time.Location { return time.FixedZone("Asia/Shanghai", 8*60*60) }
 
 // fields are the lines of a template with its labels aligned and its values
 // filled in.
@@ -66,7 +63,7 @@ func fields(m simulator.Message, t simulator.Template, width int) []string {
 			lines = append(lines, wrap(f.value, width)...)
 			continue
 		}
-		lines = append(lines, hang(pad(f.label, widest)+"  ", f.value, width)...)
+		lines = append(lines, hang(narrow.FillRight(f.label, widest)+"  ", f.value, width)...)
 	}
 	return lines
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/simulator"
 )
@@ -59,7 +60,7 @@ func (o Options) Validate() error {
 // Demo is a simulated platform and a conversation on it.
 type Demo struct {
 	options  Options
-	words    words
+	words    words // of the terminal
 	platform *platform
 	screen   *screen
 	engine   *broadcast.Engine // of the server
@@ -68,8 +69,8 @@ type Demo struct {
 	last   time.Time // the last event
 
 	phones    *phones
-	pageWords map[string]*pageWords // by language
-	shown     *broadcast.Status     // the broadcast on the phones; nil before the first
+	languages map[string]words  // of the page, by language
+	shown     *broadcast.Status // the broadcast on the phones; nil before the first
 	tally     tally
 	counted   time.Time  // when the tally was made
 	turning   sync.Mutex // held while a switch is turned
@@ -86,13 +87,14 @@ func New(o Options) (*Demo, error) {
 		return nil, err
 	}
 	d := &Demo{
-		options: o, words: wordsIn(o.Language), screen: newScreen(o.Out),
+		options: o, screen: newScreen(o.Out),
 		tracks: map[int64]*track{}, phones: newPhones(), on: map[string]bool{},
 	}
 	var err error
-	if d.pageWords, err = newPageWords(); err != nil {
+	if d.languages, err = newWords(); err != nil {
 		return nil, err
 	}
+	d.words = d.languages[o.Language]
 	d.platform, err = newPlatform(o.Followers, o.Language, d.messaged, d.noticed)
 	return d, err
 }
@@ -147,7 +149,7 @@ func (d *Demo) Run(ctx context.Context, callback string, engine *broadcast.Engin
 		return err
 	}
 	defer end()
-	in, err := newInput(ctx, d.options.In, d.screen, d.words.you+"> ")
+	in, err := newInput(ctx, d.options.In, d.screen, d.words.terminal("you")+"> ")
 	if err != nil {
 		return err
 	}
@@ -160,24 +162,19 @@ func (d *Demo) Run(ctx context.Context, callback string, engine *broadcast.Engin
 }
 
 func (d *Demo) introduce() {
-	w, o := d.words, d.platform.options
-	figures := []any{thousands(int64(o.Followers)), thousands(int64(o.Blocking)), thousands(int64(o.Left))}
-	hints := []string{w.hint, w.others}
+	o := d.platform.options
+	figures := lang.Vars{"Followers": o.Followers, "Blocking": o.Blocking, "Left": o.Left}
+	say := func(ids ...string) {
+		for _, id := range ids {
+			d.screen.print(wrap(d.words.terminal(id, figures), d.screen.width())...)
+		}
+	}
+	say("intro.what", "intro.server", "intro.people", "intro.followers")
+	d.screen.print("")
+	say("commands", "speakers")
 	if d.canType() {
-		hints = append(hints, w.typing)
+		say("leave")
 	}
-	var lines []string
-	for i, text := range append(slices.Clone(w.intro), hints...) {
-		if i == len(w.intro) {
-			lines = append(lines, "")
-		}
-		for strings.Contains(text, "%s") {
-			text = strings.Replace(text, "%s", fmt.Sprint(figures[0]), 1)
-			figures = figures[1:]
-		}
-		lines = append(lines, wrap(text, d.screen.width())...)
-	}
-	d.screen.print(lines...)
 }
 
 // converse says line after line and shows what happens meanwhile.
@@ -212,7 +209,7 @@ func (d *Demo) converse(ctx context.Context, in *input) error {
 }
 
 func (d *Demo) quits(line string) bool {
-	return slices.Contains(d.words.quit, strings.ToLower(strings.TrimSpace(line)))
+	return slices.Contains(strings.Fields(d.words.terminal("quit")), strings.ToLower(strings.TrimSpace(line)))
 }
 
 // end is what comes after the last line: nothing more for someone who leaves,
@@ -220,7 +217,7 @@ func (d *Demo) quits(line string) bool {
 func (d *Demo) end(ctx context.Context, in *input, quit bool) error {
 	if in.typed {
 		in.restore()
-		d.screen.print(d.words.byeTyped)
+		d.screen.print(d.words.terminal("bye"))
 		return nil
 	}
 	if !quit && *in.failed != nil {
@@ -233,7 +230,7 @@ func (d *Demo) end(ctx context.Context, in *input, quit bool) error {
 		d.conclude(t)
 	}
 	d.screen.print("")
-	d.screen.print(wrap(d.words.bye, d.screen.width())...)
+	d.screen.print(wrap(d.words.terminal("over"), d.screen.width())...)
 	return nil
 }
 
@@ -245,7 +242,7 @@ func (d *Demo) say(ctx context.Context, line string, shown bool) error {
 	}
 	who, text, ok := d.speaker(line)
 	if !ok {
-		d.screen.print(hang("  ", fmt.Sprintf(d.words.whom, who.name), d.screen.width())...)
+		d.screen.print(hang("  ", d.words.terminal("nobody", lang.Vars{"Name": who.name}), d.screen.width())...)
 		return nil
 	}
 	if !shown {
@@ -270,11 +267,11 @@ func (d *Demo) tell(ctx context.Context, who person, text string) error {
 	reply, err := d.platform.Say(ctx, who.openID, text)
 	switch {
 	case errors.Is(err, simulator.ErrFaulty) && ctx.Err() == nil:
-		reply = fmt.Sprintf(d.words.faulty, err)
+		reply = d.words.terminal("faulty", lang.Vars{"Reason": err})
 	case err != nil:
 		return fmt.Errorf("say %q: %w", text, err)
 	case reply == "":
-		reply = d.words.noReply
+		reply = d.words.terminal("no_reply")
 	}
 	d.hear(who.openID, reply)
 	return d.observe(ctx)
@@ -295,12 +292,12 @@ func (d *Demo) hear(openID, text string) {
 type person struct{ name, openID string }
 
 func (d *Demo) person(openID string) person {
-	for _, p := range []person{{d.words.lin, linOpenID}, {d.words.wang, wangOpenID}} {
+	for _, p := range []person{{d.words.terminal("lin"), linOpenID}, {d.words.terminal("wang"), wangOpenID}} {
 		if p.openID == openID {
 			return p
 		}
 	}
-	return person{d.words.you, adminOpenID}
+	return person{d.words.terminal("you"), adminOpenID}
 }
 
 // speaker tells who says a line, and what: "@lin stop" is Lin's. With a name
@@ -312,9 +309,9 @@ func (d *Demo) speaker(line string) (who person, text string, ok bool) {
 	}
 	name, text, _ := strings.Cut(rest, " ")
 	switch strings.ToLower(name) {
-	case "lin", d.words.lin:
+	case "lin", d.words.terminal("lin"):
 		return d.person(linOpenID), strings.TrimSpace(text), true
-	case "wang", d.words.wang:
+	case "wang", d.words.terminal("wang"):
 		return d.person(wangOpenID), strings.TrimSpace(text), true
 	}
 	return person{name: name}, "", false

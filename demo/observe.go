@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/simulator"
@@ -127,14 +128,14 @@ func (d *Demo) showCard(st broadcast.Status) bool {
 	var caption string
 	switch st.Broadcast.Audience {
 	case models.AudienceMe:
-		caption = w.onYours
+		caption = w.terminal("on_yours")
 	case models.AudienceTest:
-		caption = w.onPhones
+		caption = w.terminal("on_testers")
 	default:
-		caption = fmt.Sprintf(w.onPhone, masked(m.OpenID))
+		caption = w.terminal("on_phone", lang.Vars{"OpenID": masked(m.OpenID)})
 	}
 	lines := []string{"  " + caption}
-	for _, line := range card(m, d.platform.template(m.Content.TemplateID), w.details, d.screen.width()) {
+	for _, line := range card(m, d.platform.template(m.Content.TemplateID), w.terminal("details"), d.screen.width()) {
 		lines = append(lines, "  "+line)
 	}
 	d.screen.print(lines...)

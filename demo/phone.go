@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/simulator"
 	"wechat-broadcast/web"
 )
@@ -39,12 +40,8 @@ type entry struct {
 	note   note
 }
 
-// note is a text of the pages and what fills its blanks: a name and the key of
-// its text in turn.
-type note struct {
-	key  string
-	fill []string
-}
+// note is the id of a sentence, and that of the name in it, if there is one.
+type note struct{ id, name string }
 
 // ask is something said in the browser.
 type ask struct {
@@ -167,7 +164,7 @@ func (d *Demo) arrive(messages []simulator.Message) {
 		if arrived(m) {
 			e.card = d.webCard(m)
 		} else {
-			e.kind, e.note = entryNote, note{key: "phone.note.kept"}
+			e.kind, e.note = entryNote, note{id: "phone.note.kept"}
 		}
 		d.phones.add(e)
 	}
@@ -177,9 +174,9 @@ func (d *Demo) arrive(messages []simulator.Message) {
 func (d *Demo) webCard(m simulator.Message) *web.Card {
 	t := d.platform.template(m.Content.TemplateID)
 	c := web.NewCard(t.Title, t.Content, nil, func(key string) string { return m.Content.Data[key].Value })
-	c.Time = m.At.In(beijing()).Format("15:04")
+	c.Time = lang.HourMinute(m.At)
 	if m.Content.URL != "" || len(m.Content.MiniProgram) > 0 {
-		c.Details = d.words.details
+		c.Details = d.words.terminal("details")
 	}
 	return &c
 }
@@ -218,7 +215,7 @@ func (d *Demo) browse(ctx context.Context) (end func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.screen.print(d.words.browser, "  "+s.address())
+	d.screen.print(d.words.terminal("browser"), "  "+s.address())
 	return s.close, nil
 }
 

@@ -116,11 +116,11 @@ func (d *Demo) tellTurn(name string, on bool) {
 	if on {
 		way = "on"
 	}
-	n := note{"phone.note." + way, []string{"name", "phone." + name}}
+	n := note{"phone.note." + way, "phone." + name}
 	if name == linBlocks || name == linLeft {
-		n = note{key: "phone.note." + name + "." + way}
+		n = note{id: "phone.note." + name + "." + way}
 		d.phones.add(entry{phone: phoneLin, kind: entryNote, note: n})
 	}
 	d.phones.add(entry{phone: phoneAdmin, kind: entryNote, note: n})
-	d.screen.print(hang("  ", d.pageWords[d.options.Language].note(n), d.screen.width())...)
+	d.screen.print(hang("  ", d.words.note(n), d.screen.width())...)
 }

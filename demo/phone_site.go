@@ -12,11 +12,13 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/web"
 )
 
@@ -140,7 +142,7 @@ func (s *site) fromPage(r *http.Request, page bool) bool {
 }
 
 func (s *site) language(r *http.Request) string {
-	if asked := r.URL.Query().Get("lang"); s.demo.pageWords[asked] != nil {
+	if asked := r.URL.Query().Get("lang"); slices.Contains(lang.Languages, asked) {
 		return asked
 	}
 	return s.demo.options.Language
@@ -158,7 +160,7 @@ func (s *site) asset(w http.ResponseWriter, r *http.Request) {
 
 // phonePage is what the template "phone" shows.
 type phonePage struct {
-	*pageWords
+	words
 	Lang, OtherLang, Title, Root string
 	Lead                         string
 	Phones                       []onePhone
@@ -171,25 +173,25 @@ type onePhone struct {
 	Quick     []string
 }
 
-func (s *site) page(w http.ResponseWriter, r *http.Request) {
+func (s *site) page(out http.ResponseWriter, r *http.Request) {
 	language := s.language(r)
-	words := s.demo.pageWords[language]
+	w := s.demo.languages[language]
 	p := phonePage{
-		pageWords: words, Lang: language, OtherLang: map[string]string{"zh": "en", "en": "zh"}[language],
-		Title: words.Say("phone.title"), Kinds: barKinds(),
-		Lead:   words.Say("phone.lead", "n", thousands(int64(s.demo.options.Followers))),
+		words: w, Lang: language, OtherLang: w.Other(),
+		Title: w.Say("phone.title"), Kinds: barKinds(),
+		Lead:   w.Say("phone.lead", lang.Vars{"N": s.demo.options.Followers}),
 		Faults: switches()[:4], Lin: switches()[4:],
 	}
 	for _, id := range []string{phoneAdmin, phoneLin} {
-		p.Phones = append(p.Phones, onePhone{id, words.Say("phone.owner." + id), quick(language, id)})
+		p.Phones = append(p.Phones, onePhone{id, w.Say("phone.owner." + id), quick(language, id)})
 	}
 	var b bytes.Buffer
 	if err := s.templates.ExecuteTemplate(&b, "phone", p); err != nil {
-		http.Error(w, "the page could not be made", http.StatusInternalServerError)
+		http.Error(out, "the page could not be made", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write(b.Bytes())
+	out.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = out.Write(b.Bytes())
 }
 
 // say takes what someone writes on one of the phones. The answer comes as an
@@ -272,7 +274,7 @@ func (s *site) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Time{}) // it is for requests that end
-	words := s.demo.pageWords[s.language(r)]
+	words := s.demo.languages[s.language(r)]
 	after, _ := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64)
 	seen := int64(-1)
 	beat := time.NewTicker(beatEvery)

@@ -181,8 +181,8 @@ func TestSwitches(t *testing.T) {
 		t.Errorf("%d notes, want %d", len(notes), want)
 	}
 	for _, e := range notes {
-		for _, w := range d.pageWords {
-			if text := w.note(e.note); text == e.note.key || strings.ContainsAny(text, "{}") {
+		for _, w := range d.languages {
+			if text := w.note(e.note); text == e.note.id || strings.ContainsAny(text, "{}") {
 				t.Errorf("in %s a note is %q", w.Language, text)
 			}
 		}
@@ -249,7 +249,7 @@ func TestQuickLinesAreCommands(t *testing.T) {
 
 func TestProgressView(t *testing.T) {
 	t.Parallel()
-	words, err := newPageWords()
+	words, err := newWords()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func TestProgressView(t *testing.T) {
 
 func TestLedgerWords(t *testing.T) {
 	t.Parallel()
-	words, err := newPageWords()
+	words, err := newWords()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,61 +9,28 @@ import (
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
-	"wechat-broadcast/web"
 )
 
 // countEvery is how often the platform's ledger is counted for an open page.
 const countEvery = 500 * time.Millisecond
 
-// pageWords are the texts of the pages in one language.
-type pageWords struct {
-	Language string
-	Text     map[string]string `yaml:"text"`
-}
-
-// newPageWords returns the texts by language.
-func newPageWords() (map[string]*pageWords, error) {
-	all := map[string]*pageWords{}
-	for _, language := range []string{"zh", "en"} {
-		data, err := web.Locale(language)
-		if err != nil {
-			return nil, fmt.Errorf("read the words of pages: %w", err)
-		}
-		w := &pageWords{Language: language}
-		if err := yaml.Unmarshal(data, w); err != nil {
-			return nil, fmt.Errorf("read the words of pages in %s: %w", language, err)
-		}
-		all[language] = w
-	}
-	return all, nil
-}
-
-// Say returns a text with its blanks filled: names and their values in turn.
-func (w *pageWords) Say(key string, fill ...string) string {
-	text, ok := w.Text[key]
-	if !ok {
-		return key
-	}
-	for i := 0; i+1 < len(fill); i += 2 {
-		text = strings.ReplaceAll(text, "{"+fill[i]+"}", fill[i+1])
-	}
-	return text
-}
-
 // sayIf returns a text if there is one, else nothing.
-func (w *pageWords) sayIf(key string) string { return w.Text[key] }
+func (w words) sayIf(id string) string {
+	if !w.Has(id) {
+		return ""
+	}
+	return w.Say(id)
+}
 
 // note words a note.
-func (w *pageWords) note(n note) string {
-	fill := slices.Clone(n.fill)
-	for i := 1; i < len(fill); i += 2 {
-		fill[i] = w.Say(fill[i])
+func (w words) note(n note) string {
+	if n.name == "" {
+		return w.Say(n.id)
 	}
-	return w.Say(n.key, fill...)
+	return w.Say(n.id, lang.Vars{"Name": w.Say(n.name)})
 }
 
 // entryView is an entry as the page's script gets it.
@@ -82,7 +49,7 @@ type cardView struct {
 	Details string      `json:"details"`
 }
 
-func (w *pageWords) entry(e entry) entryView {
+func (w words) entry(e entry) entryView {
 	v := entryView{Number: e.number, Phone: e.phone, Kind: e.kind, Text: e.text}
 	if e.kind == entryNote {
 		v.Text = w.note(e.note)
@@ -132,7 +99,7 @@ func (d *Demo) views(now time.Time) map[string][]byte {
 	on := maps.Clone(d.on)
 	d.mu.Unlock()
 	views := map[string][]byte{}
-	for language, w := range d.pageWords {
+	for language, w := range d.languages {
 		v := stateView{On: on, Answers: w.answers(d.tally.codes)}
 		if d.shown != nil {
 			v.Progress = w.progress(*d.shown, now)
@@ -146,19 +113,19 @@ func (d *Demo) views(now time.Time) map[string][]byte {
 }
 
 // progress words how a broadcast stands.
-func (w *pageWords) progress(st broadcast.Status, now time.Time) *progressView {
+func (w words) progress(st broadcast.Status, now time.Time) *progressView {
 	b, n := st.Broadcast, st.Counts
 	v := &progressView{
 		Name: fmt.Sprintf("#%d · %s", b.ID, b.Name), State: string(b.State), Badge: w.Say("state." + string(b.State)),
 		Percent: percent(st),
 	}
-	figures := []string{w.Say("of", "done", thousands(done(st)), "total", thousands(b.Recipients))}
+	figures := []string{w.Say("of", lang.Vars{"Done": done(st), "Total": b.Recipients})}
 	switch wait := b.NotBefore.Sub(now); {
 	case b.State == models.Scheduled && wait > 0:
 		seconds := int64((wait + time.Second - 1) / time.Second)
-		figures = append(figures, w.Say("line.starts", "in", w.Say("span.seconds", "n", thousands(seconds))))
+		figures = append(figures, w.Say("line.starts", lang.Vars{"In": w.Say("span.seconds", lang.Vars{"N": seconds})}))
 	case b.State == models.Running && st.Rate >= 1:
-		figures = append(figures, w.Say("line.speed", "rate", thousands(int64(st.Rate+0.5))))
+		figures = append(figures, w.Say("line.speed", lang.Vars{"Rate": int64(st.Rate + 0.5)}))
 	}
 	v.Figures = strings.Join(figures, " · ")
 	var counts []string
@@ -166,7 +133,7 @@ func (w *pageWords) progress(st broadcast.Status, now time.Time) *progressView {
 		kind := barKinds()[i]
 		v.Widths = append(v.Widths, math.Round(1e5*float64(count)/float64(max(1, b.Recipients)))/1e3)
 		if count > 0 {
-			counts = append(counts, w.Say("count."+kind)+" "+thousands(count))
+			counts = append(counts, w.Say("count."+kind)+" "+w.Number(count))
 		}
 	}
 	v.Counts = strings.Join(counts, " · ")
@@ -177,28 +144,28 @@ func (w *pageWords) progress(st broadcast.Status, now time.Time) *progressView {
 }
 
 // ledger says what the platform's own books have of a broadcast.
-func (w *pageWords) ledger(t tally) string {
+func (w words) ledger(t tally) string {
 	switch {
 	case t.reached == 0:
 		return w.Say("phone.ledger.none")
 	case t.twice > 0:
-		return w.Say("phone.ledger.twice", "n", thousands(int64(t.reached)), "twice", thousands(int64(t.twice)))
+		return w.Say("phone.ledger.twice", lang.Vars{"N": t.reached, "Twice": t.twice})
 	}
-	return w.Say("phone.ledger.once", "n", thousands(int64(t.reached)))
+	return w.Say("phone.ledger.once", lang.Vars{"N": t.reached})
 }
 
 // answers lists how often the platform answered otherwise than with 0.
-func (w *pageWords) answers(codes map[string]int) string {
+func (w words) answers(codes map[string]int) string {
 	var list []string
 	for _, code := range slices.Sorted(maps.Keys(codes)) {
 		if code != "0" {
-			list = append(list, code+"\u00a0×\u00a0"+thousands(int64(codes[code])))
+			list = append(list, code+"\u00a0×\u00a0"+w.Number(int64(codes[code])))
 		}
 	}
 	if list == nil {
 		return ""
 	}
-	return w.Say("phone.answers", "list", strings.Join(list, ", "))
+	return w.Say("phone.answers", lang.Vars{"List": strings.Join(list, ", ")})
 }
 
 // count reads the platform's books.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 )
@@ -30,14 +31,14 @@ func (w words) foot(st broadcast.Status, now time.Time, columns int) string {
 		return w.bar(st, columns)
 	}
 	// Rounded up: "in 0 s" would be wrong for most of a second.
-	text := fmt.Sprintf(w.starts, b.ID, int((wait+time.Second-1)/time.Second))
+	text := w.terminal("starts", lang.Vars{"ID": b.ID, "Seconds": int64((wait + time.Second - 1) / time.Second)})
 	return wrap(text, columns-1)[0]
 }
 
 // bar draws how far a broadcast has got, in one line that fits the columns.
 func (w words) bar(st broadcast.Status, columns int) string {
 	head := fmt.Sprintf("#%d ", st.Broadcast.ID)
-	tail := " " + w.progress(st)
+	tail := " " + w.figures(st)
 	room := min(barWidest, columns-1-cells(head)-cells(tail))
 	if room < 5 { // the figures matter more than the picture
 		return head + strings.TrimSpace(tail)
@@ -46,14 +47,14 @@ func (w words) bar(st broadcast.Status, columns int) string {
 	return head + strings.Repeat("█", full) + strings.Repeat("░", room-full) + tail
 }
 
-// progress says in words how far a broadcast has got.
-func (w words) progress(st broadcast.Status) string {
-	text := fmt.Sprintf("%3d%% · %s/%s", percent(st), thousands(done(st)), thousands(st.Broadcast.Recipients))
+// figures says in words how far a broadcast has got.
+func (w words) figures(st broadcast.Status) string {
+	text := fmt.Sprintf("%3d%% · %s/%s", percent(st), w.Number(done(st)), w.Number(st.Broadcast.Recipients))
 	switch {
 	case st.Broadcast.State == models.Paused:
-		text += " · " + w.states[models.Paused]
+		text += " · " + w.terminal("state.paused")
 	case st.Rate >= 1:
-		text += " · " + fmt.Sprintf(w.speed, thousands(int64(st.Rate+0.5)))
+		text += " · " + w.terminal("speed", lang.Vars{"N": int64(st.Rate + 0.5)})
 	}
 	return text
 }
@@ -61,39 +62,41 @@ func (w words) progress(st broadcast.Status) string {
 // outcome is the counts of a broadcast, which add up, and what the platform
 // says of the same: a table, or a sentence for a few recipients.
 func (w words) outcome(st broadcast.Status, reached, twice, columns int) []string {
-	total := thousands(st.Broadcast.Recipients)
+	total := w.Number(st.Broadcast.Recipients)
 	rows, sum := w.rows(st)
-	check := w.sumWrong
+	check := w.terminal("sum_wrong")
 	if sum == st.Broadcast.Recipients {
-		check = w.sumRight
+		check = w.terminal("sum")
 	}
-	again := w.noneTwice
+	times := w.terminal("once")
 	if twice > 0 {
-		again = fmt.Sprintf(w.someTwice, thousands(int64(twice)))
+		times = w.terminal("twice", lang.Vars{"N": twice})
 	}
-	head := fmt.Sprintf(w.outcomeHead, st.Broadcast.ID, st.Broadcast.Name, w.states[st.Broadcast.State])
-	ledger := fmt.Sprintf(w.ledger, thousands(int64(reached)), again)
+	head := w.terminal("outcome", lang.Vars{
+		"ID": st.Broadcast.ID, "Name": st.Broadcast.Name, "State": w.terminal("state." + string(st.Broadcast.State)),
+	})
+	ledger := w.terminal("ledger", lang.Vars{"N": reached, "Times": times})
 	lines := append([]string{""}, wrap(head, columns)...)
 	if st.Broadcast.Recipients <= few {
 		var parts []string
 		for _, r := range rows {
 			if r.count > 0 {
-				parts = append(parts, r.label+" "+thousands(r.count))
+				parts = append(parts, r.label+" "+w.Number(r.count))
 			}
 		}
-		text := fmt.Sprintf(w.recipientsAre, total, strings.Join(parts, " + "))
+		text := w.terminal("recipients_are", lang.Vars{"Total": total, "Parts": strings.Join(parts, " + ")})
 		return append(append(lines, hang("  ", text, columns)...), hang("  ", ledger, columns)...)
 	}
-	widest := cells(w.recipients)
+	widest := cells(w.terminal("recipients"))
 	for _, r := range rows {
 		widest = max(widest, cells(r.label))
 	}
-	for _, r := range append(rows, row{w.recipients, st.Broadcast.Recipients, check}) {
+	for _, r := range append(rows, row{w.terminal("recipients"), st.Broadcast.Recipients, check}) {
 		if r.count == 0 {
 			r.note = ""
 		}
-		count := padLeft(thousands(r.count), max(6, len(total)))
-		for _, line := range hang("  "+pad(r.label, widest)+" "+count+"   ", r.note, columns) {
+		count := narrow.FillLeft(w.Number(r.count), max(6, len(total)))
+		for _, line := range hang("  "+narrow.FillRight(r.label, widest)+" "+count+"   ", r.note, columns) {
 			lines = append(lines, strings.TrimRight(line, " "))
 		}
 	}
@@ -111,18 +114,17 @@ type row struct {
 // them only if there are any.
 func (w words) rows(st broadcast.Status) (rows []row, sum int64) {
 	n := st.Counts
-	rows = []row{
-		{w.delivered, n.Delivered, w.deliveredNote},
-		{w.accepted, n.Accepted, w.acceptedNote},
-		{w.blocked, n.Blocked, w.blockedNote},
-		{w.failed, n.Failed, w.failedNote},
-		{w.uncertain, n.Uncertain, w.uncertainNote},
+	add := func(id string, count int64) {
+		rows = append(rows, row{w.terminal("count." + id), count, w.terminal("note." + id)})
+		sum += count
 	}
+	add("delivered", n.Delivered)
+	add("accepted", n.Accepted)
+	add("blocked", n.Blocked)
+	add("failed", n.Failed)
+	add("uncertain", n.Uncertain)
 	if left := st.Remaining(); left > 0 {
-		rows = append(rows, row{w.unsent, left, w.unsentNote})
-	}
-	for _, r := range rows {
-		sum += r.count
+		add("unsent", left)
 	}
 	return rows, sum
 }

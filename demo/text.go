@@ -1,29 +1,19 @@
 package demo
 
 import (
-	"strconv"
 	"strings"
 	"unicode"
 
 	"github.com/mattn/go-runewidth"
 )
 
-// cells is how many columns a text takes on a terminal. Ambiguous characters,
-// the box drawing among them, count as narrow whatever the locale says: that is
-// how terminals draw them.
-func cells(text string) int {
-	return (&runewidth.Condition{StrictEmojiNeutral: true}).StringWidth(text)
-}
+// narrow measures text in columns of a terminal. Ambiguous characters, the box
+// drawing among them, count as narrow whatever the locale says: that is how
+// terminals draw them.
+var narrow = &runewidth.Condition{StrictEmojiNeutral: true}
 
-// pad fills a text up with spaces on the right.
-func pad(text string, width int) string {
-	return text + strings.Repeat(" ", max(0, width-cells(text)))
-}
-
-// padLeft fills a text up with spaces on the left.
-func padLeft(text string, width int) string {
-	return strings.Repeat(" ", max(0, width-cells(text))) + text
-}
+// cells is how many columns a text takes.
+func cells(text string) int { return narrow.StringWidth(text) }
 
 // clean drops control characters but for line breaks: what the account or a
 // script says must not steer the terminal.
@@ -93,15 +83,6 @@ func hang(prefix, text string, columns int) []string {
 		}
 	}
 	return lines
-}
-
-// thousands writes a number with separators.
-func thousands(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
 }
 
 // masked is enough of an OpenID to tell people apart.

@@ -66,15 +66,6 @@ func TestClean(t *testing.T) {
 	}
 }
 
-func TestThousands(t *testing.T) {
-	t.Parallel()
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -100: "-100", -1000: "-1,000"} {
-		if got := thousands(n); got != want {
-			t.Errorf("thousands(%d) = %q, want %q", n, got, want)
-		}
-	}
-}
-
 func TestMasked(t *testing.T) {
 	t.Parallel()
 	if got := masked(adminOpenID); got != "oDemo-…4HsZ" {

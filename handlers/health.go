@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"golang.org/x/sync/singleflight"
+
+	"wechat-broadcast/cache"
 )
 
 const (
@@ -32,12 +33,12 @@ type Check struct {
 }
 
 // readiness answers /readyz.
-type readiness struct{ probes []*probe }
+type readiness struct{ probes []probe }
 
-func newReadiness(checks []Check, now func() time.Time) *readiness {
+func newReadiness(checks []Check) *readiness {
 	r := &readiness{}
 	for _, c := range checks {
-		r.probes = append(r.probes, &probe{Check: c, now: now})
+		r.probes = append(r.probes, newProbe(c))
 	}
 	return r
 }
@@ -54,7 +55,7 @@ func (r *readiness) serve(g *gin.Context) {
 	failed := map[string]string{}
 	for i, p := range r.probes {
 		if reasons[i] != "" {
-			failed[p.Name] = reasons[i]
+			failed[p.name] = reasons[i]
 		}
 	}
 	if len(failed) > 0 {
@@ -64,57 +65,37 @@ func (r *readiness) serve(g *gin.Context) {
 	g.JSON(http.StatusOK, gin.H{"status": "ok"})
 }
 
-// probe is a check with its last answer. However many ask at once, it runs once.
+// probe is a check with its last answer: why it failed, or "". However many ask at
+// once, it runs once.
 type probe struct {
-	Check
-	now    func() time.Time
-	flight singleflight.Group
+	name    string
+	answers *cache.Cache[struct{}, string]
+}
 
-	mu   sync.Mutex
-	at   time.Time
-	last string
+func newProbe(c Check) probe {
+	keep := func(reason string, _ time.Duration) time.Duration {
+		if reason != "" {
+			return min(c.KeepFor, keepFailure)
+		}
+		return c.KeepFor
+	}
+	return probe{c.Name, cache.New(1, keep, func(ctx context.Context, _ struct{}) (string, error) {
+		ctx, cancel := context.WithTimeout(ctx, checkWithin)
+		defer cancel()
+		if err := caught(func() error { return c.Check(ctx) }); err != nil {
+			return cmp.Or(cut(strings.Join(strings.Fields(err.Error()), " "), 300), "failed"), nil
+		}
+		return "", nil
+	})}
 }
 
 // run returns why the check failed, or "".
-func (p *probe) run(ctx context.Context) string {
-	if reason, ok := p.kept(); ok {
-		return reason
-	}
+func (p probe) run(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, checkWithin)
 	defer cancel()
-	// Whoever asked first may go away; the others still want to know.
-	apart := context.WithoutCancel(ctx)
-	ch := p.flight.DoChan("", func() (any, error) {
-		ctx, cancel := context.WithTimeout(apart, checkWithin)
-		defer cancel()
-		reason := ""
-		if err := caught(func() error { return p.Check.Check(ctx) }); err != nil {
-			reason = cmp.Or(cut(strings.Join(strings.Fields(err.Error()), " "), 300), "failed")
-		}
-		p.keep(reason)
-		return reason, nil
-	})
-	select {
-	case res := <-ch:
-		reason, _ := res.Val.(string)
-		return reason
-	case <-ctx.Done():
+	reason, err := p.answers.Get(ctx, struct{}{})
+	if err != nil {
 		return "no answer within " + checkWithin.String()
 	}
-}
-
-func (p *probe) kept() (reason string, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	keep := p.KeepFor
-	if p.last != "" {
-		keep = min(keep, keepFailure)
-	}
-	return p.last, !p.at.IsZero() && p.now().Sub(p.at) < keep
-}
-
-func (p *probe) keep(reason string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.at, p.last = p.now(), reason
+	return reason
 }

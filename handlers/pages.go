@@ -15,6 +15,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"wechat-broadcast/cache"
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/wechat"
@@ -30,7 +32,7 @@ type broadcasts interface {
 
 // templateList is what the pages ask of a *wechat.Client.
 type templateList interface {
-	Templates(ctx context.Context) ([]wechat.Template, error)
+	KnownTemplates(ctx context.Context, age time.Duration) ([]wechat.Template, time.Time, error)
 }
 
 // PagesConfig is what Pages work with. All fields are required.
@@ -53,7 +55,7 @@ type Pages struct {
 	words     map[string]*words
 	templates *template.Template
 	assets    map[string]web.Asset // by the name that they are served as
-	titles    titles
+	titles    *titles
 	tag       string // of this process, in the ids of events
 	streams   atomic.Int64
 	csvs      chan struct{}
@@ -64,7 +66,7 @@ type Pages struct {
 
 	mu      sync.Mutex
 	feeds   map[int64]*feed
-	history history
+	history *cache.Cache[struct{}, []broadcast.Status]
 }
 
 // NewPages returns Pages. Close must follow.
@@ -75,15 +77,14 @@ func NewPages(c PagesConfig) (*Pages, error) {
 	}
 	p := &Pages{
 		config: c, words: map[string]*words{}, assets: map[string]web.Asset{}, feeds: map[int64]*feed{},
-		titles: titles{ask: c.Platform.Templates, now: c.Now, log: c.Log},
-		tag:    rand.Text()[:8], csvs: make(chan struct{}, maxCSVs),
+		titles: newTitles(c.Platform, c.Log), history: newHistory(c.Engine.List),
+		tag: rand.Text()[:8], csvs: make(chan struct{}, maxCSVs),
 	}
-	p.history.turn = make(chan struct{}, 1)
 	for _, a := range assets {
 		p.assets[a.Name] = a
 	}
-	for language := range otherLanguage {
-		if p.words[language], err = newWords(language); err != nil {
+	for _, language := range lang.Languages {
+		if p.words[language], err = newWords(language, c.Log); err != nil {
 			return nil, err
 		}
 	}
@@ -199,14 +200,11 @@ type frame struct {
 	Kinds   []string
 }
 
-// Say returns a text of the page's language.
-func (f frame) Say(key string) string { return f.say(key) }
-
 func (p *Pages) frame(g *gin.Context, heading string) frame {
 	w := p.words[p.language(g)]
 	below := strings.Count(strings.TrimPrefix(g.Request.URL.Path, "/b/"), "/")
 	return frame{
-		words: w, Lang: w.language, OtherLang: otherLanguage[w.language],
+		words: w, Lang: w.Language, OtherLang: w.Other(),
 		Title: heading, Heading: heading, Root: strings.Repeat("../", below), Kinds: kinds,
 	}
 }
@@ -228,20 +226,19 @@ func (p *Pages) serveBroadcast(g *gin.Context, to link) {
 		return
 	}
 	b := s.Broadcast
-	id := strconv.FormatInt(b.ID, 10)
-	f := p.frame(g, p.words[p.language(g)].say("broadcast", "id", id))
+	f := p.frame(g, p.words[p.language(g)].Say("broadcast", lang.Vars{"ID": b.ID}))
 	f.Title += " · " + b.Name
-	f.Expires = f.say("expires", "at", minute(to.expires))
+	f.Expires = f.Say("expires", lang.Vars{"At": to.expires})
 	token := g.Param("token")
 	p.render(g, http.StatusOK, "progress", progressPage{
-		frame: f, Name: b.Name, Audience: f.audience(b), AskedAt: moment(b.AskedAt),
+		frame: f, Name: b.Name, Audience: f.audience(b), AskedAt: lang.Moment(b.AskedAt.Time),
 		View: f.view(s), Card: p.card(ctx, f.words, b),
 		Events: token + "/events" + p.query(g), CSV: token + "/failed.csv" + p.query(g),
 	})
 }
 
 func (w *words) audience(b models.Broadcast) string {
-	return w.say("audience."+string(b.Audience), "of", strconv.FormatInt(b.RetryOf, 10))
+	return w.Say("audience."+string(b.Audience), lang.Vars{"Of": strconv.FormatInt(b.RetryOf, 10)})
 }
 
 // card draws the message of a broadcast, or returns nil if it cannot be filled.
@@ -251,7 +248,7 @@ func (p *Pages) card(ctx context.Context, w *words, b models.Broadcast) *web.Car
 		p.config.Log.DebugContext(ctx, "preview a broadcast for its page", "broadcast", b.ID, "err", err)
 		return nil
 	}
-	t := p.titles.find(ctx, m.TemplateID, p.begin)
+	t := p.titles.find(ctx, m.TemplateID)
 	values := map[string]string{}
 	var keys []string
 	for _, field := range m.Data {
@@ -267,9 +264,9 @@ func (p *Pages) card(ctx context.Context, w *words, b models.Broadcast) *web.Car
 	if !b.StartedAt.IsZero() {
 		at = b.StartedAt.Time
 	}
-	c.Time = minute(at)
+	c.Time = lang.Minute(at)
 	if m.URL != "" || m.MiniProgram != nil {
-		c.Details = w.say("card_details")
+		c.Details = w.Say("card_details")
 	}
 	return &c
 }
@@ -285,10 +282,10 @@ func (p *Pages) notFound(g *gin.Context) { p.errorPage(g, http.StatusNotFound, "
 
 // errorPage answers with the page of an error. what names its sentences.
 func (p *Pages) errorPage(g *gin.Context, status int, what string) {
-	f := p.frame(g, p.words[p.language(g)].say(what+".title"))
-	page := errorView{frame: f, Lead: f.say(what + ".lead")}
-	if key := what + ".todo"; f.has(key) {
-		page.Todo = f.say(key)
+	f := p.frame(g, p.words[p.language(g)].Say(what+".title"))
+	page := errorView{frame: f, Lead: f.Say(what + ".lead")}
+	if key := what + ".todo"; f.Has(key) {
+		page.Todo = f.Say(key)
 	}
 	p.render(g, status, "lost", page)
 }

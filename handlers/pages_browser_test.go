@@ -60,7 +60,7 @@ func TestBrowserProgress(t *testing.T) {
 		"delivered": st.Counts.Delivered, "accepted": 0, "blocked": st.Counts.Blocked,
 		"failed": st.Counts.Failed, "uncertain": st.Counts.Uncertain, "left": 0,
 	} {
-		if got := b.Text(`[data-t='count.` + kind + `']`); got != number(n) {
+		if got := b.Text(`[data-t='count.` + kind + `']`); got != wordsIn(t, "en").Number(n) {
 			t.Errorf("%s: the page says %s, the database %d", kind, got, n)
 		}
 	}

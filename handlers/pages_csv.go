@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 )
 
@@ -72,7 +73,7 @@ func (p *Pages) failedCSV(g *gin.Context) {
 func (w *words) csvHead() []string {
 	var head []string
 	for _, column := range []string{"openid", "state", "code", "cause", "words", "attempts", "sent_at"} {
-		head = append(head, w.say("csv."+column))
+		head = append(head, w.Say("csv."+column))
 	}
 	return head
 }
@@ -83,8 +84,8 @@ func (w *words) csvRow(u models.Unreached) []string {
 		code = strconv.Itoa(u.ErrCode)
 	}
 	return []string{
-		cell(u.OpenID), w.say("csv." + string(u.State)), code, w.cause(u.State, u.ErrCode, u.Detail).What,
-		cell(u.Detail), strconv.Itoa(u.Attempts), moment(u.SentAt),
+		cell(u.OpenID), w.Say("csv." + string(u.State)), code, w.cause(u.State, u.ErrCode, u.Detail).What,
+		cell(u.Detail), strconv.Itoa(u.Attempts), lang.Moment(u.SentAt.Time),
 	}
 }
 

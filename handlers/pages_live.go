@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"wechat-broadcast/lang"
 )
 
 const (
@@ -104,7 +106,7 @@ func (s *stream) tell() bool {
 		fmt.Fprintf(&b, "id: %s\nevent: state\ndata: %s\n\n", id, last.events[s.language])
 		s.seen = id
 	}
-	fmt.Fprintf(&b, "event: beat\ndata: %s\n\n", s.pages.words[s.language].say("as_of", "at", clock(last.at)))
+	fmt.Fprintf(&b, "event: beat\ndata: %s\n\n", s.pages.words[s.language].Say("as_of", lang.Vars{"At": lang.Clock(last.at)}))
 	return s.write(b.Bytes())
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -15,10 +16,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
 	"wechat-broadcast/services/broadcast"
@@ -101,8 +104,8 @@ func (galleryEngine) Preview(context.Context, models.Broadcast) (wechat.Message,
 // galleryPlatform stands in for the platform.
 type galleryPlatform struct{}
 
-func (galleryPlatform) Templates(context.Context) ([]wechat.Template, error) {
-	return []wechat.Template{{ID: "T1", Title: "Library notice", Content: "What: {{thing1.DATA}}\nWhen: {{time2.DATA}}"}}, nil
+func (galleryPlatform) KnownTemplates(context.Context, time.Duration) ([]wechat.Template, time.Time, error) {
+	return []wechat.Template{{ID: "T1", Title: "Library notice", Content: "What: {{thing1.DATA}}\nWhen: {{time2.DATA}}"}}, testNow, nil
 }
 
 // fill stores the failures of the broadcast.
@@ -355,6 +358,16 @@ func TestPagesWithoutTheDatabase(t *testing.T) {
 	}
 }
 
+// wordsIn returns the words of pages in a language.
+func wordsIn(t *testing.T, language string) *words {
+	t.Helper()
+	w, err := newWords(language, modelstest.Log(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
 // TestEveryCodeHasWords reads the platform's codes from the client's table.
 func TestEveryCodeHasWords(t *testing.T) {
 	t.Parallel()
@@ -366,11 +379,9 @@ func TestEveryCodeHasWords(t *testing.T) {
 	if len(codes) < 50 {
 		t.Fatalf("found %d codes only", len(codes))
 	}
-	for language := range otherLanguage {
-		w, err := newWords(language)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, language := range lang.Languages {
+		w := wordsIn(t, language)
+		unknown := w.cause(models.FailedFor, 1, "") // the platform has no such code
 		for _, match := range codes {
 			code, err := strconv.Atoi(match[1])
 			if err != nil {
@@ -378,7 +389,7 @@ func TestEveryCodeHasWords(t *testing.T) {
 			}
 			// The platform's documents do not explain it.
 			unexplained := code == 40264 || code == 89501
-			if known := w.cause(models.FailedFor, code, "") != w.Causes["unknown"]; code != 0 && known == unexplained {
+			if known := w.cause(models.FailedFor, code, "") != unknown; code != 0 && known == unexplained {
 				t.Errorf("%s: code %d has words: %t", language, code, known)
 			}
 		}
@@ -395,11 +406,8 @@ func TestEveryStateHasWords(t *testing.T) {
 		models.ReasonContent, models.ReasonMessage, models.ReasonStreak, models.ReasonSync, models.ReasonSyncQuota, models.ReasonNobody,
 		models.ReasonGone, models.ReasonProfiles, models.ReasonInfoQuota, models.ReasonSyncShort, "unheard",
 	}
-	for language := range otherLanguage {
-		w, err := newWords(language)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, language := range lang.Languages {
+		w := wordsIn(t, language)
 		for _, state := range states {
 			for _, reason := range reasons {
 				for _, started := range []time.Time{{}, testNow.Add(-30 * time.Hour)} {
@@ -421,7 +429,7 @@ func TestEveryStateHasWords(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, match := range regexp.MustCompile(`\.Say "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
-			if !w.has(match[1]) {
+			if !w.Has(match[1]) {
 				t.Errorf("%s: the template says %s, which has no words", language, match[1])
 			}
 		}
@@ -430,11 +438,8 @@ func TestEveryStateHasWords(t *testing.T) {
 
 func TestAReasonSaysWhoseWordsItRepeats(t *testing.T) {
 	t.Parallel()
-	for language := range otherLanguage {
-		w, err := newWords(language)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, language := range lang.Languages {
+		w := wordsIn(t, language)
 		for _, b := range []models.Broadcast{
 			{State: models.Failed, Reason: models.ReasonContent, Detail: "47003 argument invalid!"},
 			{State: models.Paused, Reason: models.ReasonSync, Detail: "48001 api unauthorized"},
@@ -444,13 +449,13 @@ func TestAReasonSaysWhoseWordsItRepeats(t *testing.T) {
 			said := ""
 			switch {
 			case b.Reason == models.ReasonMessage:
-				said = w.say("reason.field", "field", b.Detail)
+				said = w.Say("reason.field", lang.Vars{"Field": b.Detail})
 			case b.Detail != "":
-				said = w.say("reason.said", "detail", b.Detail)
+				said = w.Say("reason.said", lang.Vars{"Detail": b.Detail})
 			}
 			text := map[string]string{}
 			w.reason(text, b)
-			if text["said"] != said || !w.has("todo."+b.Reason) || text["todo"] != w.say("todo."+b.Reason) {
+			if text["said"] != said || !w.Has("todo."+b.Reason) || text["todo"] != w.Say("todo."+b.Reason) {
 				t.Errorf("%s, %s: %q", language, b.Reason, text)
 			}
 		}
@@ -470,16 +475,13 @@ func TestAPageTellsWhatABroadcastWaitsFor(t *testing.T) {
 		"put off, due": {testNow, false, "2 人发得太频繁，暂缓", "2 put off, written to too often"},
 		"slowed":       {testNow, true, "微信要求放慢，最多等一分钟 · 2 人发得太频繁，暂缓", "WeChat asks to go slower: waiting for up to a minute · 2 put off, written to too often"},
 	}
-	for language := range otherLanguage {
-		w, err := newWords(language)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, language := range lang.Languages {
+		w := wordsIn(t, language)
 		for name, test := range tests {
 			s := &snapshot{at: testNow}
 			s.Broadcast = models.Broadcast{ID: 1, State: models.Running, PlannedAt: models.At(testNow), Recipients: 10}
 			s.Counts, s.Again, s.Slowed = models.Counts{Accepted: 8, Sending: 2, PutOff: 2}, test.until, test.slowed
-			want := strings.ReplaceAll(map[string]string{"zh": test.zh, "en": test.en}[language], "{at}", clock(test.until))
+			want := strings.ReplaceAll(map[string]string{"zh": test.zh, "en": test.en}[language], "{at}", lang.Clock(test.until))
 			if got := w.view(s).Text["pace"]; got != want {
 				t.Errorf("%s, %s: %q, want %q", language, name, got, want)
 			}
@@ -493,10 +495,7 @@ func TestAPageTellsWhyABroadcastStandsStill(t *testing.T) {
 		"zh": {"4 分钟没有进展", "微信接口没有正常应答，恢复后自动继续。", "最近一次的应答：HTTP 502"},
 		"en": {"no progress for 4 min", "WeChat's API gives no usable answer; it goes on by itself.", "The last answer: HTTP 502"},
 	} {
-		w, err := newWords(language)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := wordsIn(t, language)
 		s := &snapshot{at: testNow}
 		s.Broadcast = models.Broadcast{ID: 1, State: models.Running, PlannedAt: models.At(testNow), Recipients: 10}
 		s.Counts = models.Counts{Accepted: 8}
@@ -508,7 +507,7 @@ func TestAPageTellsWhyABroadcastStandsStill(t *testing.T) {
 		for _, reason := range []string{
 			broadcast.StallLimited, broadcast.StallBusy, broadcast.StallAway, broadcast.StallRedis, broadcast.StallDatabase, broadcast.StallDisk,
 		} {
-			if !w.has("stall." + reason) {
+			if !w.Has("stall." + reason) {
 				t.Errorf("%s has no words for %q", language, reason)
 			}
 		}
@@ -517,40 +516,20 @@ func TestAPageTellsWhyABroadcastStandsStill(t *testing.T) {
 
 func TestAMissingPermissionIsNotCalledAWrongSecret(t *testing.T) {
 	t.Parallel()
-	for language := range otherLanguage {
-		w, err := newWords(language)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, language := range lang.Languages {
+		w := wordsIn(t, language)
 		for detail, kind := range map[string]string{"48001 api unauthorized": "permission", "40164 invalid ip": "credentials"} {
 			text := map[string]string{}
 			w.reason(text, models.Broadcast{State: models.Paused, Reason: models.ReasonCredentials, Detail: detail})
 			want := map[string]string{
-				"reason": w.say("reason." + kind), "said": w.say("reason.said", "detail", detail), "todo": w.say("todo." + kind),
+				"reason": w.Say("reason." + kind), "said": w.Say("reason.said", lang.Vars{"Detail": detail}), "todo": w.Say("todo." + kind),
 			}
 			if diff := cmp.Diff(want, text); diff != "" {
 				t.Errorf("%s: (-want +got)\n%s", language, diff)
 			}
-			if !w.has("todo." + kind) {
+			if !w.Has("todo." + kind) {
 				t.Errorf("%s: no words for %s", language, kind)
 			}
-		}
-	}
-}
-
-func TestNumbers(t *testing.T) {
-	t.Parallel()
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
-		if got := number(n); got != want {
-			t.Errorf("number(%d) = %s, want %s", n, got, want)
-		}
-	}
-	for _, tt := range []struct {
-		part, whole int64
-		want        string
-	}{{0, 10, "0"}, {1, 1_000_000, "0.1"}, {999_999, 1_000_000, "99.9"}, {10, 10, "100"}, {1, 3, "33.3"}, {5, 0, "0"}} {
-		if got := percent(tt.part, tt.whole); got != tt.want {
-			t.Errorf("percent(%d, %d) = %s, want %s", tt.part, tt.whole, got, tt.want)
 		}
 	}
 }
@@ -588,32 +567,57 @@ func TestCurve(t *testing.T) {
 	}
 }
 
+// askedTemplates is a platform that answers as a function does.
+type askedTemplates func() ([]wechat.Template, error)
+
+func (f askedTemplates) KnownTemplates(context.Context, time.Duration) ([]wechat.Template, time.Time, error) {
+	list, err := f()
+	return list, time.Now(), err
+}
+
 // TestTitlesAway shows pages without a title when the platform does not answer,
 // and does not ask again at once.
 func TestTitlesAway(t *testing.T) {
 	t.Parallel()
-	asked := 0
-	now := testNow
-	ts := titles{log: modelstest.Log(t), now: func() time.Time { return now }, ask: func(context.Context) ([]wechat.Template, error) {
-		asked++
-		if asked == 1 {
-			return nil, errors.New("away")
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		ts := newTitles(askedTemplates(func() ([]wechat.Template, error) {
+			asked++
+			switch asked {
+			case 1, 3:
+				return nil, errors.New("away")
+			case 4:
+				time.Sleep(titlesAsk)
+			}
+			return []wechat.Template{{ID: "T1", Title: fmt.Sprint("title ", asked)}}, nil
+		}), slog.New(slog.DiscardHandler))
+		want := func(title string) {
+			t.Helper()
+			begun := time.Now()
+			if got := ts.find(t.Context(), "T1").Title; got != title {
+				t.Errorf("the title is %q, want %q", got, title)
+			}
+			if time.Since(begun) > 0 {
+				t.Errorf("a page waited for %v", time.Since(begun))
+			}
+			synctest.Wait()
 		}
-		return []wechat.Template{{ID: "T1", Title: fmt.Sprint("title ", asked)}}, nil
-	}}
-	find := func() string {
-		return ts.find(t.Context(), "T1", func(f func(context.Context)) { go f(t.Context()) }).Title
-	}
-	for range 3 {
-		if got := find(); got != "" {
-			t.Errorf("a title from nowhere: %q", got)
+		for range 3 {
+			want("")
 		}
-	}
-	now = now.Add(titlesRetry)
-	if got := find(); got != "title 2" || find() != got {
-		t.Errorf("the title is %q", got)
-	}
-	if asked != 2 {
-		t.Errorf("the platform was asked %d times", asked)
-	}
+		time.Sleep(titlesRetry)
+		want("title 2")
+		want("title 2")
+		for range 2 { // the platform is away, then slow
+			time.Sleep(titlesLast)
+			want("title 2")
+			want("title 2")
+		}
+		time.Sleep(titlesAsk)
+		synctest.Wait()
+		want("title 4")
+		if asked != 4 {
+			t.Errorf("the platform was asked %d times", asked)
+		}
+	})
 }

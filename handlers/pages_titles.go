@@ -3,9 +3,10 @@ package handlers
 import (
 	"context"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
 
+	"wechat-broadcast/cache"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -16,63 +17,53 @@ const (
 	titlesAsk   = 5 * time.Second // of the question to the platform
 )
 
-// titles keeps the account's templates for the cards of messages. The platform
-// counts the questions, so few are put; a page waits a moment for the answer and
-// does without it otherwise.
+// titles has the account's templates for the cards of messages. A page waits a
+// moment for the first list, and never for a newer one.
 type titles struct {
-	ask func(ctx context.Context) ([]wechat.Template, error)
-	now func() time.Time
-	log *slog.Logger
-
-	mu     sync.Mutex
-	known  map[string]wechat.Template
-	next   time.Time     // when to ask again
-	asking chan struct{} // closed when the question under way is answered
+	lists *cache.Cache[struct{}, titleList]
+	known atomic.Pointer[titleList] // the last one that was read
 }
 
-// find returns a template by its id, or one without content. run starts what
-// outlasts the call.
-func (t *titles) find(ctx context.Context, id string, run func(f func(ctx context.Context))) wechat.Template {
-	t.mu.Lock()
-	asking := t.asking
-	if asking == nil && !t.now().Before(t.next) {
-		asking = make(chan struct{})
-		t.asking = asking
-		run(t.refresh)
-	}
-	fallback := t.known != nil
-	t.mu.Unlock()
-	if asking != nil && !fallback {
-		timer := time.NewTimer(titlesWait)
-		defer timer.Stop()
-		select {
-		case <-asking:
-		case <-timer.C:
-		case <-ctx.Done():
+// titleList has templates by their ids; nil if the platform did not answer.
+type titleList map[string]wechat.Template
+
+func newTitles(platform templateList, log *slog.Logger) *titles {
+	t := &titles{}
+	ttl := func(list titleList, _ time.Duration) time.Duration {
+		if list == nil {
+			return titlesRetry
 		}
+		return titlesLast
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.known[id]
+	t.lists = cache.New(1, ttl, func(ctx context.Context, _ struct{}) (titleList, error) {
+		ctx, cancel := context.WithTimeout(ctx, titlesAsk)
+		defer cancel()
+		read, _, err := platform.KnownTemplates(ctx, time.Minute)
+		if err != nil {
+			log.DebugContext(ctx, "read the account's templates for a page", "err", err)
+			return nil, nil
+		}
+		list := make(titleList, len(read))
+		for _, template := range read {
+			list[template.ID] = template
+		}
+		t.known.Store(&list)
+		return list, nil
+	})
+	return t
 }
 
-func (t *titles) refresh(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, titlesAsk)
+// find returns a template by its id, or one without content.
+func (t *titles) find(ctx context.Context, id string) wechat.Template {
+	var patience time.Duration
+	if t.known.Load() == nil {
+		patience = titlesWait
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	list, err := t.ask(ctx)
-	if err != nil {
-		t.log.DebugContext(ctx, "read the account's templates for a page", "err", err)
+	_, _ = t.lists.Get(ctx, struct{}{}) // starts a read if one is due
+	if known := t.known.Load(); known != nil {
+		return (*known)[id]
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	close(t.asking)
-	t.asking, t.next = nil, t.now().Add(titlesRetry)
-	if err != nil {
-		return
-	}
-	t.next = t.now().Add(titlesLast)
-	t.known = make(map[string]wechat.Template, len(list))
-	for _, template := range list {
-		t.known[template.ID] = template
-	}
+	return wechat.Template{}
 }

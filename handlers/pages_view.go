@@ -3,10 +3,10 @@ package handlers
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"time"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 )
 
@@ -64,34 +64,34 @@ func (w *words) view(s *snapshot) *view {
 	b := s.Broadcast
 	done := s.Counts.Tried() - s.Counts.Sending
 	v := &view{
-		Rank: rank(s.Counts), State: string(b.State), Percent: percent(done, b.Recipients), Chart: s.chart,
+		Rank: rank(s.Counts), State: string(b.State), Percent: lang.Percent(done, b.Recipients), Chart: s.chart,
 		Bar: bar(s.Counts, b.Recipients), Failures: w.failures(s.failures),
 	}
 	v.Text = map[string]string{
-		"at": w.say("as_of", "at", clock(s.at)), "state": w.say("state." + v.State),
-		"percent": v.Percent + "%", "done": w.say("of", "done", done, "total", b.Recipients), "pace": w.pace(s),
-		"speed_max": "", "speed_none": w.say("speed_none"), "speed_alt": "", "from": "", "to": "",
-		"started_at": moment(b.StartedAt), "finished_at": moment(b.FinishedAt), "took": w.took(b, s.at), "retry": "",
+		"at": w.Say("as_of", lang.Vars{"At": lang.Clock(s.at)}), "state": w.Say("state." + v.State),
+		"percent": v.Percent + "%", "done": w.Say("of", lang.Vars{"Done": done, "Total": b.Recipients}), "pace": w.pace(s),
+		"speed_max": "", "speed_none": w.Say("speed_none"), "speed_alt": "", "from": "", "to": "",
+		"started_at": lang.Moment(b.StartedAt.Time), "finished_at": lang.Moment(b.FinishedAt.Time), "took": w.took(b, s.at), "retry": "",
 	}
 	v.Text["value"] = strings.Join([]string{v.Text["state"], v.Text["percent"], v.Text["done"]}, " · ")
 	for kind, n := range figures(s) {
-		v.Text["count."+kind] = number(n)
+		v.Text["count."+kind] = w.Number(n)
 	}
 	w.reason(v.Text, b)
 	w.stall(v.Text, s)
 	if s.chart.Line != "" {
-		format := clock
+		format := lang.Clock
 		if s.to.Sub(s.from) > 20*time.Hour {
-			format = minute
+			format = lang.Minute
 		}
 		most := int64(math.Round(s.chart.max))
 		v.Text["speed_none"] = ""
-		v.Text["speed_max"] = w.say("speed_max", "max", most)
+		v.Text["speed_max"] = w.Say("speed_max", lang.Vars{"Max": most})
 		v.Text["from"], v.Text["to"] = format(s.from), format(s.to)
-		v.Text["speed_alt"] = w.say("speed_alt", "max", most, "from", v.Text["from"], "to", v.Text["to"])
+		v.Text["speed_alt"] = w.Say("speed_alt", lang.Vars{"Max": most, "From": v.Text["from"], "To": v.Text["to"]})
 	}
 	if b.State.Final() && len(s.failures) > 0 {
-		v.Text["retry"] = w.say("retry_note", "id", strconv.FormatInt(b.ID, 10))
+		v.Text["retry"] = w.Say("retry_note", lang.Vars{"ID": b.ID})
 	}
 	return v
 }
@@ -102,36 +102,36 @@ func (w *words) pace(s *snapshot) string {
 	var parts []string
 	switch {
 	case b.State == models.Scheduled && b.NotBefore.After(s.at):
-		parts = append(parts, w.say("line.starts", "in", w.span(b.NotBefore.Sub(s.at))))
+		parts = append(parts, w.Say("line.starts", lang.Vars{"In": b.NotBefore.Sub(s.at)}))
 	case b.State == models.Scheduled:
-		parts = append(parts, w.say("line.due"))
+		parts = append(parts, w.Say("line.due"))
 	case b.State == models.Running && b.PlannedAt.IsZero() && s.Counts.Tried() == 0:
-		parts = append(parts, w.say("line.planning"))
+		parts = append(parts, w.Say("line.planning"))
 	case b.State == models.Running:
 		if s.rate > 0 {
-			parts = append(parts, w.say("line.speed", "rate", max(1, int64(math.Round(s.rate)))))
+			parts = append(parts, w.Say("line.speed", lang.Vars{"Rate": max(1, int64(math.Round(s.rate)))}))
 		}
 		if s.left > 0 {
-			parts = append(parts, w.say("line.left", "left", w.span(s.left)))
+			parts = append(parts, w.Say("line.left", lang.Vars{"Left": s.left}))
 		}
 		if s.Stall != nil {
-			parts = append(parts, w.say("line.stalled", "for", w.span(s.at.Sub(s.Stall.Since))))
+			parts = append(parts, w.Say("line.stalled", lang.Vars{"For": s.at.Sub(s.Stall.Since)}))
 		}
 		if s.Slowed {
-			parts = append(parts, w.say("line.slowed"))
+			parts = append(parts, w.Say("line.slowed"))
 		}
 		if s.Counts.PutOff > 0 {
 			parts = append(parts, w.putOff(s))
 		}
 	case b.State == models.Paused && !b.ResumeAt.IsZero():
-		parts = append(parts, w.say("line.resumes", "at", minute(b.ResumeAt.Time)))
+		parts = append(parts, w.Say("line.resumes", lang.Vars{"At": b.ResumeAt.Time}))
 	case b.State.Final() && s.Counts.Tried() == 0:
-		parts = append(parts, w.say("line.none"))
+		parts = append(parts, w.Say("line.none"))
 	case b.State.Final() && !b.StartedAt.IsZero() && !b.FinishedAt.IsZero():
-		parts = append(parts, w.say("line.took", "took", w.took(b, s.at)))
+		parts = append(parts, w.Say("line.took", lang.Vars{"Took": w.took(b, s.at)}))
 	}
 	if n := b.Withdrawn(); n > 0 {
-		parts = append(parts, w.say("line.withdrawn", "n", n))
+		parts = append(parts, w.Say("line.withdrawn", lang.Vars{"N": n}))
 	}
 	return strings.Join(parts, " · ")
 }
@@ -139,9 +139,9 @@ func (w *words) pace(s *snapshot) string {
 // putOff says that some rest, and until when.
 func (w *words) putOff(s *snapshot) string {
 	if s.Again.After(s.at) {
-		return w.say("line.put_off_until", "n", s.Counts.PutOff, "at", clock(s.Again))
+		return w.Say("line.put_off_until", lang.Vars{"N": s.Counts.PutOff, "At": lang.Clock(s.Again)})
 	}
-	return w.say("line.put_off", "n", s.Counts.PutOff)
+	return w.Say("line.put_off", lang.Vars{"N": s.Counts.PutOff})
 }
 
 // took is how long a broadcast has been or was under way.
@@ -150,9 +150,9 @@ func (w *words) took(b models.Broadcast, now time.Time) string {
 	case b.StartedAt.IsZero():
 		return "–"
 	case b.FinishedAt.IsZero():
-		return w.span(now.Sub(b.StartedAt.Time))
+		return w.Span(now.Sub(b.StartedAt.Time))
 	default:
-		return w.span(b.FinishedAt.Sub(b.StartedAt.Time))
+		return w.Span(b.FinishedAt.Sub(b.StartedAt.Time))
 	}
 }
 
@@ -167,19 +167,19 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 	if kind == models.ReasonCredentials && strings.HasPrefix(b.Detail, "48001 ") {
 		kind = "permission" // the credentials are right, and the account may not
 	}
-	if key := "reason." + kind; w.has(key) {
-		text["reason"] = w.say(key)
+	if key := "reason." + kind; w.Has(key) {
+		text["reason"] = w.Say(key)
 	}
 	switch {
 	case b.Detail == "":
 	case b.Reason == models.ReasonMessage:
-		text["said"] = w.say("reason.field", "field", b.Detail)
+		text["said"] = w.Say("reason.field", lang.Vars{"Field": b.Detail})
 	default:
-		text["said"] = w.say("reason.said", "detail", b.Detail)
+		text["said"] = w.Say("reason.said", lang.Vars{"Detail": b.Detail})
 	}
 	resumable := b.State == models.Paused
-	if key := "todo." + kind; w.has(key) && (resumable || b.State == models.Failed) {
-		text["todo"] = w.say(key)
+	if key := "todo." + kind; w.Has(key) && (resumable || b.State == models.Failed) {
+		text["todo"] = w.Say(key)
 	}
 }
 
@@ -188,12 +188,12 @@ func (w *words) stall(text map[string]string, s *snapshot) {
 	if s.Stall == nil || s.Broadcast.State != models.Running {
 		return
 	}
-	text["reason"] = w.say("stall.unknown")
-	if key := "stall." + s.Stall.Reason; w.has(key) {
-		text["reason"] = w.say(key)
+	text["reason"] = w.Say("stall.unknown")
+	if key := "stall." + s.Stall.Reason; w.Has(key) {
+		text["reason"] = w.Say(key)
 	}
 	if s.Stall.Detail != "" {
-		text["said"] = w.say("reason.last", "detail", s.Stall.Detail)
+		text["said"] = w.Say("reason.last", lang.Vars{"Detail": s.Stall.Detail})
 	}
 }
 
@@ -201,10 +201,10 @@ func (w *words) failures(list []models.Failures) []failureView {
 	views := make([]failureView, 0, len(list))
 	for _, f := range list {
 		c := w.cause(f.State, f.ErrCode, f.Detail)
-		v := failureView{Kind: string(f.State), What: c.What, Todo: c.Todo, Count: number(f.N)}
+		v := failureView{Kind: string(f.State), What: c.What, Todo: c.Todo, Count: w.Number(f.N)}
 		switch {
 		case f.ErrCode != 0:
-			v.Code = w.say("failures_code", "code", strconv.Itoa(f.ErrCode))
+			v.Code = w.Say("failures_code", lang.Vars{"Code": f.ErrCode})
 		case f.Detail != "":
 			v.Code = f.Detail
 		}

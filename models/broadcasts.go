@@ -9,6 +9,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"wechat-broadcast/zone"
 )
 
 // sameWithin is how long the same message to everyone is refused.
@@ -262,12 +264,9 @@ func (b *Broadcast) NoticeMark() string {
 	case b.ResumeAt.IsZero():
 		return fmt.Sprintf("%s %s", b.State, b.Reason)
 	default:
-		return fmt.Sprintf("%s %s %s", b.State, b.Reason, b.ResumeAt.In(beijing).Format(time.DateOnly))
+		return fmt.Sprintf("%s %s %s", b.State, b.Reason, zone.Day(b.ResumeAt.Time))
 	}
 }
-
-// beijing is the platform's time zone; it has no summer time.
-var beijing = time.FixedZone("Asia/Shanghai", 8*60*60)
 
 // PostponeBroadcast has a broadcast that did not start yet start no sooner than
 // that.

@@ -1,6 +1,6 @@
-// Package web holds the pages as they are served: HTML templates, style sheets,
-// scripts and their words, embedded and without a build step. It knows nothing
-// of what the pages are about.
+// Package web holds the pages as they are served: HTML templates, style sheets and
+// scripts, embedded and without a build step. It knows nothing of what the pages
+// are about.
 package web
 
 import (
@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-//go:embed assets templates locales
+//go:embed assets templates
 var files embed.FS
 
 // Policy is the Content-Security-Policy of every page: its own scripts, styles,
@@ -81,9 +81,4 @@ func Templates(functions template.FuncMap) (*template.Template, error) {
 		return nil, fmt.Errorf("read page templates: %w", err)
 	}
 	return t, nil
-}
-
-// Locale returns the words of the pages in a language, as YAML.
-func Locale(language string) ([]byte, error) {
-	return files.ReadFile("locales/" + language + ".yaml")
 }

@@ -2,56 +2,12 @@ package web
 
 import (
 	"html/template"
-	"maps"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.yaml.in/yaml/v3"
 )
-
-// TestLocales holds the two languages side by side.
-func TestLocales(t *testing.T) {
-	t.Parallel()
-	type locale struct {
-		Text   map[string]string
-		Causes map[string]struct{ What, Todo string }
-	}
-	read := func(language string) locale {
-		data, err := Locale(language)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var l locale
-		if err := yaml.Unmarshal(data, &l); err != nil {
-			t.Fatalf("%s: %v", language, err)
-		}
-		return l
-	}
-	zh, en := read("zh"), read("en")
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(zh.Text)), slices.Sorted(maps.Keys(en.Text))); diff != "" {
-		t.Errorf("texts (-zh +en):\n%s", diff)
-	}
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(zh.Causes)), slices.Sorted(maps.Keys(en.Causes))); diff != "" {
-		t.Errorf("causes (-zh +en):\n%s", diff)
-	}
-	blank := regexp.MustCompile(`\{\w+\}`)
-	blanks := func(text string) []string { return slices.Sorted(slices.Values(blank.FindAllString(text, -1))) }
-	for key, text := range zh.Text {
-		if diff := cmp.Diff(blanks(text), blanks(en.Text[key])); diff != "" {
-			t.Errorf("%s is filled with other values (-zh +en):\n%s", key, diff)
-		}
-	}
-	for _, l := range []locale{zh, en} {
-		for key, c := range l.Causes {
-			if c.What == "" || c.Todo == "" {
-				t.Errorf("cause %s is not told in full", key)
-			}
-		}
-	}
-}
 
 // TestNothingInline makes sure that no template or script needs what Policy
 // forbids.

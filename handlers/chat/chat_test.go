@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 )
 
@@ -37,7 +38,7 @@ func TestOnlyTheWhitelistMayUseAdminCommands(t *testing.T) {
 		follower, "", " ", strings.ToLower(admin), strings.ToUpper(admin), " " + admin, admin + " ", admin + "\n",
 		admin + "\x00", admin[:len(admin)-1], admin + "z", strings.ReplaceAll(admin, "o", "ｏ"), "oOther," + admin, admin + ",",
 	}
-	for _, language := range Languages {
+	for _, language := range lang.Languages {
 		s := newStage(t, language)
 		unknown := s.ask(t, follower, "blah")
 		for _, cmd := range commands {
@@ -127,7 +128,7 @@ func TestFaults(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, language := range Languages {
+	for _, language := range lang.Languages {
 		s := newStage(t, language)
 		forAll, forAdmins := s.ask(t, follower, "help"), s.ask(t, admin, "帮助")
 		for _, cmd := range commands {

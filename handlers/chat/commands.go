@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Name is a command's name in code and in the locale files.
+// Name is a command's name in code and in the sentences.
 type Name string
 
 // The commands. Unknown is any line that begins with none of them.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 )
 
@@ -19,21 +20,21 @@ type links interface {
 // Composer writes what the account says in the chat: replies, and notices to
 // admins. Each text fits into a message of the platform.
 type Composer struct {
-	locale   *locale
+	locale   locale
 	commands []command
 	links    links
 	now      func() time.Time
 }
 
-// NewComposer returns a Composer for one of Languages, or for the first of them
+// NewComposer returns a Composer for one of lang.Languages, or for the first of them
 // if language is empty. An unknown language is an error. log gets the sentences
 // that are missing.
 func NewComposer(language string, links links, now func() time.Time, log *slog.Logger) (*Composer, error) {
 	if language == "" {
-		language = Languages[0]
+		language = lang.Languages[0]
 	}
-	if !slices.Contains(Languages, language) {
-		return nil, fmt.Errorf("choose language: %q is not one of %v", language, Languages)
+	if !slices.Contains(lang.Languages, language) {
+		return nil, fmt.Errorf("choose language: %q is not one of %v", language, lang.Languages)
 	}
 	sentences, err := newLocale(language, log)
 	if err != nil {
@@ -61,7 +62,7 @@ func (c *Composer) find(name Name) *command {
 func (c *Composer) write(name Name, argument string) string {
 	cmd := c.find(name)
 	taught := cmd.en[0]
-	if c.locale.language == "zh" {
+	if c.locale.Language == "zh" {
 		taught = cmd.zh[0]
 	}
 	if argument == "" {
@@ -79,7 +80,7 @@ func (c *Composer) on(name Name, id int64) string {
 // sentence.
 func (c *Composer) errorText(err error, asked Command) (text string, known bool) {
 	var e *models.Error
-	if !errors.As(err, &e) || !c.locale.has("error."+e.Code) {
+	if !errors.As(err, &e) || !c.locale.Has("error."+e.Code) {
 		return "", false
 	}
 	v := vars{"Add": c.write(TestersAdd, ""), "Testers": c.write(Testers, "")}

@@ -11,7 +11,7 @@ import (
 // faults says in the locale's language what is wrong with the message file, or
 // with what fills a message: an item for each fault. What has no sentence, such
 // as the words of a library, is repeated.
-func (l *locale) faults(err error) []string {
+func (l locale) faults(err error) []string {
 	var (
 		many     message.Problems
 		unfilled *message.RenderError
@@ -22,7 +22,7 @@ func (l *locale) faults(err error) []string {
 	case errors.As(err, &many):
 		items := make([]string, len(many))
 		for i, p := range many {
-			v := vars{"Key": p.Path, "Variable": p.Variable, "Problem": l.translated(p.Problem), "Hint": l.translated(p.Hint)}
+			v := vars{"Key": p.Path, "Variable": p.Variable, "Problem": l.words(p.Problem), "Hint": l.words(p.Hint)}
 			if p.Line > 0 {
 				v["Line"] = p.Line
 			}
@@ -31,7 +31,7 @@ func (l *locale) faults(err error) []string {
 		return items
 	case errors.As(err, &unfilled):
 		return []string{l.say("file.unfilled", vars{
-			"Field": unfilled.Field, "Variable": unfilled.Variable, "Problem": l.translated(unfilled.Problem),
+			"Field": unfilled.Field, "Variable": unfilled.Variable, "Problem": l.words(unfilled.Problem),
 		})}
 	case errors.As(err, &misfit):
 		return []string{l.say("field."+string(misfit.Rule), vars{"Key": misfit.Key, "Type": misfit.Type, "Limit": misfit.Limit})}
@@ -44,10 +44,10 @@ func (l *locale) faults(err error) []string {
 	}
 }
 
-// translated says in the locale's language what message says in English.
-func (l *locale) translated(w message.Words) string {
-	if id := "file." + w.Code; l.has(id) {
-		return l.say(id, w.Args)
+// words says what is wrong, or what to do about it.
+func (l locale) words(w message.Words) string {
+	if w.Code == "" {
+		return ""
 	}
-	return w.English
+	return l.say(w.ID(), w.Args)
 }

@@ -80,7 +80,7 @@ func tolerance(name string) int {
 }
 
 func (c *Chat) quoted(name Name) string {
-	if c.locale.language == "zh" {
+	if c.locale.Language == "zh" {
 		return "「" + c.write(name, "") + "」"
 	}
 	return "“" + c.write(name, "") + "”"

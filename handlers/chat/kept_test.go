@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 )
@@ -116,7 +117,7 @@ func TestKeptNoticesComeWithTheNextReplyOnce(t *testing.T) {
 // No reply is longer than the platform accepts.
 func TestManyKeptNoticesAreAllNamed(t *testing.T) {
 	t.Parallel()
-	for _, language := range Languages {
+	for _, language := range lang.Languages {
 		for _, n := range []int{2, 7, 20, 21, 50} {
 			s := newStage(t, language)
 			s.keep(n)

@@ -4,11 +4,9 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"maps"
 	"math"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,65 +14,11 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-	"go.yaml.in/yaml/v3"
-
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
 )
-
-// sentences returns a locale file's sentences by id; plural forms are joined.
-func sentences(t *testing.T, language string) map[string]string {
-	t.Helper()
-	data, err := localeFiles.ReadFile("locales/" + language + ".yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tree map[string]any
-	if err := yaml.Unmarshal(data, &tree); err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]string{}
-	var walk func(id string, node any)
-	walk = func(id string, node any) {
-		switch v := node.(type) {
-		case string:
-			all[id] += v + " "
-		case map[string]any:
-			for name, below := range v {
-				if name == "one" || name == "other" {
-					walk(id, below)
-				} else {
-					walk(strings.TrimPrefix(id+"."+name, "."), below)
-				}
-			}
-		default:
-			t.Errorf("%s: %s is a %T", language, id, node)
-		}
-	}
-	walk("", tree)
-	return all
-}
-
-// Both languages have the same sentences, filled by the same values.
-func TestLocalesMatch(t *testing.T) {
-	t.Parallel()
-	value := regexp.MustCompile(`\.[A-Z]\w*`)
-	shape := func(language string) map[string][]string {
-		ids := map[string][]string{}
-		for id, text := range sentences(t, language) {
-			if strings.TrimSpace(text) == "" {
-				t.Errorf("%s: %s is empty", language, id)
-			}
-			ids[id] = slices.Compact(slices.Sorted(slices.Values(value.FindAllString(text, -1))))
-		}
-		return ids
-	}
-	if diff := cmp.Diff(shape("zh"), shape("en")); diff != "" {
-		t.Errorf("-zh +en:\n%s", diff)
-	}
-}
 
 // constants returns the values of a package's string constants with a prefix.
 func constants(t *testing.T, folder, prefix string) []string {
@@ -145,10 +89,10 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 	for kind := range noticeKinds {
 		want["notice."+kind] = true
 	}
-	for _, language := range Languages {
-		have := sentences(t, language)
+	for _, language := range lang.Languages {
+		locale := newStage(t, language).locale
 		for id := range want {
-			if strings.TrimSpace(have[id]) == "" {
+			if !locale.Has(id) {
 				t.Errorf("%s: no sentence %s", language, id)
 			}
 		}
@@ -156,54 +100,6 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 	for _, kind := range constants(t, "services/notify", "") {
 		if !noticeKinds[kind] {
 			t.Errorf("the notice %q is not rendered as one", kind)
-		}
-	}
-}
-
-// Every sentence that the code names is there, and every sentence that is there
-// is named by the code or belongs to a family of them.
-func TestNoSentenceIsMissingOrIdle(t *testing.T) {
-	t.Parallel()
-	have := sentences(t, "en")
-	named, families := map[string]bool{}, []string{}
-	files, err := fs.Glob(localeFiles, "locales/*")
-	if err != nil || len(files) != len(Languages) {
-		t.Fatalf("locale files: %v, %v", files, err)
-	}
-	sources, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, source := range sources {
-		if strings.HasSuffix(source, "_test.go") {
-			continue
-		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), source, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(parsed, func(n ast.Node) bool {
-			literal, ok := n.(*ast.BasicLit)
-			if !ok || literal.Kind != token.STRING {
-				return true
-			}
-			value, err := strconv.Unquote(literal.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			value = strings.TrimSuffix(value, "%v")
-			if strings.HasSuffix(value, ".") {
-				families = append(families, value)
-			}
-			named[value] = true
-			return true
-		})
-	}
-	for id := range have {
-		inFamily := slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(id, f) })
-		suffix := "." + id[strings.LastIndexByte(id, '.')+1:]
-		if !named[id] && !named[suffix] && !inFamily {
-			t.Errorf("nothing says %s", id)
 		}
 	}
 }
@@ -224,7 +120,7 @@ func TestExtremes(t *testing.T) {
 		}
 	}
 	states := []models.BroadcastState{models.Scheduled, models.Running, models.Paused, models.Finished, models.Cancelled, models.Failed}
-	for _, language := range Languages {
+	for _, language := range lang.Languages {
 		t.Run(language, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, language)
@@ -284,36 +180,6 @@ func TestExtremes(t *testing.T) {
 			}
 			s.ask(t, admin, long)
 		})
-	}
-}
-
-func TestNumbers(t *testing.T) {
-	t.Parallel()
-	for n, want := range map[int64]string{
-		0: "0", 9_999: "9999", 10_000: "10,000", -10_000: "-10,000", 1_234_567: "1,234,567", math.MinInt64: "-9,223,372,036,854,775,808",
-	} {
-		if got := number(n); got != want {
-			t.Errorf("number(%d) = %q, want %q", n, got, want)
-		}
-	}
-	for want, pair := range map[string][2]int64{
-		"0%": {0, 10}, "100%": {10, 10}, "0.1%": {1, 1_000_000}, "99.9%": {999_999, 1_000_000}, "33.3%": {1, 3}, "50%": {1, 2},
-	} {
-		if got := percent(pair[0], pair[1]); got != want {
-			t.Errorf("percent(%d, %d) = %q, want %q", pair[0], pair[1], got, want)
-		}
-	}
-	if got := percent(1, 0); got != "0%" {
-		t.Errorf("percent of nothing = %q", got)
-	}
-	l := newStage(t, "en").locale
-	for d, want := range map[time.Duration]string{
-		-time.Second: "0 s", 10 * time.Second: "10 s", 89 * time.Second: "89 s", 3 * time.Minute: "3 min", 89 * time.Minute: "89 min",
-		2 * time.Hour: "2 h", 150 * time.Minute: "2 h 30 min", 72 * time.Hour: "3 days",
-	} {
-		if got := l.span(d); got != want {
-			t.Errorf("span(%v) = %q, want %q", d, got, want)
-		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
@@ -109,7 +110,7 @@ func TestOurReasonsAreInTheChatsLanguage(t *testing.T) {
 		{models.ReasonSync, "48001 api unauthorized", "The followers could not be pulled. WeChat says: “48001 api unauthorized”.", "关注者名单没拉取成功。微信提示「48001 api unauthorized」。"},
 		{models.ReasonSyncQuota, "", "Today's calls for pulling the followers are used up.", "今天拉取关注者的调用次数用完了。"},
 	}
-	for _, language := range Languages {
+	for _, language := range lang.Languages {
 		s := newStage(t, language)
 		for _, tt := range tests {
 			want := map[string]string{"en": tt.en, "zh": tt.zh}[language]
@@ -248,7 +249,7 @@ func TestList(t *testing.T) {
 // long the list is.
 func TestListLink(t *testing.T) {
 	t.Parallel()
-	for _, language := range Languages {
+	for _, language := range lang.Languages {
 		s := newStage(t, language)
 		s.history = "https://example.com/b/" + strings.Repeat("x", 60)
 		for range 10 {

@@ -12,7 +12,7 @@ import (
 func (c *Composer) sameText(e *models.Error) string {
 	id, _ := e.Args["ID"].(int64)
 	again := againWords[0]
-	if c.locale.language == "zh" {
+	if c.locale.Language == "zh" {
 		again = againWords[1]
 	}
 	v := vars{

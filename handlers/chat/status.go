@@ -3,6 +3,7 @@ package chat
 import (
 	"strings"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/notify"
@@ -39,7 +40,7 @@ func (c *Composer) progress(st broadcast.Status) string {
 		return c.say("status.planning", v)
 	}
 	done := st.Counts.Tried() - st.Counts.Sending
-	v["Done"], v["Total"], v["Percent"] = done, b.Recipients, percent(done, b.Recipients)
+	v["Done"], v["Total"], v["Percent"] = done, b.Recipients, lang.Percent(done, b.Recipients)+"%"
 	return c.say("status.progress", v)
 }
 
@@ -128,7 +129,7 @@ func (c *Composer) waits(st broadcast.Status) string {
 // stallReason says why a running broadcast gets no further.
 func (c *Composer) stallReason(stall *broadcast.Stall) string {
 	id := "stall." + stall.Reason
-	if !c.locale.has(id) {
+	if !c.locale.Has(id) {
 		id = "stall.unknown"
 	}
 	return c.say(id, vars{"Detail": stall.Detail})
@@ -153,7 +154,7 @@ func (c *Composer) reason(b models.Broadcast) string {
 		return ""
 	}
 	id := "reason." + b.Reason
-	if !c.locale.has(id) {
+	if !c.locale.Has(id) {
 		id = "reason.unlisted"
 	}
 	return c.say(id, vars{"Reason": b.Reason, "Detail": b.Detail, "Sync": c.write(Sync, ""), "Retry": c.on(Retry, b.ID)})
@@ -207,7 +208,7 @@ func (c *Composer) noticeCounts(st broadcast.Status) string {
 		return joined([]string{c.say("status.none", nil), c.withdrawn(st.Broadcast)})
 	}
 	lines := []string{c.say("notice.taken", vars{
-		"Taken": n.Taken(), "Count": total, "Percent": percent(n.Taken(), total),
+		"Taken": n.Taken(), "Count": total, "Percent": lang.Percent(n.Taken(), total) + "%",
 	})}
 	for _, o := range outcomes(n) {
 		id := "notice." + o.id

@@ -188,58 +188,19 @@ func (e *Engine) checkPlatform(ctx context.Context, def *message.Definition) (*w
 // checkTemplate refuses a message whose template the account does not have, or
 // that does not fit it. A list that can't be read forbids nothing.
 func (e *Engine) checkTemplate(ctx context.Context, def *message.Definition) error {
-	t, fresh, err := e.template(ctx, def.TemplateID, false)
-	if err == nil && t == nil && !fresh {
-		t, _, err = e.template(ctx, def.TemplateID, true) // it may have been added just now
+	asked := time.Now()
+	list, read, err := e.platform.KnownTemplates(ctx, templatesLast)
+	has := func(t wechat.Template) bool { return t.ID == def.TemplateID }
+	if err == nil && !slices.ContainsFunc(list, has) && read.Before(asked) { // it may have been added just now
+		list, _, err = e.platform.KnownTemplates(ctx, 0)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		e.log.WarnContext(ctx, "the account's templates could not be read, so the message goes unchecked", "err", err)
 		return nil
-	case t == nil:
+	}
+	i := slices.IndexFunc(list, has)
+	if i < 0 {
 		return models.NewError(models.Invalid, models.ErrTemplateUnknown, "Name", def.Name, "ID", def.TemplateID)
 	}
-	return def.CheckTemplate(*t)
-}
-
-// template returns one of the account's templates, nil if it has no such one.
-// fresh says that the list was read just now.
-func (e *Engine) template(ctx context.Context, id string, anew bool) (t *wechat.Template, fresh bool, err error) {
-	list, fresh, err := e.templates.get(ctx, e.platform, e.now(), anew)
-	if err != nil {
-		return nil, fresh, err
-	}
-	i := slices.IndexFunc(list, func(t wechat.Template) bool { return t.ID == id })
-	if i < 0 {
-		return nil, fresh, nil
-	}
-	return &list[i], fresh, nil
-}
-
-// templateCache keeps the account's templates for a while: asking for them has
-// a quota of its own.
-type templateCache struct {
-	mu   sync.Mutex
-	at   time.Time
-	list []wechat.Template
-}
-
-// get returns the templates; fresh says that the platform was asked, as it always
-// is with anew.
-func (c *templateCache) get(ctx context.Context, p *wechat.Client, now time.Time, anew bool) (list []wechat.Template, fresh bool, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.list != nil && !anew && now.Sub(c.at) < templatesLast {
-		return c.list, false, nil
-	}
-	list, err = p.Templates(ctx)
-	var refused *wechat.APIError
-	if err != nil {
-		if errors.As(err, &refused) {
-			return nil, true, err
-		}
-		return nil, true, fmt.Errorf("read templates: %w", err)
-	}
-	c.list, c.at = list, now
-	return list, true, nil
+	return def.CheckTemplate(list[i])
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"wechat-broadcast/cache"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/cluster"
 	"wechat-broadcast/services/delivery"
@@ -79,8 +80,7 @@ type Engine struct {
 	watched  watched
 	events   chan Event
 
-	templates templateCache
-	glances   glances
+	recent *cache.Cache[int64, *Status]
 	// pullFailed: the last pull of the followers for a broadcast did.
 	pullFailed atomic.Bool
 	reading    models.Health // of the database, when it is looked for broadcasts
@@ -135,8 +135,9 @@ func New(c Config) *Engine {
 		throttle:  throttle.New(channel, c.Rate, c.Now),
 		lifetimes: newLifetimes(), woken: make(chan struct{}, 1), events: make(chan Event, 16),
 		runs: runs{list: map[int64]*run{}}, watched: watched{list: map[int64]*progress{}},
-		glances: glances{last: map[int64]*glance{}}, late: map[string]*creation{}, finalized: finalized{ids: map[int64]bool{}},
+		late: map[string]*creation{}, finalized: finalized{ids: map[int64]bool{}},
 	}
+	e.recent = newRecent(e)
 	e.sender = delivery.New(delivery.Config{
 		Store: c.Store, Platform: c.Platform, Channel: channel, Throttle: e.throttle, Concurrency: c.Concurrency,
 		Calls: e.calls, Storing: e.storing, Metrics: c.Metrics, Now: c.Now, Log: c.Log,

@@ -2,11 +2,12 @@ package broadcast
 
 import (
 	"context"
-	"sync"
 	"time"
 
+	"wechat-broadcast/cache"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/delivery"
+	"wechat-broadcast/zone"
 )
 
 // Status returns where a broadcast stands, the latest one for id 0.
@@ -18,48 +19,26 @@ func (e *Engine) Status(ctx context.Context, id int64) (*Status, error) {
 	return e.status(ctx, *b)
 }
 
-// Glance returns a Status that may be a little old: for those who look again and
+// Recent returns a Status that may be a little old: for those who look again and
 // again. Counting takes the longer the larger the broadcast is, so the older it
 // may be, and all who look meanwhile share one count.
-func (e *Engine) Glance(ctx context.Context, id int64) (*Status, error) {
-	e.glances.mu.Lock()
-	g := e.glances.last[id]
-	if g == nil {
-		g = &glance{}
-		e.glances.last[id] = g
-	}
-	e.glances.mu.Unlock()
-
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	began := e.now()
-	if g.status != nil && began.Before(g.until) {
-		return g.status, nil
-	}
-	st, err := e.Status(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	now := e.now()
-	g.status, g.until = st, now.Add(max(glanceLeast, glanceShare*now.Sub(began)))
-	return st, nil
-}
+func (e *Engine) Recent(ctx context.Context, id int64) (*Status, error) { return e.recent.Get(ctx, id) }
 
 const (
-	glanceLeast = 500 * time.Millisecond
-	glanceShare = 20 // times what counting took: it costs at most this part of one core
+	recentAtMost = 64 // broadcasts
+	recentLeast  = 500 * time.Millisecond
+	recentShare  = 20 // times what counting took: it costs at most this part of one core
+	countAtMost  = time.Minute
 )
 
-// glances are the last Status of each broadcast that somebody looked at.
-type glances struct {
-	mu   sync.Mutex
-	last map[int64]*glance
-}
-
-type glance struct {
-	mu     sync.Mutex
-	status *Status
-	until  time.Time
+// newRecent keeps the last Status of each broadcast that somebody looked at.
+func newRecent(e *Engine) *cache.Cache[int64, *Status] {
+	ttl := func(_ *Status, took time.Duration) time.Duration { return max(recentLeast, recentShare*took) }
+	return cache.New(recentAtMost, ttl, func(ctx context.Context, id int64) (*Status, error) {
+		ctx, cancel := context.WithTimeout(ctx, countAtMost)
+		defer cancel()
+		return e.Status(ctx, id)
+	})
 }
 
 // List returns the latest n broadcasts, the newest first.
@@ -119,9 +98,5 @@ func (e *Engine) rate(ctx context.Context, id int64) float64 {
 
 // SentToday counts the recipients that were tried since midnight in Beijing.
 func (e *Engine) SentToday(ctx context.Context) (int64, error) {
-	now := e.now().In(beijing)
-	return e.store.CountSince(ctx, time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, beijing))
+	return e.store.CountSince(ctx, zone.Midnight(e.now(), 0))
 }
-
-// beijing is the platform's time zone; it has no summer time.
-var beijing = time.FixedZone("Asia/Shanghai", 8*60*60)

@@ -91,7 +91,7 @@ func crashed(a *account, people []string, accepted bool) (id int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := a.store.AudienceIDs(ctx, &b, 0, through, 1000)
+	all, err := a.store.AudienceIDs(ctx, &b, 0, through, 10_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,5 +308,24 @@ func TestSendingGoesOnAfterTheLockWasLost(t *testing.T) {
 		a.reaches(id, models.Finished)
 		a.audit(id)
 		a.everyoneOnce()
+	})
+}
+
+// Of a broadcast that goes on after a crash one call goes first. Those who were begun
+// before it are more than may be under way at a time, and wait for that call as well
+// as those who are new: whoever makes it, all go on.
+func TestManyWhoWereBegunKeepNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 4000}})
+		var begun []string
+		for i := range 1200 { // some of their batches come after some of new ones
+			begun = append(begun, a.sim.Follower(2600+i))
+		}
+		id := crashed(a, begun, false)
+		_ = loop.Sleep(t.Context(), 10*time.Second)
+		a.wire.thinks.Store(int64(time.Second)) // meanwhile all come to wait for it
+		a.start()
+		a.finishes(id, 4001)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/zone"
 )
 
 const (
@@ -108,7 +109,7 @@ func (e *Engine) purge(ctx context.Context) {
 func (e *Engine) updateMetrics(ctx context.Context) {
 	var list []Status
 	for _, r := range e.runs.all() {
-		st, err := e.Glance(ctx, r.b.ID)
+		st, err := e.Recent(ctx, r.b.ID)
 		if err != nil {
 			e.log.DebugContext(ctx, "renew metrics", "err", err)
 			return
@@ -122,8 +123,8 @@ func (e *Engine) updateMetrics(ctx context.Context) {
 // the next reset. Shortly after one, when the quota is still gone, it is asked
 // for again soon, since the platform's hour is known from the field only.
 func (e *Engine) quotaReset() time.Time {
-	now := e.now().In(beijing)
-	at := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, beijing).Add(e.resetAt)
+	now := e.now()
+	at := zone.Midnight(now, 0).Add(e.resetAt)
 	if !at.After(now) {
 		if now.Sub(at) < resetWithin {
 			return now.Add(resetRetry)

@@ -12,6 +12,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
+
+	"wechat-broadcast/services/loop"
 )
 
 // sendPath is the path of the API that sends.
@@ -23,6 +26,8 @@ type wire struct {
 	down    atomic.Bool // nobody listens
 	// tokenless lets the token API answer 502.
 	tokenless atomic.Bool
+	// thinks is how long the platform takes to tell the quota, in nanoseconds.
+	thinks atomic.Int64
 	// deaf lets user/info answer 502.
 	deaf atomic.Bool
 	// bare lets the account have no templates.
@@ -59,6 +64,9 @@ func (c *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 			}
 		}()
 		before, people := c.before.Load(), c.people.Load()
+		if strings.HasSuffix(r.URL.Path, "/quota/get") {
+			_ = loop.Sleep(r.Context(), time.Duration(c.thinks.Load()))
+		}
 		switch {
 		case people != nil && strings.HasSuffix(r.URL.Path, "/user/info/batchget") && (*people)(w):
 		case c.tokenless.Load() && strings.HasSuffix(r.URL.Path, "token"):

@@ -36,25 +36,20 @@ func (s *Sender) claimFresh(w *batchRun) claimFunc {
 func (s *Sender) feed(ctx context.Context, a *Active, w *batchRun, tasks []models.Task, claim claimFunc) error {
 	for len(tasks) > 0 {
 		group := tasks[:min(s.budget.size(), len(tasks))]
-		var permit throttle.Permit
-		if claim != nil {
-			// Nobody is claimed who can't be sent to now, and for a probe only one is.
-			var err error
-			if permit, err = a.stream.Admit(ctx, throttle.Unclaimed); err != nil {
-				a.stopFor(err)
-				return err
-			}
-			if permit.Probe() {
-				group = group[:1]
-			}
+		permit, err := s.admit(ctx, a, &group, claim != nil)
+		if err != nil {
+			a.stopFor(err)
+			return err
 		}
 		tasks = tasks[len(group):]
-		now, err := s.take(ctx, a, &group, claim)
-		if len(group) == 0 {
-			permit.Cancel()
-		}
-		if err != nil {
-			return err
+		now := s.now()
+		if claim != nil {
+			if group, err = s.claim(a, group, claim, now); len(group) == 0 {
+				permit.Cancel()
+			}
+			if err != nil {
+				return err
+			}
 		}
 		for _, t := range group {
 			j := s.newJob(ctx, a, w, t, now)
@@ -68,6 +63,30 @@ func (s *Sender) feed(ctx context.Context, a *Active, w *batchRun, tasks []model
 		}
 	}
 	return nil
+}
+
+// admit takes a group's part of the budget. Nobody is claimed who can't be sent to
+// now, and for a probe only one is: the group has one then.
+func (s *Sender) admit(ctx context.Context, a *Active, group *[]models.Task, claims bool) (permit throttle.Permit, err error) {
+	for claims {
+		if permit, err = a.stream.Admit(ctx, throttle.Unclaimed); err != nil {
+			return permit, err
+		}
+		if !permit.Probe() {
+			break
+		}
+		if s.budget.TryAcquire(1) {
+			*group = (*group)[:1]
+			return permit, nil
+		}
+		// Those who hold the budget may wait for the probe: one of them makes it.
+		permit.Cancel()
+		if err := s.budget.Acquire(ctx, 1); err != nil {
+			return permit, err
+		}
+		s.budget.Release(1)
+	}
+	return permit, s.budget.Acquire(ctx, int64(len(*group)))
 }
 
 // newJob is for a recipient whose row was written now, or before if the task says so.
@@ -86,24 +105,6 @@ func (s *Sender) newJob(ctx context.Context, a *Active, w *batchRun, t models.Ta
 		s.throttle.MaybeSent(1)
 	}
 	return j
-}
-
-// take takes a group's part of the budget and claims it, unless claim is nil. It
-// leaves in the group those who are to be sent to, and returns when it was claimed.
-func (s *Sender) take(ctx context.Context, a *Active, group *[]models.Task, claim claimFunc) (now time.Time, err error) {
-	taken := *group
-	*group = nil
-	if err := s.budget.Acquire(ctx, int64(len(taken))); err != nil {
-		return now, err
-	}
-	now = s.now()
-	if claim != nil {
-		if taken, err = s.claim(a, taken, claim, now); err != nil {
-			return now, err
-		}
-	}
-	*group = taken
-	return now, nil
 }
 
 // claim claims a group and returns those of it who are to be sent to.

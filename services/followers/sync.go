@@ -9,6 +9,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/zone"
 )
 
 const (
@@ -148,7 +149,7 @@ func (s *Service) begin(ctx context.Context, confirmed bool) (st models.SyncStat
 // were asked for, to which it adds this one.
 func (s *Service) pull(ctx context.Context, st models.SyncState, asked map[string]struct{}) (models.SyncState, error) {
 	now := s.now()
-	day := now.In(beijing).Format(time.DateOnly)
+	day := zone.Day(now)
 	ok, err := s.store.TakeFromDay(ctx, callsFact, day, callsPerDay)
 	if err != nil {
 		return st, err
@@ -230,12 +231,8 @@ func (s *Service) conclude(ctx context.Context, st models.SyncState, begun time.
 	return r
 }
 
-// beijing is where the platform's day begins.
-var beijing = time.FixedZone("Beijing", 8*60*60)
-
 func quotaUsedUp(now time.Time, cause error) error {
-	y, m, d := now.In(beijing).Date()
-	err := models.NewError(models.Unavailable, models.ErrSyncQuota, "At", time.Date(y, m, d+1, 0, 0, 0, 0, beijing))
+	err := models.NewError(models.Unavailable, models.ErrSyncQuota, "At", zone.Midnight(now, 1))
 	err.Err = cause
 	return err
 }

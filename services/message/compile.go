@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wechat-broadcast/textfile"
+	"wechat-broadcast/zone"
 )
 
 // compile prepares the message's templates, or returns everything that is wrong
@@ -84,7 +85,7 @@ func (b *builder) part(field, at, source string) part {
 // try renders what depends on no recipient, so that a mistake such as a
 // missing layout shows before anybody is sent anything.
 func (b *builder) try(p part, at string, check templateCheck) {
-	sample := vars{Now: time.Date(2026, time.January, 2, 15, 4, 5, 0, beijing)}
+	sample := vars{Now: time.Date(2026, time.January, 2, 15, 4, 5, 0, zone.Beijing)}
 	sample.Broadcast.ID = 1
 	value, variable, problem := execute(p.template, sample)
 	if problem.none() && !check.variable && isBlank(value) {
@@ -143,7 +144,7 @@ type templateCheck struct {
 func (c *templateCheck) add(problem, hint Words) {
 	c.faulty = true
 	path := c.builder.path(c.at)
-	same := func(p Problem) bool { return p.Path == path && p.Problem.English == problem.English }
+	same := func(p Problem) bool { return p.Path == path && p.Problem.String() == problem.String() }
 	if !slices.ContainsFunc(c.builder.problems, same) {
 		c.builder.add(c.at, problem, hint)
 	}

@@ -41,8 +41,8 @@ func paths(tb testing.TB, err error) []string {
 	all := make([]string, len(problems))
 	for i, p := range problems {
 		all[i] = p.Path
-		if p.Problem.English == "" || p.Hint.English == "" {
-			tb.Errorf("%s: problem %q, hint %q: both must be said", p.Path, p.Problem.English, p.Hint.English)
+		if !english().Has(p.Problem.ID()) || !english().Has(p.Hint.ID()) {
+			tb.Errorf("%s: problem %q, hint %q: both must be said", p.Path, p.Problem, p.Hint)
 		}
 	}
 	return all

@@ -20,12 +20,12 @@ func (p Problem) String() string {
 	if p.Variable != "" {
 		line += p.Variable + " "
 	}
-	line += p.Problem.English
+	line += p.Problem.String()
 	if p.Line > 0 {
 		line += fmt.Sprintf(" (line %d)", p.Line)
 	}
-	if p.Hint.English != "" {
-		line += "; " + p.Hint.English
+	if !p.Hint.none() {
+		line += "; " + p.Hint.String()
 	}
 	return strings.Join(strings.FieldsFunc(line, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
 }

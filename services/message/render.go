@@ -13,15 +13,12 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/zone"
 )
 
 // maxValueBytes bounds a template and what it renders to. The platform shows a
 // few dozen characters of a value; anything near this is a mistake.
 const maxValueBytes = 4096
-
-// beijing is the time of the platform and of its followers. China has had no
-// summer time since 1991, so no time zone database is needed.
-var beijing = time.FixedZone("CST", 8*60*60)
 
 // vars is what a template sees as its dot.
 type vars struct {
@@ -38,7 +35,7 @@ type vars struct {
 // newVars returns what the templates can say of a broadcast and of a recipient.
 func newVars(b models.Broadcast, r models.Recipient) (vars, error) {
 	v := vars{
-		OpenID: r.OpenID, Now: b.AskedAt.In(beijing), Scene: r.Scene, Remark: r.Remark,
+		OpenID: r.OpenID, Now: b.AskedAt.In(zone.Beijing), Scene: r.Scene, Remark: r.Remark,
 		Fields: map[string]string{}, subscribedAt: r.SubscribedAt.Time,
 	}
 	v.Broadcast.ID = b.ID
@@ -56,7 +53,7 @@ func (v vars) SubscribedAt() (time.Time, error) {
 	if v.subscribedAt.IsZero() {
 		return time.Time{}, templateError(words(problemNotKnown))
 	}
-	return v.subscribedAt.In(beijing), nil
+	return v.subscribedAt.In(zone.Beijing), nil
 }
 
 // RenderError says which part of which message has no fit value. It holds no
@@ -74,7 +71,7 @@ func (e *RenderError) Error() string {
 	if e.Variable != "" {
 		where += ", " + e.Variable
 	}
-	return where + ": " + e.Problem.English
+	return where + ": " + e.Problem.String()
 }
 
 // compiled is a definition ready to be rendered. It is safe for concurrent use.
@@ -160,7 +157,7 @@ func execute(t *template.Template, v vars) (value, variable string, problem Word
 // templateError is an error of our own functions, which text/template wraps.
 type templateError Words
 
-func (e templateError) Error() string { return e.English }
+func (e templateError) Error() string { return Words(e).String() }
 
 // execProblem matches the place and the cause in an error of text/template.
 var execProblem = regexp.MustCompile(`(?s)at <(.*?)>: (.*)$`)
@@ -192,7 +189,7 @@ func isBlank(text string) bool {
 
 var (
 	tooLong    = words(problemLong, "Max", maxValueBytes)
-	errTooLong = errors.New(tooLong.English)
+	errTooLong = errors.New("the text is too long")
 )
 
 // limitedText is a text that refuses to grow beyond maxValueBytes.

@@ -307,7 +307,7 @@ func TestValuesThatAreRefused(t *testing.T) {
 			if diff := cmp.Diff(tt.want, *got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			for _, part := range []string{`"m"`, tt.want.Field, tt.want.Variable, tt.want.Problem.English} {
+			for _, part := range []string{`"m"`, tt.want.Field, tt.want.Variable, tt.want.Problem.String()} {
 				if !strings.Contains(err.Error(), part) {
 					t.Errorf("no %q in: %v", part, err)
 				}

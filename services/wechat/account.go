@@ -10,10 +10,13 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/silenceper/wechat/v2/domain/openapi"
 	"github.com/silenceper/wechat/v2/officialaccount/message"
 	"github.com/silenceper/wechat/v2/officialaccount/user"
+
+	"wechat-broadcast/cache"
 )
 
 const (
@@ -131,6 +134,23 @@ func (c *Client) Templates(ctx context.Context) ([]Template, error) {
 		templates = append(templates, Template{ID: t.TemplateID, Title: t.Title, Content: t.Content, Keys: templateKeys(t.Content)})
 	}
 	return templates, nil
+}
+
+// templatesLast is how long a list of templates is kept at most.
+const templatesLast = 10 * time.Minute
+
+func (c *Client) newTemplateCache() *cache.Cache[struct{}, []Template] {
+	return cache.New(1, cache.For[[]Template](templatesLast), func(ctx context.Context, _ struct{}) ([]Template, error) {
+		return c.Templates(ctx)
+	})
+}
+
+// KnownTemplates returns the account's templates as they were read less than age
+// ago, 10 minutes at most, and when; 0 reads them anew. The platform counts the
+// calls, so all who ask share one list. The errors are those of Templates, and that
+// of ctx.
+func (c *Client) KnownTemplates(ctx context.Context, age time.Duration) ([]Template, time.Time, error) {
+	return c.templates.GetWithin(ctx, struct{}{}, age)
 }
 
 var placeholder = regexp.MustCompile(`\{\{\s*([A-Za-z0-9_]+)\.DATA\s*\}\}`)

@@ -219,6 +219,27 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
+func TestKnownTemplatesAreReadOnce(t *testing.T) {
+	t.Parallel()
+	p := newPlatform()
+	var asked atomic.Int64
+	p.HandleFunc("GET "+templatesPath, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"template_list":[{"template_id":"A","title":"%d"}]}`, asked.Add(1))
+	})
+	c := serve(t, p)
+	for i, want := range []string{"1", "1", "2", "2"} {
+		age := time.Minute
+		if i == 2 {
+			age = 0
+		}
+		before := time.Now()
+		got, read, err := c.KnownTemplates(t.Context(), age)
+		if err != nil || len(got) != 1 || got[0].Title != want || before.Sub(read) > age {
+			t.Errorf("call %d: %v of %v, %v; want %s", i, got, read, err, want)
+		}
+	}
+}
+
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	p := newPlatform()

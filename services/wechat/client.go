@@ -18,6 +18,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/silenceper/wechat/v2/credential"
+
+	"wechat-broadcast/cache"
 )
 
 // What a Config leaves empty.
@@ -80,6 +82,8 @@ type Client struct {
 	close   func() // ends the idle connections
 	timeout time.Duration
 	tokens  *tokens
+	// templates are those of KnownTemplates.
+	templates *cache.Cache[struct{}, []Template]
 }
 
 // The SDK's parts can take their token from a Client.
@@ -98,6 +102,7 @@ func New(cfg Config) *Client {
 	}
 	c.wire, c.close = newWire(c.base, cfg, http.ProxyFromEnvironment)
 	c.tokens = newTokens(c, cfg)
+	c.templates = c.newTemplateCache()
 	return c
 }
 

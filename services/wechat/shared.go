@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"wechat-broadcast/zone"
 )
 
 const (
@@ -165,7 +167,7 @@ func (s *shared) exhaustForced(ctx context.Context) {
 }
 
 func (s *shared) forcedDay(now time.Time) string {
-	return s.key("forced:" + now.In(beijing).Format(time.DateOnly))
+	return s.key("forced:" + zone.Day(now))
 }
 
 // obtainShared takes the token that another replica has refreshed, or refreshes

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"wechat-broadcast/zone"
 )
 
 const (
@@ -30,9 +32,6 @@ const (
 	shortLife = 5 * time.Minute
 	longLife  = 24 * time.Hour
 )
-
-// beijing is the platform's day.
-var beijing = time.FixedZone("UTC+8", 8*60*60)
 
 // tokens holds the account's one access token for all callers.
 //
@@ -268,7 +267,7 @@ func (t *tokens) reserveForced(ctx context.Context) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
-	if day := now.In(beijing).Format(time.DateOnly); day != t.forcedDay {
+	if day := zone.Day(now); day != t.forcedDay {
 		t.forcedDay, t.forced = day, 0
 	}
 	if t.forced >= forcedPerDay {
@@ -293,10 +292,7 @@ func (t *tokens) exhaustForced(ctx context.Context) time.Duration {
 	return untilMidnight(t.now())
 }
 
-func untilMidnight(now time.Time) time.Duration {
-	y, m, d := now.In(beijing).Date()
-	return time.Date(y, m, d+1, 0, 0, 0, 0, beijing).Sub(now)
-}
+func untilMidnight(now time.Time) time.Duration { return zone.Midnight(now, 1).Sub(now) }
 
 // fetch makes one call of stable_token. The credentials travel in the body,
 // so no URL holds them (WeChat: getStableAccessToken docs).

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"wechat-broadcast/zone"
 )
 
 // 64 senders meet a dead token at the same moment.
@@ -169,7 +171,7 @@ func TestForcedRefreshesKeepTheirLimits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		// From noon on: half a day is left of the platform's day.
-		time.Sleep(time.Until(time.Date(2026, 11, 24, 12, 0, 0, 0, beijing)))
+		time.Sleep(time.Until(time.Date(2026, 11, 24, 12, 0, 0, 0, zone.Beijing)))
 		p := newPlatform()
 		var forced []time.Time
 		p.onForce = func(p *platform) {

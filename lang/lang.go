@@ -1,0 +1,93 @@
+// Package lang says what people read, in Chinese and in English, with the numbers,
+// times and spans of time in it.
+package lang
+
+import (
+	"embed"
+	"fmt"
+	"log/slog"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/language"
+)
+
+//go:embed sentences
+var files embed.FS
+
+// Languages are those that there are; the first is the default.
+var Languages = []string{"zh", "en"}
+
+// The parts of the program that have sentences of their own.
+const (
+	Chat     = "chat"
+	Problems = "problems" // of messages and their file
+	Plain    = "plain"    // what the terminal says otherwise of problems; English only
+	Pages    = "pages"
+	Demo     = "demo"
+)
+
+// Vars fill a sentence. Numbers get separators (save ID and Code, which are names)
+// and spans and moments become words; Count also picks the plural.
+type Vars map[string]any
+
+// Locale says sentences in one language. It is safe for concurrent use.
+type Locale struct {
+	Language string
+	// SeparatorsFrom is the number from which on there are separators in it; 1,000
+	// if it is 0.
+	SeparatorsFrom int64
+
+	localizer *i18n.Localizer
+	log       *slog.Logger
+}
+
+// New returns a Locale with the sentences of those parts. A sentence of a later
+// part replaces that of the same id of an earlier one. Sentences that are missing
+// are told to the log.
+func New(lang string, log *slog.Logger, parts ...string) (*Locale, error) {
+	bundle := i18n.NewBundle(language.Make(lang))
+	bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
+	for _, part := range append([]string{"common"}, parts...) {
+		if _, err := bundle.LoadMessageFileFS(files, "sentences/"+part+"."+lang+".yaml"); err != nil {
+			return nil, fmt.Errorf("load sentences: %w", err)
+		}
+	}
+	return &Locale{Language: lang, localizer: i18n.NewLocalizer(bundle, lang), log: log}, nil
+}
+
+// Say returns the sentence of that id, filled with the vars.
+func (l *Locale) Say(id string, vars ...Vars) string {
+	data := map[string]any{}
+	sentence := &i18n.LocalizeConfig{MessageID: id, TemplateData: data}
+	for _, v := range vars {
+		for name, value := range v {
+			data[name] = l.write(name, value)
+		}
+		if n, ok := v["Count"].(int64); ok {
+			sentence.PluralCount = n
+		}
+	}
+	text, err := l.localizer.Localize(sentence)
+	if err != nil {
+		l.log.Error("a sentence is missing", "id", id, "error", err)
+	}
+	if text == "" {
+		return id
+	}
+	return text
+}
+
+// Has tells whether there is a sentence of that id.
+func (l *Locale) Has(id string) bool {
+	_, err := l.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: map[string]any{}})
+	return err == nil
+}
+
+// Other is the language for whoever cannot read this one.
+func (l *Locale) Other() string {
+	if l.Language == Languages[0] {
+		return Languages[1]
+	}
+	return Languages[0]
+}
