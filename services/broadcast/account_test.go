@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -113,7 +112,7 @@ func newAccount(t *testing.T, set setup) *account {
 		conf.BaseURL = a.sim.URL()
 	} else {
 		a.wire = &wire{handler: a.sim}
-		conf.BaseURL, conf.HTTP = "http://platform.test", &http.Client{Transport: a.wire}
+		conf.BaseURL, conf.Transport = "http://platform.test", a.wire
 	}
 	a.client = wechat.New(conf)
 	t.Cleanup(a.client.Close)

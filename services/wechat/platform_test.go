@@ -3,20 +3,30 @@ package wechat
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
+	"log" //nolint:depguard // net/http writes to it
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // as main does
+	if flag.Parse(); *servePlatform {
+		fmt.Fprintln(os.Stderr, serveBench(os.Stdin, os.Stdout))
+		os.Exit(1)
+	}
 	// The client trusts what the system trusts, and is tested over TLS from outside.
 	dir, err := trustHostile()
 	if err != nil {
@@ -26,7 +36,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		_ = os.RemoveAll(dir)
 		os.Exit(code)
-	}))
+	}),
+		// BenchmarkCalls alone uses fasthttp, which does not end these.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*TCPDialer).tcpAddrsClean"),
+	)
 }
 
 const (
@@ -120,6 +134,49 @@ func serve(tb testing.TB, h http.Handler, change ...func(*Config)) *Client {
 	return newClient(tb, srv.URL, change...)
 }
 
+// connCounter counts the connections of a server.
+type connCounter struct{ opened, closed atomic.Int64 }
+
+// want fails unless as many connections were opened.
+func (c *connCounter) want(tb testing.TB, opened int64) {
+	tb.Helper()
+	if n := c.opened.Load(); n != opened {
+		tb.Errorf("%d connections, want %d", n, opened)
+	}
+}
+
+// awaitClosed waits until as many connections were closed.
+func (c *connCounter) awaitClosed(tb testing.TB, closed int64) {
+	tb.Helper()
+	for deadline := time.Now().Add(10 * time.Second); c.closed.Load() < closed; {
+		if time.Now().After(deadline) {
+			tb.Fatalf("%d connections were closed, want %d", c.closed.Load(), closed)
+		}
+		<-time.After(time.Millisecond)
+	}
+}
+
+func (c *connCounter) note(_ net.Conn, s http.ConnState) {
+	switch s {
+	case http.StateNew:
+		c.opened.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		c.closed.Add(1)
+	case http.StateActive, http.StateIdle:
+	}
+}
+
+// serveCounted starts h on loopback and counts its connections.
+func serveCounted(tb testing.TB, h http.Handler) (base string, conns *connCounter) {
+	tb.Helper()
+	conns = &connCounter{}
+	srv := httptest.NewUnstartedServer(h)
+	srv.Config.ConnState = conns.note
+	srv.Start()
+	tb.Cleanup(srv.Close)
+	return srv.URL, conns
+}
+
 func newClient(tb testing.TB, baseURL string, change ...func(*Config)) *Client {
 	tb.Helper()
 	cfg := Config{AppID: "wx1234567890abcdef", AppSecret: testSecret, BaseURL: baseURL}
@@ -131,9 +188,9 @@ func newClient(tb testing.TB, baseURL string, change ...func(*Config)) *Client {
 	return c
 }
 
-// inProcess is an HTTP client that calls h directly, for tests on a fake clock.
-func inProcess(h http.Handler) *http.Client {
-	return &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+// inProcess is a transport that calls h directly, for tests on a fake clock.
+func inProcess(h http.Handler) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		if err := r.Context().Err(); err != nil {
 			return nil, err
 		}
@@ -143,7 +200,7 @@ func inProcess(h http.Handler) *http.Client {
 		}
 		h.ServeHTTP(rec, r)
 		return rec.Result(), nil
-	})}
+	})
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

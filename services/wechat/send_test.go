@@ -23,7 +23,7 @@ func TestSendIsAccepted(t *testing.T) {
 		if !p.valid(r) {
 			t.Errorf("token %q", r.URL.Query().Get("access_token"))
 		}
-		if got, want := readBody(t, r), string(appendMessage(nil, testMessage())); got != want {
+		if got, want := readBody(t, r), string(encodeMessage(testMessage())); got != want {
 			t.Errorf("body %s, want %s", got, want)
 		}
 		if got := r.Header.Get("Content-Type"); !strings.HasPrefix(got, "application/json") {
@@ -42,24 +42,14 @@ func TestSendKeepsItsConnections(t *testing.T) {
 	t.Parallel()
 	p := newPlatform()
 	p.answer("POST "+sendPath, `{"errcode":0,"errmsg":"ok","msgid":1}`)
-	var conns atomic.Int64
-	srv := httptest.NewUnstartedServer(p)
-	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			conns.Add(1)
-		}
-	}
-	srv.Start()
-	t.Cleanup(srv.Close)
-	c := newClient(t, srv.URL)
+	base, conns := serveCounted(t, p)
+	c := newClient(t, base)
 	for range 50 {
 		if r := c.Send(t.Context(), testMessage()); r.Verdict != Accepted {
 			t.Fatalf("got %+v", r)
 		}
 	}
-	if n := conns.Load(); n != 1 {
-		t.Errorf("%d connections for sends one after the other, want 1", n)
-	}
+	conns.want(t, 1)
 }
 
 // What the platform's machines answer when they do not answer.
@@ -179,7 +169,7 @@ func TestSendToNobodyIsAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		srv.Close()
-		c.close()
+		c.Close()
 		r := c.Send(t.Context(), testMessage())
 		if r.Verdict != Away || r.MaybeSent {
 			t.Errorf("got %+v", r)

@@ -24,7 +24,7 @@ func TestNoTokenInAStrangeAnswer(t *testing.T) {
 				p := newPlatform()
 				mended := false
 				c := newClient(t, "http://platform", func(c *Config) {
-					c.HTTP = inProcess(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					c.Transport = inProcess(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						switch {
 						case r.URL.Path == sendPath:
 							fmt.Fprint(w, `{"errcode":0,"errmsg":"ok","msgid":9007199254740993}`)
@@ -60,7 +60,7 @@ func TestNobodyIsGoneByAStrangeAnswer(t *testing.T) {
 				for _, path := range []string{followersPath, personPath} {
 					p.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strange) })
 				}
-				c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(p) })
+				c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(p) })
 				if page, err := c.Followers(t.Context(), ""); err == nil {
 					t.Errorf("a page of %+v", page)
 				}

@@ -103,7 +103,7 @@ func TestTokenIsRefreshedAheadWhileTheOldOneServes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlatform()
-		c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(p) })
+		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(p) })
 		token := func() string {
 			t.Helper()
 			got, err := c.Token(t.Context())
@@ -134,7 +134,7 @@ func TestTokenRefreshedAheadIsNotAskedForWithoutEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlatform()
 		p.life = 300 // the platform gives the same token with what is left of it
-		c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(p) })
+		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(p) })
 		for range 29 {
 			if _, err := c.Token(t.Context()); err != nil {
 				t.Fatal(err)
@@ -152,7 +152,7 @@ func TestTokenIsFetchedAgainAtItsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlatform()
-		c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(p) })
+		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(p) })
 		if _, err := c.Token(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +177,7 @@ func TestForcedRefreshesKeepTheirLimits(t *testing.T) {
 			p.token = fmt.Sprintf("FORCED-%d", len(forced))
 		}
 		p.HandleFunc("POST "+sendPath, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, invalidToken) })
-		c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(p) })
+		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(p) })
 
 		var last Result
 		for end := time.Now().Add(time.Hour); time.Now().Before(end); time.Sleep(5 * time.Second) {
@@ -216,7 +216,7 @@ func TestForcedRefreshWithoutEffect(t *testing.T) {
 			sends++
 			fmt.Fprint(w, invalidToken)
 		})
-		c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(p) })
+		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(p) })
 		r := c.Send(t.Context(), testMessage())
 		if r.Verdict != Retry || r.MaybeSent || r.RetryAfter != forcedPause || p.forced != 1 {
 			t.Errorf("got %+v after %d forced refreshes", r, p.forced)
@@ -241,7 +241,7 @@ func TestForcedRefreshesUsedUpByAnotherProcess(t *testing.T) {
 			fmt.Fprint(w, `{"access_token":"TOKEN-0","expires_in":7200}`)
 		})
 		mux.HandleFunc("POST "+sendPath, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, invalidToken) })
-		c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(mux) })
+		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(mux) })
 		for range 3 {
 			r := c.Send(t.Context(), testMessage())
 			if r.Verdict != Retry || r.MaybeSent || r.RetryAfter < time.Minute {
@@ -261,7 +261,7 @@ func TestFailedRefreshIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		c := newClient(t, "http://platform", func(c *Config) {
-			c.HTTP = inProcess(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			c.Transport = inProcess(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				calls++
 				fmt.Fprint(w, `{"errcode":-1,"errmsg":"system error"}`)
 			}))
@@ -314,7 +314,7 @@ func TestRefusedCredentials(t *testing.T) {
 		mux.HandleFunc("POST "+stableTokenPath, func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"errcode":%d,"errmsg":%q}`, tt.code, tt.errmsg)
 		})
-		c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(mux) })
+		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(mux) })
 		r := c.Send(t.Context(), testMessage())
 		if r.Verdict != tt.verdict || r.Code != tt.code || r.MaybeSent || !strings.Contains(r.Detail, tt.detail) {
 			t.Errorf("code %d: got %+v", tt.code, r)
@@ -396,11 +396,11 @@ func TestTokenOutcomesAreTold(t *testing.T) {
 		}
 	}
 	ok := serve(t, newPlatform(), hook)
-	if _, err := ok.GetAccessToken(); err != nil {
+	if _, err := ok.Token(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ok.tokens.drop("TOKEN-0")
-	if _, err := ok.GetAccessTokenContext(t.Context()); err != nil {
+	if _, err := ok.Token(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ok.Close()
