@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/silenceper/wechat/v2/officialaccount/message"
 	"github.com/silenceper/wechat/v2/util"
 )
 
@@ -58,7 +57,7 @@ func seal(reply []byte, appID, token, aesKey string, s stamp, asJSON bool) ([]by
 	if err != nil {
 		return nil, fmt.Errorf("encrypt reply: %w", err)
 	}
-	sealed := message.ResponseEncryptedXMLMsg{
+	sealed := wireEncrypted{
 		EncryptedMsg: string(encrypted),
 		MsgSignature: util.Signature(token, fmt.Sprint(s.time), s.nonce, string(encrypted)),
 		Timestamp:    s.time,

@@ -1,9 +1,5 @@
 // Package wechat is the platform's API side: the access token, template
 // message sends, follower pages and notices to admins.
-//
-// It uses the SDK's types but neither its HTTP client nor its token cache:
-// those know no context, print the access token in errors, keep a token that
-// the platform has refused, and live in process globals.
 package wechat
 
 import (

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/silenceper/wechat/v2/officialaccount/user"
 )
 
 const (
@@ -67,7 +65,7 @@ func (c *Client) People(ctx context.Context, openIDs []string) ([]Person, error)
 }
 
 func (c *Client) people(ctx context.Context, openIDs []string, splits *int) ([]Person, error) {
-	body, err := encode(user.BatchGetUserInfoParams{UserList: wanted(openIDs)})
+	body, err := encode(map[string]any{"user_list": wanted(openIDs)})
 	if err != nil {
 		return nil, err
 	}
@@ -103,10 +101,10 @@ func (c *Client) people(ctx context.Context, openIDs []string, splits *int) ([]P
 // notAPerson tells the codes for an OpenID that is none of the account's.
 func notAPerson(code int) bool { return code == 40003 || code == 49003 }
 
-func wanted(openIDs []string) []user.BatchGetUserListItem {
-	list := make([]user.BatchGetUserListItem, len(openIDs))
+func wanted(openIDs []string) []map[string]string {
+	list := make([]map[string]string, len(openIDs))
 	for i, openID := range openIDs {
-		list[i] = user.BatchGetUserListItem{OpenID: openID, Lang: "zh_CN"}
+		list[i] = map[string]string{"openid": openID, "lang": "zh_CN"}
 	}
 	return list
 }
