@@ -5,13 +5,14 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/go-redsync/redsync/v4"
+	"github.com/go-redsync/redsync/v4/redis/goredis/v9"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -33,6 +34,7 @@ const (
 // follows from the AppSecret: who reads Redis does not get it.
 type shared struct {
 	redis redis.UniversalClient
+	locks *redsync.Redsync
 	app   string
 	aead  cipher.AEAD
 	now   func() time.Time
@@ -51,7 +53,7 @@ func newShared(cfg Config, now func() time.Time) (*shared, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make cipher: %w", err)
 	}
-	return &shared{redis: cfg.Redis, app: cfg.AppID, aead: aead, now: now}, nil
+	return &shared{redis: cfg.Redis, locks: redsync.New(goredis.NewPool(cfg.Redis)), app: cfg.AppID, aead: aead, now: now}, nil
 }
 
 func (s *shared) key(name string) string { return "wechat-broadcast:" + s.app + ":token:" + name }
@@ -105,27 +107,21 @@ func (s *shared) store(ctx context.Context, g grant) error {
 func (s *shared) lock(ctx context.Context) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, shareWithin)
 	defer cancel()
-	mine := rand.Text()
-	ok, err := s.redis.SetNX(ctx, s.key("refreshing"), mine, refreshLock).Result()
-	if err != nil {
-		return nil, fmt.Errorf("lock token refresh: %w", err)
-	}
-	if !ok {
+	refreshing := s.locks.NewMutex(s.key("refreshing"), redsync.WithExpiry(refreshLock), redsync.WithTries(1))
+	err = refreshing.LockContext(ctx)
+	var taken *redsync.ErrTaken
+	switch {
+	case errors.As(err, &taken):
 		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("lock token refresh: %w", err)
 	}
 	return func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shareWithin)
 		defer cancel()
-		_ = unlockScript.Run(ctx, s.redis, []string{s.key("refreshing")}, mine).Err() // else it ends by itself
+		_, _ = refreshing.UnlockContext(ctx) // else it ends by itself
 	}, nil
 }
-
-// unlockScript deletes a lock that is still the caller's.
-var unlockScript = redis.NewScript(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then
-	return redis.call('DEL', KEYS[1])
-end
-return 0`)
 
 // reserveForced takes one of the day's forced refreshes for all replicas, or
 // says how long to wait for the next.
