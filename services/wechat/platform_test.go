@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 }
 
 const (
+	testApp    = "wx1234567890abcdef"
 	testSecret = "s3cret-of-the-account"
 	testOpenID = "oABCD1234567890abcdefghijklm"
 )
@@ -57,6 +58,7 @@ type platform struct {
 	life   int
 	normal int // calls without force_refresh
 	forced int
+	bad    string // a token that is refused although it is the current one
 	// onForce makes the next token; nil for one more than the last.
 	onForce func(p *platform)
 }
@@ -103,7 +105,15 @@ func (p *platform) revoke(token string) {
 func (p *platform) valid(r *http.Request) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return r.URL.Query().Get("access_token") == p.token
+	token := r.URL.Query().Get("access_token")
+	return token == p.token && token != p.bad
+}
+
+// refuse has a token refused although the platform gives it.
+func (p *platform) refuse(token string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bad = token
 }
 
 // calls returns the numbers of normal and forced refreshes so far.
@@ -123,6 +133,8 @@ func (p *platform) answer(path, body string) {
 		fmt.Fprint(w, body)
 	})
 }
+
+const accepted = `{"errcode":0,"errmsg":"ok","msgid":1}`
 
 const invalidToken = `{"errcode":40001,"errmsg":"invalid credential, access_token is invalid or not latest rid: 65609427-54c9eae0-289148d7"}`
 
@@ -179,7 +191,7 @@ func serveCounted(tb testing.TB, h http.Handler) (base string, conns *connCounte
 
 func newClient(tb testing.TB, baseURL string, change ...func(*Config)) *Client {
 	tb.Helper()
-	cfg := Config{AppID: "wx1234567890abcdef", AppSecret: testSecret, BaseURL: baseURL}
+	cfg := Config{AppID: testApp, AppSecret: testSecret, BaseURL: baseURL}
 	for _, f := range change {
 		f(&cfg)
 	}

@@ -126,13 +126,11 @@ func TestSendWithoutAUsableAnswer(t *testing.T) {
 			p.HandleFunc("/elsewhere", func(http.ResponseWriter, *http.Request) {
 				t.Error("the redirect was followed")
 			})
-			c := serve(t, p)
-			if _, err := c.Token(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			if tt.hangs {
-				c.timeout = 300 * time.Millisecond
-			}
+			c := serve(t, p, func(c *Config) {
+				if tt.hangs {
+					c.Timeout = time.Second
+				}
+			})
 			if diff := cmp.Diff(tt.want, c.Send(t.Context(), testMessage())); diff != "" {
 				t.Error(diff)
 			}

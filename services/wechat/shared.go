@@ -58,8 +58,8 @@ func newShared(cfg Config, now func() time.Time) (*shared, error) {
 
 func (s *shared) key(name string) string { return "wechat-broadcast:" + s.app + ":token:" + name }
 
-// sealed is a grant as it is stored.
-type sealed struct {
+// storedToken is a grant as it is stored, before it is encrypted.
+type storedToken struct {
 	Token   string `json:"token"`
 	Expires int64  `json:"expires"` // milliseconds since the Unix epoch
 }
@@ -76,7 +76,7 @@ func (s *shared) load(ctx context.Context) (grant, bool, error) {
 		return grant{}, false, fmt.Errorf("read shared token: %w", err)
 	}
 	plain, err := s.aead.Open(nil, nil, raw, []byte(s.app))
-	var g sealed
+	var g storedToken
 	if err != nil || json.Unmarshal(plain, &g) != nil {
 		return grant{}, false, nil // of another AppSecret, or program
 	}
@@ -91,12 +91,12 @@ func (s *shared) store(ctx context.Context, g grant) error {
 	if life <= 0 {
 		return nil
 	}
-	plain, err := json.Marshal(sealed{g.token, g.expires.UnixMilli()})
+	plain, err := json.Marshal(storedToken{g.token, g.expires.UnixMilli()})
 	if err != nil {
 		return err
 	}
-	hidden := s.aead.Seal(nil, nil, plain, []byte(s.app)) //nolint:gosec // it makes its own nonce
-	if err := s.redis.Set(ctx, s.key("current"), hidden, life).Err(); err != nil {
+	encrypted := s.aead.Seal(nil, nil, plain, []byte(s.app)) //nolint:gosec // it makes its own nonce
+	if err := s.redis.Set(ctx, s.key("current"), encrypted, life).Err(); err != nil {
 		return fmt.Errorf("store shared token: %w", err)
 	}
 	return nil

@@ -22,13 +22,13 @@ func TestNoTokenInAStrangeAnswer(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := newPlatform()
-				mended := false
+				well := false
 				c := newClient(t, "http://platform", func(c *Config) {
 					c.Transport = inProcess(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						switch {
 						case r.URL.Path == sendPath:
 							fmt.Fprint(w, `{"errcode":0,"errmsg":"ok","msgid":9007199254740993}`)
-						case mended:
+						case well:
 							p.ServeHTTP(w, r)
 						default:
 							fmt.Fprint(w, strange)
@@ -38,10 +38,10 @@ func TestNoTokenInAStrangeAnswer(t *testing.T) {
 				if r := c.Send(t.Context(), testMessage()); r.Verdict != Retry || r.MaybeSent {
 					t.Errorf("got %+v", r)
 				}
-				mended = true
+				well = true
 				time.Sleep(failureMemory)
 				if r := c.Send(t.Context(), testMessage()); r.Verdict != Accepted || r.MsgID != 1<<53+1 {
-					t.Errorf("once it is mended: %+v", r)
+					t.Errorf("once the platform is well: %+v", r)
 				}
 			})
 		})

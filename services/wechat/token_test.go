@@ -76,26 +76,40 @@ func TestTokenStampede(t *testing.T) {
 	}
 }
 
-func TestDropIsCompared(t *testing.T) {
+// Whoever is late in finding that a token is refused does not throw away the next one.
+func TestALateRefusalKeepsTheNextToken(t *testing.T) {
 	t.Parallel()
 	p := newPlatform()
+	arrived, goOn := make(chan struct{}), make(chan struct{})
+	var sends atomic.Int64
+	p.HandleFunc("POST "+sendPath, func(w http.ResponseWriter, r *http.Request) {
+		answer := accepted
+		if sends.Add(1) == 1 {
+			close(arrived)
+			<-goOn
+			answer = invalidToken
+		} else if !p.valid(r) {
+			answer = invalidToken
+		}
+		fmt.Fprint(w, answer)
+	})
 	c := serve(t, p)
-	old, err := c.Token(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	late := make(chan Result)
+	go func() { late <- c.Send(t.Context(), testMessage()) }()
+	<-arrived
 	p.revoke("TOKEN-1")
-	c.tokens.drop(old)
-	if got, err := c.Token(t.Context()); got != "TOKEN-1" || err != nil {
-		t.Fatalf("got %q, %v", got, err)
+	if r := c.Send(t.Context(), testMessage()); r.Verdict != Accepted {
+		t.Errorf("got %+v", r)
 	}
-	c.tokens.drop(old) // a late loser
-	c.tokens.drop("")
-	if got, err := c.Token(t.Context()); got != "TOKEN-1" || err != nil {
-		t.Errorf("after a late drop: %q, %v", got, err)
+	close(goOn)
+	if r := <-late; r.Verdict != Accepted {
+		t.Errorf("the late one: %+v", r)
 	}
-	if normal, _ := p.calls(); normal != 2 {
-		t.Errorf("%d token calls, want 2", normal)
+	if got, err := c.Token(t.Context()); got != "TOKEN-1" || err != nil {
+		t.Errorf("after a late refusal: %q, %v", got, err)
+	}
+	if normal, forced := p.calls(); normal != 2 || forced != 0 {
+		t.Errorf("%d normal and %d forced token calls, want 2 and 0", normal, forced)
 	}
 }
 
@@ -395,13 +409,12 @@ func TestTokenOutcomesAreTold(t *testing.T) {
 			told = append(told, o)
 		}
 	}
-	ok := serve(t, newPlatform(), hook)
-	if _, err := ok.Token(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ok.tokens.drop("TOKEN-0")
-	if _, err := ok.Token(t.Context()); err != nil {
-		t.Fatal(err)
+	p := newPlatform()
+	p.answer("POST "+sendPath, accepted)
+	p.refuse("TOKEN-0")
+	ok := serve(t, p, hook)
+	if r := ok.Send(t.Context(), testMessage()); r.Verdict != Accepted {
+		t.Fatalf("got %+v", r)
 	}
 	ok.Close()
 	refused := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
