@@ -169,8 +169,12 @@ func (s *shared) forcedDay(now time.Time) string {
 // token is the same for everyone.
 func (t *tokens) obtainShared(ctx context.Context) (g grant, how string, err error) {
 	for waited := time.Duration(0); waited < refreshLock; waited += refreshPoll {
-		if g, ok := t.found(ctx); ok {
+		g, ok, err := t.found(ctx)
+		if ok {
 			return g, "shared", nil
+		}
+		if err != nil {
+			break
 		}
 		unlock, err := t.shared.lock(ctx)
 		if err != nil {
@@ -178,7 +182,7 @@ func (t *tokens) obtainShared(ctx context.Context) (g grant, how string, err err
 		}
 		if unlock != nil {
 			defer unlock()
-			if g, ok := t.found(ctx); ok { // it was at its end
+			if g, ok, _ := t.found(ctx); ok { // the other's refresh was at its end
 				return g, "shared", nil
 			}
 			break
@@ -200,16 +204,16 @@ func (t *tokens) obtainShared(ctx context.Context) (g grant, how string, err err
 	return g, how, err
 }
 
-// found returns the stored token if it is of use: not refused, and newer than
-// the one that this replica has.
-func (t *tokens) found(ctx context.Context) (grant, bool) {
+// found returns the stored token, and whether it is of use: not refused, and newer
+// than the one that this replica has.
+func (t *tokens) found(ctx context.Context) (grant, bool, error) {
 	g, ok, err := t.shared.load(ctx)
 	if err != nil || !ok {
-		return grant{}, false
+		return grant{}, false, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	good := g.token != t.refused && t.now().Before(g.expires) &&
 		(t.current == "" || g.token != t.current && g.expires.After(t.expires.Add(newerBy)))
-	return g, good
+	return g, good, nil
 }
