@@ -63,10 +63,11 @@ type (
 	}
 )
 
-// An answer without these would pass for an empty list and for somebody who left.
-func (a followersAnswer) whole() bool { return a.Total != nil }
+// Without these fields an answer would look like an empty list, or like somebody
+// who left.
+func (a followersAnswer) complete() bool { return a.Total != nil }
 
-func (a personAnswer) whole() bool { return a.Subscribe != nil }
+func (a personAnswer) complete() bool { return a.Subscribe != nil }
 
 // Followers returns the page of followers after next, which is empty for the
 // first (WeChat: user/get docs; 500 calls a day). Transient faults are tried

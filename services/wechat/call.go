@@ -32,10 +32,10 @@ type call struct {
 
 // fault is a call that brought no usable answer. Its text holds no secret.
 type fault struct {
-	// absent: the address serves no such call, so asking again is no use.
-	absent bool
-	text   string
-	cause  error
+	// unknown: the address serves no such call, so asking again is no use.
+	unknown bool
+	text    string
+	cause   error
 	// reached: a connection was had, so the request may have been carried out.
 	reached bool
 	after   time.Duration
@@ -65,7 +65,7 @@ func (c *Client) do(ctx context.Context, req call) ([]byte, *fault) {
 		return nil, &fault{
 			text:    "HTTP " + strconv.Itoa(a.status),
 			reached: true,
-			absent:  a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed,
+			unknown: a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed,
 			after:   retryAfter(a.retryAfter),
 		}
 	case err != nil:

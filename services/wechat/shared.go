@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// shareWithin is how long Redis may take for an answer; without one a replica
+	// shareWithin is how long Redis may take to answer. Without an answer a replica
 	// gets its token alone.
 	shareWithin = time.Second
 	// refreshLock is how long a replica that died while it refreshed keeps the
 	// others waiting.
 	refreshLock = 15 * time.Second
-	// refreshPoll is how often one that waits for another's refresh looks.
+	// refreshPoll is how often a replica looks whether another's refresh is done.
 	refreshPoll = 100 * time.Millisecond
 	// newerBy is how much longer a token must be good to count as the next one.
 	newerBy = time.Minute
@@ -31,7 +31,7 @@ const (
 
 // shared is where the replicas of an account keep its access token, so that one
 // of them refreshes it for all. The token lies there encrypted under a key that
-// follows from the AppSecret: who reads Redis does not get it.
+// follows from the AppSecret, so that a reader of Redis does not get it.
 type shared struct {
 	redis redis.UniversalClient
 	locks *redsync.Redsync
