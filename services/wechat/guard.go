@@ -127,11 +127,12 @@ func (g *guardedConn) ask(ctx context.Context, fresh bool) {
 	g.refused = g.closed || g.records.cut()
 }
 
-// asked tells whether anything was written since ask.
-func (g *guardedConn) asked() bool {
+// withdraw refuses the request if nothing of it was written. It tells whether it did.
+func (g *guardedConn) withdraw() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.wrote
+	g.refused = g.refused || !g.wrote
+	return !g.wrote
 }
 
 // recordHeader is the length of what stands before a TLS record (RFC 8446,

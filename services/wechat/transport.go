@@ -69,12 +69,17 @@ func (c *Client) exchange(ctx context.Context, req call) (a *answer, reached boo
 			return nil, false, err
 		}
 		res, err := c.transport.RoundTrip(r)
-		switch {
-		case err == nil:
+		if !on.withdraw() {
+			if err != nil {
+				return nil, on.reached, err
+			}
 			a, err := read(res, req.limit)
 			return a, true, err
-		case !on.unsent():
-			return nil, on.reached, err
+		}
+		if err == nil {
+			res.Body.Close() // it answers what was not asked yet
+		}
+		switch {
 		case ctx.Err() != nil:
 			return nil, false, ctx.Err()
 		case !on.kept:
@@ -103,8 +108,9 @@ func (t *attempt) trace(ctx context.Context) *httptrace.ClientTrace {
 	}
 }
 
-// unsent tells whether a connection was had and surely nothing was sent over it.
-func (t *attempt) unsent() bool { return t.conn != nil && !t.conn.asked() }
+// withdraw tells whether a connection was had and nothing was written to it. Then
+// nothing will be.
+func (t *attempt) withdraw() bool { return t.conn != nil && t.conn.withdraw() }
 
 // read reads an answer.
 func read(res *http.Response, limit int64) (*answer, error) {
