@@ -13,7 +13,7 @@ RUN go mod download
 COPY . .
 ARG VERSION=development
 ARG COMMIT=unknown
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$VERSION -X main.commit=$COMMIT" \
+RUN CGO_ENABLED=0 go build -tags nomsgpack -trimpath -ldflags "-s -w -X main.version=$VERSION -X main.commit=$COMMIT" \
         -o /out/wechat-broadcast . && \
     mkdir -p /out/data
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log" //nolint:depguard // net/http writes to it
 	"log/slog"
 	"os"
 	"os/signal"
@@ -46,6 +47,8 @@ type session struct {
 }
 
 func main() {
+	// net/http writes answers that nobody asked for to it. They may hold secrets.
+	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(untilHangUp(), os.Interrupt, syscall.SIGTERM)
 	// A second one of these ends the program at once.
 	context.AfterFunc(ctx, stop)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/silenceper/wechat/v2/officialaccount/message"
 	"github.com/silenceper/wechat/v2/util"
 )
 
@@ -58,7 +57,7 @@ func encrypt(reply []byte, appID, token, aesKey string, s stamp, asJSON bool) ([
 	if err != nil {
 		return nil, fmt.Errorf("encrypt reply: %w", err)
 	}
-	envelope := message.ResponseEncryptedXMLMsg{
+	envelope := wireEncrypted{
 		EncryptedMsg: string(encrypted),
 		MsgSignature: util.Signature(token, fmt.Sprint(s.time), s.nonce, string(encrypted)),
 		Timestamp:    s.time,

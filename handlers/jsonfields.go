@@ -5,8 +5,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-
-	"github.com/silenceper/wechat/v2/officialaccount/message"
 )
 
 // jsonHead are the fields of a message in JSON that every kind has.
@@ -18,8 +16,7 @@ type jsonHead struct {
 	Event        string
 }
 
-// jsonFields are the fields that are acted on. The SDK's type can't be used for
-// JSON: it takes numbers without quotes only, and MsgID for MsgId.
+// jsonFields are the fields that are acted on.
 type jsonFields struct {
 	jsonHead
 	Content  jsonText
@@ -31,14 +28,14 @@ type jsonFields struct {
 }
 
 func (f *jsonHead) to(m *received) {
-	m.MixMessage = message.MixMessage{
-		CommonToken: message.CommonToken{
-			ToUserName:   message.CDATA(f.ToUserName),
-			FromUserName: message.CDATA(f.FromUserName),
+	m.wireMessage = wireMessage{
+		WireHead: WireHead{
+			ToUserName:   cdata(f.ToUserName),
+			FromUserName: cdata(f.FromUserName),
 			CreateTime:   int64(f.CreateTime),
-			MsgType:      message.MsgType(f.MsgType),
+			MsgType:      f.MsgType,
 		},
-		Event: message.EventType(f.Event),
+		Event: f.Event,
 	}
 }
 

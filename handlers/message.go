@@ -14,8 +14,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/silenceper/wechat/v2/officialaccount/message"
-
 	"wechat-broadcast/models"
 )
 
@@ -24,7 +22,7 @@ const maxDepth = 16
 
 // received is a message or event as the platform sent it, decoded and checked.
 type received struct {
-	message.MixMessage
+	wireMessage
 	kind string
 	// asJSON is true if the account's data format is JSON; the reply must be too.
 	asJSON bool
@@ -36,33 +34,33 @@ type received struct {
 func decode(body []byte) (*received, error) {
 	var m received
 	var err error
-	if m.asJSON, err = m.read(body, &m.MixMessage, &jsonFields{}); err != nil {
+	if m.asJSON, err = m.read(body, &m.wireMessage, &jsonFields{}); err != nil {
 		// An event that is not acted on may have fields of other types than the
 		// struct's. That is no reason to refuse it.
 		var head struct {
-			message.CommonToken
-			Event message.EventType `xml:"Event"`
+			WireHead
+			Event string `xml:"Event"`
 		}
 		if _, again := m.read(body, &head, &jsonHead{}); again != nil {
 			return nil, err
 		}
 		if !m.asJSON {
-			m.MixMessage = message.MixMessage{CommonToken: head.CommonToken, Event: head.Event}
+			m.wireMessage = wireMessage{WireHead: head.WireHead, Event: head.Event}
 		}
-		if kindOf(&m.MixMessage) != kindOther {
+		if kindOf(&m.wireMessage) != kindOther {
 			return nil, err
 		}
 	}
-	m.kind = kindOf(&m.MixMessage)
+	m.kind = kindOf(&m.wireMessage)
 	return &m, m.check()
 }
 
-func kindOf(m *message.MixMessage) string {
-	switch strings.ToLower(string(m.MsgType)) {
+func kindOf(m *wireMessage) string {
+	switch strings.ToLower(m.MsgType) {
 	case "text":
 		return kindText
 	case "event":
-		switch strings.ToLower(string(m.Event)) {
+		switch strings.ToLower(m.Event) {
 		case "subscribe":
 			return kindSubscribe
 		case "unsubscribe":
@@ -82,7 +80,7 @@ func (m *received) check() error {
 		return errors.New("FromUserName is no OpenID")
 	case m.MsgType == "":
 		return errors.New("no MsgType")
-	case strings.EqualFold(string(m.MsgType), "event") && m.Event == "":
+	case strings.EqualFold(m.MsgType, "event") && m.Event == "":
 		return errors.New("no Event")
 	case m.kind == kindText && m.ToUserName == "":
 		return errors.New("no ToUserName") // there would be nobody to reply as
@@ -98,10 +96,10 @@ func (m *received) openID() string { return string(m.FromUserName) }
 
 // what names a message that is not acted on.
 func (m *received) what() string {
-	if strings.EqualFold(string(m.MsgType), "event") {
-		return "event " + cut(string(m.Event), 40)
+	if strings.EqualFold(m.MsgType, "event") {
+		return "event " + cut(m.Event, 40)
 	}
-	return "message type " + cut(string(m.MsgType), 40)
+	return "message type " + cut(m.MsgType, 40)
 }
 
 // receiptID is the msgid that a receipt is about. Its tag is MsgID where a

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/silenceper/wechat/v2/officialaccount/message"
 )
 
 // maxReply is how many bytes of text the platform takes as a reply; one more
@@ -22,25 +20,25 @@ const success = "success"
 
 // renderReply returns the body that answers m with text.
 func renderReply(m *received, text string, now time.Time) ([]byte, error) {
-	head := message.CommonToken{
+	head := WireHead{
 		ToUserName:   m.FromUserName,
 		FromUserName: m.ToUserName,
 		CreateTime:   now.Unix(),
-		MsgType:      message.MsgTypeText,
+		MsgType:      "text",
 	}
 	if m.asJSON {
 		return json.Marshal(jsonReply{
 			ToUserName:   string(head.ToUserName),
 			FromUserName: string(head.FromUserName),
 			CreateTime:   head.CreateTime,
-			MsgType:      string(head.MsgType),
+			MsgType:      head.MsgType,
 			Content:      text,
 		})
 	}
-	return xml.Marshal(message.Text{CommonToken: head, Content: message.CDATA(text)})
+	return xml.Marshal(wireText{WireHead: head, Content: cdata(text)})
 }
 
-// jsonReply is message.Text without the XML name that its JSON would have.
+// jsonReply is wireText without the XML name that its JSON would have.
 type jsonReply struct {
 	ToUserName   string
 	FromUserName string

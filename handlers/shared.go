@@ -129,7 +129,10 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 0`)
 
 // enter waits until no other replica handles a message, and returns the reply if
-// one did. Otherwise it is this one's to handle, and leave must follow.
+// one did. Otherwise it is this one's to handle, and leave must follow. A lock of a
+// library would take two calls of Redis where one script takes one, twice a message,
+// and as many lines: the reply is looked for before each try, and no try may wait
+// for a Redis that does not answer.
 func (s *shared) enter(ctx context.Context, key string) (reply string, answered bool, leave func(reply string, ok bool), err error) {
 	keys, mine := []string{s.key("reply", key), s.key("handling", key)}, rand.Text()
 	for {

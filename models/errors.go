@@ -90,7 +90,6 @@ const (
 	ErrSyncRunning      = "sync_running"      // a sync is under way
 	ErrSyncQuota        = "sync_quota"        // the day's calls for pulling followers are used up
 	ErrPlatform         = "platform"          // Code, Reason: the platform refused
-	ErrStorage          = "storage"           // the database is away
 )
 
 // Those about who follows.

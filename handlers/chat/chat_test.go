@@ -173,7 +173,7 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 		}
 	}
 	s := newStage(t, "en")
-	s.err = models.NewError(models.Unavailable, models.ErrStorage)
+	s.err = models.NewError(models.Unavailable, models.ErrPlatform)
 	if reply, remember, err := s.Reply(t.Context(), admin, "stats", "m:1"); remember || err != nil || reply == "" {
 		t.Errorf("what is away for a moment: %q, %v, %v", reply, remember, err)
 	}

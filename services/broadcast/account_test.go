@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -120,7 +119,7 @@ func newAccount(t *testing.T, set setup) *account {
 		conf.BaseURL = a.sim.URL()
 	} else {
 		a.wire = &wire{handler: a.sim}
-		conf.BaseURL, conf.HTTP = "http://platform.test", &http.Client{Transport: a.wire}
+		conf.BaseURL, conf.Transport = "http://platform.test", a.wire
 	}
 	a.client = wechat.New(conf)
 	t.Cleanup(a.client.Close)

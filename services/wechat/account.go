@@ -12,10 +12,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/silenceper/wechat/v2/domain/openapi"
-	"github.com/silenceper/wechat/v2/officialaccount/message"
-	"github.com/silenceper/wechat/v2/officialaccount/user"
-
 	"wechat-broadcast/cache"
 )
 
@@ -30,16 +26,31 @@ const (
 	pageSize = 10_000
 )
 
-// The SDK's answers beside our tolerant errcode.
 type (
 	followersAnswer struct {
 		reply
-		user.OpenidList
 		Total *int `json:"total"`
+		Count int  `json:"count"`
+		Data  struct {
+			OpenIDs []string `json:"openid"`
+		} `json:"data"`
+		NextOpenID string `json:"next_openid"`
 	}
 	templatesAnswer struct {
 		reply
-		List []message.TemplateItem `json:"template_list"`
+		List []struct {
+			ID      string `json:"template_id"`
+			Title   string `json:"title"`
+			Content string `json:"content"`
+		} `json:"template_list"`
+	}
+	textNotice struct {
+		ToUser  string     `json:"touser"`
+		MsgType string     `json:"msgtype"`
+		Text    noticeText `json:"text"`
+	}
+	noticeText struct {
+		Content string `json:"content"`
 	}
 	personAnswer struct {
 		reply
@@ -47,14 +58,19 @@ type (
 	}
 	quotaAnswer struct {
 		reply
-		openapi.APIQuota
+		Quota struct {
+			DailyLimit int64 `json:"daily_limit"`
+			Used       int64 `json:"used"`
+			Remain     int64 `json:"remain"`
+		} `json:"quota"`
 	}
 )
 
-// An answer without these would pass for an empty list and for somebody who left.
-func (a followersAnswer) whole() bool { return a.Total != nil }
+// Without these fields an answer would look like an empty list, or like somebody
+// who left.
+func (a followersAnswer) complete() bool { return a.Total != nil }
 
-func (a personAnswer) whole() bool { return a.Subscribe != nil }
+func (a personAnswer) complete() bool { return a.Subscribe != nil }
 
 // Followers returns the page of followers after next, which is empty for the
 // first (WeChat: user/get docs; 500 calls a day). Transient faults are tried
@@ -70,7 +86,7 @@ func (c *Client) Followers(ctx context.Context, next string) (FollowerPage, erro
 		return FollowerPage{}, fmt.Errorf("list followers: %w", err)
 	}
 	ids := slices.DeleteFunc(answer.Data.OpenIDs, func(id string) bool { return id == "" })
-	full := max(answer.OpenidList.Count, len(ids)) >= pageSize
+	full := max(answer.Count, len(ids)) >= pageSize
 	return FollowerPage{
 		Total:   *answer.Total,
 		Count:   len(ids),
@@ -106,7 +122,7 @@ func (c *Client) Follows(ctx context.Context, openID string) (bool, error) {
 // tried again only when it was surely not sent. The error wraps an *APIError
 // if the platform refused.
 func (c *Client) Notify(ctx context.Context, openID, text string) error {
-	body, err := encode(message.NewCustomerTextMessage(openID, text))
+	body, err := encode(textNotice{ToUser: openID, MsgType: "text", Text: noticeText{Content: text}})
 	if err != nil {
 		return fmt.Errorf("notify: %w", err)
 	}
@@ -131,7 +147,7 @@ func (c *Client) Templates(ctx context.Context) ([]Template, error) {
 	}
 	templates := make([]Template, 0, len(answer.List))
 	for _, t := range answer.List {
-		templates = append(templates, Template{ID: t.TemplateID, Title: t.Title, Content: t.Content, Keys: templateKeys(t.Content)})
+		templates = append(templates, Template{ID: t.ID, Title: t.Title, Content: t.Content, Keys: templateKeys(t.Content)})
 	}
 	return templates, nil
 }
@@ -170,7 +186,7 @@ func templateKeys(content string) []string {
 // leading slash (WeChat: openapi/quota/get docs). The platform's count may
 // lag by a percent. The error wraps an *APIError if the platform refused.
 func (c *Client) Quota(ctx context.Context, path string) (Quota, error) {
-	body, err := encode(openapi.GetAPIQuotaParams{CgiPath: path})
+	body, err := encode(map[string]string{"cgi_path": path})
 	if err != nil {
 		return Quota{}, fmt.Errorf("get quota: %w", err)
 	}
@@ -179,7 +195,7 @@ func (c *Client) Quota(ctx context.Context, path string) (Quota, error) {
 	if err != nil {
 		return Quota{}, fmt.Errorf("get quota: %w", err)
 	}
-	q := answer.APIQuota.Quota
+	q := answer.Quota
 	if q.DailyLimit == 0 && q.Remain == 0 {
 		return Quota{}, errors.New("get quota: the platform does not tell it")
 	}

@@ -132,7 +132,7 @@ func TestReadsAreTriedAgain(t *testing.T) {
 					}
 					fmt.Fprint(w, `{"total":0,"count":0,"next_openid":""}`)
 				})
-				c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(p) })
+				c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(p) })
 				if _, err := c.Followers(t.Context(), ""); err != nil {
 					t.Errorf("after %d tries: %v", calls, err)
 				}
@@ -267,7 +267,7 @@ func TestPagesGetMoreTime(t *testing.T) {
 				t.Error("given up before 30 seconds")
 			}
 		})
-		c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(p) })
+		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(p) })
 		if _, err := c.Followers(t.Context(), ""); err != nil {
 			t.Error(err)
 		}

@@ -19,8 +19,7 @@ func (e *APIError) Error() string {
 	return fmt.Sprintf("errcode %d: %s", e.Code, e.Msg)
 }
 
-// reply is what every answer may carry. It is embedded beside the SDK's
-// types, whose own errcode is deeper and so gives way to this tolerant one.
+// reply is what every answer may carry.
 type reply struct {
 	Code number `json:"errcode"`
 	Msg  text   `json:"errmsg"`

@@ -15,13 +15,13 @@ const maxTries = 4
 // headed is an answer with its errcode.
 type headed interface {
 	head() reply
-	// whole tells whether a success says what the platform always says then.
-	whole() bool
+	// complete tells whether a success says what the platform always says then.
+	complete() bool
 }
 
 func (r reply) head() reply { return r }
 
-func (reply) whole() bool { return true }
+func (reply) complete() bool { return true }
 
 // ask makes a call other than a send and decodes its answer, trying again
 // what again allows, a few times with growing pauses.
@@ -56,7 +56,7 @@ func askOnce[T headed](ctx context.Context, c *Client, req call) (T, error) {
 		h := answer.head()
 		code := h.Code.code()
 		switch {
-		case code == 0 && !answer.whole():
+		case code == 0 && !answer.complete():
 			return answer, strangeAnswer()
 		case code == 0:
 			return answer, nil
@@ -81,7 +81,7 @@ func transient(err error) bool {
 // platform, or something before it, is as good as away.
 func Unanswered(err error) bool {
 	var f *fault
-	return errors.As(err, &f) && !f.absent
+	return errors.As(err, &f) && !f.unknown
 }
 
 // surelyNotDone tells the faults after which repeating the call can't do its

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,54 +59,40 @@ func TestSendWithAnEncodedAnswer(t *testing.T) {
 		"a secret":          {[]string{testSecret}, ok, strange("***")},
 	}
 	for name, tt := range tests {
-		for wire, change := range map[string]func(*Config){
-			"own": func(*Config) {}, "net/http": func(c *Config) { c.HTTP = new(http.Client) },
-		} {
-			t.Run(name+", "+wire, func(t *testing.T) {
-				t.Parallel()
-				p := newPlatform()
-				p.HandleFunc("POST "+sendPath, func(w http.ResponseWriter, r *http.Request) {
-					if got := r.Header.Values("Accept-Encoding"); len(got) != 1 || got[0] != "identity" {
-						t.Errorf("Accept-Encoding is %q", got)
-					}
-					w.Header()["Content-Encoding"] = tt.encoding
-					fmt.Fprint(w, tt.body)
-				})
-				if diff := cmp.Diff(tt.want, serve(t, p, change).Send(t.Context(), testMessage())); diff != "" {
-					t.Error(diff)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlatform()
+			p.HandleFunc("POST "+sendPath, func(w http.ResponseWriter, r *http.Request) {
+				if got := r.Header.Values("Accept-Encoding"); len(got) != 1 || got[0] != "identity" {
+					t.Errorf("Accept-Encoding is %q", got)
 				}
+				w.Header()["Content-Encoding"] = tt.encoding
+				fmt.Fprint(w, tt.body)
 			})
-		}
+			if diff := cmp.Diff(tt.want, serve(t, p).Send(t.Context(), testMessage())); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 
 // Reading what is compressed costs no connection.
 func TestGzipKeepsItsConnection(t *testing.T) {
 	t.Parallel()
-	var conns atomic.Int64
 	answer := zipped(t, "好")
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	base, conns := serveCounted(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		_ = http.NewResponseController(w).Flush() // in chunks
 		fmt.Fprint(w, answer)
 	}))
-	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			conns.Add(1)
-		}
-	}
-	srv.Start()
-	t.Cleanup(srv.Close)
-	ls := lanesTo(t, srv.URL)
+	c := newClient(t, base)
 	for range 5 {
 		req := testCall()
 		req.timeout = 10 * time.Second
-		a, _, err := ls.exchange(t.Context(), req)
+		a, _, err := c.exchange(t.Context(), req)
 		if err != nil || string(a.body) != "好" {
 			t.Fatalf("%+v, %v", a, err)
 		}
 	}
-	if n := conns.Load(); n != 1 {
-		t.Errorf("%d connections, want 1", n)
-	}
+	conns.want(t, 1)
 }

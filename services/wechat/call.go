@@ -1,17 +1,13 @@
 package wechat
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -36,10 +32,10 @@ type call struct {
 
 // fault is a call that brought no usable answer. Its text holds no secret.
 type fault struct {
-	// absent: the address serves no such call, so asking again is no use.
-	absent bool
-	text   string
-	cause  error
+	// unknown: the address serves no such call, so asking again is no use.
+	unknown bool
+	text    string
+	cause   error
 	// reached: a connection was had, so the request may have been carried out.
 	reached bool
 	after   time.Duration
@@ -57,26 +53,19 @@ type answer struct {
 	body       []byte
 }
 
-// exchanger carries a call to the platform and its answer back. reached tells
-// of an error whether a connection was had, so that the call may have been
-// carried out.
-type exchanger interface {
-	exchange(ctx context.Context, req call) (a *answer, reached bool, err error)
-}
-
 // do makes the call and returns the body of a 200 answer. It never returns
 // both.
 func (c *Client) do(ctx context.Context, req call) ([]byte, *fault) {
-	if c.base == nil || c.base.Host == "" {
+	if c.base.Host == "" {
 		return nil, &fault{text: "the platform's base URL is malformed"}
 	}
-	a, reached, err := c.wire.exchange(ctx, req)
+	a, reached, err := c.exchange(ctx, req)
 	switch {
 	case a != nil && a.status != http.StatusOK:
 		return nil, &fault{
 			text:    "HTTP " + strconv.Itoa(a.status),
 			reached: true,
-			absent:  a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed,
+			unknown: a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed,
 			after:   retryAfter(a.retryAfter),
 		}
 	case err != nil:
@@ -84,9 +73,6 @@ func (c *Client) do(ctx context.Context, req call) ([]byte, *fault) {
 	}
 	return a.body, nil
 }
-
-// contentType is that of every body.
-const contentType = "application/json; charset=utf-8"
 
 // rawQuery is the call's query as it stands in its URL.
 func (req call) rawQuery() string {
@@ -101,65 +87,8 @@ func (req call) rawQuery() string {
 	return "access_token=" + url.QueryEscape(req.token) + "&" + req.query.Encode()
 }
 
-// webClient carries calls by net/http: through a proxy, or as the program that
-// uses the package wants.
-type webClient struct {
-	*http.Client
-	base *url.URL
-}
-
-// exchange implements exchanger.
-func (w webClient) exchange(ctx context.Context, req call) (*answer, bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, req.timeout)
-	defer cancel()
-	var reached atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		// The transport asks for another connection only when nothing was
-		// written on the one before, so each attempt starts afresh.
-		GetConn: func(string) { reached.Store(false) },
-		GotConn: func(httptrace.GotConnInfo) { reached.Store(true) },
-	})
-	r, err := w.request(ctx, req)
-	if err != nil {
-		return nil, false, err
-	}
-	res, err := w.Do(r)
-	if err != nil {
-		return nil, reached.Load(), err
-	}
-	defer res.Body.Close()
-	a := &answer{status: res.StatusCode, retryAfter: res.Header.Get("Retry-After")}
-	a.body, err = readAll(res, req.limit)
-	return a, true, err
-}
-
-func (w webClient) request(ctx context.Context, req call) (*http.Request, error) {
-	var body io.Reader
-	if req.body != nil {
-		body = bytes.NewReader(req.body)
-	}
-	r, err := http.NewRequestWithContext(ctx, req.method, "", body)
-	if err != nil {
-		return nil, fmt.Errorf("build request: %w", err)
-	}
-	u := *w.base
-	u.Path += req.path
-	u.RawQuery = req.rawQuery()
-	r.URL = &u
-	if req.body != nil {
-		r.Header.Set("Content-Type", contentType)
-	}
-	r.Header.Set("Accept-Encoding", "identity")
-	return r, nil
-}
-
-// faultOf words a transport error. The *url.Error around it is taken off:
-// it prints the URL with the access token.
+// faultOf words a transport error.
 func (c *Client) faultOf(req call, err error, reached bool) *fault {
-	var ue *url.Error
-	if errors.As(err, &ue) {
-		err = ue.Err
-	}
 	text := err.Error()
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

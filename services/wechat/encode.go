@@ -5,14 +5,11 @@ import (
 	"unicode/utf8"
 )
 
-// appendMessage appends the message as the JSON that template/send wants:
+// encodeMessage returns the message as the JSON that template/send wants:
 // UTF-8 as it is, since the platform refuses \u escapes in places, and no
 // miniprogram object unless there is one.
-func appendMessage(dst []byte, m Message) []byte {
-	if dst == nil {
-		dst = make([]byte, 0, sizeOf(m))
-	}
-	dst = appendPair(dst, `{"touser":`, m.ToUser)
+func encodeMessage(m Message) []byte {
+	dst := appendPair(make([]byte, 0, sizeOf(m)), `{"touser":`, m.ToUser)
 	dst = appendPair(dst, `,"template_id":`, m.TemplateID)
 	if m.URL != "" {
 		dst = appendPair(dst, `,"url":`, m.URL)

@@ -40,7 +40,7 @@ func TestAppendMessage(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := string(appendMessage(nil, tt.message))
+			got := string(encodeMessage(tt.message))
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Error(diff)
 			}

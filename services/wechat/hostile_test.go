@@ -2,6 +2,7 @@ package wechat
 
 import (
 	"bufio"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -52,6 +53,19 @@ func trustHostile() (dir string, err error) {
 		return "", err
 	}
 	return dir, os.Setenv("SSL_CERT_FILE", file)
+}
+
+// hostilePEM returns the certificate and its key.
+func hostilePEM(tb testing.TB) [2][]byte {
+	tb.Helper()
+	key, err := x509.MarshalPKCS8PrivateKey(hostileCertificate.PrivateKey)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return [2][]byte{
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: hostileCertificate.Certificate[0]}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
+	}
 }
 
 // hostile is a platform that answers every send with the message's own msgid,
@@ -402,12 +416,11 @@ func TestEachPersonGetsTheirOwnAnswerInACrowd(t *testing.T) {
 	overEach(t, some, func(t *testing.T, h *hostile, c *Client) { h.crowd(t, c, 90) })
 }
 
-// Through a proxy the calls go by net/http, whose connections can't be looked at.
+// Through a proxy each call has its own connection.
 func TestEachPersonGetsTheirOwnAnswerThroughAProxy(t *testing.T) {
 	t.Parallel()
-	overEach(t, tricksOf("in the same write", "at once", "1 ms later"), func(t *testing.T, h *hostile, c *Client) {
-		c.wire, c.close = newWire(c.base, Config{}, http.ProxyURL(h.proxy()))
-		h.crowd(t, c, 24)
+	overEach(t, tricksOf("in the same write", "at once", "1 ms later"), func(t *testing.T, h *hostile, _ *Client) {
+		h.crowd(t, newClient(t, h.url(), through(h.proxy())), 24)
 	})
 }
 
@@ -448,32 +461,50 @@ func (h *hostile) proxy() *url.URL {
 // Whoever speaks before being asked is not asked, and surely nothing was sent.
 func TestNothingIsSentToAGreeting(t *testing.T) {
 	t.Parallel()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { listener.Close() })
-	ls := lanesTo(t, "http://"+listener.Addr().String())
-	l, err := ls.dial(t.Context(), time.Now().Add(10*time.Second))
-	if err != nil {
-		t.Fatal(err)
+	heard := make(chan string, 1)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, response(leftByNow))
+		said, _ := io.ReadAll(conn)
+		heard <- string(said)
+	})
+	t.Cleanup(func() { l.Close(); serving.Wait() })
+	base := &url.URL{Scheme: "http", Host: l.Addr().String()}
+	own := newTransport(base, 4, http.ProxyURL(nil))
+	dial := own.DialContext
+	own.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err == nil {
+			awaitArrival(t, guarded(conn))
+		}
+		return conn, err
 	}
-	defer l.Close()
-	far, err := listener.Accept()
-	if err != nil {
-		t.Fatal(err)
+	c := newClient(t, base.String(), func(c *Config) { c.Transport = own })
+	if a, reached, err := c.exchange(t.Context(), testCall()); !errors.Is(err, errUnasked) || reached {
+		t.Errorf("asked all the same: %+v, reached %v, %v", a, reached, err)
 	}
-	defer far.Close()
-	if _, err := io.WriteString(far, response(leftByNow)); err != nil {
-		t.Fatal(err)
+	if said := <-heard; said != "" {
+		t.Errorf("it was sent %q", said)
 	}
-	for deadline := time.Now().Add(10 * time.Second); silent(l.raw); {
+}
+
+// awaitArrival waits until something has arrived on a connection.
+func awaitArrival(tb testing.TB, conn *guardedConn) {
+	tb.Helper()
+	for deadline := time.Now().Add(10 * time.Second); quiet(conn.raw); {
 		if time.Now().After(deadline) {
-			t.Fatal("no greeting")
+			tb.Error("nothing arrives")
+			return
 		}
 		<-time.After(time.Millisecond)
-	}
-	if _, _, err := l.call(t.Context(), ls, testCall(), time.Now().Add(10*time.Second)); !errors.Is(err, errUnasked) {
-		t.Errorf("asked all the same: %v", err)
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/silenceper/wechat/v2/officialaccount/user"
 )
 
 const (
@@ -18,8 +16,8 @@ const (
 	// PeopleAtMost is how many people one call of People can ask for (WeChat:
 	// user/info/batchget docs).
 	PeopleAtMost = 100
-	// peopleSplits bounds into how many calls one is split to find the OpenIDs that
-	// are none: a platform that refuses every OpenID is at fault itself.
+	// peopleSplits is how often a call is split at most to find the OpenIDs that are
+	// refused: a platform that refuses every OpenID is at fault itself.
 	peopleSplits = 25
 	// latestUnix is the last second that is taken for a moment: in the year 2100.
 	latestUnix = 4_102_444_800
@@ -43,16 +41,16 @@ type (
 	}
 )
 
-// whole tells whether an answer is one: without a list it would pass for people
+// complete tells whether an answer is one: without a list it would pass for people
 // who are not known.
-func (a peopleAnswer) whole() bool {
+func (a peopleAnswer) complete() bool {
 	unclear := func(p personDetails) bool { return !p.Subscribe.set }
 	return a.List != nil && !slices.ContainsFunc(a.List, unclear)
 }
 
 // People asks for at most PeopleAtMost people (WeChat: user/info/batchget docs;
-// 5,000,000 calls a day for user/info). Whom the platform does not know is missing
-// from what it returns. Transient faults are tried again a few times. The error
+// 5,000,000 calls a day for user/info). It leaves out the people whom the platform
+// does not know. Transient faults are tried again a few times. The error
 // wraps an *APIError if the platform refused.
 func (c *Client) People(ctx context.Context, openIDs []string) ([]Person, error) {
 	if len(openIDs) == 0 {
@@ -67,7 +65,7 @@ func (c *Client) People(ctx context.Context, openIDs []string) ([]Person, error)
 }
 
 func (c *Client) people(ctx context.Context, openIDs []string, splits *int) ([]Person, error) {
-	body, err := encode(user.BatchGetUserInfoParams{UserList: wanted(openIDs)})
+	body, err := encode(map[string]any{"user_list": wanted(openIDs)})
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +74,7 @@ func (c *Client) people(ctx context.Context, openIDs []string, splits *int) ([]P
 	var refused *APIError
 	switch {
 	case errors.As(err, &refused) && notAPerson(refused.Code):
-		// One who is not known has the whole call refused.
+		// The platform refuses the whole call for one OpenID that it does not know.
 		if len(openIDs) == 1 {
 			return nil, nil
 		}
@@ -103,10 +101,10 @@ func (c *Client) people(ctx context.Context, openIDs []string, splits *int) ([]P
 // notAPerson tells the codes for an OpenID that is none of the account's.
 func notAPerson(code int) bool { return code == 40003 || code == 49003 }
 
-func wanted(openIDs []string) []user.BatchGetUserListItem {
-	list := make([]user.BatchGetUserListItem, len(openIDs))
+func wanted(openIDs []string) []map[string]string {
+	list := make([]map[string]string, len(openIDs))
 	for i, openID := range openIDs {
-		list[i] = user.BatchGetUserListItem{OpenID: openID, Lang: "zh_CN"}
+		list[i] = map[string]string{"openid": openID, "lang": "zh_CN"}
 	}
 	return list
 }

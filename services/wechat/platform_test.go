@@ -3,20 +3,30 @@ package wechat
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
+	"log" //nolint:depguard // net/http writes to it
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // as main does
+	if flag.Parse(); *servePlatform {
+		fmt.Fprintln(os.Stderr, serveBench(os.Stdin, os.Stdout))
+		os.Exit(1)
+	}
 	// The client trusts what the system trusts, and is tested over TLS from outside.
 	dir, err := trustHostile()
 	if err != nil {
@@ -26,10 +36,15 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		_ = os.RemoveAll(dir)
 		os.Exit(code)
-	}))
+	}),
+		// BenchmarkCalls alone uses fasthttp, which does not end these.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*TCPDialer).tcpAddrsClean"),
+	)
 }
 
 const (
+	testApp    = "wx1234567890abcdef"
 	testSecret = "s3cret-of-the-account"
 	testOpenID = "oABCD1234567890abcdefghijklm"
 )
@@ -43,6 +58,7 @@ type platform struct {
 	life   int
 	normal int // calls without force_refresh
 	forced int
+	bad    string // a token that is refused although it is the current one
 	// onForce makes the next token; nil for one more than the last.
 	onForce func(p *platform)
 }
@@ -89,7 +105,15 @@ func (p *platform) revoke(token string) {
 func (p *platform) valid(r *http.Request) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return r.URL.Query().Get("access_token") == p.token
+	token := r.URL.Query().Get("access_token")
+	return token == p.token && token != p.bad
+}
+
+// refuse has a token refused although the platform gives it.
+func (p *platform) refuse(token string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bad = token
 }
 
 // calls returns the numbers of normal and forced refreshes so far.
@@ -110,6 +134,8 @@ func (p *platform) answer(path, body string) {
 	})
 }
 
+const accepted = `{"errcode":0,"errmsg":"ok","msgid":1}`
+
 const invalidToken = `{"errcode":40001,"errmsg":"invalid credential, access_token is invalid or not latest rid: 65609427-54c9eae0-289148d7"}`
 
 // serve starts h on loopback and returns a client of it.
@@ -120,9 +146,52 @@ func serve(tb testing.TB, h http.Handler, change ...func(*Config)) *Client {
 	return newClient(tb, srv.URL, change...)
 }
 
+// connCounter counts the connections of a server.
+type connCounter struct{ opened, closed atomic.Int64 }
+
+// want fails unless as many connections were opened.
+func (c *connCounter) want(tb testing.TB, opened int64) {
+	tb.Helper()
+	if n := c.opened.Load(); n != opened {
+		tb.Errorf("%d connections, want %d", n, opened)
+	}
+}
+
+// awaitClosed waits until as many connections were closed.
+func (c *connCounter) awaitClosed(tb testing.TB, closed int64) {
+	tb.Helper()
+	for deadline := time.Now().Add(10 * time.Second); c.closed.Load() < closed; {
+		if time.Now().After(deadline) {
+			tb.Fatalf("%d connections were closed, want %d", c.closed.Load(), closed)
+		}
+		<-time.After(time.Millisecond)
+	}
+}
+
+func (c *connCounter) note(_ net.Conn, s http.ConnState) {
+	switch s {
+	case http.StateNew:
+		c.opened.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		c.closed.Add(1)
+	case http.StateActive, http.StateIdle:
+	}
+}
+
+// serveCounted starts h on loopback and counts its connections.
+func serveCounted(tb testing.TB, h http.Handler) (base string, conns *connCounter) {
+	tb.Helper()
+	conns = &connCounter{}
+	srv := httptest.NewUnstartedServer(h)
+	srv.Config.ConnState = conns.note
+	srv.Start()
+	tb.Cleanup(srv.Close)
+	return srv.URL, conns
+}
+
 func newClient(tb testing.TB, baseURL string, change ...func(*Config)) *Client {
 	tb.Helper()
-	cfg := Config{AppID: "wx1234567890abcdef", AppSecret: testSecret, BaseURL: baseURL}
+	cfg := Config{AppID: testApp, AppSecret: testSecret, BaseURL: baseURL}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -131,9 +200,9 @@ func newClient(tb testing.TB, baseURL string, change ...func(*Config)) *Client {
 	return c
 }
 
-// inProcess is an HTTP client that calls h directly, for tests on a fake clock.
-func inProcess(h http.Handler) *http.Client {
-	return &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+// inProcess is a transport that calls h directly, for tests on a fake clock.
+func inProcess(h http.Handler) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		if err := r.Context().Err(); err != nil {
 			return nil, err
 		}
@@ -143,7 +212,7 @@ func inProcess(h http.Handler) *http.Client {
 		}
 		h.ServeHTTP(rec, r)
 		return rec.Result(), nil
-	})}
+	})
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

@@ -76,14 +76,15 @@ func driveFailures(t *testing.T, h http.Handler, withToken, hangs bool) {
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
 	var logs syncBuffer
-	c := newClient(t, srv.URL, logTo(&logs))
+	timeout := 10 * time.Second
+	if hangs {
+		timeout = 500 * time.Millisecond
+	}
+	c := newClient(t, srv.URL, logTo(&logs), func(c *Config) { c.Timeout = timeout })
 	if withToken {
 		if _, err := c.Token(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if hangs {
-		c.timeout = 200 * time.Millisecond
 	}
 
 	r := c.Send(t.Context(), testMessage())
@@ -91,7 +92,7 @@ func driveFailures(t *testing.T, h http.Handler, withToken, hangs bool) {
 		t.Errorf("send: %+v", r)
 	}
 	noSecrets(t, "send", r.Detail)
-	req := call{method: http.MethodGet, path: followersPath, limit: 1024, timeout: c.timeout, openID: testOpenID}
+	req := call{method: http.MethodGet, path: followersPath, limit: 1024, timeout: timeout, openID: testOpenID}
 	req.query = url.Values{"next_openid": {testOpenID}}
 	if _, err := askOnce[followersAnswer](t.Context(), c, req); err == nil {
 		t.Error("no error from the page of followers")
@@ -103,8 +104,8 @@ func driveFailures(t *testing.T, h http.Handler, withToken, hangs bool) {
 	} else {
 		noSecrets(t, "notify", err.Error())
 	}
-	c.tokens.drop(c.tokens.current)
-	if _, err := c.Token(t.Context()); err != nil {
+	again := newClient(t, srv.URL, logTo(&logs), func(c *Config) { c.Timeout = timeout })
+	if _, err := again.Token(t.Context()); err != nil {
 		noSecrets(t, "token", err.Error())
 	}
 	noSecrets(t, "log", logs.String())

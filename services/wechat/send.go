@@ -19,7 +19,7 @@ const (
 // refreshed and the same message sent again within the attempt. If ctx ends
 // the Result is a Retry that says whether the message may have been sent.
 func (c *Client) Send(ctx context.Context, m Message) Result {
-	return c.sendBody(ctx, m.ToUser, appendMessage(nil, m))
+	return c.sendBody(ctx, m.ToUser, encodeMessage(m))
 }
 
 // Probe asks template/send for nothing: it names no recipient, no template and no

@@ -23,7 +23,7 @@ func TestSendIsAccepted(t *testing.T) {
 		if !p.valid(r) {
 			t.Errorf("token %q", r.URL.Query().Get("access_token"))
 		}
-		if got, want := readBody(t, r), string(appendMessage(nil, testMessage())); got != want {
+		if got, want := readBody(t, r), string(encodeMessage(testMessage())); got != want {
 			t.Errorf("body %s, want %s", got, want)
 		}
 		if got := r.Header.Get("Content-Type"); !strings.HasPrefix(got, "application/json") {
@@ -42,24 +42,14 @@ func TestSendKeepsItsConnections(t *testing.T) {
 	t.Parallel()
 	p := newPlatform()
 	p.answer("POST "+sendPath, `{"errcode":0,"errmsg":"ok","msgid":1}`)
-	var conns atomic.Int64
-	srv := httptest.NewUnstartedServer(p)
-	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			conns.Add(1)
-		}
-	}
-	srv.Start()
-	t.Cleanup(srv.Close)
-	c := newClient(t, srv.URL)
+	base, conns := serveCounted(t, p)
+	c := newClient(t, base)
 	for range 50 {
 		if r := c.Send(t.Context(), testMessage()); r.Verdict != Accepted {
 			t.Fatalf("got %+v", r)
 		}
 	}
-	if n := conns.Load(); n != 1 {
-		t.Errorf("%d connections for sends one after the other, want 1", n)
-	}
+	conns.want(t, 1)
 }
 
 // What the platform's machines answer when they do not answer.
@@ -136,13 +126,11 @@ func TestSendWithoutAUsableAnswer(t *testing.T) {
 			p.HandleFunc("/elsewhere", func(http.ResponseWriter, *http.Request) {
 				t.Error("the redirect was followed")
 			})
-			c := serve(t, p)
-			if _, err := c.Token(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			if tt.hangs {
-				c.timeout = 300 * time.Millisecond
-			}
+			c := serve(t, p, func(c *Config) {
+				if tt.hangs {
+					c.Timeout = time.Second
+				}
+			})
 			if diff := cmp.Diff(tt.want, c.Send(t.Context(), testMessage())); diff != "" {
 				t.Error(diff)
 			}
@@ -179,7 +167,7 @@ func TestSendToNobodyIsAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		srv.Close()
-		c.close()
+		c.Close()
 		r := c.Send(t.Context(), testMessage())
 		if r.Verdict != Away || r.MaybeSent {
 			t.Errorf("got %+v", r)

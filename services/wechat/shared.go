@@ -5,26 +5,27 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/go-redsync/redsync/v4"
+	"github.com/go-redsync/redsync/v4/redis/goredis/v9"
 	"github.com/redis/go-redis/v9"
 
 	"wechat-broadcast/zone"
 )
 
 const (
-	// shareWithin is how long Redis may take for an answer; without one a replica
+	// shareWithin is how long Redis may take to answer. Without an answer a replica
 	// gets its token alone.
 	shareWithin = time.Second
 	// refreshLock is how long a replica that died while it refreshed keeps the
 	// others waiting.
 	refreshLock = 15 * time.Second
-	// refreshPoll is how often one that waits for another's refresh looks.
+	// refreshPoll is how often a replica looks whether another's refresh is done.
 	refreshPoll = 100 * time.Millisecond
 	// newerBy is how much longer a token must be good to count as the next one.
 	newerBy = time.Minute
@@ -32,9 +33,10 @@ const (
 
 // shared is where the replicas of an account keep its access token, so that one
 // of them refreshes it for all. The token lies there encrypted under a key that
-// follows from the AppSecret: who reads Redis does not get it.
+// follows from the AppSecret, so that a reader of Redis does not get it.
 type shared struct {
 	redis redis.UniversalClient
+	locks *redsync.Redsync
 	app   string
 	aead  cipher.AEAD
 	now   func() time.Time
@@ -53,13 +55,13 @@ func newShared(cfg Config, now func() time.Time) (*shared, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make cipher: %w", err)
 	}
-	return &shared{redis: cfg.Redis, app: cfg.AppID, aead: aead, now: now}, nil
+	return &shared{redis: cfg.Redis, locks: redsync.New(goredis.NewPool(cfg.Redis)), app: cfg.AppID, aead: aead, now: now}, nil
 }
 
 func (s *shared) key(name string) string { return "wechat-broadcast:" + s.app + ":token:" + name }
 
-// sealed is a grant as it is stored.
-type sealed struct {
+// storedToken is a grant as it is stored, before it is encrypted.
+type storedToken struct {
 	Token   string `json:"token"`
 	Expires int64  `json:"expires"` // milliseconds since the Unix epoch
 }
@@ -76,7 +78,7 @@ func (s *shared) load(ctx context.Context) (grant, bool, error) {
 		return grant{}, false, fmt.Errorf("read shared token: %w", err)
 	}
 	plain, err := s.aead.Open(nil, nil, raw, []byte(s.app))
-	var g sealed
+	var g storedToken
 	if err != nil || json.Unmarshal(plain, &g) != nil {
 		return grant{}, false, nil // of another AppSecret, or program
 	}
@@ -91,12 +93,12 @@ func (s *shared) store(ctx context.Context, g grant) error {
 	if life <= 0 {
 		return nil
 	}
-	plain, err := json.Marshal(sealed{g.token, g.expires.UnixMilli()})
+	plain, err := json.Marshal(storedToken{g.token, g.expires.UnixMilli()})
 	if err != nil {
 		return err
 	}
-	hidden := s.aead.Seal(nil, nil, plain, []byte(s.app)) //nolint:gosec // it makes its own nonce
-	if err := s.redis.Set(ctx, s.key("current"), hidden, life).Err(); err != nil {
+	encrypted := s.aead.Seal(nil, nil, plain, []byte(s.app)) //nolint:gosec // it makes its own nonce
+	if err := s.redis.Set(ctx, s.key("current"), encrypted, life).Err(); err != nil {
 		return fmt.Errorf("store shared token: %w", err)
 	}
 	return nil
@@ -107,27 +109,21 @@ func (s *shared) store(ctx context.Context, g grant) error {
 func (s *shared) lock(ctx context.Context) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, shareWithin)
 	defer cancel()
-	mine := rand.Text()
-	ok, err := s.redis.SetNX(ctx, s.key("refreshing"), mine, refreshLock).Result()
-	if err != nil {
-		return nil, fmt.Errorf("lock token refresh: %w", err)
-	}
-	if !ok {
+	refreshing := s.locks.NewMutex(s.key("refreshing"), redsync.WithExpiry(refreshLock), redsync.WithTries(1))
+	err = refreshing.LockContext(ctx)
+	var taken *redsync.ErrTaken
+	switch {
+	case errors.As(err, &taken):
 		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("lock token refresh: %w", err)
 	}
 	return func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shareWithin)
 		defer cancel()
-		_ = unlockScript.Run(ctx, s.redis, []string{s.key("refreshing")}, mine).Err() // else it ends by itself
+		_, _ = refreshing.UnlockContext(ctx) // else it ends by itself
 	}, nil
 }
-
-// unlockScript deletes a lock that is still the caller's.
-var unlockScript = redis.NewScript(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then
-	return redis.call('DEL', KEYS[1])
-end
-return 0`)
 
 // reserveForced takes one of the day's forced refreshes for all replicas, or
 // says how long to wait for the next.
@@ -175,8 +171,12 @@ func (s *shared) forcedDay(now time.Time) string {
 // token is the same for everyone.
 func (t *tokens) obtainShared(ctx context.Context) (g grant, how string, err error) {
 	for waited := time.Duration(0); waited < refreshLock; waited += refreshPoll {
-		if g, ok := t.found(ctx); ok {
+		g, ok, err := t.found(ctx)
+		if ok {
 			return g, "shared", nil
+		}
+		if err != nil {
+			break
 		}
 		unlock, err := t.shared.lock(ctx)
 		if err != nil {
@@ -184,7 +184,7 @@ func (t *tokens) obtainShared(ctx context.Context) (g grant, how string, err err
 		}
 		if unlock != nil {
 			defer unlock()
-			if g, ok := t.found(ctx); ok { // it was at its end
+			if g, ok, _ := t.found(ctx); ok { // the other's refresh was at its end
 				return g, "shared", nil
 			}
 			break
@@ -206,16 +206,16 @@ func (t *tokens) obtainShared(ctx context.Context) (g grant, how string, err err
 	return g, how, err
 }
 
-// found returns the stored token if it is of use: not refused, and newer than
-// the one that this replica has.
-func (t *tokens) found(ctx context.Context) (grant, bool) {
+// found returns the stored token, and whether it is of use: not refused, and newer
+// than the one that this replica has.
+func (t *tokens) found(ctx context.Context) (grant, bool, error) {
 	g, ok, err := t.shared.load(ctx)
 	if err != nil || !ok {
-		return grant{}, false
+		return grant{}, false, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	good := g.token != t.refused && t.now().Before(g.expires) &&
 		(t.current == "" || g.token != t.current && g.expires.After(t.expires.Add(newerBy)))
-	return g, good
+	return g, good, nil
 }

@@ -3,6 +3,7 @@ package wechat
 import (
 	"crypto/rand"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -11,155 +12,172 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"wechat-broadcast/models/modelstest"
-	"wechat-broadcast/simulator"
 )
 
-// replicas returns clients of one account that share a Redis, and how often each
-// outcome of a refresh was told.
-func replicas(t *testing.T, n int, rdb redis.UniversalClient, o simulator.Options) (*simulator.Simulator, []*Client, func(outcome string) int) {
+// replicated is an account with several clients that share a Redis.
+type replicated struct {
+	*platform
+	app     string
+	clients []*Client
+
+	mu   sync.Mutex
+	told map[string]int // outcomes of refreshes
+}
+
+func replicate(t *testing.T, n int, rdb redis.UniversalClient) *replicated {
 	t.Helper()
-	o.AppID, o.AppSecret = "wx"+strings.ToLower(rand.Text()[:16]), testSecret
-	sim, err := simulator.New(o)
-	if err != nil {
-		t.Fatal(err)
+	r := &replicated{platform: newPlatform(), app: "wx" + strings.ToLower(rand.Text()[:16]), told: map[string]int{}}
+	r.answer("POST "+sendPath, accepted)
+	srv := httptest.NewServer(r)
+	t.Cleanup(srv.Close)
+	for range n {
+		r.clients = append(r.clients, newClient(t, srv.URL, func(c *Config) {
+			c.AppID, c.Redis, c.Log = r.app, rdb, modelstest.Log(t)
+			c.OnTokenRefresh = func(outcome string) {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				r.told[outcome]++
+			}
+		}))
 	}
-	if err := sim.Start("127.0.0.1:0"); err != nil {
-		t.Fatal(err)
+	return r
+}
+
+// key is the name of a value in Redis.
+func (r *replicated) key(name string) string { return "wechat-broadcast:" + r.app + ":token:" + name }
+
+// each calls f for every client at once.
+func (r *replicated) each(f func(i int, c *Client)) {
+	var all sync.WaitGroup
+	for i, c := range r.clients {
+		all.Go(func() { f(i, c) })
 	}
-	t.Cleanup(func() {
-		if err := sim.Close(); err != nil {
+	all.Wait()
+}
+
+// tokenOfAll asks every client for its token at once. They must have the same.
+func (r *replicated) tokenOfAll(t *testing.T) string {
+	t.Helper()
+	got := make([]string, len(r.clients))
+	r.each(func(i int, c *Client) {
+		var err error
+		if got[i], err = c.Token(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
-	var mu sync.Mutex
-	told := map[string]int{}
-	var list []*Client
-	for range n {
-		c := New(Config{
-			AppID: o.AppID, AppSecret: o.AppSecret, BaseURL: sim.URL(), Redis: rdb, Log: modelstest.Log(t),
-			OnTokenRefresh: func(outcome string) {
-				mu.Lock()
-				defer mu.Unlock()
-				told[outcome]++
-			},
-		})
-		t.Cleanup(c.Close)
-		list = append(list, c)
-	}
-	return sim, list, func(outcome string) int {
-		mu.Lock()
-		defer mu.Unlock()
-		return told[outcome]
-	}
-}
-
-// tokensOf asks every replica for its token at once.
-func tokensOf(t *testing.T, list []*Client) []string {
-	t.Helper()
-	got := make([]string, len(list))
-	var all sync.WaitGroup
-	for i, c := range list {
-		all.Go(func() {
-			var err error
-			if got[i], err = c.Token(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
 	for _, token := range got {
 		if token == "" || token != got[0] {
 			t.Errorf("replicas have different tokens")
 		}
 	}
-	return got
+	return got[0]
+}
+
+// refreshes fails unless the platform was asked for a token so often.
+func (r *replicated) refreshes(t *testing.T, normal, forced int) {
+	t.Helper()
+	if n, f := r.calls(); n != normal || f != forced {
+		t.Errorf("%d normal and %d forced token calls, want %d and %d", n, f, normal, forced)
+	}
 }
 
 func TestReplicasRefreshTheTokenOnce(t *testing.T) {
 	t.Parallel()
 	rdb := modelstest.Redis(t)
-	sim, list, told := replicas(t, 5, rdb, simulator.Options{Followers: 10})
-	first := tokensOf(t, list)[0]
-	if n := sim.Stats().Tokens.Stable; n != 1 {
-		t.Errorf("the platform was asked %d times for a token, want once", n)
+	r := replicate(t, 5, rdb)
+	first := r.tokenOfAll(t)
+	r.refreshes(t, 1, 0)
+	if r.told["ok"] != 1 || r.told["shared"] != 4 {
+		t.Errorf("told %v, want 1 ok and 4 shared", r.told)
 	}
-	if told("ok") != 1 || told("shared") != 4 {
-		t.Errorf("%d refreshed and %d shared, want 1 and 4", told("ok"), told("shared"))
-	}
-	for _, key := range rdb.Keys(t.Context(), "*"+list[0].appID+"*").Val() {
+	for _, key := range rdb.Keys(t.Context(), "*"+r.app+"*").Val() {
 		if value := rdb.Get(t.Context(), key).Val(); strings.Contains(value, first) {
 			t.Errorf("%s holds the token in plain text", key)
 		}
 	}
 
-	// The token is refused to one after the other.
-	for _, c := range list {
-		c.tokens.drop(first)
-	}
-	second := tokensOf(t, list)[0]
+	// The token is refused to all of them: one forced refresh is for all.
+	r.refuse(first)
+	r.each(func(_ int, c *Client) {
+		if got := c.Send(t.Context(), testMessage()); got.Verdict != Accepted {
+			t.Errorf("got %+v", got)
+		}
+	})
+	second := r.tokenOfAll(t)
 	if second == first {
 		t.Error("a refused token is given out again")
 	}
-	if n := sim.Stats().Tokens.Forced; n != 1 {
-		t.Errorf("%d forced refreshes, want one for all", n)
-	}
+	r.refreshes(t, 2, 1)
 
 	// Within 30 s nobody may force another, whichever replica is asked.
-	list[3].tokens.drop(second)
-	if _, err := list[3].Token(t.Context()); err == nil {
+	r.refuse(second)
+	if got := r.clients[3].Send(t.Context(), testMessage()); got.Verdict != Retry || got.RetryAfter == 0 {
+		t.Errorf("within the pause: %+v", got)
+	}
+	if _, err := r.clients[3].Token(t.Context()); err == nil {
 		t.Error("a second forced refresh within the pause")
 	}
-	if n := sim.Stats().Tokens.Forced; n != 1 {
-		t.Errorf("%d forced refreshes, want still one", n)
+	if _, forced := r.calls(); forced != 1 {
+		t.Errorf("%d forced refreshes, want still one", forced)
 	}
 }
 
 func TestReplicaTakesOverARefreshThatDied(t *testing.T) {
 	t.Parallel()
 	rdb := modelstest.Redis(t)
-	_, list, _ := replicas(t, 1, rdb, simulator.Options{Followers: 10})
-	s := list[0].tokens.shared
-	if err := rdb.Set(t.Context(), s.key("refreshing"), "a dead one", 500*time.Millisecond).Err(); err != nil {
+	r := replicate(t, 1, rdb)
+	if err := rdb.Set(t.Context(), r.key("refreshing"), "a dead one", 500*time.Millisecond).Err(); err != nil {
 		t.Fatal(err)
 	}
-	tokensOf(t, list)
+	began := time.Now()
+	r.tokenOfAll(t)
+	if took := time.Since(began); took < 300*time.Millisecond {
+		t.Errorf("it refreshed after %s, while another held the lock", took)
+	}
 }
 
 func TestTokenOfAnotherSecretIsNotRead(t *testing.T) {
 	t.Parallel()
 	rdb := modelstest.Redis(t)
-	sim, list, _ := replicas(t, 1, rdb, simulator.Options{Followers: 10})
-	s := list[0].tokens.shared
-	if err := rdb.Set(t.Context(), s.key("current"), "nonsense", time.Minute).Err(); err != nil {
+	r := replicate(t, 1, rdb)
+	if err := rdb.Set(t.Context(), r.key("current"), "nonsense", time.Minute).Err(); err != nil {
 		t.Fatal(err)
 	}
-	tokensOf(t, list)
-	if n := sim.Stats().Tokens.Stable; n != 1 {
-		t.Errorf("asked %d times, want once", n)
-	}
+	r.tokenOfAll(t)
+	r.refreshes(t, 1, 0)
 }
 
 func TestTokenWithoutRedis(t *testing.T) {
 	t.Parallel()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	rdb := redis.NewClient(&redis.Options{
+		Addr: strings.TrimPrefix(deadAddress(t), "http://"), DialTimeout: time.Second, MaxRetries: -1,
+	})
+	t.Cleanup(func() { _ = rdb.Close() })
+	r := replicate(t, 2, rdb)
+	began := time.Now()
+	r.refuse(r.tokenOfAll(t))
+	if got := r.clients[0].Send(t.Context(), testMessage()); got.Verdict != Accepted {
+		t.Errorf("a forced refresh without Redis: %+v", got)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+// A Redis that takes connections and says nothing holds nobody up for long.
+func TestTokenWithASilentRedis(t *testing.T) {
+	t.Parallel()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := listener.Close(); err != nil { // nobody listens there now
-		t.Fatal(err)
-	}
-	rdb := redis.NewClient(&redis.Options{Addr: listener.Addr().String(), DialTimeout: time.Second, MaxRetries: -1})
+	t.Cleanup(func() { l.Close() })
+	rdb := redis.NewClient(&redis.Options{Addr: l.Addr().String(), ContextTimeoutEnabled: true, MaxRetries: -1})
 	t.Cleanup(func() { _ = rdb.Close() })
-	_, list, _ := replicas(t, 2, rdb, simulator.Options{Followers: 10})
+	r := replicate(t, 1, rdb)
 	began := time.Now()
-	first := tokensOf(t, list)[0]
-	for _, c := range list {
-		c.tokens.drop(first)
-	}
-	if _, err := list[0].Token(t.Context()); err != nil {
-		t.Errorf("a forced refresh without Redis: %v", err)
-	}
-	if took := time.Since(began); took > 5*time.Second {
+	r.tokenOfAll(t)
+	if took := time.Since(began); took > 6*time.Second {
 		t.Errorf("it took %s", took)
 	}
 }

@@ -11,9 +11,10 @@ import (
 	"wechat-broadcast/simulator"
 )
 
+// rehearse returns a simulator and a client of it.
 func rehearse(tb testing.TB, o simulator.Options) (*simulator.Simulator, *Client) {
 	tb.Helper()
-	o.AppID, o.AppSecret = "wx1234567890abcdef", testSecret
+	o.AppID, o.AppSecret = testApp, testSecret
 	sim, err := simulator.New(o)
 	if err != nil {
 		tb.Fatal(err)

@@ -22,13 +22,13 @@ func TestNoTokenInAStrangeAnswer(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := newPlatform()
-				mended := false
+				well := false
 				c := newClient(t, "http://platform", func(c *Config) {
-					c.HTTP = inProcess(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					c.Transport = inProcess(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						switch {
 						case r.URL.Path == sendPath:
 							fmt.Fprint(w, `{"errcode":0,"errmsg":"ok","msgid":9007199254740993}`)
-						case mended:
+						case well:
 							p.ServeHTTP(w, r)
 						default:
 							fmt.Fprint(w, strange)
@@ -38,10 +38,10 @@ func TestNoTokenInAStrangeAnswer(t *testing.T) {
 				if r := c.Send(t.Context(), testMessage()); r.Verdict != Retry || r.MaybeSent {
 					t.Errorf("got %+v", r)
 				}
-				mended = true
+				well = true
 				time.Sleep(failureMemory)
 				if r := c.Send(t.Context(), testMessage()); r.Verdict != Accepted || r.MsgID != 1<<53+1 {
-					t.Errorf("once it is mended: %+v", r)
+					t.Errorf("once the platform is well: %+v", r)
 				}
 			})
 		})
@@ -60,7 +60,7 @@ func TestNobodyIsGoneByAStrangeAnswer(t *testing.T) {
 				for _, path := range []string{followersPath, personPath} {
 					p.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strange) })
 				}
-				c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(p) })
+				c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(p) })
 				if page, err := c.Followers(t.Context(), ""); err == nil {
 					t.Errorf("a page of %+v", page)
 				}

@@ -25,8 +25,8 @@ const (
 	// The platform's limits on force_refresh.
 	forcedPerDay = 20
 	forcedPause  = 30 * time.Second
-	// failureMemory keeps senders that arrive one by one from asking for a
-	// token each, just after it was refused to one of them.
+	// failureMemory is how long a failed refresh is the answer to all callers.
+	// Else each of many senders would ask the platform again.
 	failureMemory = time.Second
 	// shortLife is assumed for a token whose life the platform left out.
 	shortLife = 5 * time.Minute
@@ -35,9 +35,9 @@ const (
 
 // tokens holds the account's one access token for all callers.
 //
-// It asks stable_token, which gives every process the same token, and at most
-// one question is under way at any time. Whoever finds a token refused drops
-// it by name, so that a late loser can't throw away its successor.
+// It asks stable_token, which gives every process the same token. At most one
+// call is under way at any time. A caller whose token is refused drops that very
+// token: if another has replaced it meanwhile, the new one stays.
 type tokens struct {
 	client *Client
 	now    func() time.Time
@@ -51,7 +51,7 @@ type tokens struct {
 
 	mu      sync.Mutex
 	closed  bool
-	flight  *flight
+	pending *pendingRefresh
 	current string
 	expires time.Time
 	ahead   time.Time // when to fetch the next one
@@ -65,8 +65,8 @@ type tokens struct {
 	forcedLast time.Time
 }
 
-// flight is one refresh that any number of callers wait for.
-type flight struct {
+// pendingRefresh is one refresh that any number of callers wait for.
+type pendingRefresh struct {
 	done  chan struct{}
 	token string
 	err   error
@@ -87,8 +87,8 @@ func newTokens(c *Client, cfg Config) *tokens {
 	if t.hook == nil {
 		t.hook = func(string) {}
 	}
-	// Callers come and go; a refresh belongs to all of them, so it lives on
-	// the client's context and not on that of whoever was first.
+	// A refresh is for all callers, so it runs on the client's context and not
+	// on that of the first caller.
 	t.ctx, t.stop = context.WithCancel(context.Background())
 	if cfg.Redis != nil {
 		var err error
@@ -115,13 +115,13 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 	now := t.now()
 	if t.current != "" && now.Before(t.expires) {
 		token := t.current
-		if !now.Before(t.ahead) && t.flight == nil && !t.failedJustNow(now) {
+		if !now.Before(t.ahead) && t.pending == nil && !t.failedJustNow(now) {
 			t.start()
 		}
 		t.mu.Unlock()
 		return token, nil
 	}
-	if t.flight == nil {
+	if t.pending == nil {
 		if t.failedJustNow(now) {
 			err := t.failed
 			t.mu.Unlock()
@@ -129,7 +129,7 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 		}
 		t.start()
 	}
-	f := t.flight
+	f := t.pending
 	t.mu.Unlock()
 
 	select {
@@ -157,23 +157,23 @@ func (t *tokens) failedJustNow(now time.Time) bool {
 	return t.failed != nil && age >= 0 && age < failureMemory
 }
 
-// start begins a flight; it needs mu.
+// start begins a refresh; it needs mu.
 func (t *tokens) start() {
-	f := &flight{done: make(chan struct{})}
-	t.flight = f
+	f := &pendingRefresh{done: make(chan struct{})}
+	t.pending = f
 	if t.closed {
 		f.err = errClosed
-		t.flight = nil
+		t.pending = nil
 		close(f.done)
 		return
 	}
-	t.wg.Go(func() { t.fly(f) })
+	t.wg.Go(func() { t.run(f) })
 }
 
 var errClosed = errors.New("get access token: the client is closed")
 
-// fly refreshes, stores what came of it and lets the waiting callers go.
-func (t *tokens) fly(f *flight) {
+// run refreshes, stores what came of it and lets the waiting callers go.
+func (t *tokens) run(f *pendingRefresh) {
 	obtain := t.obtain
 	if t.shared != nil {
 		obtain = t.obtainShared
@@ -183,7 +183,7 @@ func (t *tokens) fly(f *flight) {
 
 	t.mu.Lock()
 	f.token, f.err = g.token, err
-	t.flight = nil
+	t.pending = nil
 	t.failed, t.failedAt = err, t.now()
 	t.ahead = t.failedAt.Add(refreshPause)
 	if err == nil {

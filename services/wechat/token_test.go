@@ -78,26 +78,40 @@ func TestTokenStampede(t *testing.T) {
 	}
 }
 
-func TestDropIsCompared(t *testing.T) {
+// Whoever is late in finding that a token is refused does not throw away the next one.
+func TestALateRefusalKeepsTheNextToken(t *testing.T) {
 	t.Parallel()
 	p := newPlatform()
+	arrived, goOn := make(chan struct{}), make(chan struct{})
+	var sends atomic.Int64
+	p.HandleFunc("POST "+sendPath, func(w http.ResponseWriter, r *http.Request) {
+		answer := accepted
+		if sends.Add(1) == 1 {
+			close(arrived)
+			<-goOn
+			answer = invalidToken
+		} else if !p.valid(r) {
+			answer = invalidToken
+		}
+		fmt.Fprint(w, answer)
+	})
 	c := serve(t, p)
-	old, err := c.Token(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	late := make(chan Result)
+	go func() { late <- c.Send(t.Context(), testMessage()) }()
+	<-arrived
 	p.revoke("TOKEN-1")
-	c.tokens.drop(old)
-	if got, err := c.Token(t.Context()); got != "TOKEN-1" || err != nil {
-		t.Fatalf("got %q, %v", got, err)
+	if r := c.Send(t.Context(), testMessage()); r.Verdict != Accepted {
+		t.Errorf("got %+v", r)
 	}
-	c.tokens.drop(old) // a late loser
-	c.tokens.drop("")
-	if got, err := c.Token(t.Context()); got != "TOKEN-1" || err != nil {
-		t.Errorf("after a late drop: %q, %v", got, err)
+	close(goOn)
+	if r := <-late; r.Verdict != Accepted {
+		t.Errorf("the late one: %+v", r)
 	}
-	if normal, _ := p.calls(); normal != 2 {
-		t.Errorf("%d token calls, want 2", normal)
+	if got, err := c.Token(t.Context()); got != "TOKEN-1" || err != nil {
+		t.Errorf("after a late refusal: %q, %v", got, err)
+	}
+	if normal, forced := p.calls(); normal != 2 || forced != 0 {
+		t.Errorf("%d normal and %d forced token calls, want 2 and 0", normal, forced)
 	}
 }
 
@@ -105,7 +119,7 @@ func TestTokenIsRefreshedAheadWhileTheOldOneServes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlatform()
-		c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(p) })
+		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(p) })
 		token := func() string {
 			t.Helper()
 			got, err := c.Token(t.Context())
@@ -136,7 +150,7 @@ func TestTokenRefreshedAheadIsNotAskedForWithoutEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlatform()
 		p.life = 300 // the platform gives the same token with what is left of it
-		c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(p) })
+		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(p) })
 		for range 29 {
 			if _, err := c.Token(t.Context()); err != nil {
 				t.Fatal(err)
@@ -154,7 +168,7 @@ func TestTokenIsFetchedAgainAtItsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlatform()
-		c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(p) })
+		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(p) })
 		if _, err := c.Token(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +193,7 @@ func TestForcedRefreshesKeepTheirLimits(t *testing.T) {
 			p.token = fmt.Sprintf("FORCED-%d", len(forced))
 		}
 		p.HandleFunc("POST "+sendPath, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, invalidToken) })
-		c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(p) })
+		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(p) })
 
 		var last Result
 		for end := time.Now().Add(time.Hour); time.Now().Before(end); time.Sleep(5 * time.Second) {
@@ -218,7 +232,7 @@ func TestForcedRefreshWithoutEffect(t *testing.T) {
 			sends++
 			fmt.Fprint(w, invalidToken)
 		})
-		c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(p) })
+		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(p) })
 		r := c.Send(t.Context(), testMessage())
 		if r.Verdict != Retry || r.MaybeSent || r.RetryAfter != forcedPause || p.forced != 1 {
 			t.Errorf("got %+v after %d forced refreshes", r, p.forced)
@@ -243,7 +257,7 @@ func TestForcedRefreshesUsedUpByAnotherProcess(t *testing.T) {
 			fmt.Fprint(w, `{"access_token":"TOKEN-0","expires_in":7200}`)
 		})
 		mux.HandleFunc("POST "+sendPath, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, invalidToken) })
-		c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(mux) })
+		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(mux) })
 		for range 3 {
 			r := c.Send(t.Context(), testMessage())
 			if r.Verdict != Retry || r.MaybeSent || r.RetryAfter < time.Minute {
@@ -263,7 +277,7 @@ func TestFailedRefreshIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		c := newClient(t, "http://platform", func(c *Config) {
-			c.HTTP = inProcess(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			c.Transport = inProcess(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				calls++
 				fmt.Fprint(w, `{"errcode":-1,"errmsg":"system error"}`)
 			}))
@@ -316,7 +330,7 @@ func TestRefusedCredentials(t *testing.T) {
 		mux.HandleFunc("POST "+stableTokenPath, func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"errcode":%d,"errmsg":%q}`, tt.code, tt.errmsg)
 		})
-		c := newClient(t, "http://platform", func(c *Config) { c.HTTP = inProcess(mux) })
+		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(mux) })
 		r := c.Send(t.Context(), testMessage())
 		if r.Verdict != tt.verdict || r.Code != tt.code || r.MaybeSent || !strings.Contains(r.Detail, tt.detail) {
 			t.Errorf("code %d: got %+v", tt.code, r)
@@ -397,13 +411,12 @@ func TestTokenOutcomesAreTold(t *testing.T) {
 			told = append(told, o)
 		}
 	}
-	ok := serve(t, newPlatform(), hook)
-	if _, err := ok.GetAccessToken(); err != nil {
-		t.Fatal(err)
-	}
-	ok.tokens.drop("TOKEN-0")
-	if _, err := ok.GetAccessTokenContext(t.Context()); err != nil {
-		t.Fatal(err)
+	p := newPlatform()
+	p.answer("POST "+sendPath, accepted)
+	p.refuse("TOKEN-0")
+	ok := serve(t, p, hook)
+	if r := ok.Send(t.Context(), testMessage()); r.Verdict != Accepted {
+		t.Fatalf("got %+v", r)
 	}
 	ok.Close()
 	refused := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
