@@ -191,7 +191,7 @@ func (e *Engine) checkTemplate(ctx context.Context, def *message.Definition) err
 	asked := time.Now()
 	list, read, err := e.platform.KnownTemplates(ctx, templatesLast)
 	has := func(t wechat.Template) bool { return t.ID == def.TemplateID }
-	if err == nil && !slices.ContainsFunc(list, has) && read.Before(asked) { // it may have been added just now
+	if err == nil && !slices.ContainsFunc(list, has) && !read.After(asked) { // it may have been added just now
 		list, _, err = e.platform.KnownTemplates(ctx, 0)
 	}
 	if err != nil {

@@ -74,6 +74,7 @@ type Notifier struct {
 // notice is one on its way to an admin.
 type notice struct {
 	key  string // one takes the place of another with the same key
+	kind string
 	to   string
 	text func() string
 	// broadcast is the one that it is about, 0 for none.
@@ -152,7 +153,7 @@ func (n *Notifier) runPending(ctx context.Context) {
 
 // Send has an admin told something that is about no broadcast.
 func (n *Notifier) Send(ctx context.Context, to, text string) {
-	m := &notice{key: "to " + to + ": " + text, to: to, text: func() string { return text }, until: n.Now().Add(lateFor)}
+	m := &notice{key: "to " + to + ": " + text, kind: "answer", to: to, text: func() string { return text }, until: n.Now().Add(lateFor)}
 	select {
 	case n.sent <- m:
 	case <-ctx.Done():
@@ -177,7 +178,7 @@ func (n *Notifier) ofEvent(v broadcast.Event) *notice {
 	b := v.Status.Broadcast
 	switch v.Kind {
 	case broadcast.EventLate:
-		m := &notice{to: v.AskedBy, text: func() string { return n.Words.LateReply(v.Asked, v.Err) }, until: n.Now().Add(lateFor)}
+		m := &notice{kind: "late", to: v.AskedBy, text: func() string { return n.Words.LateReply(v.Asked, v.Err) }, until: n.Now().Add(lateFor)}
 		if v.Err == nil {
 			m.broadcast = v.Asked.Broadcast.ID
 		}
@@ -190,7 +191,7 @@ func (n *Notifier) ofEvent(v broadcast.Event) *notice {
 		kind = GoesOn
 	}
 	return &notice{
-		key: fmt.Sprintf("stall %d", b.ID), to: v.AskedBy, broadcast: b.ID,
+		key: fmt.Sprintf("stall %d", b.ID), kind: kind, to: v.AskedBy, broadcast: b.ID,
 		text: func() string { return n.Words.Notice(kind, v.Status) },
 		outdated: func(ctx context.Context) bool {
 			ctx, cancel := context.WithTimeout(ctx, askStoreFor)
@@ -248,7 +249,7 @@ func (n *Notifier) tellStored(ctx context.Context, again rests) error {
 			return err
 		}
 		done, err := n.hand(ctx, &notice{
-			key: key, to: b.AskedBy, broadcast: b.ID, text: func() string { return n.Words.Notice(kind, *st) },
+			key: key, kind: kind, to: b.AskedBy, broadcast: b.ID, text: func() string { return n.Words.Notice(kind, *st) },
 		})
 		if err != nil {
 			return err
@@ -295,7 +296,7 @@ func (n *Notifier) hand(ctx context.Context, m *notice) (done bool, err error) {
 		return false, nil
 	}
 	n.Log.WarnContext(ctx, "the platform does not take the notice; the admin is told in the reply to their next word",
-		"broadcast", m.broadcast, "notice", m.key, "admin", models.MaskOpenID(m.to), "err", err)
+		"broadcast", m.broadcast, "notice", m.kind, "admin", models.MaskOpenID(m.to), "err", err)
 	if m.broadcast == 0 {
 		return true, nil
 	}
