@@ -20,7 +20,7 @@ func away(t *testing.T, th *throttle.Throttle) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Done(wechat.Result{Verdict: wechat.Away}, 0)
+	p.Done(wechat.Result{Verdict: wechat.Away})
 }
 
 // The send that was to try whether the platform is there again is not made after

@@ -43,7 +43,7 @@ func (nobody) Reads(context.Context) bool { return true }
 func acquire(ctx context.Context, s *throttle.Stream) error {
 	p, err := s.Acquire(ctx, throttle.Unclaimed, throttle.Permit{})
 	if err == nil {
-		p.Done(wechat.Result{Verdict: wechat.Accepted}, 0)
+		p.Done(wechat.Result{Verdict: wechat.Accepted})
 	}
 	return err
 }

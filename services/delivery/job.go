@@ -66,7 +66,7 @@ func (s *Sender) try(j *job) {
 			s.conclude(j, result{event: ended})
 			return
 		}
-		if stop := permit.Done(res, s.now().Sub(j.called)); stop != nil {
+		if stop := permit.Done(res); stop != nil {
 			j.active.stop(*stop, res.Code)
 		}
 		s.conclude(j, s.judge(j, res))

@@ -102,7 +102,7 @@ func (p *edge) press(ctx context.Context, perSecond int, lasts time.Duration) {
 				if err != nil || t.limiter.wait(ctx) != nil {
 					return
 				}
-				t.answered(probe, false, p.call(), 20*time.Millisecond)
+				t.answered(probe, false, p.call())
 			}
 		})
 	}

@@ -2,7 +2,6 @@ package throttle
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -47,9 +46,6 @@ type limiter struct {
 	refusedAt time.Time // the last of them, or the answer that ended a row
 	lasting   bool      // they go on, and what was taken before them is counted in
 	taken     [60]second
-
-	latencies []time.Duration // of the last calls
-	usual     time.Duration   // their median when all was well
 }
 
 // second is what the platform took in one.
@@ -65,10 +61,6 @@ const (
 	slowestRate = 1     // sends a second at least
 	earlyRate   = 20.0  // what a refusal among the very first sends counts as, a second
 	slowStreak  = 8     // refusals in a row after which nothing passes
-
-	latencySample = 64 // calls
-	latencyRise   = 3  // times the usual that count as a sign of load …
-	latencyFloor  = 300 * time.Millisecond
 )
 
 // newLimiter returns a limiter with a ceiling in sends a second, 0 for none.
@@ -186,10 +178,8 @@ func (l *limiter) minuteUsedUp() {
 	l.set(min(l.limit, rate.Limit(max(l.edge*nearEdge, slowestRate))))
 }
 
-// answered takes note of a call that the platform did not refuse for its speed,
-// and of how long it took: calls that take much longer than they used to are a
-// sign of load as well.
-func (l *limiter) answered(took time.Duration) {
+// answered takes note of a call that the platform did not refuse for its speed.
+func (l *limiter) answered() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
@@ -202,20 +192,6 @@ func (l *limiter) answered(took time.Duration) {
 		*t = second{at: at}
 	}
 	t.n++
-	l.latencies = append(l.latencies, took)
-	if len(l.latencies) < latencySample {
-		return
-	}
-	slices.Sort(l.latencies)
-	median := l.latencies[len(l.latencies)/2]
-	l.latencies = l.latencies[:0]
-	switch {
-	case l.usual == 0 || median < l.usual:
-		l.usual = median
-	case median > latencyFloor && median > latencyRise*l.usual:
-		l.usual = median // should it stay so, it is the new usual
-		l.cut()
-	}
 }
 
 func (l *limiter) cut() {

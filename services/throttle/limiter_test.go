@@ -97,7 +97,7 @@ func TestARefusalCutsTheRateOnceAndItGrowsBack(t *testing.T) {
 		if l.current() > cut {
 			t.Errorf("it grew within 2 s, to %.1f", l.current())
 		}
-		l.answered(10 * time.Millisecond)
+		l.answered()
 		l.refused()
 		if again := l.current(); again >= cut {
 			t.Errorf("a later refusal left it at %.1f", again)
@@ -124,35 +124,11 @@ func TestTheRateNeverFallsToNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			l.refused()
-			l.answered(time.Millisecond)
+			l.answered()
 			_ = sleep(t.Context(), 2*time.Second)
 		}
 		if l := l.current(); l < slowestRate {
 			t.Errorf("%.2f a second", l)
-		}
-	})
-}
-
-func TestCallsThatTakeLongerSlowTheAccountDown(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(100, time.Now)
-		answers := func(took time.Duration) {
-			for range latencySample {
-				if err := l.wait(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				l.answered(took)
-			}
-		}
-		answers(100 * time.Millisecond)
-		answers(250 * time.Millisecond)
-		if l.current() != 100 {
-			t.Errorf("a rise that nobody would notice: %.1f", l.current())
-		}
-		answers(time.Second)
-		if l.current() > 80 {
-			t.Errorf("ten times the usual: %.1f", l.current())
 		}
 	})
 }

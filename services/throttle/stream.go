@@ -166,11 +166,11 @@ func (p Permit) Cancel() {
 	}
 }
 
-// Done tells what came of the call and how long it took. It returns what stops the
+// Done tells what came of the call. It returns what stops the
 // broadcast because of it, nil if nothing does.
-func (p Permit) Done(res wechat.Result, took time.Duration) *models.Move {
+func (p Permit) Done(res wechat.Result) *models.Move {
 	s := p.s
-	s.t.answered(p.probe, p.single, res, took)
+	s.t.answered(p.probe, p.single, res)
 	stop := s.note(res)
 	s.narrow.report(p.single, !s.undecided() && !(p.single && res.Unusable()), 0)
 	return stop

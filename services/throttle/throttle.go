@@ -174,8 +174,8 @@ func (t *Throttle) probe(ctx context.Context) (passes bool, stops *wechat.Result
 
 // answered tells the limiter and the breaker what came of a call. probe says that
 // it was to try whether others make sense.
-func (t *Throttle) answered(probe bool, single bool, res wechat.Result, took time.Duration) {
-	ok, rest := t.passes(probe || single, res, took)
+func (t *Throttle) answered(probe bool, single bool, res wechat.Result) {
+	ok, rest := t.passes(probe || single, res)
 	t.breaker.report(probe, ok, rest)
 	if res.Verdict == wechat.Hold {
 		t.breaker.trust()
@@ -184,7 +184,7 @@ func (t *Throttle) answered(probe bool, single bool, res wechat.Result, took tim
 
 // passes tells whether further sends make sense: not while the platform is away or
 // refuses every one. rest is how long it asks for before the next.
-func (t *Throttle) passes(probe bool, res wechat.Result, took time.Duration) (ok bool, rest time.Duration) {
+func (t *Throttle) passes(probe bool, res wechat.Result) (ok bool, rest time.Duration) {
 	t.Hear(res)
 	if res.Unusable() {
 		// A few of these are nothing. All of them are a platform that is as good as
@@ -198,7 +198,7 @@ func (t *Throttle) passes(probe bool, res wechat.Result, took time.Duration) (ok
 	case wechat.Slow:
 		return t.slow(probe)
 	case wechat.Accepted, wechat.Refused, wechat.Later:
-		t.limiter.answered(took)
+		t.limiter.answered()
 	case wechat.Retry, wechat.Halt:
 	}
 	return true, 0
