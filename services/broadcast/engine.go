@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
@@ -86,7 +87,8 @@ type Engine struct {
 	reading    models.Health // of the database, when it is looked for broadcasts
 	leads      atomic.Bool   // this process runs the broadcasts, or coordinates those who do
 	woken      chan struct{}
-	finalized  finalized
+	// finalized are the broadcasts that ended early and left nobody without an outcome.
+	finalized *lru.Cache[int64, struct{}]
 
 	lifetimes
 	background sync.WaitGroup
@@ -135,9 +137,10 @@ func New(c Config) *Engine {
 		throttle:  throttle.New(channel, c.Rate, c.Now),
 		lifetimes: newLifetimes(), woken: make(chan struct{}, 1), events: make(chan Event, 16),
 		runs: runs{list: map[int64]*run{}}, watched: watched{list: map[int64]*progress{}},
-		late: map[string]*creation{}, finalized: finalized{ids: map[int64]bool{}},
+		late: map[string]*creation{},
 	}
 	e.recent = newRecent(e)
+	e.finalized, _ = lru.New[int64, struct{}](finalizedAtMost) // only a size of 0 is an error
 	e.sender = delivery.New(delivery.Config{
 		Store: c.Store, Platform: c.Platform, Channel: channel, Throttle: e.throttle, Concurrency: c.Concurrency,
 		Calls: e.calls, Storing: e.storing, Metrics: c.Metrics, Now: c.Now, Log: c.Log,

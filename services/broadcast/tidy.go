@@ -2,7 +2,6 @@ package broadcast
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"wechat-broadcast/models"
@@ -10,8 +9,9 @@ import (
 )
 
 const (
-	// endedEarly is how many of the broadcasts that ended early are looked through.
-	endedEarly = 20
+	// endedEarly is how many of the broadcasts that ended early are looked through, and
+	// finalizedAtMost how many of them are known to be done.
+	endedEarly, finalizedAtMost = 20, 100
 	// keepReplies is how long the reply to a chat message is kept for its
 	// redelivery, which comes within seconds.
 	keepReplies = 24 * time.Hour
@@ -48,7 +48,7 @@ func (e *Engine) finalizeEnded(ctx context.Context) error {
 // stay, but for its receipts: its last calls are over, and nobody of one that ended
 // early is left without an outcome.
 func (e *Engine) Counted(ctx context.Context, b models.Broadcast) (bool, error) {
-	if e.finalized.has(b.ID) {
+	if e.finalized.Contains(b.ID) {
 		return true, nil
 	}
 	busy, err := e.Busy(ctx, b.ID)
@@ -62,29 +62,11 @@ func (e *Engine) Counted(ctx context.Context, b models.Broadcast) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	e.finalized.add(b.ID)
+	e.finalized.Add(b.ID, struct{}{})
 	if n > 0 {
 		e.log.InfoContext(ctx, "recipients finalized whose outcome was open", "broadcast", b.ID, "recipients", n)
 	}
 	return true, nil
-}
-
-// finalized are the broadcasts that ended early and left nobody without an outcome.
-type finalized struct {
-	mu  sync.Mutex
-	ids map[int64]bool
-}
-
-func (f *finalized) has(id int64) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.ids[id]
-}
-
-func (f *finalized) add(id int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.ids[id] = true
 }
 
 // Busy tells whether anybody still sends a broadcast, or waits for its last calls.
