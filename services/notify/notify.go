@@ -295,11 +295,12 @@ func (n *Notifier) hand(ctx context.Context, m *notice) (done bool, err error) {
 	case !errors.As(err, &refused), busyCode(refused.Code):
 		return false, nil
 	}
-	n.Log.WarnContext(ctx, "the platform does not take the notice; the admin is told in the reply to their next word",
-		"broadcast", m.broadcast, "notice", m.kind, "admin", models.MaskOpenID(m.to), "err", err)
+	log := n.Log.With("notice", m.kind, "admin", models.MaskOpenID(m.to), "err", err)
 	if m.broadcast == 0 {
+		log.WarnContext(ctx, "the platform does not take the notice")
 		return true, nil
 	}
+	log.WarnContext(ctx, "the platform does not take the notice; the admin is told in the reply to their next word", "broadcast", m.broadcast)
 	err = n.Store.KeepNotice(ctx, m.broadcast)
 	return err == nil, err
 }
