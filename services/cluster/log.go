@@ -6,7 +6,7 @@ import (
 )
 
 // queueLog has asynq write to the program's log. What it calls an error is that
-// Redis is away, of which the pulse tells once, or that Redis forgot a task,
+// Redis is away, which Sync logs once, or that Redis forgot a task,
 // which is put back; so all of it is for who looks closely.
 type queueLog struct{ log *slog.Logger }
 
