@@ -55,7 +55,7 @@ func TestDocumentsLinkToWhatExists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range append(documents, readmes...) {
+	for _, file := range append(append(documents, readmes...), "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md") {
 		for _, m := range link.FindAllStringSubmatch(readFile(t, file), -1) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(file), m[1])); err != nil {
 				t.Errorf("%s links to %s: %v", file, m[1], err)
