@@ -1,8 +1,7 @@
-package wechat
+package transport_test
 
 import (
 	"bufio"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,7 +9,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -24,6 +22,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/wechat/transport"
 )
 
 // hostileCertificate is that of the hostile servers. trustHostile makes it.
@@ -176,7 +177,7 @@ func (h *hostile) serve(raw net.Conn) {
 		if err != nil {
 			return
 		}
-		if req.URL.Path == stableTokenPath {
+		if req.URL.Path == "/cgi-bin/stable_token" {
 			c.say(response(`{"access_token":"T","expires_in":7200}`))
 			continue
 		}
@@ -296,7 +297,7 @@ var bodiless = map[string]trick{
 
 // overEach runs a test with a platform that plays each of these tricks, over plain
 // HTTP and over both versions of TLS.
-func overEach(t *testing.T, tricks map[string]trick, f func(t *testing.T, h *hostile, c *Client)) {
+func overEach(t *testing.T, tricks map[string]trick, f func(t *testing.T, h *hostile, c *wechat.Client)) {
 	t.Helper()
 	for name, play := range tricks {
 		for scheme, version := range map[string]uint16{"HTTP": 0, "TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
@@ -307,7 +308,7 @@ func overEach(t *testing.T, tricks map[string]trick, f func(t *testing.T, h *hos
 					secure = &tls.Config{Certificates: []tls.Certificate{hostileCertificate}, MinVersion: version, MaxVersion: version}
 				}
 				h := startHostile(t, secure, play)
-				f(t, h, newClient(t, h.url()))
+				f(t, h, newSender(t, h.url()))
 			})
 		}
 	}
@@ -322,29 +323,44 @@ func tricksOf(names ...string) map[string]trick {
 	return some
 }
 
-func person(i int) (openID string, msgID int64) { return fmt.Sprintf("person-%d", i), int64(1000 + i) }
+// newSender makes a client of a platform; proxy is the way there, if one is given.
+func newSender(tb testing.TB, base string, proxy ...*url.URL) *wechat.Client {
+	tb.Helper()
+	cfg := wechat.Config{AppID: "wx1", AppSecret: "secret", BaseURL: base}
+	for _, p := range proxy {
+		cfg.Transport = transport.New(parse(tb, base), 8, http.ProxyURL(p))
+	}
+	c := wechat.New(cfg)
+	tb.Cleanup(c.Close)
+	return c
+}
+
+func person(i int) string { return fmt.Sprintf("person-%d", i) }
+
+// message returns a message to a person, and the msgid that the platform gives it.
+func message(i int) (m wechat.Message, msgID int64) {
+	return wechat.Message{ToUser: person(i), TemplateID: "TPL", ClientMsgID: "7-1", Data: []wechat.Field{{Key: "thing1", Value: "图书馆周三闭馆"}}}, int64(1000 + i)
+}
 
 // sendTo sends to a person, and tells of a result that is another's. It returns
 // when the platform has done all it does about it.
-func (h *hostile) sendTo(t *testing.T, c *Client, i int) Result {
+func (h *hostile) sendTo(t *testing.T, c *wechat.Client, i int) wechat.Result {
 	t.Helper()
-	m := testMessage()
-	var own int64
-	m.ToUser, own = person(i)
+	m, own := message(i)
 	r := c.Send(t.Context(), m)
 	select {
 	case <-h.played:
 	case <-time.After(10 * time.Second):
 		t.Errorf("person %d was not sent to: %+v", i, r)
 	}
-	if r.Verdict == Accepted && r.MsgID != own || r.Verdict != Accepted && r.Verdict != Retry || r.Gone {
+	if r.Verdict == wechat.Accepted && r.MsgID != own || r.Verdict != wechat.Accepted && r.Verdict != wechat.Retry || r.Gone {
 		t.Errorf("person %d: %+v", i, r)
 	}
 	return r
 }
 
 // crowd sends to n people, eight at a time.
-func (h *hostile) crowd(t *testing.T, c *Client, n int) {
+func (h *hostile) crowd(t *testing.T, c *wechat.Client, n int) {
 	t.Helper()
 	todo := make(chan int, n)
 	for i := range n {
@@ -355,7 +371,7 @@ func (h *hostile) crowd(t *testing.T, c *Client, n int) {
 	for range 8 {
 		work.Go(func() {
 			for i := range todo {
-				if r := h.sendTo(t, c, i); r.Verdict != Accepted {
+				if r := h.sendTo(t, c, i); r.Verdict != wechat.Accepted {
 					t.Errorf("person %d: %+v", i, r)
 				}
 			}
@@ -371,8 +387,8 @@ func (h *hostile) once(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for i := range n {
-		if id, _ := person(i); h.got[id] != 1 {
-			h.tb.Errorf("%s was sent to %d times", id, h.got[id])
+		if n := h.got[person(i)]; n != 1 {
+			h.tb.Errorf("person %d was sent to %d times", i, n)
 		}
 	}
 }
@@ -382,9 +398,9 @@ func (h *hostile) once(n int) {
 func TestEachPersonGetsTheirOwnAnswer(t *testing.T) {
 	t.Parallel()
 	const people = 20
-	overEach(t, tricks, func(t *testing.T, h *hostile, c *Client) {
+	overEach(t, tricks, func(t *testing.T, h *hostile, c *wechat.Client) {
 		for i := range people {
-			if r := h.sendTo(t, c, i); r.Verdict != Accepted {
+			if r := h.sendTo(t, c, i); r.Verdict != wechat.Accepted {
 				t.Errorf("person %d: %+v", i, r)
 			}
 		}
@@ -398,10 +414,10 @@ func TestEachPersonGetsTheirOwnAnswer(t *testing.T) {
 func TestAnswersWithoutABodyShiftNothing(t *testing.T) {
 	t.Parallel()
 	const people = 20
-	overEach(t, bodiless, func(t *testing.T, h *hostile, c *Client) {
+	overEach(t, bodiless, func(t *testing.T, h *hostile, c *wechat.Client) {
 		for i := range people {
 			r := h.sendTo(t, c, i)
-			if tricked := (i+1)%3 == 0; tricked != (r.Verdict == Retry && r.MaybeSent) {
+			if tricked := (i+1)%3 == 0; tricked != (r.Verdict == wechat.Retry && r.MaybeSent) {
 				t.Errorf("person %d: %+v", i, r)
 			}
 		}
@@ -413,14 +429,14 @@ func TestAnswersWithoutABodyShiftNothing(t *testing.T) {
 func TestEachPersonGetsTheirOwnAnswerInACrowd(t *testing.T) {
 	t.Parallel()
 	some := tricksOf("in the same write", "in the next record of the same write", "behind a long answer")
-	overEach(t, some, func(t *testing.T, h *hostile, c *Client) { h.crowd(t, c, 90) })
+	overEach(t, some, func(t *testing.T, h *hostile, c *wechat.Client) { h.crowd(t, c, 90) })
 }
 
 // Through a proxy each call has its own connection.
 func TestEachPersonGetsTheirOwnAnswerThroughAProxy(t *testing.T) {
 	t.Parallel()
-	overEach(t, tricksOf("in the same write", "at once", "1 ms later"), func(t *testing.T, h *hostile, _ *Client) {
-		h.crowd(t, newClient(t, h.url(), through(h.proxy())), 24)
+	overEach(t, tricksOf("in the same write", "at once", "1 ms later"), func(t *testing.T, h *hostile, _ *wechat.Client) {
+		h.crowd(t, newSender(t, h.url(), h.proxy()), 24)
 	})
 }
 
@@ -451,60 +467,5 @@ func (h *hostile) proxy() *url.URL {
 		ways.Wait()
 	}))
 	h.tb.Cleanup(srv.Close)
-	u, err := url.Parse(srv.URL)
-	if err != nil {
-		h.tb.Fatal(err)
-	}
-	return u
-}
-
-// Whoever speaks before being asked is not asked, and surely nothing was sent.
-func TestNothingIsSentToAGreeting(t *testing.T) {
-	t.Parallel()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	heard := make(chan string, 1)
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		_, _ = io.WriteString(conn, response(leftByNow))
-		said, _ := io.ReadAll(conn)
-		heard <- string(said)
-	})
-	t.Cleanup(func() { l.Close(); serving.Wait() })
-	base := &url.URL{Scheme: "http", Host: l.Addr().String()}
-	own := newTransport(base, 4, http.ProxyURL(nil))
-	dial := own.DialContext
-	own.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		if err == nil {
-			awaitArrival(t, guarded(conn))
-		}
-		return conn, err
-	}
-	c := newClient(t, base.String(), func(c *Config) { c.Transport = own })
-	if a, reached, err := c.exchange(t.Context(), testCall()); !errors.Is(err, errUnasked) || reached {
-		t.Errorf("asked all the same: %+v, reached %v, %v", a, reached, err)
-	}
-	if said := <-heard; said != "" {
-		t.Errorf("it was sent %q", said)
-	}
-}
-
-// awaitArrival waits until something has arrived on a connection.
-func awaitArrival(tb testing.TB, conn *guardedConn) {
-	tb.Helper()
-	for deadline := time.Now().Add(10 * time.Second); quiet(conn.raw); {
-		if time.Now().After(deadline) {
-			tb.Error("nothing arrives")
-			return
-		}
-		<-time.After(time.Millisecond)
-	}
+	return parse(h.tb, srv.URL)
 }
