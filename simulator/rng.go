@@ -10,33 +10,33 @@ func mix64(x uint64) uint64 {
 	return x
 }
 
-// dice is the chance of one call: a SplitMix64 sequence that starts from the seed, the follower and the number of
+// rng makes the random choices of one call: a SplitMix64 sequence that starts from the seed, the follower and the number of
 // the try, so that a run repeats itself whatever order its calls arrive in.
-type dice struct{ state uint64 }
+type rng struct{ state uint64 }
 
-func newDice(seed uint64, parts ...uint64) dice {
+func newRNG(seed uint64, parts ...uint64) rng {
 	state := mix64(seed + 0x9e3779b97f4a7c15)
 	for _, part := range parts {
 		state = mix64(state ^ mix64(part+0x9e3779b97f4a7c15))
 	}
-	return dice{state}
+	return rng{state}
 }
 
-func (d *dice) next() uint64 {
-	d.state += 0x9e3779b97f4a7c15
-	return mix64(d.state)
+func (r *rng) next() uint64 {
+	r.state += 0x9e3779b97f4a7c15
+	return mix64(r.state)
 }
 
 // float is a number of [0, 1).
-func (d *dice) float() float64 { return float64(d.next()>>11) / (1 << 53) }
+func (r *rng) float() float64 { return float64(r.next()>>11) / (1 << 53) }
 
 // chance is true at the given rate of 0 to 1.
-func (d *dice) chance(rate float64) bool { return rate > 0 && d.float() < rate }
+func (r *rng) chance(rate float64) bool { return rate > 0 && r.float() < rate }
 
 // between is a number from low to high, both included.
-func (d *dice) between(low, high int64) int64 {
+func (r *rng) between(low, high int64) int64 {
 	if high <= low {
 		return low
 	}
-	return low + int64(d.next()%uint64(high-low+1)) //nolint:gosec // high is above low
+	return low + int64(r.next()%uint64(high-low+1)) //nolint:gosec // high is above low
 }
