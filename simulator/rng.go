@@ -10,8 +10,8 @@ func mix64(x uint64) uint64 {
 	return x
 }
 
-// rng makes the random choices of one call: a SplitMix64 sequence that starts from the seed, the follower and the number of
-// the try, so that a run repeats itself whatever order its calls arrive in.
+// rng makes the random choices of one call: a SplitMix64 sequence that starts from the seed, the follower and the
+// number of the try, so that a run repeats itself whatever order its calls arrive in.
 type rng struct{ state uint64 }
 
 func newRNG(seed uint64, parts ...uint64) rng {
