@@ -69,7 +69,8 @@ func TestDecide(t *testing.T) {
 		"nothing can work":                {attempt{}, call(halted), left, 1, false},
 
 		"too late to ask again": {
-			attempt{calls: 2, maybeSent: true, last: noAnswer}, result{event: expired},
+			attempt{calls: 2, maybeSent: true, last: noAnswer},
+			result{event: expired},
 			recorded(models.Uncertain, said(noAnswer, "no answer came while it was safe to ask again: HTTP 502")), 2, true,
 		},
 		"the claim is too old":     {attempt{}, result{event: expired}, left, 0, false},
