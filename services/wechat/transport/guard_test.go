@@ -3,14 +3,19 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // Whoever speaks before being asked is not asked, and surely nothing was sent.
@@ -68,5 +73,46 @@ func awaitArrival(tb testing.TB, conn *guardedConn) {
 			return
 		}
 		<-time.After(time.Millisecond)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A request of which nothing was written goes once more, with its whole body.
+func TestAnUnaskedAnswerIsThrownAway(t *testing.T) {
+	t.Parallel()
+	var sent []string
+	over := roundTripper(func(r *http.Request) (*http.Response, error) {
+		kept := &guardedConn{waiting: true}
+		kept.changed.L = &kept.mu
+		trace := httptrace.ContextClientTrace(r.Context())
+		trace.GetConn("")
+		trace.GotConn(httptrace.GotConnInfo{Conn: kept, Reused: true})
+		body, err := io.ReadAll(r.Body)
+		sent = append(sent, string(body))
+		rec := httptest.NewRecorder()
+		if kept.wrote = len(sent) == 2; kept.wrote {
+			fmt.Fprint(rec, "own")
+		} else {
+			fmt.Fprint(rec, "unasked")
+		}
+		return rec.Result(), err
+	})
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://platform", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, _, err := RoundTrip(over, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got, err := ReadBody(res, 100); string(got) != "own" || err != nil {
+		t.Errorf("answer %q, %v", got, err)
+	}
+	if diff := cmp.Diff([]string{"{}", "{}"}, sent); diff != "" {
+		t.Error(diff)
 	}
 }
