@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
 )
 
 // maxDepth is how deep a body's XML may nest; the platform's goes five levels.
@@ -65,7 +66,7 @@ func kindOf(m *wireMessage) string {
 			return kindSubscribe
 		case "unsubscribe":
 			return kindUnsubscribe
-		case "templatesendjobfinish":
+		case strings.ToLower(wechat.TemplateMessages{}.ReceiptEvent()):
 			return kindReceipt
 		}
 	}

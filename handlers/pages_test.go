@@ -499,7 +499,7 @@ func TestAPageTellsWhyABroadcastStandsStill(t *testing.T) {
 		s := &snapshot{at: testNow}
 		s.Broadcast = models.Broadcast{ID: 1, State: models.Running, PlannedAt: models.At(testNow), Recipients: 10}
 		s.Counts = models.Counts{Accepted: 8}
-		s.Stall = &broadcast.Stall{Since: testNow.Add(-4 * time.Minute), Reason: broadcast.StallMute, Detail: "HTTP 502"}
+		s.Stall = &broadcast.Stall{Since: testNow.Add(-4 * time.Minute), Reason: broadcast.StallNoAnswer, Detail: "HTTP 502"}
 		text := w.view(s).Text
 		if got := [3]string{text["pace"], text["reason"], text["said"]}; got != want {
 			t.Errorf("%s: %q, want %q", language, got, want)

@@ -29,10 +29,19 @@ const (
 // cut returns s as valid UTF-8 without NUL and of at most n runes.
 func cut(s string, n int) string {
 	s = clean(s)
+	if firstRunes(s, n) == s {
+		return s
+	}
+	return firstRunes(s, n-1) + "…"
+}
+
+// firstRunes is cut for a key of the platform's: nothing marks where it was cut.
+func firstRunes(s string, n int) string {
+	s = clean(s)
 	if len(s) <= n || utf8.RuneCountInString(s) <= n {
 		return s
 	}
-	return string([]rune(s)[:n-1]) + "…"
+	return string([]rune(s)[:n])
 }
 
 // cutBytes is cut for a column whose size counts in bytes.

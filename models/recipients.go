@@ -46,7 +46,7 @@ func changeRecipient(tx *gorm.DB, openID string, change func(r *Recipient)) erro
 	}
 	r := was
 	change(&r)
-	r.Scene = cut(r.Scene, maxScene)
+	r.Scene = firstRunes(r.Scene, maxScene)
 	if r == was {
 		return nil
 	}

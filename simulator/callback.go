@@ -39,7 +39,7 @@ type push struct {
 
 // newPush is a push of now with a nonce of its own.
 func (s *Simulator) newPush(openID, fields string) push {
-	chance := newDice(s.opts.Seed, s.calls.Add(1), uint64(s.opts.Now().UnixNano()))
+	chance := newRNG(s.opts.Seed, s.calls.Add(1), uint64(s.opts.Now().UnixNano()))
 	p := push{
 		openID: openID, fields: fields, stamp: s.opts.Now().Unix(),
 		nonce: strconv.FormatUint(chance.next()%1e10, 10),

@@ -83,7 +83,7 @@ func (s *Simulator) userGet(w http.ResponseWriter, r *http.Request, _ []byte) {
 	call := s.calls.Add(1)
 	total := int64(s.people.total())
 	if drift := int64(s.opts.TotalDrift); drift > 0 {
-		chance := newDice(s.opts.Seed, call)
+		chance := newRNG(s.opts.Seed, call)
 		total = max(0, total+chance.between(-drift, drift))
 	}
 	s.tally.code(0)

@@ -22,9 +22,9 @@ type register struct {
 }
 
 func newRegister(appID string, seed uint64) register {
-	secret := newDice(seed, uint64(len(appID)))
+	secret := newRNG(seed, uint64(len(appID)))
 	for _, c := range []byte(appID) {
-		secret = newDice(secret.state, uint64(c))
+		secret = newRNG(secret.state, uint64(c))
 	}
 	account := binary.BigEndian.AppendUint64(nil, secret.next())
 	return register{prefix: "o" + base64.RawURLEncoding.EncodeToString(account)[:5], secret: secret.next()}

@@ -46,7 +46,7 @@ type receipt struct {
 }
 
 // outcome is what the receipt of a message to id will say.
-func (s *Simulator) outcome(id uint32, chance *dice, r *Receipts) status {
+func (s *Simulator) outcome(id uint32, chance *rng, r *Receipts) status {
 	switch {
 	case s.people.blocking(id), chance.chance(r.UserBlock):
 		return statusUserBlock
@@ -60,7 +60,7 @@ func (s *Simulator) outcome(id uint32, chance *dice, r *Receipts) status {
 }
 
 // report sees to the receipt of an accepted message: at once if it is to be early, else in its time.
-func (s *Simulator) report(r record, chance *dice, opts *Receipts) {
+func (s *Simulator) report(r record, chance *rng, opts *Receipts) {
 	if *s.callback.Load() == "" {
 		return
 	}
@@ -96,9 +96,9 @@ func (r receipt) after(d time.Duration, sent time.Time) receipt {
 
 // push is the callback of a receipt.
 func (s *Simulator) push(r receipt) push {
-	seed := newDice(s.opts.Seed, uint64(r.msgID), uint64(r.again)) //nolint:gosec // any bits will do
+	seed := newRNG(s.opts.Seed, uint64(r.msgID), uint64(r.again)) //nolint:gosec // any bits will do
 	if s.opts.ResignRetries {
-		seed = newDice(seed.state, uint64(r.try))
+		seed = newRNG(seed.state, uint64(r.try))
 	}
 	p := push{
 		openID: s.people.openID(r.id),

@@ -154,7 +154,7 @@ func TestReceiptIsRetried(t *testing.T) {
 func TestOutboxOrder(t *testing.T) {
 	t.Parallel()
 	o := newOutbox()
-	chance := newDice(1)
+	chance := newRNG(1)
 	for range 1000 {
 		o.put(receipt{due: chance.between(1, 500)})
 	}

@@ -40,14 +40,14 @@ func (s *Simulator) templateSend(w http.ResponseWriter, r *http.Request) {
 	}
 	plan := s.faults.Load()
 	id, known := uint32(0), false
-	var chance dice
+	var chance rng
 	if !malformed {
 		id, known = s.people.id(m.ToUser)
 	}
 	if known {
-		chance = newDice(s.opts.Seed, uint64(id), uint64(s.ledger.try(id)))
+		chance = newRNG(s.opts.Seed, uint64(id), uint64(s.ledger.try(id)))
 	} else {
-		chance = newDice(s.opts.Seed, s.calls.Add(1))
+		chance = newRNG(s.opts.Seed, s.calls.Add(1))
 	}
 
 	if !s.wait(plan.Latency / 2) {
@@ -69,7 +69,7 @@ func (s *Simulator) templateSend(w http.ResponseWriter, r *http.Request) {
 }
 
 // strikeBefore lets a fault of the connection happen before anything is looked at, and tells whether one did.
-func (s *Simulator) strikeBefore(w http.ResponseWriter, chance *dice, f *Faults) bool {
+func (s *Simulator) strikeBefore(w http.ResponseWriter, chance *rng, f *Faults) bool {
 	switch {
 	case chance.chance(f.Cut):
 		s.tally.add(&s.tally.faults.Cut)
@@ -85,7 +85,7 @@ func (s *Simulator) strikeBefore(w http.ResponseWriter, chance *dice, f *Faults)
 
 // judge checks a send in the platform's order: token, quota, JSON, recipient, template, links, data. It gives 0 for a send
 // that is to be accepted, else the error code and, where it is not the usual one, its text.
-func (s *Simulator) judge(r *http.Request, body []byte, malformed bool, m *sendRequest, chance *dice, plan *faultPlan) (code int, detail string) {
+func (s *Simulator) judge(r *http.Request, body []byte, malformed bool, m *sendRequest, chance *rng, plan *faultPlan) (code int, detail string) {
 	if r.Method != http.MethodPost {
 		return 43002, ""
 	}
@@ -173,7 +173,7 @@ func (s *Simulator) payload(m *sendRequest) uint64 {
 }
 
 // accept takes a message into the ledger, sees to its receipt and answers, unless a fault takes the answer away.
-func (s *Simulator) accept(ctx context.Context, w http.ResponseWriter, id uint32, m *sendRequest, chance *dice, plan *faultPlan) {
+func (s *Simulator) accept(ctx context.Context, w http.ResponseWriter, id uint32, m *sendRequest, chance *rng, plan *faultPlan) {
 	receipts := s.receipts.Load()
 	now := s.opts.Now()
 	rec := record{
@@ -218,7 +218,7 @@ func (s *Simulator) accept(ctx context.Context, w http.ResponseWriter, id uint32
 
 // answerAccepted answers a message that was accepted: with its msgid, or with one of the faults that leave the caller
 // in doubt.
-func (s *Simulator) answerAccepted(w http.ResponseWriter, msgID int64, chance *dice, plan *faultPlan) {
+func (s *Simulator) answerAccepted(w http.ResponseWriter, msgID int64, chance *rng, plan *faultPlan) {
 	switch {
 	case chance.chance(plan.SystemErrorAccepted):
 		s.tally.add(&s.tally.faults.SystemErrorAccepted)

@@ -52,7 +52,7 @@ type Simulator struct {
 	limits   atomic.Pointer[Limits]
 	receipts atomic.Pointer[Receipts]
 	callback atomic.Pointer[string]
-	held     atomic.Pointer[hold] // nil when no answer is kept back
+	barrier  atomic.Pointer[barrier] // nil when no answer is kept back
 
 	calls      atomic.Uint64 // numbers whatever needs a number
 	msgIDs     atomic.Int64  // of template messages: 19 digits
@@ -205,7 +205,7 @@ func (s *Simulator) strikeElsewhere(w http.ResponseWriter) bool {
 	if !plan.Everywhere {
 		return false
 	}
-	chance := newDice(s.opts.Seed, s.calls.Add(1))
+	chance := newRNG(s.opts.Seed, s.calls.Add(1))
 	pause := plan.Latency
 	if chance.chance(plan.Slow) {
 		s.tally.add(&s.tally.faults.Slow)

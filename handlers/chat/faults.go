@@ -5,7 +5,7 @@ import (
 	"io/fs"
 
 	"wechat-broadcast/services/message"
-	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/wechat/field"
 )
 
 // faults says in the locale's language what is wrong with the message file, or
@@ -15,7 +15,7 @@ func (l locale) faults(err error) []string {
 	var (
 		many     message.Problems
 		unfilled *message.RenderError
-		misfit   *wechat.FieldError
+		misfit   *field.Error
 		file     *fs.PathError
 	)
 	switch {

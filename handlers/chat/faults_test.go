@@ -9,7 +9,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/message"
-	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/wechat/field"
 )
 
 // The faults of the message file are in the chat's language.
@@ -71,7 +71,7 @@ func TestFaultsInWords(t *testing.T) {
 		return err
 	}
 	check := func(key, value string) error {
-		_, _, err := wechat.CheckField(key, value)
+		_, _, err := field.Check(key, value)
 		return fmt.Errorf("field %s: %w", key, err)
 	}
 	_, second := message.Parse([]byte("a: b\n---\nc: d\n"))

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
-	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/wechat"
 )
 
 // quotaPatience is how long a reply waits for the platform's word on the quota;
@@ -183,7 +183,7 @@ func (c *Chat) stats(ctx context.Context, _ request) (string, error) {
 func (c *Chat) quota(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, quotaPatience)
 	defer cancel()
-	q, err := c.config.Platform.Quota(ctx, broadcast.SendPath)
+	q, err := c.config.Platform.Quota(ctx, wechat.TemplateMessages{}.QuotaPath())
 	if err != nil {
 		c.log.WarnContext(ctx, "quota not known", "error", err)
 		return c.say("stats.no_quota", nil)

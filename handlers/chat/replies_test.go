@@ -166,7 +166,7 @@ func TestStatus(t *testing.T) {
 		{
 			"no progress", "en", func(st *broadcast.Status) {
 				st.Counts, st.Rate, st.Left = models.Counts{Accepted: 12_450}, 0, 0
-				st.Stall = &broadcast.Stall{Since: now.Add(-4 * time.Minute), Reason: broadcast.StallMute, Detail: "HTTP 502"}
+				st.Stall = &broadcast.Stall{Since: now.Add(-4 * time.Minute), Reason: broadcast.StallNoAnswer, Detail: "HTTP 502"}
 			},
 			"Broadcast #7 · notice · all followers\nRunning · 12,450 of 24,900 (50%)\naccepted 12,450\n" +
 				"No progress for 4 min: WeChat's API gives no usable answer (HTTP 502). It is tried again and again, and the broadcast goes on by itself.\n" +

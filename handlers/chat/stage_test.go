@@ -208,7 +208,7 @@ func (s stageFollowers) StartSync(
 type stagePlatform struct{ *stage }
 
 func (s stagePlatform) Quota(ctx context.Context, path string) (wechat.Quota, error) {
-	if path != broadcast.SendPath {
+	if path != (wechat.TemplateMessages{}).QuotaPath() {
 		return wechat.Quota{}, fmt.Errorf("asked for the quota of %s", path)
 	}
 	return s.stage.quota(ctx)

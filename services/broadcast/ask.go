@@ -22,8 +22,6 @@ import (
 const (
 	askPlatform   = 2 * time.Second
 	templatesLast = time.Minute
-	// SendPath is the path of the API that sends, by which its quota is read.
-	SendPath = "/cgi-bin/message/template/send"
 )
 
 // Ask takes a broadcast: it fixes the message as it stands in the message file
@@ -173,7 +171,7 @@ func (e *Engine) checkPlatform(ctx context.Context, def *message.Definition) (*w
 	var quota *wechat.Quota
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		q, err := e.platform.Quota(ctx, SendPath)
+		q, err := e.platform.Quota(ctx, wechat.TemplateMessages{}.QuotaPath())
 		if err != nil {
 			e.log.DebugContext(ctx, "read the quota", "err", err)
 			return

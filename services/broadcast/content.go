@@ -10,6 +10,7 @@ import (
 	"wechat-broadcast/services/delivery"
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/wechat/field"
 )
 
 // profilePatience is how long a reply waits for the profiles of its sample.
@@ -33,7 +34,7 @@ func (e *Engine) checkContent(ctx context.Context, b *models.Broadcast, people [
 	for _, p := range checked {
 		_, cuts, err := c.Fill(p.Recipient)
 		switch {
-		case errors.As(err, new(*message.RenderError)), errors.As(err, new(*wechat.FieldError)):
+		case errors.As(err, new(*message.RenderError)), errors.As(err, new(*field.Error)):
 			return nil, refuse(err)
 		case err != nil:
 			return nil, err

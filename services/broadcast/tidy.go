@@ -23,7 +23,7 @@ const (
 )
 
 // finalize sees to it that a broadcast that was cancelled or failed leaves nobody
-// without an outcome: those whose calls were in doubt, those who were put off,
+// without an outcome: those who may have been sent to, those who were put off,
 // those whom a crash left begun.
 func (e *Engine) finalize(ctx context.Context) {
 	if err := e.finalizeEnded(ctx); err != nil && ctx.Err() == nil {

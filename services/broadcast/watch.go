@@ -38,7 +38,7 @@ type Stall struct {
 const (
 	StallLimited  = throttle.Limited
 	StallBusy     = throttle.Busy
-	StallMute     = throttle.Mute
+	StallNoAnswer = throttle.NoAnswer
 	StallAway     = throttle.Away
 	StallUnknown  = throttle.Unknown
 	StallRedis    = "redis"    // Redis does not answer

@@ -12,6 +12,7 @@ import (
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/wechat/field"
 )
 
 // Active is a broadcast that this process sends.
@@ -64,7 +65,7 @@ func faultyField(err error) string {
 	var (
 		problems message.Problems
 		unfilled *message.RenderError
-		misfit   *wechat.FieldError
+		misfit   *field.Error
 	)
 	switch {
 	case errors.As(err, &problems) && len(problems) > 0:

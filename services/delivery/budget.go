@@ -18,10 +18,11 @@ const (
 )
 
 // budget bounds the rows in state sending: those in flight, those whose outcome
-// is not recorded yet, and two groups that are up next. All of them are in doubt
-// after a crash, so that a group is no larger than the speed of the sending
-// makes worthwhile: a database writes a large group much faster than many small
-// ones, which matters only when the platform answers faster still.
+// is not recorded yet, and two groups that are up next. Each of them may have
+// been sent to after a crash, so that a group is no larger than the speed of
+// the sending makes worthwhile: a database writes a large group much faster
+// than many small ones, which matters only when the platform answers faster
+// still.
 type budget struct {
 	*semaphore.Weighted
 	least int // a group's size however slow the sending is

@@ -114,7 +114,7 @@ func (s *Sender) claim(a *Active, group []models.Task, claim claimFunc, now time
 		ids[i] = t.RecipientID
 	}
 	// Not with the batch's ctx: a claim that is cut short may be there all the same,
-	// and those whom nobody sent to would be in doubt.
+	// and those whom nobody sent to would count as perhaps sent to.
 	unreachable, err := claim(s.storing, &a.Broadcast, ids, now)
 	if s.writing.Note(err) != nil {
 		s.budget.Release(int64(len(group)))

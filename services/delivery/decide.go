@@ -14,7 +14,7 @@ const (
 	// restAtMost is how long a recipient rests between two calls, however long the
 	// platform asks for: with the longest rests, too, its last call is made while
 	// it is safe to ask again (four rests in Channel.RepeatFor). A longer one would
-	// only keep its batch open, and whoever is in doubt would become uncertain.
+	// only keep its batch open, and whoever may have been sent to would become uncertain.
 	restAtMost = 2 * time.Minute
 	// codeInvalidOpenID is the platform's refusal that is sometimes wrong.
 	codeInvalidOpenID = 40003

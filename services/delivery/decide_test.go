@@ -19,7 +19,7 @@ func TestDecide(t *testing.T) {
 	taken := res{Verdict: wechat.Accepted, MsgID: 7}
 	refused := res{Verdict: wechat.Refused, Code: 43019, Detail: "blacklisted"}
 	invalid := res{Verdict: wechat.Refused, Code: 40003, Detail: "invalid openid"}
-	mute := res{Verdict: wechat.Retry, Detail: "HTTP 502", MaybeSent: true}
+	noAnswer := res{Verdict: wechat.Retry, Detail: "HTTP 502", MaybeSent: true}
 	odd := res{Verdict: wechat.Retry, Code: 40264, Detail: "odd"}
 	often := res{Verdict: wechat.Later, Code: 43117, Detail: "too often"}
 	halted := res{Verdict: wechat.Halt, Code: 47001, Detail: "bad JSON", Group: wechat.HaltContent}
@@ -49,15 +49,15 @@ func TestDecide(t *testing.T) {
 		"an OpenID that may be valid":     {attempt{}, call(invalid), rests(500 * time.Millisecond), 1, false},
 		"the same again":                  {attempt{calls: 1, spent: 1, questioned: true}, call(invalid), recorded(models.FailedFor, invalid), 2, false},
 		"an OpenID of one who left":       {attempt{}, call(with(invalid, func(r *res) { r.Gone = true })), recorded(models.FailedFor, with(invalid, func(r *res) { r.Gone = true })), 1, false},
-		"no usable answer":                {attempt{}, call(mute), rests(500 * time.Millisecond), 1, true},
-		"the fourth time":                 {attempt{calls: 3, spent: 3, maybeSent: true}, call(mute), rests(4 * s), 4, true},
-		"the fifth and last time":         {attempt{calls: 4, spent: 4, maybeSent: true}, call(mute), recorded(models.Uncertain, mute), 5, true},
+		"no usable answer":                {attempt{}, call(noAnswer), rests(500 * time.Millisecond), 1, true},
+		"the fourth time":                 {attempt{calls: 3, spent: 3, maybeSent: true}, call(noAnswer), rests(4 * s), 4, true},
+		"the fifth and last time":         {attempt{calls: 4, spent: 4, maybeSent: true}, call(noAnswer), recorded(models.Uncertain, noAnswer), 5, true},
 		"surely not sent, the last time":  {attempt{calls: 4, spent: 4}, call(odd), recorded(models.FailedFor, odd), 5, false},
 		"the platform asks for a rest":    {attempt{}, call(with(odd, func(r *res) { r.RetryAfter = 30 * s })), rests(30 * s), 1, false},
 		"… for a longer one than is safe": {attempt{}, call(with(odd, func(r *res) { r.RetryAfter = time.Hour })), rests(2 * time.Minute), 1, false},
-		"no usable answer for anybody":    {attempt{calls: 7, spent: 4, maybeSent: true}, result{answer: mute, shut: true}, rests(0), 8, true},
+		"no usable answer for anybody":    {attempt{calls: 7, spent: 4, maybeSent: true}, result{answer: noAnswer, shut: true}, rests(0), 8, true},
 		"a refusal while nothing passes":  {attempt{calls: 4, spent: 4}, result{answer: odd, shut: true}, recorded(models.FailedFor, odd), 5, false},
-		"no answer while it stops":        {attempt{}, result{answer: mute, cut: true}, left, 0, true},
+		"no answer while it stops":        {attempt{}, result{answer: noAnswer, cut: true}, left, 0, true},
 		"too often":                       {attempt{}, call(often), deferred(often), 1, false},
 		"too often in the last moment":    {attempt{}, result{answer: often, cut: true}, deferred(often), 1, false},
 		"too often once more":             {attempt{calls: 1, deferred: true}, call(often), recorded(models.FailedFor, often), 2, false},
@@ -69,15 +69,15 @@ func TestDecide(t *testing.T) {
 		"nothing can work":                {attempt{}, call(halted), left, 1, false},
 
 		"too late to ask again": {
-			attempt{calls: 2, maybeSent: true, last: mute},
+			attempt{calls: 2, maybeSent: true, last: noAnswer},
 			result{event: expired},
-			recorded(models.Uncertain, said(mute, "no answer came while it was safe to ask again: HTTP 502")), 2, true,
+			recorded(models.Uncertain, said(noAnswer, "no answer came while it was safe to ask again: HTTP 502")), 2, true,
 		},
 		"the claim is too old":     {attempt{}, result{event: expired}, left, 0, false},
 		"left before any call":     {attempt{}, result{event: unreachable}, decision{action: withdraw}, 0, false},
 		"left, the platform away":  {attempt{calls: 1, last: res{Verdict: wechat.Away}}, result{event: unreachable}, decision{action: withdraw}, 1, false},
 		"left after a refusal":     {attempt{calls: 1, last: odd}, result{event: unreachable}, recorded(models.FailedFor, said(odd, "said stop or left before the next call")), 1, false},
-		"left, perhaps sent":       {attempt{calls: 1, maybeSent: true, last: mute}, result{event: unreachable}, recorded(models.Uncertain, said(mute, "said stop or left before the next call")), 1, true},
+		"left, perhaps sent":       {attempt{calls: 1, maybeSent: true, last: noAnswer}, result{event: unreachable}, recorded(models.Uncertain, said(noAnswer, "said stop or left before the next call")), 1, true},
 		"left after a rest":        {attempt{calls: 1, deferred: true, code: 43117}, result{event: unreachable}, recorded(models.FailedFor, res{Code: 43117, Detail: "said stop or left before the next call"}), 1, false},
 		"unfillable":               {attempt{}, result{event: unfillable, answer: res{Detail: "no value"}}, recorded(models.FailedFor, res{Detail: "no value"}), 0, false},
 		"unfillable, perhaps sent": {attempt{calls: 1, maybeSent: true}, result{event: unfillable, answer: res{Detail: "no value"}}, recorded(models.Uncertain, res{Detail: "no value"}), 1, true},

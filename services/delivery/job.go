@@ -77,7 +77,7 @@ func (s *Sender) try(j *job) {
 // passenger says for whom the next call is.
 func (j *job) passenger() throttle.Passenger {
 	if j.maybeSent {
-		return throttle.Doubtful
+		return throttle.MaybeSent
 	}
 	return throttle.Claimed
 }

@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"regexp"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/wechat"
 )
 
 const (
-	// maxScene is how many characters of a scene are kept.
-	maxScene = 255
 	// minOpenID is shorter than any OpenID that was seen: those have 28 characters.
 	minOpenID = 20
 	// askPatience is how long a reply waits for the platform's word on a person; it
@@ -41,7 +37,7 @@ func (s *Service) Subscribed(ctx context.Context, openID string, at time.Time, s
 			return
 		}
 		known(r, now)
-		r.Subscribed, r.SubscribedAt, r.Scene = true, when, cutScene(scene)
+		r.Subscribed, r.SubscribedAt, r.Scene = true, when, scene
 		r.ProfiledAt = models.Time{}
 		r.UpdatedAt = when
 	})
@@ -183,14 +179,6 @@ func eventTime(at, now time.Time) models.Time {
 		at = now
 	}
 	return models.At(at)
-}
-
-func cutScene(scene string) string {
-	scene = strings.ToValidUTF8(scene, "\uFFFD")
-	if utf8.RuneCountInString(scene) > maxScene {
-		scene = string([]rune(scene)[:maxScene])
-	}
-	return scene
 }
 
 func checkOpenID(openID string) error {

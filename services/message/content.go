@@ -9,6 +9,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/wechat/field"
 )
 
 // Content is a broadcast's message, ready to be filled for each recipient. It is
@@ -24,7 +25,7 @@ type Content struct {
 
 // NewContent returns the content of a broadcast from the definition that is stored
 // with it. Its templates see the moment at which the broadcast was asked for. The
-// error is Problems, a *RenderError or a *wechat.FieldError if the message can be
+// error is Problems, a *RenderError or a *field.Error if the message can be
 // sent to nobody.
 func NewContent(b models.Broadcast) (*Content, error) {
 	var d Definition
@@ -58,7 +59,7 @@ func (c *Content) Varies() bool { return c.compiled.varies }
 func (c *Content) Uses(variable string) bool { return slices.Contains(c.compiled.uses, variable) }
 
 // For returns the message for a recipient, addressed to them. The error is a
-// *RenderError or a *wechat.FieldError if it can't be filled.
+// *RenderError or a *field.Error if it can't be filled.
 func (c *Content) For(r models.Recipient) (wechat.Message, error) {
 	m, _, err := c.Fill(r)
 	if err != nil {
@@ -91,7 +92,7 @@ func (c *Content) Fill(r models.Recipient) (m wechat.Message, cuts []wechat.Fiel
 	}
 	for i := range m.Data {
 		f := &m.Data[i]
-		value, cut, err := wechat.CheckField(f.Key, f.Value)
+		value, cut, err := field.Check(f.Key, f.Value)
 		if err != nil {
 			return wechat.Message{}, nil, fmt.Errorf("field %s: %w", f.Key, err)
 		}

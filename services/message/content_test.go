@@ -9,6 +9,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/wechat/field"
 )
 
 // contentOf returns the content of the sample broadcast with that definition.
@@ -88,7 +89,7 @@ func TestMessageThatVariesIsFilledForEach(t *testing.T) {
 
 func TestValueAgainstThePlatformsRulesIsAnError(t *testing.T) {
 	t.Parallel()
-	var misfit *wechat.FieldError
+	var misfit *field.Error
 	d := &Definition{Name: "m", TemplateID: "t", Data: []Field{{"time2", "soon", ""}}}
 	if _, err := d.Preview(sampleRecipient(), sampleBroadcast().AskedAt.Time); !errors.As(err, &misfit) || misfit.Key != "time2" {
 		t.Errorf("the same for all: %v", err)

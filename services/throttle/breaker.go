@@ -28,8 +28,8 @@ const (
 	Unclaimed Passenger = iota
 	// Claimed is a recipient who has a row and was surely not sent to.
 	Claimed
-	// Doubtful is a recipient who may have got the message.
-	Doubtful
+	// MaybeSent is a recipient who may have got the message.
+	MaybeSent
 )
 
 // breaker is a circuit breaker: it keeps sends back while the platform cannot be
@@ -42,15 +42,15 @@ type breaker struct {
 	open    bool
 	probing bool
 	slow    bool // it is shut because the platform asks to go slower
-	// mute: it is shut because no usable answer comes, so that whoever is sent to
-	// now would be in doubt.
-	mute    bool
-	doubts  int       // recipients in doubt
-	shutAt  time.Time // when it was shut
-	backoff time.Duration
-	timer   *time.Timer
-	changed chan struct{} // closed and replaced whenever a waiter should look again
-	ready   bool          // shut, and a probe may go
+	// unanswered: it is shut because no usable answer comes, so that whoever is sent
+	// to now may have got the message or not.
+	unanswered bool
+	maybeSent  int       // recipients who may have been sent to
+	shutAt     time.Time // when it was shut
+	backoff    time.Duration
+	timer      *time.Timer
+	changed    chan struct{} // closed and replaced whenever a waiter should look again
+	ready      bool          // shut, and a probe may go
 }
 
 // newBreaker returns one that lets sends pass.
@@ -60,8 +60,8 @@ func newBreaker(first, most time.Duration) *breaker {
 
 // pass blocks until a send may go or ctx ends. probe says that the send is the one
 // that tries whether others may: its report must follow. While no usable answer
-// comes, a recipient in doubt is the probe if there is one, so that no other gets
-// into doubt, and who is claimed is turned away with ErrShut.
+// comes, a recipient who may have been sent to is the probe if there is one, so that
+// there will be no more of them, and who is claimed is turned away with ErrShut.
 func (b *breaker) pass(ctx context.Context, who Passenger) (probe bool, err error) {
 	for {
 		b.mu.Lock()
@@ -69,13 +69,13 @@ func (b *breaker) pass(ctx context.Context, who Passenger) (probe bool, err erro
 			b.mu.Unlock()
 			return false, ctx.Err()
 		}
-		if ctx.Err() == nil && b.ready && !b.probing && (who == Doubtful || !b.mute || b.doubts == 0) {
+		if ctx.Err() == nil && b.ready && !b.probing && (who == MaybeSent || !b.unanswered || b.maybeSent == 0) {
 			b.probing = true
 			b.mu.Unlock()
 			return true, nil
 		}
 		changed, patience := b.changed, keepClaims-time.Since(b.shutAt)
-		if b.mute {
+		if b.unanswered {
 			patience = 0
 		}
 		b.mu.Unlock()
@@ -96,11 +96,11 @@ func (b *breaker) pass(ctx context.Context, who Passenger) (probe bool, err erro
 	}
 }
 
-// count counts recipients who get into doubt, or out of it.
-func (b *breaker) count(n int) {
+// countMaybeSent counts the recipients who may have been sent to: n more, or fewer.
+func (b *breaker) countMaybeSent(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.doubts += n; b.doubts == 0 {
+	if b.maybeSent += n; b.maybeSent == 0 {
 		b.wake()
 	}
 }
@@ -118,11 +118,11 @@ func (b *breaker) isSlow() bool {
 	return !b.open && b.slow
 }
 
-// isMute tells whether sends wait because no usable answer comes.
-func (b *breaker) isMute() bool {
+// isUnanswered tells whether sends wait because no usable answer comes.
+func (b *breaker) isUnanswered() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !b.open && b.mute
+	return !b.open && b.unanswered
 }
 
 // report tells what came of a send that passed: ok opens the breaker. A failure
@@ -157,7 +157,7 @@ func (b *breaker) shut(rest, most time.Duration) {
 	if b.open {
 		b.shutAt = time.Now()
 	}
-	b.open, b.ready, b.slow, b.mute = false, false, rest > 0, rest == 0
+	b.open, b.ready, b.slow, b.unanswered = false, false, rest > 0, rest == 0
 	if rest == 0 {
 		b.backoff = min(max(b.backoff*2, b.first), most)
 		rest = b.backoff
@@ -181,16 +181,16 @@ func (b *breaker) cancel() {
 func (b *breaker) trust() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.mute = false
+	b.unanswered = false
 }
 
-// narrow lets only one send pass, which may go at once. mute says that it is not
-// known whether the platform answers.
-func (b *breaker) narrow(mute bool) {
+// narrow lets only one send pass, which may go at once. unanswered says that
+// it is not known whether the platform answers.
+func (b *breaker) narrow(unanswered bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.open {
-		b.open, b.ready, b.slow, b.mute, b.shutAt = false, true, false, mute, time.Now()
+		b.open, b.ready, b.slow, b.unanswered, b.shutAt = false, true, false, unanswered, time.Now()
 	}
 }
 

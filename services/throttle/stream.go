@@ -68,16 +68,17 @@ func (s *Stopped) Error() string { return "the broadcast can't go on: " + s.Move
 // claimed, a single one if the Permit is a probe. That one's Acquire takes the
 // Permit over; any other Permit need not be given back.
 //
-// While the platform gives no usable answer, a call that can reach nobody goes first.
-// A send would do to find out, but whoever's it is would be in doubt if no usable
-// answer came, and the platform knows a client_msg_id for ten minutes from its first
-// call only: nobody says that it knows it for longer if it is asked again, so a
-// recipient in doubt is safe for nine minutes and uncertain after that, however often
-// it was asked about. A read of another API would do no better: that one answers says
-// nothing of the sends. Once the call for nobody passes, one send follows, of a
-// recipient in doubt if there is one. If that brings no usable answer either, calls
-// for nobody and single sends take turns, ever more seldom, and it is the same
-// recipients again while that is safe.
+// While the platform gives no usable answer, a call that can reach nobody goes
+// first. A send would do to find out, but its recipient may have been sent to if no
+// usable answer comes, and the platform knows a client_msg_id for ten minutes from
+// its first call only: nobody says that it knows it for longer if it is asked
+// again, so a recipient who may have been sent to is safe for nine minutes and
+// uncertain after that, however often it was asked about. A read of another API
+// would do no better: that one answers says nothing of the sends. Once the call for
+// nobody passes, one send follows, of a recipient who may have been sent to if
+// there is one. If that brings no usable answer either, calls for nobody and single
+// sends take turns, ever more seldom, and it is the same recipients again while
+// that is safe.
 //
 // 45011 is another matter. It is a clear refusal, so a send can be the probe.
 func (s *Stream) Admit(ctx context.Context, who Passenger) (Permit, error) {
@@ -92,7 +93,7 @@ func (s *Stream) Admit(ctx context.Context, who Passenger) (Permit, error) {
 	}
 	for {
 		probe, err := s.t.breaker.pass(ctx, who)
-		if err != nil || !probe || !s.t.breaker.isMute() {
+		if err != nil || !probe || !s.t.breaker.isUnanswered() {
 			return Permit{s: s, probe: probe}, err
 		}
 		passes, stops := s.t.probe(ctx)
@@ -121,7 +122,7 @@ func (s *Stream) Acquire(ctx context.Context, who Passenger, held Permit) (Permi
 		if p.Valid() {
 			return p, nil
 		}
-		p.Cancel() // closed while it waited: the call would leave the recipient in doubt
+		p.Cancel() // closed while it waited: the call might bring no answer
 	}
 }
 

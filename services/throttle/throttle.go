@@ -69,7 +69,7 @@ func (t *Throttle) ProbeFirst() { t.breaker.narrow(false) }
 // MaybeSent counts recipients who may have been sent to without the platform
 // saying so, or of whom it is known meanwhile (n < 0). While no usable answer
 // comes, they are sent to before others.
-func (t *Throttle) MaybeSent(n int) { t.breaker.count(n) }
+func (t *Throttle) MaybeSent(n int) { t.breaker.countMaybeSent(n) }
 
 // Passes tells whether sends go out.
 func (t *Throttle) Passes() bool { return t.breaker.isOpen() }
@@ -95,11 +95,11 @@ func (t *Throttle) Hear(res wechat.Result) {
 
 // Reasons why nothing goes out.
 const (
-	Limited = "limited" // the platform asks to go slower, and nothing passes (45011)
-	Busy    = "busy"    // the platform says that it is busy (-1)
-	Mute    = "mute"    // the platform gives no usable answer
-	Away    = "away"    // the platform can't be reached
-	Unknown = "unknown"
+	Limited  = "limited" // the platform asks to go slower, and nothing passes (45011)
+	Busy     = "busy"    // the platform says that it is busy (-1)
+	NoAnswer = "mute"    // the platform gives no usable answer
+	Away     = "away"    // the platform can't be reached
+	Unknown  = "unknown"
 )
 
 // Why says why nothing goes out, and what the platform said of it, by what calls
@@ -118,13 +118,13 @@ func (t *Throttle) Why(since time.Time) (reason, detail string) {
 	case res.Unusable() && res.Busy():
 		return Busy, res.Words()
 	case res.Unusable():
-		return Mute, res.Words()
+		return NoAnswer, res.Words()
 	}
 	return Unknown, res.Words()
 }
 
 // askFirst closes the breaker before the first send of a broadcast if the platform
-// does not even answer a read: nobody need be in doubt to find that out. It costs
+// does not even answer a read: to find that out nobody need be sent to. It costs
 // no call of the sends' quota. A platform that answers reads and no sends is found
 // out by the first send, which goes alone.
 func (t *Throttle) askFirst(ctx context.Context) {

@@ -8,8 +8,8 @@ import (
 )
 
 // Channel is a way to write to a follower: how a message is encoded and where it
-// is posted, what its error codes mean, how long it may be posted again, its rules
-// for fields, and the event that reports what became of it.
+// is posted, what its error codes mean, how long it may be posted again, and the
+// event that reports what became of it.
 type Channel interface {
 	// Send makes one attempt to send a message and says what came of it. A Result is
 	// read by the channel's own rows of the error table.
@@ -21,9 +21,6 @@ type Channel interface {
 	// RepeatFor is how long after its first call a message may be posted again
 	// without being sent twice; 0 if it may not at all.
 	RepeatFor() time.Duration
-	// CheckField fits a field to the rules of its type and tells whether that
-	// shortened it.
-	CheckField(key, value string) (fitted string, cut bool, err error)
 	// ReceiptEvent names the callback that reports what became of a message.
 	ReceiptEvent() string
 	// QuotaPath is the path by which the platform counts its calls.
@@ -41,17 +38,12 @@ const repeatFor = 9 * time.Minute
 
 // Reads asks for the sends' quota, which costs no call of it.
 func (c TemplateMessages) Reads(ctx context.Context) bool {
-	_, err := c.Quota(ctx, sendPath)
+	_, err := c.Quota(ctx, c.QuotaPath())
 	return err == nil || !Unanswered(err) && ctx.Err() == nil
 }
 
 // RepeatFor implements Channel.
 func (TemplateMessages) RepeatFor() time.Duration { return repeatFor }
-
-// CheckField implements Channel.
-func (TemplateMessages) CheckField(key, value string) (fitted string, cut bool, err error) {
-	return CheckField(key, value)
-}
 
 // ReceiptEvent implements Channel.
 func (TemplateMessages) ReceiptEvent() string { return "TEMPLATESENDJOBFINISH" }

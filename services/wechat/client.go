@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"wechat-broadcast/cache"
+	"wechat-broadcast/services/wechat/transport"
 )
 
 // What a Config leaves empty.
@@ -93,7 +94,7 @@ func New(cfg Config) *Client {
 		c.base = base
 	}
 	if c.transport == nil {
-		c.transport = newTransport(c.base, cmp.Or(cfg.MaxConns, DefaultMaxConns)+spareConns, http.ProxyFromEnvironment)
+		c.transport = transport.New(c.base, cmp.Or(cfg.MaxConns, DefaultMaxConns)+spareConns, http.ProxyFromEnvironment)
 	}
 	c.tokens = newTokens(c, cfg)
 	c.templates = c.newTemplateCache()

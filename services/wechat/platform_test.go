@@ -3,7 +3,6 @@ package wechat
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"log" //nolint:depguard // net/http writes to it
@@ -11,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,24 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard) // as main does
-	if flag.Parse(); *servePlatform {
-		fmt.Fprintln(os.Stderr, serveBench(os.Stdin, os.Stdout))
-		os.Exit(1)
-	}
-	// The client trusts what the system trusts, and is tested over TLS from outside.
-	dir, err := trustHostile()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(dir)
-		os.Exit(code)
-	}),
-		// BenchmarkCalls alone uses fasthttp, which does not end these.
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*TCPDialer).tcpAddrsClean"),
-	)
+	goleak.VerifyTestMain(m)
 }
 
 const (

@@ -90,7 +90,7 @@ func TestSendWithoutAUsableAnswer(t *testing.T) {
 			func(w http.ResponseWriter, _ *http.Request) {
 				fmt.Fprint(w, `{"errcode":0,"errmsg":"`+strings.Repeat("x", answerLimit)+`"}`)
 			},
-			Result{Verdict: Retry, MaybeSent: true, Detail: errTooLong.Error()},
+			Result{Verdict: Retry, MaybeSent: true, Detail: "the answer is too long"},
 			false,
 		},
 		"cut after it was read": {

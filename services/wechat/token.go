@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"wechat-broadcast/services/wechat/tokenstore"
 	"wechat-broadcast/zone"
 )
 
@@ -22,9 +23,6 @@ const (
 	refreshAhead = 5 * time.Minute
 	// refreshPause is the least time between two refreshes ahead of expiry.
 	refreshPause = 30 * time.Second
-	// The platform's limits on force_refresh.
-	forcedPerDay = 20
-	forcedPause  = 30 * time.Second
 	// failureMemory is how long a failed refresh is the answer to all callers.
 	// Else each of many senders would ask the platform again.
 	failureMemory = time.Second
@@ -43,7 +41,7 @@ type tokens struct {
 	now    func() time.Time
 	log    *slog.Logger
 	hook   func(outcome string)
-	shared *shared // nil without other replicas
+	shared *tokenstore.Store // nil without other replicas
 
 	ctx  context.Context
 	stop context.CancelFunc
@@ -92,7 +90,7 @@ func newTokens(c *Client, cfg Config) *tokens {
 	t.ctx, t.stop = context.WithCancel(context.Background())
 	if cfg.Redis != nil {
 		var err error
-		if t.shared, err = newShared(cfg, t.now); err != nil {
+		if t.shared, err = tokenstore.New(cfg.Redis, cfg.AppID, cfg.AppSecret); err != nil {
 			t.log.Error("the access token is not shared", "error", err)
 		}
 	}
@@ -227,7 +225,7 @@ func (t *tokens) obtain(ctx context.Context) (g grant, how string, err error) {
 	case err != nil:
 		return grant{}, refreshOutcome(err), err
 	case t.wasRefused(g.token):
-		return grant{}, "refused", staleError(forcedPause)
+		return grant{}, "refused", staleError(tokenstore.ForcedPause)
 	}
 	return g, "forced", nil
 }
@@ -260,7 +258,7 @@ func (t *tokens) wasRefused(token string) bool {
 // wait for the next.
 func (t *tokens) reserveForced(ctx context.Context) time.Duration {
 	if t.shared != nil {
-		if wait, err := t.shared.reserveForced(ctx); err == nil {
+		if wait, err := t.shared.ReserveForced(ctx, t.now()); err == nil {
 			return wait
 		}
 	}
@@ -270,11 +268,11 @@ func (t *tokens) reserveForced(ctx context.Context) time.Duration {
 	if day := zone.Day(now); day != t.forcedDay {
 		t.forcedDay, t.forced = day, 0
 	}
-	if t.forced >= forcedPerDay {
+	if t.forced >= tokenstore.ForcedPerDay {
 		return untilMidnight(now)
 	}
-	if age := now.Sub(t.forcedLast); age >= 0 && age < forcedPause {
-		return forcedPause - age
+	if age := now.Sub(t.forcedLast); age >= 0 && age < tokenstore.ForcedPause {
+		return tokenstore.ForcedPause - age
 	}
 	t.forced++
 	t.forcedLast = now
@@ -284,11 +282,11 @@ func (t *tokens) reserveForced(ctx context.Context) time.Duration {
 // exhaustForced ends forced refreshes for the day and says how long that is.
 func (t *tokens) exhaustForced(ctx context.Context) time.Duration {
 	if t.shared != nil {
-		t.shared.exhaustForced(ctx)
+		t.shared.ExhaustForced(ctx, t.now())
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.forced = forcedPerDay
+	t.forced = tokenstore.ForcedPerDay
 	return untilMidnight(t.now())
 }
 

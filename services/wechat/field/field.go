@@ -1,4 +1,5 @@
-package wechat
+// Package field holds the rules for the values of a template's typed keys.
+package field
 
 import (
 	"fmt"
@@ -8,42 +9,42 @@ import (
 	"unicode/utf8"
 )
 
-// FieldRule names what a value breaks.
-type FieldRule string
+// Rule names what a value breaks.
+type Rule string
 
 // The rules of a template's typed keys.
 const (
-	// RuleEmpty: there is nothing to show.
-	RuleEmpty FieldRule = "empty"
-	// RuleLength: longer than Limit characters, and of a type that would be
+	// Empty: there is nothing to show.
+	Empty Rule = "empty"
+	// Length: longer than Limit characters, and of a type that would be
 	// falsified by a cut.
-	RuleLength FieldRule = "length"
-	// RuleForm: characters or a form that the type does not have.
-	RuleForm FieldRule = "form"
+	Length Rule = "length"
+	// Form: characters or a form that the type does not have.
+	Form Rule = "form"
 )
 
-// FieldError is a value that the platform would refuse with 47003.
-type FieldError struct {
+// Error is a value that the platform would refuse with 47003.
+type Error struct {
 	// Key is the template's key, thing12; Type is what it begins with, thing.
 	Key, Type string
-	Rule      FieldRule
+	Rule      Rule
 	// Limit is the type's greatest length in characters, 0 if it has none.
 	Limit int
 }
 
-func (e *FieldError) Error() string {
+func (e *Error) Error() string {
 	switch e.Rule {
-	case RuleEmpty:
+	case Empty:
 		return fmt.Sprintf("%s: the value is empty", e.Key)
-	case RuleLength:
+	case Length:
 		return fmt.Sprintf("%s: longer than %d characters, the most that a %s takes", e.Key, e.Limit, e.Type)
 	default:
 		return fmt.Sprintf("%s: not what a %s may hold", e.Key, e.Type)
 	}
 }
 
-// fieldType is what the platform allows for keys of one type.
-type fieldType struct {
+// valueType is what the platform allows for keys of one type.
+type valueType struct {
 	// limit is in characters, 0 for none.
 	limit int
 	// cut: a longer value is shortened; else it is refused.
@@ -70,10 +71,10 @@ var (
 	timeForm = regexp.MustCompile(`^` + pointForm + `(?:\s*[~～]\s*` + pointForm + `)?$`)
 )
 
-// fieldTypes are the types with a known rule (WeChat: template/send docs and
+// types are the types with a known rule (WeChat: template/send docs and
 // the parameter table of subscription messages). const, enum, short_thing
 // and enum_string have values or limits that only the platform knows.
-var fieldTypes = map[string]fieldType{
+var types = map[string]valueType{
 	"thing":            {limit: 20, cut: true},
 	"character_string": {limit: 32, fits: printableASCII},
 	"number":           {limit: 32, fits: numberForm.MatchString},
@@ -88,32 +89,32 @@ var fieldTypes = map[string]fieldType{
 	"phrase":           {limit: 5, fits: han},
 }
 
-// CheckField holds a value against the rules of its key's type, which is the
+// Check holds a value against the rules of its key's type, which is the
 // key without its digits (WeChat: template/send docs). It returns the value to
 // send: a thing above 20 characters comes back cut, ending in "…", and cut is
-// true. err is a *FieldError for a value that the platform would refuse.
+// true. err is a *Error for a value that the platform would refuse.
 // Characters are runes. Keys of other types, such as first, keyword1 and
 // remark of the older templates, pass as they are.
-func CheckField(key, value string) (fixed string, cut bool, err error) {
+func Check(key, value string) (fixed string, cut bool, err error) {
 	name := strings.TrimRight(key, "0123456789")
-	t, ok := fieldTypes[name]
+	t, ok := types[name]
 	if !ok {
 		return value, false, nil
 	}
-	fault := func(rule FieldRule) (string, bool, error) {
-		return value, false, &FieldError{Key: key, Type: name, Rule: rule, Limit: t.limit}
+	fault := func(rule Rule) (string, bool, error) {
+		return value, false, &Error{Key: key, Type: name, Rule: rule, Limit: t.limit}
 	}
 	if strings.TrimSpace(value) == "" {
-		return fault(RuleEmpty)
+		return fault(Empty)
 	}
 	if t.limit > 0 && utf8.RuneCountInString(value) > t.limit {
 		if !t.cut {
-			return fault(RuleLength)
+			return fault(Length)
 		}
 		value, cut = string([]rune(value)[:t.limit-1])+"…", true
 	}
 	if t.fits != nil && !t.fits(value) {
-		return fault(RuleForm)
+		return fault(Form)
 	}
 	return value, cut, nil
 }

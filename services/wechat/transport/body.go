@@ -1,4 +1,4 @@
-package wechat
+package transport
 
 import (
 	"bytes"
@@ -12,16 +12,16 @@ import (
 )
 
 var (
-	// errTooLong is an answer above the call's limit.
+	// errTooLong is an answer above the limit.
 	errTooLong = errors.New("the answer is too long")
 	errNotGzip = errors.New("the answer is not the gzip that it says it is")
 )
 
-// readAll reads the answer to its end, so that the connection can be used
-// again. Every request asks for no encoding; gzip is read all the same, because
+// ReadBody reads the answer to its end, so that the connection can be used
+// again. A request should ask for no encoding; gzip is read all the same, because
 // machines on the way compress without being asked. limit is for the bytes on
 // the wire and for what they unpack to.
-func readAll(res *http.Response, limit int64) ([]byte, error) {
+func ReadBody(res *http.Response, limit int64) ([]byte, error) {
 	wire := &io.LimitedReader{R: res.Body, N: limit + 1}
 	var body []byte
 	var err error

@@ -1,6 +1,6 @@
 //go:build unix
 
-package wechat
+package transport
 
 import (
 	"io"

@@ -1,4 +1,4 @@
-package wechat
+package transport_test
 
 import (
 	"bufio"
@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -22,6 +21,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp" //nolint:depguard // a baseline, and the platform's end
+
+	"wechat-broadcast/services/wechat/transport"
 )
 
 // servePlatform makes this process the platform of BenchmarkCalls.
@@ -82,42 +83,37 @@ func startBench(b *testing.B) string {
 
 // fastCall makes a call with fasthttp's client as it is: it neither ends with a
 // context nor looks at its connections.
-func fastCall(base string) func(ctx context.Context, req call) (*answer, bool, error) {
+func fastCall(base string) func(ctx context.Context, body string) (answer, bool, error) {
 	client := &fasthttp.Client{MaxIdemponentCallAttempts: 1}
-	return func(_ context.Context, req call) (*answer, bool, error) {
+	return func(_ context.Context, body string) (answer, bool, error) {
 		r, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 		defer fasthttp.ReleaseRequest(r)
 		defer fasthttp.ReleaseResponse(res)
-		r.SetRequestURI(base + req.path + "?" + req.rawQuery())
-		r.Header.SetMethod(req.method)
-		r.Header.SetContentType(contentType)
-		r.SetBodyRaw(req.body)
-		if err := client.DoTimeout(r, res, req.timeout); err != nil {
-			return nil, true, err
+		r.SetRequestURI(base + "/x?access_token=T%261")
+		r.Header.SetMethod(http.MethodPost)
+		r.SetBodyString(body)
+		if err := client.DoTimeout(r, res, 10*time.Second); err != nil {
+			return answer{}, true, err
 		}
-		return &answer{status: res.StatusCode(), body: append([]byte(nil), res.Body()...)}, true, nil
+		return answer{res.StatusCode(), string(res.Body())}, true, nil
 	}
 }
 
-// BenchmarkCalls compares the client with others, 64 calls at a time over TLS.
+// BenchmarkCalls compares the transport with others, 64 calls at a time over TLS.
 // CPU is that of the caller; the platform is another process.
 func BenchmarkCalls(b *testing.B) {
 	base := startBench(b)
-	u, err := url.Parse(base)
-	if err != nil {
-		b.Fatal(err)
+	own := caller{base, transport.New(parse(b, base), 72, http.ProxyURL(nil))}
+	bare := caller{base, &http.Transport{MaxIdleConnsPerHost: 72}}
+	each := caller{base, transport.New(parse(b, base), 72, http.ProxyURL(nil))}
+	each.over.DisableKeepAlives = true
+	for _, c := range []caller{own, bare} {
+		b.Cleanup(c.over.CloseIdleConnections)
 	}
-	client := newClient(b, base)
-	bare := newClient(b, base, func(c *Config) { c.Transport = &http.Transport{MaxIdleConnsPerHost: 72} })
-	each := newClient(b, base, func(c *Config) {
-		own := newTransport(u, 72, http.ProxyURL(nil))
-		own.DisableKeepAlives = true
-		c.Transport = own
-	})
 	for _, who := range []struct {
 		name string
-		call func(ctx context.Context, req call) (*answer, bool, error)
-	}{{"client", client.exchange}, {"bare net-http", bare.exchange}, {"bare fasthttp", fastCall(base)}, {"a connection each", each.exchange}} {
+		call func(ctx context.Context, body string) (answer, bool, error)
+	}{{"transport", own.call}, {"bare net-http", bare.call}, {"bare fasthttp", fastCall(base)}, {"a connection each", each.call}} {
 		b.Run(who.name, func(b *testing.B) {
 			send64(b, 1000, who.call) // the connections
 			before := cpuTime(b)
@@ -129,20 +125,19 @@ func BenchmarkCalls(b *testing.B) {
 	}
 }
 
-func send64(b *testing.B, n int, exchange func(ctx context.Context, req call) (*answer, bool, error)) {
+// benchBody is about as long as a message.
+var benchBody = `{"touser":"oABCD1234567890abcdefghijklm","data":{"thing1":{"value":"` + strings.Repeat("图", 40) + `"}}}`
+
+func send64(b *testing.B, n int, call func(ctx context.Context, body string) (answer, bool, error)) {
 	b.Helper()
-	req := call{
-		method: http.MethodPost, path: sendPath, token: strings.Repeat("T", 150), body: encodeMessage(testMessage()),
-		limit: answerLimit, timeout: 10 * time.Second,
-	}
 	var left atomic.Int64
 	left.Store(int64(n))
 	var work sync.WaitGroup
 	for range 64 {
 		work.Go(func() {
 			for left.Add(-1) >= 0 {
-				a, _, err := exchange(b.Context(), req)
-				if err == nil && string(a.body) != benchAnswer {
+				a, _, err := call(b.Context(), benchBody)
+				if err == nil && a.body != benchAnswer {
 					err = errors.New("a strange answer")
 				}
 				if err != nil {

@@ -1,11 +1,10 @@
-package wechat
+// Package transport carries requests to the platform over connections on which an
+// answer that nobody asked for is never taken for the next request's.
+package transport
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -16,25 +15,27 @@ import (
 const (
 	// dialTimeout is for one address of the platform.
 	dialTimeout = 5 * time.Second
+	// handshakeTimeout is for TLS.
+	handshakeTimeout = 10 * time.Second
 	// idleTimeout is how long an unused connection is kept.
 	idleTimeout = 90 * time.Second
 	// headLimit is how much an answer may have before its body, in bytes.
 	headLimit = 64 << 10
-
-	contentType = "application/json; charset=utf-8"
-	userAgent   = "wechat-broadcast"
 )
 
-// newTransport returns what carries calls to base: at most keep unused connections
-// are kept. Through a proxy TLS is spoken with the platform inside of what the
-// connection carries, so that guardedConn can't follow it: no connection serves
-// two calls there.
-func newTransport(base *url.URL, keep int, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
+// errSwitched is the error of an answer after which no HTTP is spoken any more.
+var errSwitched = errors.New("the connection speaks another protocol")
+
+// New returns what RoundTrip carries requests to base over: at most keep unused
+// connections are kept. Through a proxy TLS is spoken with the platform inside of
+// what the connection carries, so that guardedConn can't follow it: no connection
+// serves two requests there.
+func New(base *url.URL, keep int, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
 	dialer := net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
 	t := &http.Transport{
 		Proxy:                  proxy,
 		DialContext:            dialer.DialContext,
-		TLSHandshakeTimeout:    DefaultTimeout,
+		TLSHandshakeTimeout:    handshakeTimeout,
 		MaxIdleConnsPerHost:    keep,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: headLimit,
@@ -54,27 +55,24 @@ func newTransport(base *url.URL, keep int, proxy func(*http.Request) (*url.URL, 
 	return t
 }
 
-// exchange carries a call to the platform and its answer back. reached tells of an
-// error whether the call may have been carried out.
+// RoundTrip carries a request over t and returns its answer. reached tells of an
+// error whether the request may have been carried out. t is what New returns; over
+// another RoundTripper an answer that nobody asked for is not noticed. A request
+// with a body needs its GetBody.
 //
 // What may have been carried out is not repeated: net/http repeats a POST only if
 // nothing of it was written, and not always then.
-func (c *Client) exchange(ctx context.Context, req call) (a *answer, reached bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, req.timeout)
-	defer cancel()
+func RoundTrip(t http.RoundTripper, r *http.Request) (res *http.Response, reached bool, err error) {
+	ctx := r.Context()
 	for {
 		var on attempt
-		r, err := c.request(httptrace.WithClientTrace(ctx, on.trace(ctx)), req)
-		if err != nil {
-			return nil, false, err
-		}
-		res, err := c.transport.RoundTrip(r)
+		res, err := t.RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, on.trace(ctx))))
 		if !on.withdraw() {
-			if err != nil {
-				return nil, on.reached, err
+			if err == nil && res.StatusCode == http.StatusSwitchingProtocols {
+				res.Body.Close()
+				return nil, true, errSwitched
 			}
-			a, err := read(res, req.limit)
-			return a, true, err
+			return res, on.reached, err
 		}
 		if err == nil {
 			res.Body.Close() // it answers what was not asked yet
@@ -85,14 +83,28 @@ func (c *Client) exchange(ctx context.Context, req call) (a *answer, reached boo
 		case !on.kept:
 			return nil, false, errUnasked
 		}
+		if r, err = again(r); err != nil {
+			return nil, false, err
+		}
 	}
+}
+
+// again returns a request that is like r, with a body of which nothing is read yet.
+func again(r *http.Request) (*http.Request, error) {
+	r = r.Clone(r.Context())
+	if r.GetBody == nil {
+		return r, nil
+	}
+	body, err := r.GetBody()
+	r.Body = body
+	return r, err
 }
 
 // attempt is what is known of a request on its way: the transport may try several
 // connections.
 type attempt struct {
 	reached bool         // a connection was had
-	kept    bool         // it had served another call
+	kept    bool         // it had served another request
 	conn    *guardedConn // nil if it is none
 }
 
@@ -111,35 +123,3 @@ func (t *attempt) trace(ctx context.Context) *httptrace.ClientTrace {
 // withdraw tells whether a connection was had and nothing was written to it. Then
 // nothing will be.
 func (t *attempt) withdraw() bool { return t.conn != nil && t.conn.withdraw() }
-
-// read reads an answer.
-func read(res *http.Response, limit int64) (*answer, error) {
-	defer res.Body.Close()
-	if res.StatusCode == http.StatusSwitchingProtocols {
-		return nil, errors.New("the connection speaks another protocol")
-	}
-	body, err := readAll(res, limit)
-	return &answer{status: res.StatusCode, retryAfter: res.Header.Get("Retry-After"), body: body}, err
-}
-
-func (c *Client) request(ctx context.Context, req call) (*http.Request, error) {
-	var body io.Reader
-	if req.body != nil {
-		body = bytes.NewReader(req.body)
-	}
-	r, err := http.NewRequestWithContext(ctx, req.method, "", body)
-	if err != nil {
-		return nil, fmt.Errorf("build request: %w", err)
-	}
-	u := *c.base
-	u.Path, u.RawPath = u.Path+req.path, c.base.EscapedPath()+req.path
-	u.RawQuery = req.rawQuery()
-	r.URL = &u
-	r.Close = c.closed.Load()
-	if req.body != nil {
-		r.Header.Set("Content-Type", contentType)
-	}
-	r.Header.Set("User-Agent", userAgent)
-	r.Header.Set("Accept-Encoding", "identity")
-	return r, nil
-}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// hold keeps answers back: the messages are accepted, and nobody is told.
-type hold struct {
+// barrier is a response barrier: it keeps answers back: the messages are accepted, and nobody is told.
+type barrier struct {
 	left atomic.Int64  // acceptances that are still answered
 	held atomic.Int64  // answers that are kept back now
 	over chan struct{} // closed when they may go
@@ -16,17 +16,17 @@ type hold struct {
 // HoldAnswers keeps the answers to template sends back once so many more were accepted, until ReleaseAnswers: a caller
 // that dies meanwhile dies exactly between the acceptance and its record. Stats.Held tells how many are kept back.
 func (s *Simulator) HoldAnswers(after int) {
-	h := &hold{over: make(chan struct{})}
-	h.left.Store(int64(after))
-	s.release(s.held.Swap(h))
+	b := &barrier{over: make(chan struct{})}
+	b.left.Store(int64(after))
+	s.release(s.barrier.Swap(b))
 }
 
 // ReleaseAnswers lets the answers go that HoldAnswers kept back, and keeps back no more.
-func (s *Simulator) ReleaseAnswers() { s.release(s.held.Swap(nil)) }
+func (s *Simulator) ReleaseAnswers() { s.release(s.barrier.Swap(nil)) }
 
-func (s *Simulator) release(h *hold) {
-	if h != nil {
-		close(h.over)
+func (s *Simulator) release(b *barrier) {
+	if b != nil {
+		close(b.over)
 	}
 }
 
@@ -44,14 +44,14 @@ func (s *Simulator) letIn(ctx context.Context, number int64) bool {
 
 // mayAnswer keeps an answer back if it is to be, and gives false if its caller has gone away meanwhile.
 func (s *Simulator) mayAnswer(ctx context.Context) bool {
-	h := s.held.Load()
-	if h == nil || h.left.Add(-1) >= 0 {
+	b := s.barrier.Load()
+	if b == nil || b.left.Add(-1) >= 0 {
 		return true
 	}
-	h.held.Add(1)
-	defer h.held.Add(-1)
+	b.held.Add(1)
+	defer b.held.Add(-1)
 	select {
-	case <-h.over:
+	case <-b.over:
 		return true
 	case <-ctx.Done():
 	case <-s.ctx.Done():
@@ -61,8 +61,8 @@ func (s *Simulator) mayAnswer(ctx context.Context) bool {
 
 // heldAnswers is how many answers are kept back now.
 func (s *Simulator) heldAnswers() int64 {
-	if h := s.held.Load(); h != nil {
-		return h.held.Load()
+	if b := s.barrier.Load(); b != nil {
+		return b.held.Load()
 	}
 	return 0
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestHold keeps answers back after the first: the messages are in the ledger, and their callers wait.
-func TestHold(t *testing.T) {
+// TestBarrier keeps answers back after the first: the messages are in the ledger, and their callers wait.
+func TestBarrier(t *testing.T) {
 	t.Parallel()
 	s := mustStart(t, Options{Followers: 3})
 	token := mustToken(t, s)

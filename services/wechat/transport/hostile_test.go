@@ -1,8 +1,7 @@
-package wechat
+package transport_test
 
 import (
 	"bufio"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,7 +9,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -20,10 +18,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/wechat/transport"
 )
 
 // hostileCertificate is that of the hostile servers. trustHostile makes it.
@@ -176,7 +176,7 @@ func (h *hostile) serve(raw net.Conn) {
 		if err != nil {
 			return
 		}
-		if req.URL.Path == stableTokenPath {
+		if req.URL.Path == "/cgi-bin/stable_token" {
 			c.say(response(`{"access_token":"T","expires_in":7200}`))
 			continue
 		}
@@ -216,87 +216,9 @@ func (h *hostile) answer(c *hostileConn, body []byte) (later func()) {
 	return later
 }
 
-// after is a trick that sends the unasked answer some time later.
-func after(d time.Duration) trick {
-	return func(h *hostileConn, own, unasked string) func() {
-		h.say(own)
-		<-time.After(d)
-		h.say(unasked)
-		return nil
-	}
-}
-
-var tricks = map[string]trick{
-	"in the same write": func(h *hostileConn, own, unasked string) func() { h.say(own + unasked); return nil },
-	"in the next record of the same write": func(h *hostileConn, own, unasked string) func() {
-		h.wire.cork = true
-		h.say(own)
-		h.say(unasked)
-		h.wire.pour(len(h.wire.held))
-		return nil
-	},
-	"at once": after(0), "1 ms later": after(time.Millisecond), "5 ms later": after(5 * time.Millisecond), "50 ms later": after(50 * time.Millisecond),
-	"half of it at once": func(h *hostileConn, own, unasked string) func() {
-		h.say(own + unasked[:10])
-		return func() { h.say(unasked[10:]) }
-	},
-	"half a record at once": func(h *hostileConn, own, unasked string) func() {
-		h.wire.cork = true
-		h.say(own)
-		whole := len(h.wire.held)
-		h.say(unasked)
-		h.wire.pour(whole + 10)
-		return func() { h.wire.pour(len(h.wire.held)) }
-	},
-	"two bytes of a record at once": func(h *hostileConn, own, unasked string) func() {
-		h.wire.cork = true
-		h.say(own)
-		whole := len(h.wire.held)
-		h.say(unasked)
-		h.wire.pour(whole + 2)
-		return func() { h.wire.pour(len(h.wire.held)) }
-	},
-	"behind a long answer": func(h *hostileConn, own, unasked string) func() {
-		_, body, _ := strings.Cut(own, "\r\n\r\n")
-		h.wire.cork = true
-		h.say(response(body+strings.Repeat(" ", 9000)) + unasked)
-		h.wire.pour(len(h.wire.held))
-		return nil
-	},
-	"behind an announcement": func(h *hostileConn, own, unasked string) func() {
-		h.say("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + own + "HTTP/1.1 103 Early Hints\r\n\r\n" + unasked)
-		return nil
-	},
-	"behind an announcement of its own": func(h *hostileConn, own, unasked string) func() {
-		h.say(own + "HTTP/1.1 100 Continue\r\n\r\n")
-		return func() { h.say(unasked) }
-	},
-	"behind chunks": func(h *hostileConn, own, unasked string) func() {
-		_, body, _ := strings.Cut(own, "\r\n\r\n")
-		h.say(fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n%s", len(body), body, unasked))
-		return nil
-	},
-}
-
-// bodiless are answers of a kind that has no body, with one all the same.
-var bodiless = map[string]trick{
-	"behind a 204": func(h *hostileConn, _, unasked string) func() {
-		h.say("HTTP/1.1 204 No Content\r\nContent-Length: 100\r\n\r\n" + unasked)
-		return nil
-	},
-	"behind a 304": func(h *hostileConn, _, unasked string) func() {
-		h.say("HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n" + unasked)
-		return nil
-	},
-	"behind an answer that is shorter than it says": func(h *hostileConn, _, unasked string) func() {
-		h.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" + unasked)
-		return nil
-	},
-}
-
 // overEach runs a test with a platform that plays each of these tricks, over plain
 // HTTP and over both versions of TLS.
-func overEach(t *testing.T, tricks map[string]trick, f func(t *testing.T, h *hostile, c *Client)) {
+func overEach(t *testing.T, tricks map[string]trick, f func(t *testing.T, h *hostile, c *wechat.Client)) {
 	t.Helper()
 	for name, play := range tricks {
 		for scheme, version := range map[string]uint16{"HTTP": 0, "TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
@@ -307,44 +229,50 @@ func overEach(t *testing.T, tricks map[string]trick, f func(t *testing.T, h *hos
 					secure = &tls.Config{Certificates: []tls.Certificate{hostileCertificate}, MinVersion: version, MaxVersion: version}
 				}
 				h := startHostile(t, secure, play)
-				f(t, h, newClient(t, h.url()))
+				f(t, h, newSender(t, h.url()))
 			})
 		}
 	}
 }
 
-// tricksOf returns some of the tricks.
-func tricksOf(names ...string) map[string]trick {
-	some := map[string]trick{}
-	for _, name := range names {
-		some[name] = tricks[name]
+// newSender makes a client of a platform; proxy is the way there, if one is given.
+func newSender(tb testing.TB, base string, proxy ...*url.URL) *wechat.Client {
+	tb.Helper()
+	cfg := wechat.Config{AppID: "wx1", AppSecret: "secret", BaseURL: base}
+	for _, p := range proxy {
+		cfg.Transport = transport.New(parse(tb, base), 8, http.ProxyURL(p))
 	}
-	return some
+	c := wechat.New(cfg)
+	tb.Cleanup(c.Close)
+	return c
 }
 
-func person(i int) (openID string, msgID int64) { return fmt.Sprintf("person-%d", i), int64(1000 + i) }
+func person(i int) string { return fmt.Sprintf("person-%d", i) }
+
+// message returns a message to a person, and the msgid that the platform gives it.
+func message(i int) (m wechat.Message, msgID int64) {
+	return wechat.Message{ToUser: person(i), TemplateID: "TPL", ClientMsgID: "7-1", Data: []wechat.Field{{Key: "thing1", Value: "图书馆周三闭馆"}}}, int64(1000 + i)
+}
 
 // sendTo sends to a person, and tells of a result that is another's. It returns
 // when the platform has done all it does about it.
-func (h *hostile) sendTo(t *testing.T, c *Client, i int) Result {
+func (h *hostile) sendTo(t *testing.T, c *wechat.Client, i int) wechat.Result {
 	t.Helper()
-	m := testMessage()
-	var own int64
-	m.ToUser, own = person(i)
+	m, own := message(i)
 	r := c.Send(t.Context(), m)
 	select {
 	case <-h.played:
 	case <-time.After(10 * time.Second):
 		t.Errorf("person %d was not sent to: %+v", i, r)
 	}
-	if r.Verdict == Accepted && r.MsgID != own || r.Verdict != Accepted && r.Verdict != Retry || r.Gone {
+	if r.Verdict == wechat.Accepted && r.MsgID != own || r.Verdict != wechat.Accepted && r.Verdict != wechat.Retry || r.Gone {
 		t.Errorf("person %d: %+v", i, r)
 	}
 	return r
 }
 
 // crowd sends to n people, eight at a time.
-func (h *hostile) crowd(t *testing.T, c *Client, n int) {
+func (h *hostile) crowd(t *testing.T, c *wechat.Client, n int) {
 	t.Helper()
 	todo := make(chan int, n)
 	for i := range n {
@@ -355,7 +283,7 @@ func (h *hostile) crowd(t *testing.T, c *Client, n int) {
 	for range 8 {
 		work.Go(func() {
 			for i := range todo {
-				if r := h.sendTo(t, c, i); r.Verdict != Accepted {
+				if r := h.sendTo(t, c, i); r.Verdict != wechat.Accepted {
 					t.Errorf("person %d: %+v", i, r)
 				}
 			}
@@ -371,8 +299,8 @@ func (h *hostile) once(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for i := range n {
-		if id, _ := person(i); h.got[id] != 1 {
-			h.tb.Errorf("%s was sent to %d times", id, h.got[id])
+		if n := h.got[person(i)]; n != 1 {
+			h.tb.Errorf("person %d was sent to %d times", i, n)
 		}
 	}
 }
@@ -382,9 +310,9 @@ func (h *hostile) once(n int) {
 func TestEachPersonGetsTheirOwnAnswer(t *testing.T) {
 	t.Parallel()
 	const people = 20
-	overEach(t, tricks, func(t *testing.T, h *hostile, c *Client) {
+	overEach(t, tricks, func(t *testing.T, h *hostile, c *wechat.Client) {
 		for i := range people {
-			if r := h.sendTo(t, c, i); r.Verdict != Accepted {
+			if r := h.sendTo(t, c, i); r.Verdict != wechat.Accepted {
 				t.Errorf("person %d: %+v", i, r)
 			}
 		}
@@ -398,10 +326,10 @@ func TestEachPersonGetsTheirOwnAnswer(t *testing.T) {
 func TestAnswersWithoutABodyShiftNothing(t *testing.T) {
 	t.Parallel()
 	const people = 20
-	overEach(t, bodiless, func(t *testing.T, h *hostile, c *Client) {
+	overEach(t, bodiless, func(t *testing.T, h *hostile, c *wechat.Client) {
 		for i := range people {
 			r := h.sendTo(t, c, i)
-			if tricked := (i+1)%3 == 0; tricked != (r.Verdict == Retry && r.MaybeSent) {
+			if tricked := (i+1)%3 == 0; tricked != (r.Verdict == wechat.Retry && r.MaybeSent) {
 				t.Errorf("person %d: %+v", i, r)
 			}
 		}
@@ -413,14 +341,14 @@ func TestAnswersWithoutABodyShiftNothing(t *testing.T) {
 func TestEachPersonGetsTheirOwnAnswerInACrowd(t *testing.T) {
 	t.Parallel()
 	some := tricksOf("in the same write", "in the next record of the same write", "behind a long answer")
-	overEach(t, some, func(t *testing.T, h *hostile, c *Client) { h.crowd(t, c, 90) })
+	overEach(t, some, func(t *testing.T, h *hostile, c *wechat.Client) { h.crowd(t, c, 90) })
 }
 
 // Through a proxy each call has its own connection.
 func TestEachPersonGetsTheirOwnAnswerThroughAProxy(t *testing.T) {
 	t.Parallel()
-	overEach(t, tricksOf("in the same write", "at once", "1 ms later"), func(t *testing.T, h *hostile, _ *Client) {
-		h.crowd(t, newClient(t, h.url(), through(h.proxy())), 24)
+	overEach(t, tricksOf("in the same write", "at once", "1 ms later"), func(t *testing.T, h *hostile, _ *wechat.Client) {
+		h.crowd(t, newSender(t, h.url(), h.proxy()), 24)
 	})
 }
 
@@ -451,60 +379,5 @@ func (h *hostile) proxy() *url.URL {
 		ways.Wait()
 	}))
 	h.tb.Cleanup(srv.Close)
-	u, err := url.Parse(srv.URL)
-	if err != nil {
-		h.tb.Fatal(err)
-	}
-	return u
-}
-
-// Whoever speaks before being asked is not asked, and surely nothing was sent.
-func TestNothingIsSentToAGreeting(t *testing.T) {
-	t.Parallel()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	heard := make(chan string, 1)
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		_, _ = io.WriteString(conn, response(leftByNow))
-		said, _ := io.ReadAll(conn)
-		heard <- string(said)
-	})
-	t.Cleanup(func() { l.Close(); serving.Wait() })
-	base := &url.URL{Scheme: "http", Host: l.Addr().String()}
-	own := newTransport(base, 4, http.ProxyURL(nil))
-	dial := own.DialContext
-	own.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		if err == nil {
-			awaitArrival(t, guarded(conn))
-		}
-		return conn, err
-	}
-	c := newClient(t, base.String(), func(c *Config) { c.Transport = own })
-	if a, reached, err := c.exchange(t.Context(), testCall()); !errors.Is(err, errUnasked) || reached {
-		t.Errorf("asked all the same: %+v, reached %v, %v", a, reached, err)
-	}
-	if said := <-heard; said != "" {
-		t.Errorf("it was sent %q", said)
-	}
-}
-
-// awaitArrival waits until something has arrived on a connection.
-func awaitArrival(tb testing.TB, conn *guardedConn) {
-	tb.Helper()
-	for deadline := time.Now().Add(10 * time.Second); quiet(conn.raw); {
-		if time.Now().After(deadline) {
-			tb.Error("nothing arrives")
-			return
-		}
-		<-time.After(time.Millisecond)
-	}
+	return parse(h.tb, srv.URL)
 }
