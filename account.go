@@ -128,10 +128,12 @@ func (a *account) run(ctx context.Context) error {
 	if err := a.prepare(ctx); err != nil {
 		return err
 	}
-	var parts sync.WaitGroup
-	parts.Go(func() { a.notifier.Run(ctx) })
-	parts.Go(func() { a.engine.Run(ctx) })
-	parts.Wait()
+	telling, stop := context.WithCancel(context.WithoutCancel(ctx)) // until nothing is sent any more
+	var notifier sync.WaitGroup
+	notifier.Go(func() { a.notifier.Run(telling) })
+	a.engine.Run(ctx)
+	stop()
+	notifier.Wait()
 	return nil
 }
 

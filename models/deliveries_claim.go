@@ -92,16 +92,18 @@ func (s *Store) ReclaimDeliveries(ctx context.Context, broadcastID int64, recipi
 	return nil
 }
 
-// ReleaseDeliveries takes back claims of recipients that surely were not sent
-// to. Those who had been put off, whose rows tell of the calls until then, are
-// put off still.
-func (s *Store) ReleaseDeliveries(ctx context.Context, broadcastID int64, recipients []int64) error {
-	args := make([]any, 0, len(recipients)+1)
-	args = append(args, broadcastID)
+// ReleaseDeliveries takes back claims of recipients of a leased batch that surely were
+// not sent to. Those who had been put off, whose rows tell of the calls until then, are
+// put off still. Who has lost the lease changes nothing: the rows are another's.
+func (s *Store) ReleaseDeliveries(ctx context.Context, b Batch, recipients []int64) error {
+	args := make([]any, 0, len(recipients)+4)
+	args = append(args, b.BroadcastID)
 	for _, r := range recipients {
 		args = append(args, r)
 	}
-	claimed := " WHERE broadcast_id = ? AND state = 'sending' AND recipient_id IN (" + tuples("?", len(recipients)) + ")"
+	args = append(args, b.BroadcastID, b.Seq, b.Owner)
+	claimed := " WHERE broadcast_id = ? AND state = 'sending' AND recipient_id IN (" + tuples("?", len(recipients)) + ")" +
+		" AND EXISTS (SELECT 1 FROM batches WHERE batches.broadcast_id = ? AND batches.seq = ? AND batches.owner = ?)"
 	err := s.exec(ctx, "UPDATE deliveries SET state = 'later'"+claimed+" AND attempts > 0", args...)
 	if err == nil {
 		err = s.exec(ctx, "DELETE FROM deliveries"+claimed, args...)

@@ -15,7 +15,9 @@ func TestTasksAreThoseWithoutAnOutcome(t *testing.T) {
 	modelstest.Each(t, func(t *testing.T, s *models.Store) {
 		ctx := t.Context()
 		ids := addRecipients(t, s, 5)
-		b := create(t, s, newBroadcast("1", t0))
+		addBatches(t, s, 1)
+		b := &models.Broadcast{ID: 1}
+		batch := *lease(t, s, 1, "a", time.Minute)
 		if err := s.ClaimDeliveries(ctx, b.ID, ids[:4], t0); err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +34,12 @@ func TestTasksAreThoseWithoutAnOutcome(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.ReleaseDeliveries(ctx, b.ID, []int64{ids[0], ids[2]}); err != nil {
+		if err := s.ReleaseDeliveries(ctx, batch, []int64{ids[0], ids[2]}); err != nil {
+			t.Fatal(err)
+		}
+		another := batch
+		another.Owner = "who lost it"
+		if err := s.ReleaseDeliveries(ctx, another, []int64{ids[3]}); err != nil {
 			t.Fatal(err)
 		}
 		tasks := left(t, s, b)
@@ -70,7 +77,7 @@ func TestTasksAreThoseWithoutAnOutcome(t *testing.T) {
 		if task := tasks[ids[3]]; !task.SentAt.Equal(t0) {
 			t.Errorf("sent_at of a send in doubt moved to %v", task.SentAt)
 		}
-		if err := s.ReleaseDeliveries(ctx, b.ID, []int64{ids[1], ids[3]}); err != nil {
+		if err := s.ReleaseDeliveries(ctx, batch, []int64{ids[1], ids[3]}); err != nil {
 			t.Fatal(err)
 		}
 		tasks = left(t, s, b)

@@ -225,6 +225,7 @@ func TestPlanIsFrozenOnceAndGoesOn(t *testing.T) {
 		if b, err := s.FindBroadcast(ctx, b.ID); err != nil || b.Recipients != 2 {
 			t.Errorf("closed: %+v, %v", b, err)
 		}
+		move(t, s, b, models.EventDue)
 		leased, err := s.LeaseBatch(ctx, b.ID, 1, "a", time.Minute)
 		if err != nil {
 			t.Fatal(err)

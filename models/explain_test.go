@@ -66,7 +66,7 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 			"claim":                    func() error { _, err := s.ClaimReachable(ctx, b.ID, append(some[:15:15], 1<<40), t0); return err },
 			"reachability":             func() error { _, err := s.Reachable(ctx, ids[5]); return err },
 			"claim once more":          func() error { return s.ReclaimDeliveries(ctx, b.ID, some, t0) },
-			"release":                  func() error { return s.ReleaseDeliveries(ctx, b.ID, some) },
+			"release":                  func() error { return s.ReleaseDeliveries(ctx, models.Batch{BroadcastID: b.ID, Seq: 7}, some) },
 			"finish a batch":           func() error { return s.FinishBatch(ctx, models.Batch{BroadcastID: b.ID, Seq: 7}) },
 			"next batches":             func() error { _, _, err := s.IdleBatches(ctx, b.ID, 8); return err },
 			"last batch":               func() error { _, err := s.LastBatch(ctx, b.ID); return err },

@@ -19,14 +19,25 @@ func (s *Store) clock() string {
 	return "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"
 }
 
+// longestRest is longer than any rest of a batch: one that lasts longer was left
+// before the clock was set back, and is over.
+const longestRest = 10 * time.Minute
+
+// idle is the condition on a row of batches under which anybody may take it now.
+func (s *Store) idle() string {
+	now := s.clock()
+	return fmt.Sprintf("(batches.lease_until <= %s OR batches.owner = '' AND batches.lease_until > %s + %d)", now, now, longestRest.Milliseconds())
+}
+
 // LeaseBatch takes a batch for the owner, a name that no other lease has, and
-// returns it; nil if it is done, or another's, or left for later. Of two that
-// try at the same moment one gets it.
+// returns it; nil if it is done, or another's, or left for later, or if its broadcast
+// does not run. Of two that try at the same moment one gets it.
 func (s *Store) LeaseBatch(ctx context.Context, broadcastID, seq int64, owner string, lasts time.Duration) (*Batch, error) {
-	w, now := s.w.WithContext(ctx), s.clock()
-	res := w.Exec("UPDATE batches SET owner = ?, lease_until = "+now+" + ?, takes = takes + 1"+
-		" WHERE broadcast_id = ? AND seq = ? AND state = ? AND lease_until <= "+now,
-		owner, lasts.Milliseconds(), broadcastID, seq, BatchTodo)
+	w := s.w.WithContext(ctx)
+	res := w.Exec("UPDATE batches SET owner = ?, lease_until = "+s.clock()+" + ?, takes = takes + 1"+
+		" WHERE broadcast_id = ? AND seq = ? AND state = ? AND "+s.idle()+
+		" AND EXISTS (SELECT 1 FROM broadcasts b WHERE b.id = batches.broadcast_id AND b.state = ?)",
+		owner, lasts.Milliseconds(), broadcastID, seq, BatchTodo, Running)
 	if res.Error != nil {
 		return nil, fmt.Errorf("lease batch: %w", res.Error)
 	}
@@ -52,7 +63,7 @@ func (s *Store) RenewBatch(ctx context.Context, b Batch, lasts time.Duration) (b
 // after a while, 0 for at once. Who has lost the lease changes nothing.
 func (s *Store) LeaveBatch(ctx context.Context, b Batch, after time.Duration) error {
 	_, err := s.setLease(ctx, b, "end lease", map[string]any{
-		"owner": "", "lease_until": gorm.Expr(s.clock()+" + ?", max(0, after.Milliseconds())),
+		"owner": "", "lease_until": gorm.Expr("CASE WHEN ? <= 0 THEN 0 ELSE "+s.clock()+" + ? END", after.Milliseconds(), after.Milliseconds()),
 	})
 	return err
 }
@@ -91,7 +102,7 @@ func (s *Store) EndLeases(ctx context.Context, owners string) error {
 // those that are leased, and those left for later.
 func (s *Store) IdleBatches(ctx context.Context, id int64, n int) (idle []Batch, left int64, err error) {
 	todo := s.r.WithContext(ctx).Where("broadcast_id = ? AND state = ?", id, BatchTodo).Session(&gorm.Session{})
-	if err := todo.Where("lease_until <= " + s.clock()).Order("seq").Limit(n).Find(&idle).Error; err != nil {
+	if err := todo.Where(s.idle()).Order("seq").Limit(n).Find(&idle).Error; err != nil {
 		return nil, 0, fmt.Errorf("list idle batches: %w", err)
 	}
 	// Whatever the clock says: a lease may run out between the two.

@@ -20,6 +20,18 @@ func addBatches(t *testing.T, s *models.Store, n int64) {
 	if err := s.AddBatches(t.Context(), list); err != nil {
 		t.Fatal(err)
 	}
+	runs(t, s)
+}
+
+// runs stores a broadcast that runs, the first of its store.
+func runs(t *testing.T, s *models.Store) *models.Broadcast {
+	t.Helper()
+	b := newBroadcast("runs", t0)
+	b.State = models.Running
+	if create(t, s, b); b.ID != 1 {
+		t.Fatalf("the first broadcast has the number %d", b.ID)
+	}
+	return b
 }
 
 func lease(t *testing.T, s *models.Store, seq int64, owner string, lasts time.Duration) *models.Batch {
@@ -159,13 +171,7 @@ func TestLeasesOfTheDeadEnd(t *testing.T) {
 	t.Parallel()
 	modelstest.Each(t, func(t *testing.T, s *models.Store) {
 		ctx := t.Context()
-		batches := make([]models.Batch, 4)
-		for i := range batches {
-			batches[i] = models.Batch{BroadcastID: 1, Seq: int64(i + 1), State: models.BatchTodo, Size: 1}
-		}
-		if err := s.AddBatches(ctx, batches); err != nil {
-			t.Fatal(err)
-		}
+		addBatches(t, s, 4)
 		lease(t, s, 1, "local-a", time.Minute)
 		lease(t, s, 2, "another", time.Minute)
 		if err := s.LeaveBatch(ctx, *lease(t, s, 3, "local-b", time.Minute), time.Hour); err != nil {
@@ -180,6 +186,44 @@ func TestLeasesOfTheDeadEnd(t *testing.T) {
 		idle, left, err := s.IdleBatches(ctx, 1, 10)
 		if err != nil || left != 3 || len(idle) != 2 || idle[0].Seq != 1 || idle[1].Seq != 3 {
 			t.Errorf("idle %+v of %d, %v; want 1 and 3 of 3", idle, left, err)
+		}
+	})
+}
+
+// Whoever ends a broadcast need not wait for those who are about to take a batch of it.
+func TestABroadcastThatDoesNotRunLeasesNothing(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		addBatches(t, s, 1)
+		b := &models.Broadcast{ID: 1}
+		move(t, s, b, models.EventPause)
+		if got := lease(t, s, 1, "a", time.Minute); got != nil {
+			t.Errorf("leased while it is paused: %+v", got)
+		}
+		move(t, s, b, models.EventResume)
+		move(t, s, b, models.EventDue)
+		if got := lease(t, s, 1, "a", time.Minute); got == nil {
+			t.Error("not leased although it runs again")
+		}
+	})
+}
+
+// A rest ends by the clock, and that may be set back: a rest is never long.
+func TestARestThatNeverEndsIsOver(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		ctx := t.Context()
+		addBatches(t, s, 2)
+		if err := s.LeaveBatch(ctx, *lease(t, s, 1, "a", time.Minute), time.Hour); err != nil { // as if it was set back since
+			t.Fatal(err)
+		}
+		lease(t, s, 2, "b", 24*time.Hour) // its owner may still be at work
+		idle, _, err := s.IdleBatches(ctx, 1, 10)
+		if err != nil || len(idle) != 1 || idle[0].Seq != 1 {
+			t.Errorf("idle: %+v, %v", idle, err)
+		}
+		if lease(t, s, 1, "c", time.Minute) == nil {
+			t.Error("it can't be leased")
 		}
 	})
 }

@@ -66,6 +66,9 @@ type Move struct {
 	ResumeAt time.Time
 }
 
+// To is the state that a move leads to.
+func (m Move) To() BroadcastState { return transitions[m.Event].to }
+
 // MoveBroadcast has a broadcast make a move at a moment, if the table of
 // transitions lets it, and tells whether it did: of two that try, one succeeds.
 func (s *Store) MoveBroadcast(ctx context.Context, id int64, m Move, now time.Time) (bool, error) {

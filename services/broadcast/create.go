@@ -143,8 +143,13 @@ func (e *Engine) explained(err error) error {
 // undo window counts from then on.
 func (e *Engine) finishLate(same string, c *creation, askedBy string) {
 	<-c.done
-	if c.err == nil && audience.Of(&c.asked.Broadcast).Undo {
-		b := &c.asked.Broadcast
+	told := Event{Kind: EventLate, AskedBy: askedBy, Err: c.err}
+	if c.err == nil {
+		asked := *c.asked // others may have it, too
+		told.Asked = &asked
+	}
+	if c.err == nil && audience.Of(&told.Asked.Broadcast).Undo {
+		b := &told.Asked.Broadcast
 		b.NotBefore = models.At(e.now().Add(e.undoWindow))
 		_ = loop.Persist(e.inBackground, e.log, "postpone a broadcast", func(ctx context.Context) error {
 			return e.store.PostponeBroadcast(ctx, b.ID, b.NotBefore.Time)
@@ -156,7 +161,7 @@ func (e *Engine) finishLate(same string, c *creation, askedBy string) {
 	if e.inBackground.Err() != nil {
 		return
 	}
-	e.emit(e.inBackground, Event{Kind: EventLate, AskedBy: askedBy, Asked: c.asked, Err: c.err})
+	e.emit(e.inBackground, told)
 }
 
 // beforeDeadline returns ctx with a deadline that is earlier by d, if it has one.

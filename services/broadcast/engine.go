@@ -145,17 +145,17 @@ func New(c Config) *Engine {
 		Store: c.Store, Platform: c.Platform, Channel: channel, Throttle: e.throttle, Concurrency: c.Concurrency,
 		Calls: e.calls, Storing: e.storing, Metrics: c.Metrics, Now: c.Now, Log: c.Log,
 	})
-	owner := ownLeases
+	owner, lasts := ownLeases, worker.LoneLease
 	e.queue = worker.NewLocalQueue()
 	if c.Redis != nil {
 		e.cluster = cluster.New(cluster.Config{
 			Redis: c.Redis, Account: c.Account, Throttle: e.throttle, Patience: cutCallsAfter + cutStoringAfter + time.Second,
 			Now: c.Now, Log: c.Log,
 		})
-		e.queue, owner = e.cluster.Queue, ""
+		e.queue, owner, lasts = e.cluster.Queue, "", worker.SharedLease
 	}
 	e.worker = worker.New(worker.Config{
-		Store: c.Store, Sender: e.sender, Throttle: e.throttle, Owner: owner, Storing: e.storing,
+		Store: c.Store, Sender: e.sender, Throttle: e.throttle, Owner: owner, Lease: lasts, Shared: c.Redis != nil, Storing: e.storing,
 		Stopped: e.stopped, Now: c.Now, Log: c.Log,
 	})
 	return e

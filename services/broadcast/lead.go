@@ -108,16 +108,11 @@ func (e *Engine) lead(ctx context.Context, lock *models.SendLock) {
 	parts.Go(func() { loop.Every(ctx, time.Hour, func() { e.purge(ctx) }) })
 	if e.cluster == nil {
 		parts.Go(func() { e.worker.Run(ctx, e.queue) })
-		e.endLeases(ctx)
 	}
-	e.schedule(ctx)
-}
-
-// endLeases ends the leases of the process that had the right to send before: it is
-// dead, or has lost the right. What it began is asked about again.
-func (e *Engine) endLeases(ctx context.Context) {
-	err := e.store.EndLeases(ctx, ownLeases)
-	if err != nil && ctx.Err() == nil {
-		e.log.WarnContext(ctx, "end the leases of the process before; they end by themselves", "err", err)
+	// The leases of a process that sent alone are those of the last holder of the lock:
+	// it is dead, or has lost it. What it began is asked about again.
+	err := loop.Persist(ctx, e.log, "end leases", func(ctx context.Context) error { return e.store.EndLeases(ctx, ownLeases) })
+	if err == nil {
+		e.schedule(ctx)
 	}
 }

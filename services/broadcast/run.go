@@ -101,7 +101,7 @@ func (r *run) finish(ctx context.Context) error {
 		if m.Event == models.EventFail {
 			level = slog.LevelWarn
 		}
-		r.log.Log(ctx, level, "broadcast ended", "broadcast", r.b.ID, "event", m.Event, "reason", m.Reason, "detail", m.Detail,
+		r.log.Log(ctx, level, "broadcast ended", "broadcast", r.b.ID, "state", m.To(), "reason", m.Reason, "detail", m.Detail,
 			"accepted", counts.Taken(), "failed", counts.Failed, "uncertain", counts.Uncertain)
 		r.wake()
 	}
@@ -143,7 +143,7 @@ func (r *run) contentRefused(ctx context.Context) (said string, err error) {
 // stopped stores the move of a broadcast that stopped itself, and stops all others
 // when the account is at stake.
 func (e *Engine) stopped(b models.Broadcast, m models.Move) {
-	e.log.Warn("broadcast stops itself", "broadcast", b.ID, "event", m.Event, "reason", m.Reason, "detail", m.Detail)
+	e.log.Warn("broadcast stops itself", "broadcast", b.ID, "state", m.To(), "reason", m.Reason, "detail", m.Detail)
 	m.ResumeAt = e.resumeAt(m.Reason)
 	if m.Event == models.EventStop && m.Reason == models.ReasonAccount {
 		e.haltOthers(b.ID, m)

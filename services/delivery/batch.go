@@ -48,7 +48,7 @@ func (s *Sender) Send(ctx context.Context, a *Active, b models.Batch) error {
 	if err := s.fillProfiles(ctx, a, tasks); err != nil {
 		return err
 	}
-	release := s.releasing(ctx, a, w)
+	release := s.releasing(ctx, b, w)
 	begun, deferred, fresh := s.sort(a, w, tasks)
 	err = s.feed(ctx, a, w, begun, nil)
 	if err == nil {
@@ -151,7 +151,7 @@ func (w *batchRun) takeUnsent() []int64 {
 // releasing takes the rows of those back who are claimed and not sent to, as soon
 // as they are known to be, until the function that it returns is called: that takes
 // the last of them back and says whether all were.
-func (s *Sender) releasing(ctx context.Context, a *Active, w *batchRun) (end func() error) {
+func (s *Sender) releasing(ctx context.Context, b models.Batch, w *batchRun) (end func() error) {
 	// Who lost the lease on the batch leaves the rows to whoever has it now.
 	storing, cancel := context.WithCancel(s.storing)
 	unlink := context.AfterFunc(ctx, func() {
@@ -166,7 +166,7 @@ func (s *Sender) releasing(ctx context.Context, a *Active, w *batchRun) (end fun
 			return
 		}
 		failed = errors.Join(failed, loop.Persist(storing, s.log, "release deliveries", func(ctx context.Context) error {
-			return s.store.ReleaseDeliveries(ctx, a.Broadcast.ID, ids)
+			return s.store.ReleaseDeliveries(ctx, b, ids)
 		}))
 	}
 	stop := make(chan struct{})

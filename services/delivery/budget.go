@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ type budget struct {
 	group  int
 	ended  int64 // rows that got their outcome since
 	fitted time.Time
+	asking int // for a group: it does not shrink meanwhile, or one could be larger than the budget
 }
 
 // newBudget returns a budget for as many sends in flight at most.
@@ -46,11 +48,17 @@ func newBudget(concurrency int, now func() time.Time) *budget {
 	return b
 }
 
-// size is how many recipients the next group should have.
-func (b *budget) size() int {
+// take takes the part of a group of at most n and returns how many it may have.
+func (b *budget) take(ctx context.Context, n int) (int, error) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.group
+	n = min(n, b.group)
+	b.asking++
+	b.mu.Unlock()
+	err := b.Acquire(ctx, int64(n))
+	b.mu.Lock()
+	b.asking--
+	b.mu.Unlock()
+	return n, err
 }
 
 // Release gives n rows back.
@@ -70,7 +78,7 @@ func (b *budget) Release(n int64) {
 	switch {
 	case group > b.group:
 		b.Weighted.Release(int64(2 * (group - b.group)))
-	case !b.TryAcquire(int64(2 * (b.group - group))):
+	case b.asking > 0, !b.TryAcquire(int64(2 * (b.group - group))):
 		return // they are in use; the next time
 	}
 	b.group = group

@@ -38,7 +38,7 @@ func TestBudgetFollowsTheSpeed(t *testing.T) {
 			{100, 32}, {1200, 32}, {4000, 100}, {12_000, 300}, {12_000, 300}, {8_000, 200}, {100, 32},
 		} {
 			endPerSecond(t, b, step.rate)
-			if got := b.size(); got != step.group {
+			if got := b.group; got != step.group {
 				t.Errorf("at %d a second a group has %d, want %d", step.rate, got, step.group)
 			}
 			if got, want := free(b), 64+2*step.group; got != want {
@@ -64,8 +64,8 @@ func TestBudgetHasAnEnd(t *testing.T) {
 			b.mu.Unlock()
 			_ = loop.Sleep(t.Context(), budgetEvery)
 		}
-		if b.size() != mostAhead {
-			t.Errorf("a group has %d, want %d", b.size(), mostAhead)
+		if b.group != mostAhead {
+			t.Errorf("a group has %d, want %d", b.group, mostAhead)
 		}
 	})
 }
@@ -82,8 +82,8 @@ func TestBudgetShrinksWhenItCan(t *testing.T) {
 		}
 		_ = loop.Sleep(t.Context(), time.Second)
 		b.Release(1)
-		if b.size() != 300 {
-			t.Errorf("a group has %d while all is in use, want 300", b.size())
+		if b.group != 300 {
+			t.Errorf("a group has %d while all is in use, want 300", b.group)
 		}
 		b.Release(held - 1)
 		_ = loop.Sleep(t.Context(), time.Minute)
@@ -91,8 +91,37 @@ func TestBudgetShrinksWhenItCan(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.Release(1)
-		if b.size() != 32 || free(b) != 64+2*32 {
-			t.Errorf("a group has %d and %d rows are free, want 32 and 128", b.size(), free(b))
+		if b.group != 32 || free(b) != 64+2*32 {
+			t.Errorf("a group has %d and %d rows are free, want 32 and 128", b.group, free(b))
+		}
+	})
+}
+
+// A group that waits for room is never larger than what there can be.
+func TestAGroupFitsTheBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(64, time.Now)
+		endPerSecond(t, b, 12_000)
+		endPerSecond(t, b, 20_000)
+		held := int64(64 + 2*mostAhead)
+		if err := b.Acquire(t.Context(), held); err != nil {
+			t.Fatal(err)
+		}
+		taken := make(chan int)
+		go func() {
+			n, err := b.take(t.Context(), 1000)
+			if err != nil {
+				t.Error(err)
+			}
+			taken <- n
+		}()
+		for range held { // slowly, so that the group would shrink
+			_ = loop.Sleep(t.Context(), budgetEvery)
+			b.Release(1)
+		}
+		if n := <-taken; n != mostAhead {
+			t.Errorf("a group of %d", n)
 		}
 	})
 }

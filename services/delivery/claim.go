@@ -35,13 +35,13 @@ func (s *Sender) claimFresh(w *batchRun) claimFunc {
 // before the first of it is sent; a nil claim is for those that have their row.
 func (s *Sender) feed(ctx context.Context, a *Active, w *batchRun, tasks []models.Task, claim claimFunc) error {
 	for len(tasks) > 0 {
-		group := tasks[:min(s.budget.size(), len(tasks))]
-		permit, err := s.admit(ctx, a, &group, claim != nil)
+		permit, n, err := s.admit(ctx, a, len(tasks), claim != nil)
 		if err != nil {
 			a.stopFor(err)
 			return err
 		}
-		tasks = tasks[len(group):]
+		group := tasks[:n]
+		tasks = tasks[n:]
 		now := s.now()
 		if claim != nil {
 			if group, err = s.claim(a, group, claim, now); len(group) == 0 {
@@ -65,28 +65,29 @@ func (s *Sender) feed(ctx context.Context, a *Active, w *batchRun, tasks []model
 	return nil
 }
 
-// admit takes a group's part of the budget. Nobody is claimed who can't be sent to
-// now, and for a probe only one is: the group has one then.
-func (s *Sender) admit(ctx context.Context, a *Active, group *[]models.Task, claims bool) (permit throttle.Permit, err error) {
+// admit takes the budget's part of a group of at most most recipients and returns how
+// many it may have. Nobody is claimed who can't be sent to now, and for a probe only
+// one is.
+func (s *Sender) admit(ctx context.Context, a *Active, most int, claims bool) (permit throttle.Permit, n int, err error) {
 	for claims {
 		if permit, err = a.stream.Admit(ctx, throttle.Unclaimed); err != nil {
-			return permit, err
+			return permit, 0, err
 		}
 		if !permit.Probe() {
 			break
 		}
 		if s.budget.TryAcquire(1) {
-			*group = (*group)[:1]
-			return permit, nil
+			return permit, 1, nil
 		}
 		// Those who hold the budget may wait for the probe: one of them makes it.
 		permit.Cancel()
 		if err := s.budget.Acquire(ctx, 1); err != nil {
-			return permit, err
+			return permit, 0, err
 		}
-		s.budget.Release(1)
+		s.budget.Weighted.Release(1)
 	}
-	return permit, s.budget.Acquire(ctx, int64(len(*group)))
+	n, err = s.budget.take(ctx, most)
+	return permit, n, err
 }
 
 // newJob is for a recipient whose row was written now, or before if the task says so.

@@ -96,7 +96,7 @@ func decide(a attempt, r result, now time.Time) (attempt, decision) {
 		return decideAnswer(a, r, now)
 	case expired:
 		if !a.maybeSent {
-			return a, decision{action: requeue, due: now.Add(requeueAfter)}
+			return a, a.leave(r.fatal, now)
 		}
 		a.last.Detail = "no answer came while it was safe to ask again: " + a.last.Detail
 		return a, decision{action: record, state: models.Uncertain, answer: a.last}
@@ -114,10 +114,16 @@ func decide(a attempt, r result, now time.Time) (attempt, decision) {
 		return a, a.giveUp(r.answer)
 	case ended:
 	}
-	if a.last.Code != 0 && !a.maybeSent && a.last.Code == r.fatal {
-		return a, decision{action: record, state: models.FailedFor, answer: a.last}
+	return a, a.leave(r.fatal, now)
+}
+
+// leave leaves the recipient for another run of the batch, unless what was said last
+// is what failed the broadcast.
+func (a attempt) leave(fatal int, now time.Time) decision {
+	if a.last.Code != 0 && !a.maybeSent && a.last.Code == fatal {
+		return decision{action: record, state: models.FailedFor, answer: a.last}
 	}
-	return a, decision{action: requeue, due: now.Add(requeueAfter)}
+	return decision{action: requeue, due: now.Add(requeueAfter)}
 }
 
 // decideAnswer decides after a call.
@@ -125,9 +131,8 @@ func decideAnswer(a attempt, r result, now time.Time) (attempt, decision) {
 	res := r.answer
 	a.last = res
 	a.maybeSent = a.maybeSent || res.MaybeSent
-	left := decision{action: requeue, due: now.Add(requeueAfter)}
 	if r.cut && res.Verdict != wechat.Accepted && res.Verdict != wechat.Refused && res.Verdict != wechat.Later {
-		return a, left
+		return a, a.leave(r.fatal, now)
 	}
 	switch res.Verdict {
 	case wechat.Accepted:
@@ -170,7 +175,7 @@ func decideAnswer(a attempt, r result, now time.Time) (attempt, decision) {
 		a.calls++
 	case wechat.Hold:
 	}
-	return a, left
+	return a, a.leave(r.fatal, now)
 }
 
 // again has another call follow after a back-off, or gives up when the recipient

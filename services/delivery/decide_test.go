@@ -67,6 +67,7 @@ func TestDecide(t *testing.T) {
 		"away":                            {attempt{calls: 3, spent: 3}, call(res{Verdict: wechat.Away}), rests(0), 3, false},
 		"the day's quota is used up":      {attempt{}, call(res{Verdict: wechat.Hold, Code: 45009}), left, 0, false},
 		"nothing can work":                {attempt{}, call(halted), left, 1, false},
+		"… which failed the broadcast":    {attempt{}, result{answer: halted, fatal: 47001}, recorded(models.FailedFor, halted), 1, false},
 
 		"too late to ask again": {
 			attempt{calls: 2, maybeSent: true, last: noAnswer},

@@ -95,6 +95,9 @@ func (s *Sender) Close() {
 // they could.
 func (s *Sender) Fault() error { return s.writing.Fault() }
 
+// NoteWrite takes note of how another write for the sending went, and returns its error.
+func (s *Sender) NoteWrite(err error) error { return s.writing.Note(err) }
+
 // tooOld tells whether the platform can no longer be asked again about a send
 // that was begun at a moment; one in the future means that the clock was set.
 func (s *Sender) tooOld(begun time.Time) bool {

@@ -141,6 +141,7 @@ func (n *Notifier) runPending(ctx context.Context) {
 		case m = <-n.sent:
 		case <-tick.C:
 		case <-ctx.Done():
+			n.keepLate()
 			return
 		}
 		if m != nil {
@@ -150,6 +151,27 @@ func (n *Notifier) runPending(ctx context.Context) {
 		n.tellPending(ctx, again)
 	}
 }
+
+// keepLate keeps what became of requests for the admins' next words: the program ends.
+func (n *Notifier) keepLate() {
+	for len(n.Engine.Events()) > 0 {
+		m := n.ofEvent(<-n.Engine.Events())
+		n.pending[m.key] = m
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askStoreFor)
+	defer cancel()
+	for _, m := range n.pending {
+		if m.kind != late || m.broadcast == 0 {
+			continue
+		}
+		if err := n.Store.KeepNotice(ctx, m.broadcast); err != nil {
+			n.Log.Warn("keep a notice", "broadcast", m.broadcast, "err", err)
+		}
+	}
+}
+
+// late is the kind of a notice about a request.
+var late = string(broadcast.EventLate)
 
 // Send has an admin told something that is about no broadcast.
 func (n *Notifier) Send(ctx context.Context, to, text string) {
@@ -178,7 +200,7 @@ func (n *Notifier) ofEvent(v broadcast.Event) *notice {
 	b := v.Status.Broadcast
 	switch v.Kind {
 	case broadcast.EventLate:
-		m := &notice{kind: "late", to: v.AskedBy, text: func() string { return n.Words.LateReply(v.Asked, v.Err) }, until: n.Now().Add(lateFor)}
+		m := &notice{kind: late, to: v.AskedBy, text: func() string { return n.Words.LateReply(v.Asked, v.Err) }, until: n.Now().Add(lateFor)}
 		if v.Err == nil {
 			m.broadcast = v.Asked.Broadcast.ID
 		}
@@ -210,7 +232,7 @@ func (n *Notifier) tellPending(ctx context.Context, again rests) {
 		}
 		done := m.outdated != nil && m.outdated(ctx)
 		if !m.until.IsZero() && n.Now().After(m.until) {
-			n.Log.WarnContext(ctx, "an admin could not be told; `broadcast status` has the same", "admin", models.MaskOpenID(m.to))
+			n.Log.WarnContext(ctx, "an admin could not be told", "notice", m.kind, "broadcast", m.broadcast, "admin", models.MaskOpenID(m.to))
 			done = true
 		}
 		if !done {
@@ -247,6 +269,9 @@ func (n *Notifier) tellStored(ctx context.Context, again rests) error {
 		st, err := n.Engine.Status(ctx, b.ID)
 		if err != nil {
 			return err
+		}
+		if st.Broadcast.State != b.State {
+			continue // somebody moved it just now
 		}
 		done, err := n.hand(ctx, &notice{
 			key: key, kind: kind, to: b.AskedBy, broadcast: b.ID, text: func() string { return n.Words.Notice(kind, *st) },
@@ -301,6 +326,8 @@ func (n *Notifier) hand(ctx context.Context, m *notice) (done bool, err error) {
 		return true, nil
 	}
 	log.WarnContext(ctx, "the platform does not take the notice; the admin is told in the reply to their next word", "broadcast", m.broadcast)
+	ctx, cancel := context.WithTimeout(ctx, askStoreFor)
+	defer cancel()
 	err = n.Store.KeepNotice(ctx, m.broadcast)
 	return err == nil, err
 }

@@ -9,7 +9,7 @@ import (
 
 const (
 	// keepClaims is how long a recipient who is claimed and surely not sent to waits
-	// at an open breaker before the claim is given back: a used-up minute quota is
+	// at a tripped breaker before the claim is given back: a used-up minute quota is
 	// over by then. Claims that wait for longer would grow too old to be asked again.
 	keepClaims = 75 * time.Second
 	// probeMost is the longest interval between probes that can reach nobody.
@@ -33,29 +33,29 @@ const (
 )
 
 // breaker is a circuit breaker: it keeps sends back while the platform cannot be
-// reached or refuses every one. Shut, it lets a single probe through at a time, at
-// growing intervals; the first that succeeds opens it.
+// reached or refuses every one. Tripped, it lets a single probe through at a time, at
+// growing intervals; the first that succeeds resets it.
 type breaker struct {
 	first, most time.Duration // the shortest and the longest interval
 
 	mu      sync.Mutex
-	open    bool
+	passing bool
 	probing bool
-	slow    bool // it is shut because the platform asks to go slower
-	// unanswered: it is shut because no usable answer comes, so that whoever is sent
+	slow    bool // it is tripped because the platform asks to go slower
+	// unanswered: it is tripped because no usable answer comes, so that whoever is sent
 	// to now may have got the message or not.
 	unanswered bool
 	maybeSent  int       // recipients who may have been sent to
-	shutAt     time.Time // when it was shut
+	trippedAt  time.Time
 	backoff    time.Duration
 	timer      *time.Timer
 	changed    chan struct{} // closed and replaced whenever a waiter should look again
-	ready      bool          // shut, and a probe may go
+	ready      bool          // tripped, and a probe may go
 }
 
 // newBreaker returns one that lets sends pass.
 func newBreaker(first, most time.Duration) *breaker {
-	return &breaker{first: first, most: most, open: true, changed: make(chan struct{})}
+	return &breaker{first: first, most: most, passing: true, changed: make(chan struct{})}
 }
 
 // pass blocks until a send may go or ctx ends. probe says that the send is the one
@@ -65,7 +65,7 @@ func newBreaker(first, most time.Duration) *breaker {
 func (b *breaker) pass(ctx context.Context, who Passenger) (probe bool, err error) {
 	for {
 		b.mu.Lock()
-		if b.open {
+		if b.passing {
 			b.mu.Unlock()
 			return false, ctx.Err()
 		}
@@ -74,7 +74,7 @@ func (b *breaker) pass(ctx context.Context, who Passenger) (probe bool, err erro
 			b.mu.Unlock()
 			return true, nil
 		}
-		changed, patience := b.changed, keepClaims-time.Since(b.shutAt)
+		changed, patience := b.changed, keepClaims-time.Since(b.trippedAt)
 		if b.unanswered {
 			patience = 0
 		}
@@ -105,28 +105,28 @@ func (b *breaker) countMaybeSent(n int) {
 	}
 }
 
-func (b *breaker) isOpen() bool {
+func (b *breaker) passes() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.open
+	return b.passing
 }
 
 // isSlow tells whether sends wait because the platform asks to go slower.
 func (b *breaker) isSlow() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !b.open && b.slow
+	return !b.passing && b.slow
 }
 
 // isUnanswered tells whether sends wait because no usable answer comes.
 func (b *breaker) isUnanswered() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !b.open && b.unanswered
+	return !b.passing && b.unanswered
 }
 
-// report tells what came of a send that passed: ok opens the breaker. A failure
-// shuts it, or keeps it shut for longer if it was the probe's: for rest, which the
+// report tells what came of a send that passed: ok resets the breaker. A failure
+// trips it, or keeps it tripped for longer if it was the probe's: for rest, which the
 // platform asks for, or for the breaker's own interval if that is 0.
 func (b *breaker) report(probe, ok bool, rest time.Duration) {
 	b.mu.Lock()
@@ -135,11 +135,11 @@ func (b *breaker) report(probe, ok bool, rest time.Duration) {
 		b.probing = false
 	}
 	switch {
-	case ok && !b.open:
-		b.open, b.backoff = true, 0
+	case ok && !b.passing:
+		b.passing, b.backoff = true, 0
 		b.wake()
-	case !ok && (b.open || probe):
-		b.shut(rest, b.most)
+	case !ok && (b.passing || probe):
+		b.trip(rest, b.most)
 	}
 }
 
@@ -148,16 +148,16 @@ func (b *breaker) missed() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.probing = false
-	b.shut(0, probeMost)
+	b.trip(0, probeMost)
 }
 
-// shut shuts the breaker for rest, or for its own interval if that is 0. The caller
+// trip trips the breaker for rest, or for its own interval if that is 0. The caller
 // holds mu.
-func (b *breaker) shut(rest, most time.Duration) {
-	if b.open {
-		b.shutAt = time.Now()
+func (b *breaker) trip(rest, most time.Duration) {
+	if b.passing {
+		b.trippedAt = time.Now()
 	}
-	b.open, b.ready, b.slow, b.unanswered = false, false, rest > 0, rest == 0
+	b.passing, b.ready, b.slow, b.unanswered = false, false, rest > 0, rest == 0
 	if rest == 0 {
 		b.backoff = min(max(b.backoff*2, b.first), most)
 		rest = b.backoff
@@ -189,8 +189,8 @@ func (b *breaker) trust() {
 func (b *breaker) narrow(unanswered bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.open {
-		b.open, b.ready, b.slow, b.unanswered, b.shutAt = false, true, false, unanswered, time.Now()
+	if b.passing {
+		b.passing, b.ready, b.slow, b.unanswered, b.trippedAt = false, true, false, unanswered, time.Now()
 	}
 }
 

@@ -118,8 +118,8 @@ func TestAProbeThatSucceedsOpensTheBreakerForAll(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if passed.Load() != 20 || !b.isOpen() {
-			t.Errorf("%d passed, open: %v", passed.Load(), b.isOpen())
+		if passed.Load() != 20 || !b.passes() {
+			t.Errorf("%d passed, open: %v", passed.Load(), b.passes())
 		}
 		// Shut again, it begins with the short interval.
 		b.report(false, false, 0)

@@ -17,7 +17,7 @@ type Bucket interface {
 }
 
 // limiter is the adaptive rate limiter: never faster than the ceiling, and slower
-// for as long as the platform says, or shows, that the account sends too fast.
+// for as long as the platform says that the account sends too fast.
 // After a cut it climbs back quickly to just below the rate at which it was
 // refused, and feels its way from there.
 type limiter struct {

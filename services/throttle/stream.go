@@ -122,7 +122,7 @@ func (s *Stream) Acquire(ctx context.Context, who Passenger, held Permit) (Permi
 		if p.Valid() {
 			return p, nil
 		}
-		p.Cancel() // closed while it waited: the call might bring no answer
+		p.Cancel() // tripped while it waited: the call might bring no answer
 	}
 }
 
@@ -143,10 +143,10 @@ func (s *Stream) both(ctx context.Context, who Passenger, p Permit) (Permit, err
 			return Permit{}, err
 		}
 		p.single = single
-		if p.probe || s.t.breaker.isOpen() {
+		if p.probe || s.t.breaker.passes() {
 			return p, nil
 		}
-		p.Cancel() // the account's was closed meanwhile
+		p.Cancel() // the account's was tripped meanwhile
 		p.single = false
 	}
 }
@@ -154,7 +154,7 @@ func (s *Stream) both(ctx context.Context, who Passenger, p Permit) (Permit, err
 // Valid tells whether the call still makes sense. Others may have been told since
 // that it does not.
 func (p Permit) Valid() bool {
-	return (p.probe || p.s.t.breaker.isOpen()) && (p.single || p.s.narrow.isOpen())
+	return (p.probe || p.s.t.breaker.passes()) && (p.single || p.s.narrow.passes())
 }
 
 // Cancel gives a Permit back whose call was not made.
@@ -173,7 +173,7 @@ func (p Permit) Done(res wechat.Result) *models.Move {
 	s := p.s
 	s.t.answered(p.probe, p.single, res)
 	stop := s.note(res)
-	s.narrow.report(p.single, !s.undecided() && !(p.single && res.Unusable()), 0)
+	s.narrow.report(p.single, stop == nil && !s.undecided() && !(p.single && res.Unusable()), 0)
 	return stop
 }
 

@@ -1,6 +1,5 @@
 // Package throttle decides when the next send may go: never faster than the
-// ceiling, slower for as long as the platform says or shows that the account sends
-// too fast, and not at all while no send makes sense. Whoever sends takes a Permit
+// ceiling, slower for as long as the platform says that the account sends too fast, and not at all while no send makes sense. Whoever sends takes a Permit
 // for each call and tells it what came of the call.
 package throttle
 
@@ -14,7 +13,7 @@ import (
 )
 
 const (
-	// unusableStreak is how many calls in a row without a usable answer close the
+	// unusableStreak is how many calls in a row without a usable answer trip the
 	// breaker. Each of them leaves a recipient who may have been sent to.
 	unusableStreak = 4
 	// slowRest is how long the account rests after a refusal for sending too fast
@@ -72,7 +71,7 @@ func (t *Throttle) ProbeFirst() { t.breaker.narrow(false) }
 func (t *Throttle) MaybeSent(n int) { t.breaker.countMaybeSent(n) }
 
 // Passes tells whether sends go out.
-func (t *Throttle) Passes() bool { return t.breaker.isOpen() }
+func (t *Throttle) Passes() bool { return t.breaker.passes() }
 
 // Slowed tells whether sends wait because the platform asks to go slower.
 func (t *Throttle) Slowed() bool { return t.breaker.isSlow() }
@@ -123,7 +122,7 @@ func (t *Throttle) Why(since time.Time) (reason, detail string) {
 	return Unknown, res.Words()
 }
 
-// askFirst closes the breaker before the first send of a broadcast if the platform
+// askFirst trips the breaker before the first send of a broadcast if the platform
 // does not even answer a read: to find that out nobody need be sent to. It costs
 // no call of the sends' quota. A platform that answers reads and no sends is found
 // out by the first send, which goes alone.

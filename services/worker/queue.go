@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
-	"wechat-broadcast/services/audience"
 )
 
 const (
-	// batchesAtOnce is how many batches of a lane are under way: while some wait for
-	// their last retries, the others keep the senders busy.
+	// batchesAtOnce is how many batches of a broadcast are under way in a process that
+	// sends alone: while some wait for their last retries, the others keep the senders
+	// busy.
 	batchesAtOnce = 8
 	// offerAgain is how long no batch has begun when those are offered again that had
 	// been begun before.
@@ -29,49 +29,52 @@ type Queue interface {
 }
 
 // LocalQueue is a Queue within the process.
-type LocalQueue map[audience.Lane]chan models.Batch
+type LocalQueue chan offered
+
+// offered is a batch that is to be worked on.
+type offered struct {
+	models.Batch
+	slots <-chan struct{} // of its broadcast; gets one back at the end
+}
 
 // NewLocalQueue returns a queue that nobody works on yet.
-func NewLocalQueue() LocalQueue {
-	q := LocalQueue{}
-	for _, lane := range audience.Lanes {
-		q[lane] = make(chan models.Batch)
-	}
-	return q
-}
+func NewLocalQueue() LocalQueue { return make(LocalQueue) }
 
 // Run implements Queue.
 func (q LocalQueue) Run(ctx context.Context, work func(ctx context.Context, broadcast, batch int64)) {
-	var workers sync.WaitGroup
-	for _, lane := range q {
-		for range batchesAtOnce {
-			workers.Go(func() {
-				for {
-					select {
-					case b := <-lane:
-						work(ctx, b.BroadcastID, b.Seq)
-					case <-ctx.Done():
-						return
-					}
-				}
+	var underWay sync.WaitGroup
+	defer underWay.Wait()
+	for {
+		select {
+		case b := <-q:
+			underWay.Go(func() {
+				defer func() { <-b.slots }()
+				work(ctx, b.BroadcastID, b.Seq)
 			})
+		case <-ctx.Done():
+			return
 		}
 	}
-	workers.Wait()
 }
 
-// Offers implements Queue.
-func (q LocalQueue) Offers(b models.Broadcast) func(ctx context.Context, idle []models.Batch) (more bool, err error) {
+// Offers implements Queue. Each broadcast has slots of its own, so that none waits for
+// another's batches.
+func (q LocalQueue) Offers(models.Broadcast) func(ctx context.Context, idle []models.Batch) (more bool, err error) {
 	var last int64 // that was begun
 	var begun time.Time
-	lane := q[audience.Of(&b).Lane]
+	slots := make(chan struct{}, batchesAtOnce)
 	return func(ctx context.Context, idle []models.Batch) (more bool, err error) {
 		for _, b := range idle {
 			if b.Seq <= last && time.Since(begun) < offerAgain {
 				continue // it may have been begun just now
 			}
 			select {
-			case lane <- b:
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return false, ctx.Err()
+			}
+			select {
+			case q <- offered{b, slots}:
 				last, begun, more = b.Seq, time.Now(), true
 			case <-ctx.Done():
 				return false, ctx.Err()

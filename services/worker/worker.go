@@ -3,7 +3,6 @@
 package worker
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -25,8 +24,15 @@ const (
 	settledAfter = 5 * time.Second
 )
 
-// usualLease are the times of a lease on a batch.
-var usualLease = lease.Times{Lasts: 15 * time.Second, Renew: 5 * time.Second, Margin: 3 * time.Second}
+// The times of a lease on a batch.
+var (
+	// SharedLease is one among replicas: another takes the batch soon after a crash.
+	SharedLease = lease.Times{Lasts: 15 * time.Second, Renew: 5 * time.Second, Margin: 3 * time.Second}
+	// LoneLease is one of a process that sends alone. The lock of the database is what
+	// keeps others out, and its next holder ends the leases: so no outage of the database
+	// and no change of the clock costs a lease.
+	LoneLease = lease.Times{Lasts: 30 * 24 * time.Hour, Renew: time.Hour, Margin: 24 * time.Hour}
+)
 
 // The causes for which a sending ends before its broadcast does.
 var (
@@ -41,8 +47,10 @@ type Config struct {
 	Throttle *throttle.Throttle
 	// Owner begins the name of each lease.
 	Owner string
-	// Lease are the times of a lease on a batch; zero for the usual ones.
+	// Lease are the times of a lease on a batch.
 	Lease lease.Times
+	// Shared says that other processes send the same broadcasts.
+	Shared bool
 	// Storing bounds the storing of what became of a batch.
 	Storing context.Context
 	// Stopped stores the move of a sending that stopped itself.
@@ -62,10 +70,7 @@ type Worker struct {
 }
 
 // New returns a Worker that is idle until Run.
-func New(c Config) *Worker {
-	c.Lease = cmp.Or(c.Lease, usualLease)
-	return &Worker{Config: c, active: map[int64]*Active{}}
-}
+func New(c Config) *Worker { return &Worker{Config: c, active: map[int64]*Active{}} }
 
 // Active is a broadcast that this process sends.
 type Active struct {
@@ -108,6 +113,7 @@ func (w *Worker) close() {
 func (w *Worker) work(ctx context.Context, broadcast, batch int64) {
 	if err := w.try(ctx, broadcast, batch); err != nil && ctx.Err() == nil {
 		w.Log.WarnContext(ctx, "batch interrupted, going on with it soon", "broadcast", broadcast, "batch", batch, "err", err)
+		_ = loop.Sleep(ctx, time.Second) // so that a database that is away is not asked by everyone at once
 	}
 }
 
@@ -128,7 +134,7 @@ func (w *Worker) try(ctx context.Context, broadcast, batch int64) error {
 	defer w.leave(a)
 	asked := time.Now()
 	leased, err := w.Store.LeaseBatch(ctx, broadcast, batch, w.Owner+rand.Text(), w.Lease.Lasts)
-	if err != nil || leased == nil {
+	if w.Sender.NoteWrite(err) != nil || leased == nil {
 		return err
 	}
 	return w.send(ctx, a, *leased, asked)
@@ -196,7 +202,7 @@ func (w *Worker) join(b models.Broadcast) *Active {
 	case a != nil:
 		w.remove(b.ID)
 	}
-	if w.Now().Sub(b.StartedAt.Time) > settledAfter {
+	if w.Shared && w.Now().Sub(b.StartedAt.Time) > settledAfter {
 		w.Throttle.ProbeFirst() // it may have been paused, and its reason may still be there
 	}
 	a = &Active{Active: w.Sender.Activate(b), batches: 1, over: make(chan struct{}), settled: make(chan struct{})}
@@ -239,10 +245,11 @@ func (w *Worker) leave(a *Active) {
 // look ends the sending here of broadcasts that no longer run: another process, or
 // an admin through it, may have stopped them.
 func (w *Worker) look(ctx context.Context) {
-	w.mu.Lock()
-	idle := len(w.active) == 0
-	w.mu.Unlock()
-	if idle {
+	known := map[int64]bool{} // what is begun from now on is not looked for
+	for _, a := range w.All() {
+		known[a.Broadcast.ID] = true
+	}
+	if len(known) == 0 {
 		return
 	}
 	list, err := w.Store.Broadcasts(ctx, 1000, models.Running)
@@ -252,11 +259,10 @@ func (w *Worker) look(ctx context.Context) {
 		}
 		return
 	}
-	running := map[int64]bool{}
 	for _, b := range list {
-		running[b.ID] = true
+		delete(known, b.ID)
 	}
-	for _, a := range w.forget(func(id int64) bool { return !running[id] }) {
+	for _, a := range w.forget(func(id int64) bool { return known[id] }) {
 		if err := w.markDeparted(ctx, a); err != nil && ctx.Err() == nil {
 			w.Log.WarnContext(ctx, "mark who left", "broadcast", a.Broadcast.ID, "err", err)
 		}
