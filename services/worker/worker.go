@@ -22,6 +22,8 @@ const (
 	LookEvery = 500 * time.Millisecond
 	// settledAfter is how long a broadcast has run when it may have been paused before.
 	settledAfter = 5 * time.Second
+	// afterFault is how long a slot rests after a batch that the database interrupted.
+	afterFault = 5 * time.Second
 )
 
 // The times of a lease on a batch.
@@ -113,7 +115,7 @@ func (w *Worker) close() {
 func (w *Worker) work(ctx context.Context, broadcast, batch int64) {
 	if err := w.try(ctx, broadcast, batch); err != nil && ctx.Err() == nil {
 		w.Log.WarnContext(ctx, "batch interrupted, going on with it soon", "broadcast", broadcast, "batch", batch, "err", err)
-		_ = loop.Sleep(ctx, time.Second) // so that a database that is away is not asked by everyone at once
+		_ = loop.Sleep(ctx, afterFault) // so that a database that is away is not asked by everyone at once
 	}
 }
 
