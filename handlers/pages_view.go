@@ -146,14 +146,10 @@ func (w *words) putOff(s *snapshot) string {
 
 // took is how long a broadcast has been or was under way.
 func (w *words) took(b models.Broadcast, now time.Time) string {
-	switch {
-	case b.StartedAt.IsZero():
+	if b.StartedAt.IsZero() {
 		return "–"
-	case b.FinishedAt.IsZero():
-		return w.Span(now.Sub(b.StartedAt.Time))
-	default:
-		return w.Span(b.FinishedAt.Sub(b.StartedAt.Time))
 	}
+	return w.Span(b.Took(now))
 }
 
 // reason says why a broadcast is paused, cancelled or failed, and what to do.

@@ -24,10 +24,7 @@ func (s *Store) ClaimReachable(ctx context.Context, broadcastID int64, recipient
 	if err == nil && n < int64(len(recipients)) {
 		unreachable, err = s.unclaimed(ctx, broadcastID, recipients)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("claim deliveries: %w", err)
-	}
-	return unreachable, nil
+	return unreachable, wrap(err, "claim deliveries")
 }
 
 // unclaimed returns those of the recipients who have no delivery.
@@ -71,43 +68,27 @@ func (s *Store) ClaimDeliveries(ctx context.Context, broadcastID int64, recipien
 		query = append(appendInts(query, at, at), ')')
 	}
 	err := s.exec(ctx, string(query))
-	if err != nil {
-		return fmt.Errorf("claim deliveries: %w", err)
-	}
-	return nil
+	return wrap(err, "claim deliveries")
 }
 
 // ReclaimDeliveries claims recipients that were put off. Since when they were is
 // kept, should the claim be taken back.
 func (s *Store) ReclaimDeliveries(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error {
-	args := append(make([]any, 0, len(recipients)+2), now.UnixMilli(), broadcastID)
-	for _, r := range recipients {
-		args = append(args, r)
-	}
+	args := append([]any{now.UnixMilli(), broadcastID}, anys(recipients)...)
 	err := s.exec(ctx, "UPDATE deliveries SET state = 'sending', sent_at = ?"+
 		" WHERE broadcast_id = ? AND state = 'later' AND recipient_id IN ("+tuples("?", len(recipients))+")", args...)
-	if err != nil {
-		return fmt.Errorf("claim deliveries again: %w", err)
-	}
-	return nil
+	return wrap(err, "claim deliveries again")
 }
 
 // ReleaseDeliveries takes back claims of recipients that surely were not sent
 // to. Those who had been put off, whose rows tell of the calls until then, are
 // put off still.
 func (s *Store) ReleaseDeliveries(ctx context.Context, broadcastID int64, recipients []int64) error {
-	args := make([]any, 0, len(recipients)+1)
-	args = append(args, broadcastID)
-	for _, r := range recipients {
-		args = append(args, r)
-	}
+	args := append([]any{broadcastID}, anys(recipients)...)
 	claimed := " WHERE broadcast_id = ? AND state = 'sending' AND recipient_id IN (" + tuples("?", len(recipients)) + ")"
 	err := s.exec(ctx, "UPDATE deliveries SET state = 'later'"+claimed+" AND attempts > 0", args...)
 	if err == nil {
 		err = s.exec(ctx, "DELETE FROM deliveries"+claimed, args...)
 	}
-	if err != nil {
-		return fmt.Errorf("release deliveries: %w", err)
-	}
-	return nil
+	return wrap(err, "release deliveries")
 }

@@ -177,8 +177,5 @@ func (s *Store) JoinReceipts(ctx context.Context, since time.Time, n int, now ti
 // another program sends with the same account.
 func (s *Store) DropReceipts(ctx context.Context, before time.Time) error {
 	err := s.w.WithContext(ctx).Where("received_at < ?", At(before)).Delete(&Receipt{}).Error
-	if err != nil {
-		return fmt.Errorf("drop old receipts: %w", err)
-	}
-	return nil
+	return wrap(err, "drop old receipts")
 }

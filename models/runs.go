@@ -39,17 +39,11 @@ func writeRun(tx *gorm.DB, page int, openIDs []string) error {
 		args = []any{id, []byte{}}
 	}
 	err := execIn(tx, "INSERT INTO sync_runs (id, openids) VALUES "+tuples("(?, ?)", len(args)/2), args...)
-	if err != nil {
-		return fmt.Errorf("write a run: %w", err)
-	}
-	return nil
+	return wrap(err, "write a run")
 }
 
 func dropRuns(tx *gorm.DB) error {
-	if err := execIn(tx, "DELETE FROM sync_runs"); err != nil {
-		return fmt.Errorf("drop the runs: %w", err)
-	}
-	return nil
+	return wrap(execIn(tx, "DELETE FROM sync_runs"), "drop the runs")
 }
 
 // list reads the followers that a sync's pages list, in order, each once.

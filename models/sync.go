@@ -210,10 +210,8 @@ func readSync(tx *gorm.DB) (SyncState, error) {
 	if err != nil || value == "" {
 		return st, err
 	}
-	if err := json.Unmarshal([]byte(value), &st); err != nil {
-		return st, fmt.Errorf("read the sync's state: %w", err)
-	}
-	return st, nil
+	err = json.Unmarshal([]byte(value), &st)
+	return st, wrap(err, "read the sync's state")
 }
 
 func writeSync(tx *gorm.DB, st SyncState) error {

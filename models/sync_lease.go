@@ -50,10 +50,7 @@ func (s *Store) EndSyncLease(ctx context.Context, owner string) error {
 		}
 		return writeFact(tx, factSyncLease, "")
 	})
-	if err != nil {
-		return fmt.Errorf("end the lease on the follower list: %w", err)
-	}
-	return nil
+	return wrap(err, "end the lease on the follower list")
 }
 
 // SyncLeased tells whether somebody has the lease on the follower list.
@@ -87,8 +84,6 @@ func (s *Store) setSyncLease(tx *gorm.DB, owner string, lasts time.Duration) err
 
 // databaseNow reads the database's clock, in milliseconds since the Unix epoch.
 func (s *Store) databaseNow(tx *gorm.DB) (ms int64, err error) {
-	if err := tx.Session(&gorm.Session{NewDB: true}).Raw("SELECT " + s.clock()).Scan(&ms).Error; err != nil {
-		return 0, fmt.Errorf("read the database's clock: %w", err)
-	}
-	return ms, nil
+	err = tx.Session(&gorm.Session{NewDB: true}).Raw("SELECT " + s.clock()).Scan(&ms).Error
+	return ms, wrap(err, "read the database's clock")
 }

@@ -223,19 +223,6 @@ func (c *Composer) link(id int64) string {
 	return c.say("link", vars{"URL": url})
 }
 
-// took returns how long a broadcast has been or was under way; 0 if it never
-// started.
-func (c *Composer) took(b models.Broadcast) time.Duration {
-	switch {
-	case b.StartedAt.IsZero():
-		return 0
-	case b.FinishedAt.IsZero():
-		return c.now().Sub(b.StartedAt.Time)
-	default:
-		return b.FinishedAt.Sub(b.StartedAt.Time)
-	}
-}
-
 // joined joins the lines that are not empty.
 func joined(lines []string) string {
 	var b strings.Builder
