@@ -13,17 +13,6 @@ import (
 // insertGroup is how many rows a statement of the baseline has.
 const insertGroup = 1000
 
-// inserted measures the inserts on a database of their own.
-func (b *bench) inserted(ctx context.Context, task programTask) (sample, error) {
-	db, err := b.dbs.fresh(ctx, task.Driver)
-	if err != nil {
-		return sample{}, err
-	}
-	task.DSN = db.DSN
-	taken, err := run[sample](ctx, "inserts", task)
-	return taken, errors.Join(err, db.drop())
-}
-
 // inserts is what storing everyone costs the database alone: the rows that a
 // first sync writes, known beforehand, in the order that is cheapest for it.
 func inserts(ctx context.Context, task programTask, _ func(string)) (taken sample, err error) {

@@ -6,8 +6,9 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
 
 	"wechat-broadcast/config"
 )
@@ -208,13 +209,4 @@ func digits(x float64) string {
 }
 
 // grouped writes a number with its thousands apart.
-func grouped(n int) string {
-	s := fmt.Sprint(n)
-	var parts []string
-	for len(s) > 3 {
-		parts = append(parts, s[len(s)-3:])
-		s = s[:len(s)-3]
-	}
-	slices.Reverse(parts)
-	return strings.Join(append([]string{s}, parts...), ",")
-}
+func grouped(n int) string { return humanize.Comma(int64(n)) }
