@@ -17,14 +17,6 @@ import (
 // countEvery is how often the platform's ledger is counted for an open page.
 const countEvery = 500 * time.Millisecond
 
-// sayIf returns a text if there is one, else nothing.
-func (w words) sayIf(id string) string {
-	if !w.Has(id) {
-		return ""
-	}
-	return w.Say(id)
-}
-
 // note words a note.
 func (w words) note(n note) string {
 	if n.name == "" {
@@ -138,7 +130,7 @@ func (w words) progress(st broadcast.Status, now time.Time) *progressView {
 	}
 	v.Counts = strings.Join(counts, " · ")
 	if b.State == models.Paused || b.State == models.Failed {
-		v.Reason = strings.TrimSpace(w.sayIf("reason."+b.Reason) + " " + w.sayIf("phone.todo."+b.Reason))
+		v.Reason = strings.TrimSpace(w.SayIf("reason."+b.Reason) + " " + w.SayIf("phone.todo."+b.Reason))
 	}
 	return v
 }

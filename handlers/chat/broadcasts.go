@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -83,9 +84,7 @@ func (c *Composer) warnings(id int64, warnings []broadcast.Warning) []string {
 	var lines []string
 	for _, w := range warnings {
 		v := vars{"Retry": c.on(Retry, id)}
-		for name, value := range w.Args {
-			v[name] = value
-		}
+		maps.Copy(v, w.Args)
 		lines = append(lines, c.say("warning."+w.Code, v))
 	}
 	return lines

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -84,9 +85,7 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		return "", false
 	}
 	v := vars{"Add": c.write(TestersAdd, ""), "Testers": c.write(Testers, "")}
-	for name, value := range e.Args {
-		v[name] = value
-	}
+	maps.Copy(v, e.Args)
 	switch e.Code {
 	case models.ErrMessagesFile:
 		if reason, ok := e.Args["Reason"].(error); ok {
