@@ -53,7 +53,6 @@ const (
 	callers        = 64
 )
 
-// bench measures everything.
 type bench struct {
 	sizes
 	folder   string // for files that last as long as the run
@@ -98,7 +97,6 @@ type scaleSeries struct {
 	PeakMiB          series
 }
 
-// all measures everything.
 func (b *bench) all(ctx context.Context) error {
 	p, err := launch(ctx, "platform", platformSettings{})
 	if err != nil {
@@ -129,7 +127,6 @@ func (b *bench) all(ctx context.Context) error {
 	return p.stop()
 }
 
-// floodPlatform measures the platform's end alone.
 func (b *bench) floodPlatform(ctx context.Context) error {
 	if err := b.set(ctx, b.Flood, 0); err != nil {
 		return err
@@ -215,7 +212,6 @@ func of(m map[string]*loopSeries, driver string) *loopSeries {
 	return m[driver]
 }
 
-// loop runs a round of a baseline.
 func (b *bench) loop(ctx context.Context, name string, n, atOnce int, into *loopSeries) error {
 	if err := b.set(ctx, n, 0); err != nil {
 		return err

@@ -170,7 +170,6 @@ func (p *parts) ask(ctx context.Context) (id int64, err error) {
 	return asked.Broadcast.ID, nil
 }
 
-// ended waits for the end of a broadcast.
 func (p *parts) ended(ctx context.Context, id int64) (*models.Broadcast, error) {
 	for tick := time.Tick(20 * time.Millisecond); ; <-tick {
 		b, err := p.store.FindBroadcast(ctx, id)

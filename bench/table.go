@@ -79,7 +79,6 @@ const (
 // names of the databases as the table has them.
 var databaseNames = map[string]string{config.SQLite: "SQLite", config.MySQL: "MariaDB"}
 
-// rows are the lines of the table.
 func (b *bench) rows() []row {
 	r := b.results
 	rows := []row{
@@ -159,7 +158,6 @@ func (b *bench) scaleRows(driver string) []row {
 	return rows
 }
 
-// write prints the table.
 func write(w io.Writer, rows []row) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "what\tmedian\tspread\tbaseline\t\tratio\tspread\tgoal\t")

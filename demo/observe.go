@@ -26,7 +26,7 @@ type track struct {
 // observe looks at what has happened and shows it: progress, what followers
 // received, what the account wrote, outcomes.
 func (d *Demo) observe(ctx context.Context) error {
-	notices, messages := d.takeNotices(), d.takeMessages()
+	notices, messages := d.take()
 	list, err := d.engine.List(ctx, looked)
 	if err != nil {
 		return fmt.Errorf("look at the broadcasts: %w", err)

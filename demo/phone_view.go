@@ -104,7 +104,6 @@ func (d *Demo) views(now time.Time) map[string][]byte {
 	return views
 }
 
-// progress words how a broadcast stands.
 func (w words) progress(st broadcast.Status, now time.Time) *progressView {
 	b, n := st.Broadcast, st.Counts
 	v := &progressView{
@@ -160,7 +159,6 @@ func (w words) answers(codes map[string]int) string {
 	return w.Say("phone.answers", lang.Vars{"List": strings.Join(list, ", ")})
 }
 
-// count reads the platform's books.
 func (d *Demo) count() {
 	d.tally = tally{codes: d.platform.Stats().Codes}
 	if d.shown != nil {

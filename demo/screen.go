@@ -47,7 +47,6 @@ func newScreen(out io.Writer) *screen {
 	return s
 }
 
-// isTerminal tells whether a reader or writer is a terminal.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))

@@ -111,7 +111,6 @@ func NewCallback(cfg CallbackConfig) *Callback {
 	return c
 }
 
-// register adds the routes.
 func (c *Callback) register(r *gin.Engine) {
 	r.GET("/wechat", c.verify)
 	r.POST("/wechat", c.receive)
@@ -276,7 +275,6 @@ func (c *Callback) checkURL(q url.Values) error {
 	return nil
 }
 
-// signedAt returns the timestamp of a query.
 func signedAt(q url.Values) (time.Time, error) {
 	sec, err := strconv.ParseUint(q.Get("timestamp"), 10, 40)
 	if err != nil {

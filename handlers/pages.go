@@ -109,7 +109,6 @@ func (p *Pages) begin(f func(ctx context.Context)) {
 	}
 }
 
-// register adds the routes.
 func (p *Pages) register(r *gin.Engine) {
 	pages := r.Group("/b", guarded)
 	pages.GET("/:token", p.page)
@@ -124,7 +123,6 @@ func (p *Pages) register(r *gin.Engine) {
 	})
 }
 
-// guarded sets the headers that protect a page.
 func guarded(g *gin.Context) {
 	web.Guard(g.Writer.Header())
 }

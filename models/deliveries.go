@@ -171,7 +171,6 @@ func (s *Store) RecordOutcomes(ctx context.Context, outcomes []Outcome, now time
 	return wrap(err, "record outcomes")
 }
 
-// recordOutcomes records the outcomes in one statement.
 func (s *Store) recordOutcomes(ctx context.Context, outcomes []Outcome, now time.Time) error {
 	var args []any
 	at := now.UnixMilli()

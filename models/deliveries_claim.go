@@ -27,7 +27,6 @@ func (s *Store) ClaimReachable(ctx context.Context, broadcastID int64, recipient
 	return unreachable, wrap(err, "claim deliveries")
 }
 
-// unclaimed returns those of the recipients who have no delivery.
 func (s *Store) unclaimed(ctx context.Context, broadcastID int64, recipients []int64) ([]int64, error) {
 	var claimed []int64
 	err := s.w.WithContext(ctx).Model(&Delivery{}).Where("broadcast_id = ? AND recipient_id IN ?", broadcastID, recipients).

@@ -42,10 +42,6 @@ func writeRun(tx *gorm.DB, page int, openIDs []string) error {
 	return wrap(err, "write a run")
 }
 
-func dropRuns(tx *gorm.DB) error {
-	return wrap(execIn(tx, "DELETE FROM sync_runs"), "drop the runs")
-}
-
 // list reads the followers that a sync's pages list, in order, each once.
 type list struct {
 	db   gorm.ConnPool
@@ -70,7 +66,6 @@ func openList(ctx context.Context, db gorm.ConnPool, pages int) (*list, error) {
 	return l, nil
 }
 
-// ended tells whether everyone was taken.
 func (l *list) ended() bool { return len(l.runs) == 0 }
 
 // take returns the next followers, at most n, none at the end.

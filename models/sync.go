@@ -198,8 +198,8 @@ func (s *Store) DropSync(ctx context.Context, was SyncState, now Time) error {
 
 // endPages writes a state that needs no page read so far.
 func endPages(tx *gorm.DB, st SyncState) error {
-	if err := dropRuns(tx); err != nil {
-		return err
+	if err := execIn(tx, "DELETE FROM sync_runs"); err != nil {
+		return fmt.Errorf("drop the runs: %w", err)
 	}
 	return writeSync(tx, st)
 }

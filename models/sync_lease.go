@@ -33,7 +33,11 @@ func (s *Store) TakeSyncLease(ctx context.Context, owner string, lasts time.Dura
 		if taken = holder == owner || left <= 0; !taken {
 			return nil
 		}
-		return s.setSyncLease(tx, owner, lasts)
+		now, err := s.databaseNow(tx)
+		if err != nil {
+			return err
+		}
+		return writeFact(tx, factSyncLease, owner+" "+strconv.FormatInt(now+lasts.Milliseconds(), 10))
 	})
 	if err != nil {
 		return false, fmt.Errorf("take the lease on the follower list: %w", err)
@@ -72,14 +76,6 @@ func (s *Store) syncLease(tx *gorm.DB) (owner string, left time.Duration, err er
 	}
 	now, err := s.databaseNow(tx)
 	return owner, time.Duration(until-now) * time.Millisecond, err
-}
-
-func (s *Store) setSyncLease(tx *gorm.DB, owner string, lasts time.Duration) error {
-	now, err := s.databaseNow(tx)
-	if err != nil {
-		return err
-	}
-	return writeFact(tx, factSyncLease, owner+" "+strconv.FormatInt(now+lasts.Milliseconds(), 10))
 }
 
 // databaseNow reads the database's clock, in milliseconds since the Unix epoch.

@@ -280,7 +280,6 @@ func (s *Simulator) listTemplates(w http.ResponseWriter, _ *http.Request, _ []by
 	return 0
 }
 
-// addresses serves the lists of the platform's own addresses.
 func (s *Simulator) addresses(w http.ResponseWriter, _ *http.Request, _ []byte) int {
 	s.tally.code(0)
 	writeJSON(w, []byte(`{"ip_list":["127.0.0.1","101.226.103.0/25"]}`))

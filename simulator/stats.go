@@ -91,7 +91,6 @@ type ReceiptCounts struct {
 	P99MS int64 `json:"p99_ms"`
 }
 
-// tally counts what happens.
 type tally struct {
 	calls, probes, inFlight, maxInFlight, pages atomic.Int64
 

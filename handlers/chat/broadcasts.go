@@ -213,7 +213,6 @@ func (c *Composer) state(b models.Broadcast) string {
 	return c.say("state."+string(b.State), nil)
 }
 
-// link returns the line with a broadcast's progress page, or "".
 func (c *Composer) link(id int64) string {
 	url := c.links.Broadcast(id)
 	if url == "" {
@@ -222,7 +221,6 @@ func (c *Composer) link(id int64) string {
 	return c.say("link", vars{"URL": url})
 }
 
-// joined joins the lines that are not empty.
 func joined(lines []string) string {
 	var b strings.Builder
 	for _, line := range lines {

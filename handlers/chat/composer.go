@@ -47,7 +47,6 @@ func NewComposer(language string, links links, now func() time.Time, log *slog.L
 // Busy asks a person to try again in a moment.
 func (c *Composer) Busy() string { return c.say("busy", nil) }
 
-// say returns the sentence of that id, filled with v.
 func (c *Composer) say(id string, v vars) string { return c.locale.say(id, v) }
 
 func (c *Composer) find(name Name) *command {

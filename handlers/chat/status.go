@@ -126,7 +126,6 @@ func (c *Composer) waits(st broadcast.Status) string {
 	return joined(parts)
 }
 
-// stallReason says why a running broadcast gets no further.
 func (c *Composer) stallReason(stall *broadcast.Stall) string {
 	id := "stall." + stall.Reason
 	if !c.locale.Has(id) {

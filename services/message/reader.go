@@ -205,7 +205,6 @@ func (r *reader) file(root *yaml.Node) *File {
 	return f
 }
 
-// setDefault completes the default message of a file.
 func (r *reader) setDefault(f *File, node *yaml.Node) {
 	if f.Default == "" {
 		if len(f.list) == 1 {

@@ -15,7 +15,6 @@ type Words struct {
 	Args lang.Vars
 }
 
-// none tells whether there is no sentence.
 func (w Words) none() bool { return w.Code == "" }
 
 // words returns the sentence of a code; args are alternating names and values.
