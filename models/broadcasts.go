@@ -87,19 +87,16 @@ func (s *Store) ConfirmRequest(ctx context.Context, requestKey string) (b *Broad
 	return b, nil
 }
 
-// lockRequests lets transactions that store a request come one after the other.
-func lockRequests(tx *gorm.DB) error { return lockFact(tx, "ask") }
-
 // request returns the broadcast that a request made, or nil.
 func request(tx *gorm.DB, key string) (*Broadcast, error) {
 	return first[Broadcast](tx.Where("request_key = ?", fitKey(key)))
 }
 
-// lockFact holds a row of facts until the transaction ends, so that only one
-// of the transactions that name it runs at a time.
-func lockFact(tx *gorm.DB, name string) error {
+// lockRequests holds a row of facts until the transaction ends, so that transactions
+// that store a request come one after the other.
+func lockRequests(tx *gorm.DB) error {
 	return tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "name"}}, DoUpdates: clause.AssignmentColumns([]string{"value"})}).
-		Table("facts").Create(map[string]any{"name": name, "value": ""}).Error
+		Table("facts").Create(map[string]any{"name": "ask", "value": ""}).Error
 }
 
 // refuseSame refuses what everyone is being sent, or was within sameWithin.

@@ -22,7 +22,11 @@ const (
 func Parse(data []byte) (*File, error) {
 	root, err := textfile.ParseYAML(data)
 	if err != nil {
-		return nil, Problems{{Path: "messages", Problem: notYAML(err), Hint: words("hint.quote")}}
+		problem := words("problem.yaml", "Detail", err.Detail)
+		if err.Second > 0 {
+			problem = words("problem.second_document", "Line", err.Second)
+		}
+		return nil, Problems{{Path: "messages", Problem: problem, Hint: words("hint.quote")}}
 	}
 	if root == nil {
 		return nil, Problems{{Path: "messages", Problem: words("problem.empty_file"), Hint: words("hint.define")}}
@@ -33,13 +37,6 @@ func Parse(data []byte) (*File, error) {
 		return nil, err
 	}
 	return file, nil
-}
-
-func notYAML(err *textfile.YAMLError) Words {
-	if err.Second > 0 {
-		return words("problem.second_document", "Line", err.Second)
-	}
-	return words("problem.yaml", "Detail", err.Detail)
 }
 
 // reader turns the nodes of a file into definitions. It finds what is wrong with
