@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"wechat-broadcast/handlers"
 	"wechat-broadcast/models"
@@ -149,25 +150,21 @@ type viewersTask struct {
 func viewers(ctx context.Context, task viewersTask, say func(string)) (struct{}, error) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	var opened, done sync.WaitGroup
+	pages, ctx := errgroup.WithContext(ctx)
+	var opened sync.WaitGroup
 	opened.Add(task.N)
 	for range task.N {
-		done.Go(func() {
+		pages.Go(func() error {
 			shown := sync.OnceFunc(opened.Done)
 			defer shown()
-			if err := viewer(ctx, client, task.URL, shown); err != nil {
-				fail(err)
-			}
+			return viewer(ctx, client, task.URL, shown)
 		})
 	}
 	opened.Wait()
 	if ctx.Err() == nil {
 		say("open")
 	}
-	done.Wait()
-	return struct{}{}, context.Cause(ctx)
+	return struct{}{}, pages.Wait()
 }
 
 // viewer keeps a page open until it shows the end of the broadcast.

@@ -262,9 +262,8 @@ func (r *reader) message(f *File, p pair) *Definition {
 }
 
 func (r *reader) parts(d *Definition, p pair) {
-	given := map[string]bool{}
-	for _, part := range r.pairs(d.path(), p.value, "template_id", "url", "miniprogram", "data") {
-		given[part.key] = true
+	parts := r.pairs(d.path(), p.value, "template_id", "url", "miniprogram", "data")
+	for _, part := range parts {
 		at := join(d.path(), part.key)
 		r.places[at] = r.here(part.value)
 		switch part.key {
@@ -278,17 +277,16 @@ func (r *reader) parts(d *Definition, p pair) {
 			d.Data = r.data(at, part.value)
 		}
 	}
-	if p.value.Kind == yaml.MappingNode {
-		r.require(given["template_id"], join(d.path(), "template_id"), p.node, words("hint.template_id"))
-		r.require(given["data"], join(d.path(), "data"), p.node, words("hint.fields"))
-	}
+	r.require("template_id", d.path(), p, parts, words("hint.template_id"))
+	r.require("data", d.path(), p, parts, words("hint.fields"))
 }
 
-// require adds the problem of a key that is missing.
-func (r *reader) require(given bool, path string, node *yaml.Node, hint Words) {
-	if !given {
-		r.add(path, node, words("problem.missing"), hint)
-		r.unread[path] = true
+// require adds the problem of a key that is missing from the parts of a mapping.
+func (r *reader) require(key, path string, mapping pair, parts []pair, hint Words) {
+	given := slices.ContainsFunc(parts, func(part pair) bool { return part.key == key })
+	if mapping.value.Kind == yaml.MappingNode && !given {
+		r.add(join(path, key), mapping.node, words("problem.missing"), hint)
+		r.unread[join(path, key)] = true
 	}
 }
 
@@ -297,21 +295,18 @@ func (r *reader) miniProgram(path string, node *yaml.Node) *MiniProgram {
 		return nil
 	}
 	p := &MiniProgram{}
-	given := false
-	for _, part := range r.pairs(path, node, "appid", "pagepath") {
+	parts := r.pairs(path, node, "appid", "pagepath")
+	for _, part := range parts {
 		at := join(path, part.key)
 		r.places[at] = r.here(part.value)
 		switch part.key {
 		case "appid":
 			p.AppID = r.text(at, part.value)
-			given = true
 		case "pagepath":
 			p.PagePath = r.text(at, part.value)
 		}
 	}
-	if node.Kind == yaml.MappingNode {
-		r.require(given, join(path, "appid"), node, words("hint.appid"))
-	}
+	r.require("appid", path, pair{node: node, value: node}, parts, words("hint.appid"))
 	return p
 }
 
@@ -338,13 +333,12 @@ func (r *reader) field(path string, p pair) Field {
 		r.unread[join(path, "value")] = true
 		return f
 	}
-	given := false
-	for _, part := range r.pairs(path, p.value, "value", "color") {
+	parts := r.pairs(path, p.value, "value", "color")
+	for _, part := range parts {
 		at := join(path, part.key)
 		r.places[at] = r.here(part.value)
 		switch part.key {
 		case "value":
-			given = true
 			f.Value = r.text(at, part.value)
 		case "color":
 			f.Color = r.text(at, part.value)
@@ -354,9 +348,7 @@ func (r *reader) field(path string, p pair) Field {
 			}
 		}
 	}
-	if p.value.Kind == yaml.MappingNode {
-		r.require(given, join(path, "value"), p.node, words("hint.write", "As", p.key+`: {value: "…"}`))
-	}
+	r.require("value", path, p, parts, words("hint.write", "As", p.key+`: {value: "…"}`))
 	return f
 }
 
