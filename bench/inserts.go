@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"wechat-broadcast/config"
 )
 
 // insertGroup is how many rows a statement of the baseline has.
@@ -48,11 +46,7 @@ func inserts(ctx context.Context, task programTask, _ func(string)) (taken sampl
 
 // openRaw opens the program's database past the program.
 func openRaw(task programTask) (*sql.DB, error) {
-	driver := "mysql"
-	if task.Driver == config.SQLite {
-		driver = "sqlite"
-	}
-	db, err := sql.Open(driver, task.DSN)
+	db, err := sql.Open(task.Driver, task.DSN)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
