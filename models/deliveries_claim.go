@@ -66,8 +66,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, broadcastID int64, recipien
 		query = append(query, ",'sending',"...)
 		query = append(appendInts(query, at, at), ')')
 	}
-	err := s.exec(ctx, string(query))
-	return wrap(err, "claim deliveries")
+	return wrap(s.exec(ctx, string(query)), "claim deliveries")
 }
 
 // ReclaimDeliveries claims recipients that were put off. Since when they were is
