@@ -184,7 +184,6 @@ func answerOpenID(g *gin.Context) ([]byte, error) {
 	})
 }
 
-// buildProgram compiles the program itself into a folder.
 func buildProgram(ctx context.Context, folder string) (string, error) {
 	file := filepath.Join(folder, "wechat-broadcast")
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", file, "wechat-broadcast") //nolint:gosec // a file of ours
@@ -245,7 +244,6 @@ func freeAddress(ctx context.Context) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// ready waits until the program says that it is.
 func ready(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()

@@ -76,7 +76,6 @@ func (d *databases) fresh(ctx context.Context, driver string) (*database, error)
 	}, nil
 }
 
-// exec runs a statement on the server.
 func (d *databases) exec(ctx context.Context, statement string) error {
 	u := *d.server
 	u.Path = "/mysql"

@@ -6,23 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"wechat-broadcast/config"
 )
 
 // insertGroup is how many rows a statement of the baseline has.
 const insertGroup = 1000
-
-// inserted measures the inserts on a database of their own.
-func (b *bench) inserted(ctx context.Context, task programTask) (sample, error) {
-	db, err := b.dbs.fresh(ctx, task.Driver)
-	if err != nil {
-		return sample{}, err
-	}
-	task.DSN = db.DSN
-	taken, err := run[sample](ctx, "inserts", task)
-	return taken, errors.Join(err, db.drop())
-}
 
 // inserts is what storing everyone costs the database alone: the rows that a
 // first sync writes, known beforehand, in the order that is cheapest for it.
@@ -59,11 +46,7 @@ func inserts(ctx context.Context, task programTask, _ func(string)) (taken sampl
 
 // openRaw opens the program's database past the program.
 func openRaw(task programTask) (*sql.DB, error) {
-	driver := "mysql"
-	if task.Driver == config.SQLite {
-		driver = "sqlite"
-	}
-	db, err := sql.Open(driver, task.DSN)
+	db, err := sql.Open(task.Driver, task.DSN)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}

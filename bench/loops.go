@@ -5,17 +5,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"golang.org/x/sync/errgroup"
 )
 
 // loopTask is one round of a baseline that sends to everyone once.
@@ -54,26 +53,25 @@ func (a sendAnswer) check() error {
 
 // everyone calls send for each person, with as many calls in flight at a time.
 func everyone(ctx context.Context, people, inFlight int, send func(ctx context.Context, person int) error) (sample, error) {
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
+	workers, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
-	var workers sync.WaitGroup
 	watch := start()
 	for range inFlight {
-		workers.Go(func() {
+		workers.Go(func() error {
 			for ctx.Err() == nil {
 				person := int(next.Add(1)) - 1
 				if person >= people {
-					return
+					return nil
 				}
 				if err := send(ctx, person); err != nil {
-					fail(err)
+					return err
 				}
 			}
+			return ctx.Err()
 		})
 	}
-	workers.Wait()
-	return watch.stop(people), context.Cause(ctx)
+	err := workers.Wait()
+	return watch.stop(people), err
 }
 
 // bareLoop is the least that net/http can do: a tuned transport, the message put
@@ -143,15 +141,12 @@ const (
 func flood(ctx context.Context, task loopTask, _ func(string)) (sample, error) {
 	address := strings.TrimPrefix(task.Platform, "http://")
 	var next atomic.Int64
-	errs := make(chan error, floodConns)
+	var conns errgroup.Group
 	watch := start()
 	for range floodConns {
-		go func() { errs <- floodOne(ctx, address, &next, task.Followers) }()
+		conns.Go(func() error { return floodOne(ctx, address, &next, task.Followers) })
 	}
-	var err error
-	for range floodConns {
-		err = errors.Join(err, <-errs)
-	}
+	err := conns.Wait()
 	return watch.stop(task.Followers), err
 }
 

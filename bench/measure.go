@@ -18,13 +18,11 @@ type sample struct {
 	Wall, CPU float64
 }
 
-// perSecond is how many were done a second.
 func (s sample) perSecond() float64 { return float64(s.N) / s.Wall }
 
 // micros is the CPU of one, in microseconds.
 func (s sample) micros() float64 { return 1e6 * s.CPU / float64(s.N) }
 
-// stopwatch measures a piece of work.
 type stopwatch struct {
 	began time.Time
 	cpu   float64
@@ -32,12 +30,10 @@ type stopwatch struct {
 
 func start() stopwatch { return stopwatch{time.Now(), cpuSeconds()} }
 
-// stop returns what n took since the start.
 func (w stopwatch) stop(n int) sample {
 	return sample{N: n, Wall: time.Since(w.began).Seconds(), CPU: cpuSeconds() - w.cpu}
 }
 
-// cpuSeconds is the CPU time that this process has used.
 func cpuSeconds() float64 {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -17,7 +17,6 @@ const (
 	gather  = 0xf1de83e19937733d
 )
 
-// appendOpenID appends the OpenID of person i.
 func appendOpenID(dst []byte, i int) []byte {
 	var raw [16]byte
 	x := uint64(i) * scatter //nolint:gosec // it wraps on purpose

@@ -53,7 +53,6 @@ const (
 	callers        = 64
 )
 
-// bench measures everything.
 type bench struct {
 	sizes
 	folder   string // for files that last as long as the run
@@ -98,7 +97,6 @@ type scaleSeries struct {
 	PeakMiB          series
 }
 
-// all measures everything.
 func (b *bench) all(ctx context.Context) error {
 	p, err := launch(ctx, "platform", platformSettings{})
 	if err != nil {
@@ -129,7 +127,6 @@ func (b *bench) all(ctx context.Context) error {
 	return p.stop()
 }
 
-// floodPlatform measures the platform's end alone.
 func (b *bench) floodPlatform(ctx context.Context) error {
 	if err := b.set(ctx, b.Flood, 0); err != nil {
 		return err
@@ -154,7 +151,7 @@ func (b *bench) sends(ctx context.Context) error {
 		}
 		for _, driver := range b.dbs.drivers() {
 			res, stats, err := b.life(ctx, programTask{
-				Driver: driver, Followers: b.Sends, InFlight: inFlight, Broadcast: true, Profiles: b.profiles,
+				Driver: driver, Followers: b.Sends, InFlight: inFlight, Profiles: b.profiles,
 			}, 0)
 			if err != nil {
 				return err
@@ -179,7 +176,7 @@ func (b *bench) latentSends(ctx context.Context) error {
 		}
 		for _, driver := range b.dbs.drivers() {
 			res, stats, err := b.life(ctx, programTask{
-				Driver: driver, Followers: b.LatentSends, InFlight: latentInFlight, Broadcast: true,
+				Driver: driver, Followers: b.LatentSends, InFlight: latentInFlight,
 			}, latency)
 			if err != nil {
 				return err
@@ -215,7 +212,6 @@ func of(m map[string]*loopSeries, driver string) *loopSeries {
 	return m[driver]
 }
 
-// loop runs a round of a baseline.
 func (b *bench) loop(ctx context.Context, name string, n, atOnce int, into *loopSeries) error {
 	if err := b.set(ctx, n, 0); err != nil {
 		return err
@@ -255,16 +251,22 @@ func (b *bench) life(ctx context.Context, task programTask, latency time.Duratio
 
 // lifeOn is life with the platform's end set.
 func (b *bench) lifeOn(ctx context.Context, task programTask) (res programResult, stats platformStats, err error) {
-	db, err := b.dbs.fresh(ctx, task.Driver)
-	if err != nil {
-		return res, stats, err
-	}
-	task.DSN, task.Platform = db.DSN, b.platform
-	res, err = run[programResult](ctx, "program", task)
-	if err == nil && task.Broadcast {
+	res, err = onFresh[programResult](ctx, b, "program", task)
+	if err == nil {
 		stats, err = b.stats(ctx, task.Followers)
 	}
-	return res, stats, errors.Join(err, db.drop())
+	return res, stats, err
+}
+
+// onFresh runs a role on a database of its own, with the platform's end.
+func onFresh[Out any](ctx context.Context, b *bench, role string, task programTask) (out Out, err error) {
+	db, err := b.dbs.fresh(ctx, task.Driver)
+	if err != nil {
+		return out, err
+	}
+	task.DSN, task.Platform = db.DSN, b.platform
+	out, err = run[Out](ctx, role, task)
+	return out, errors.Join(err, db.drop())
 }
 
 // scale compares lives of the program over numbers of recipients.
@@ -292,7 +294,7 @@ func (b *bench) scaleOne(ctx context.Context, driver string, n int) error {
 	if err := b.set(ctx, n, 0); err != nil {
 		return err
 	}
-	task := programTask{Platform: b.platform, Driver: driver, Followers: n, InFlight: inFlight, Resync: true, Broadcast: true}
+	task := programTask{Platform: b.platform, Driver: driver, Followers: n, InFlight: inFlight, Resync: true}
 	// Once unmeasured, for the pages that the platform's end makes when they are
 	// first asked for.
 	if _, err := run[sample](ctx, "fetch", task); err != nil {
@@ -302,7 +304,7 @@ func (b *bench) scaleOne(ctx context.Context, driver string, n int) error {
 	if err != nil {
 		return err
 	}
-	inserted, err := b.inserted(ctx, task)
+	inserted, err := onFresh[sample](ctx, b, "inserts", task)
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,6 @@ func servePlatform(ctx context.Context, set platformSettings, say func(string)) 
 	return p.stats(), nil
 }
 
-// countingListener counts the connections.
 type countingListener struct {
 	net.Listener
 	n *atomic.Int64

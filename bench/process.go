@@ -66,7 +66,6 @@ type process struct {
 	err  bytes.Buffer
 }
 
-// launch starts a role.
 func launch(ctx context.Context, name string, in any) (*process, error) {
 	arg, err := json.Marshal(in)
 	if err != nil {
@@ -100,7 +99,6 @@ func begin(name string, cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// line reads the next line that the process says.
 func (p *process) line() (string, error) {
 	line, err := p.out.ReadString('\n')
 	if err != nil {
@@ -117,7 +115,6 @@ func (p *process) stop() error {
 	return p.wait()
 }
 
-// wait waits for the end of the process.
 func (p *process) wait() error {
 	_, _ = io.Copy(io.Discard, p.out)
 	if err := p.cmd.Wait(); err != nil {

@@ -38,7 +38,7 @@ type programTask struct {
 	Driver, DSN         string
 	Followers, InFlight int
 	Resync              bool
-	Broadcast           bool
+	Pages               int // progress pages that are open meanwhile
 	// Profiles is a folder for profiles of the broadcast, "" for none.
 	Profiles string
 }
@@ -116,10 +116,8 @@ func program(ctx context.Context, task programTask, _ func(string)) (res program
 			return res, err
 		}
 	}
-	if task.Broadcast {
-		if err := p.broadcast(ctx, task, &res); err != nil {
-			return res, err
-		}
+	if err := p.broadcast(ctx, task, &res); err != nil {
+		return res, err
 	}
 	res.PeakMiB, err = peakMiB()
 	return res, err
@@ -162,7 +160,6 @@ func (p *parts) broadcast(ctx context.Context, task programTask, res *programRes
 	return p.check(ctx, b, task.Followers)
 }
 
-// ask asks for a broadcast to everyone.
 func (p *parts) ask(ctx context.Context) (id int64, err error) {
 	asked, err := p.engine.Ask(ctx, broadcast.Request{
 		Audience: models.AudienceAll, AskedBy: string(appendOpenID(nil, 0)), RequestKey: "bench",
@@ -173,7 +170,6 @@ func (p *parts) ask(ctx context.Context) (id int64, err error) {
 	return asked.Broadcast.ID, nil
 }
 
-// ended waits for the end of a broadcast.
 func (p *parts) ended(ctx context.Context, id int64) (*models.Broadcast, error) {
 	for tick := time.Tick(20 * time.Millisecond); ; <-tick {
 		b, err := p.store.FindBroadcast(ctx, id)

@@ -25,14 +25,10 @@ func (b *bench) receipts(ctx context.Context) error {
 	b.results.Receipts, b.results.Update = map[string]*loopSeries{}, map[string]*loopSeries{}
 	for range b.Rounds {
 		for _, driver := range b.dbs.drivers() {
-			db, err := b.dbs.fresh(ctx, driver)
-			if err != nil {
-				return err
-			}
-			res, err := run[receiptResult](ctx, "receipts", programTask{
-				Platform: b.platform, Driver: driver, DSN: db.DSN, Followers: b.Receipts, InFlight: inFlight,
+			res, err := onFresh[receiptResult](ctx, b, "receipts", programTask{
+				Driver: driver, Followers: b.Receipts, InFlight: inFlight,
 			})
-			if err = errors.Join(err, db.drop()); err != nil {
+			if err != nil {
 				return err
 			}
 			of(b.results.Receipts, driver).add(res.Program)

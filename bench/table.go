@@ -6,8 +6,9 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
 
 	"wechat-broadcast/config"
 )
@@ -78,7 +79,6 @@ const (
 // names of the databases as the table has them.
 var databaseNames = map[string]string{config.SQLite: "SQLite", config.MySQL: "MariaDB"}
 
-// rows are the lines of the table.
 func (b *bench) rows() []row {
 	r := b.results
 	rows := []row{
@@ -158,7 +158,6 @@ func (b *bench) scaleRows(driver string) []row {
 	return rows
 }
 
-// write prints the table.
 func write(w io.Writer, rows []row) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "what\tmedian\tspread\tbaseline\t\tratio\tspread\tgoal\t")
@@ -208,13 +207,4 @@ func digits(x float64) string {
 }
 
 // grouped writes a number with its thousands apart.
-func grouped(n int) string {
-	s := fmt.Sprint(n)
-	var parts []string
-	for len(s) > 3 {
-		parts = append(parts, s[len(s)-3:])
-		s = s[:len(s)-3]
-	}
-	slices.Reverse(parts)
-	return strings.Join(append([]string{s}, parts...), ",")
-}
+func grouped(n int) string { return humanize.Comma(int64(n)) }

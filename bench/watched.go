@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"wechat-broadcast/handlers"
 	"wechat-broadcast/models"
@@ -48,14 +49,10 @@ func (b *bench) watchedOnce(ctx context.Context, driver string, pages int, into 
 	if err := b.set(ctx, b.WatchedSends, watchedLatency); err != nil {
 		return err
 	}
-	db, err := b.dbs.fresh(ctx, driver)
+	taken, err := onFresh[sample](ctx, b, "watched", programTask{
+		Driver: driver, Followers: b.WatchedSends, InFlight: inFlight, Pages: pages,
+	})
 	if err != nil {
-		return err
-	}
-	taken, err := run[sample](ctx, "watched", watchedTask{pages, programTask{
-		Platform: b.platform, Driver: driver, DSN: db.DSN, Followers: b.WatchedSends, InFlight: inFlight,
-	}})
-	if err = errors.Join(err, db.drop()); err != nil {
 		return err
 	}
 	stats, err := b.stats(ctx, b.WatchedSends)
@@ -64,21 +61,15 @@ func (b *bench) watchedOnce(ctx context.Context, driver string, pages int, into 
 	return err
 }
 
-// watchedTask is a life of the program with as many progress pages open.
-type watchedTask struct {
-	Pages   int
-	Program programTask
-}
-
 // watched sends a broadcast that starts once all pages are open, and waits until
 // each of them shows its end.
-func watched(ctx context.Context, task watchedTask, _ func(string)) (taken sample, err error) {
-	p, err := newParts(ctx, task.Program)
+func watched(ctx context.Context, task programTask, _ func(string)) (taken sample, err error) {
+	p, err := newParts(ctx, task)
 	if err != nil {
 		return taken, err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	if _, err = p.sync(ctx, task.Program.Followers); err != nil {
+	if _, err = p.sync(ctx, task.Followers); err != nil {
 		return taken, err
 	}
 	id, err := p.ask(ctx)
@@ -106,8 +97,8 @@ func watched(ctx context.Context, task watchedTask, _ func(string)) (taken sampl
 	engine.Go(func() { p.engine.Run(running) })
 	b, err := p.ended(ctx, id)
 	if err == nil {
-		taken = watch.stop(task.Program.Followers)
-		err = p.check(ctx, b, task.Program.Followers)
+		taken = watch.stop(task.Followers)
+		err = p.check(ctx, b, task.Followers)
 	}
 	if err != nil {
 		return taken, errors.Join(err, phones.stop())
@@ -159,25 +150,21 @@ type viewersTask struct {
 func viewers(ctx context.Context, task viewersTask, say func(string)) (struct{}, error) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	var opened, done sync.WaitGroup
+	pages, ctx := errgroup.WithContext(ctx)
+	var opened sync.WaitGroup
 	opened.Add(task.N)
 	for range task.N {
-		done.Go(func() {
+		pages.Go(func() error {
 			shown := sync.OnceFunc(opened.Done)
 			defer shown()
-			if err := viewer(ctx, client, task.URL, shown); err != nil {
-				fail(err)
-			}
+			return viewer(ctx, client, task.URL, shown)
 		})
 	}
 	opened.Wait()
 	if ctx.Err() == nil {
 		say("open")
 	}
-	done.Wait()
-	return struct{}{}, context.Cause(ctx)
+	return struct{}{}, pages.Wait()
 }
 
 // viewer keeps a page open until it shows the end of the broadcast.

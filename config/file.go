@@ -59,7 +59,6 @@ func (f *fileReader) mapping(prefix string, node *yaml.Node) {
 	}
 }
 
-// value records one setting.
 func (f *fileReader) value(name string, key, value *yaml.Node) {
 	known := optionNames()
 	if !slices.Contains(known, name) {

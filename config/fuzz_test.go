@@ -7,7 +7,7 @@ import (
 )
 
 func FuzzLoad(f *testing.F) {
-	f.Add(ExampleConfig)
+	f.Add(exampleConfig)
 	f.Add("send: {rate: 7}\nadmin_openids: [a, b]")
 	f.Add("wechat: &a {token: *a}")
 	f.Add("database_url: mysql://u:p%40w@h/n?tls=true\nredis_url: redis://h/1")

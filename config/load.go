@@ -86,7 +86,6 @@ func (l *loader) readFile(path string, pathGiven bool) layer {
 	}
 }
 
-// set finds one setting and stores it.
 func (l *loader) set(o option) {
 	e, found, ok := l.find(o)
 	if !ok {

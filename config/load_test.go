@@ -1,6 +1,7 @@
 package config
 
 import (
+	_ "embed"
 	"errors"
 	"log/slog"
 	"os"
@@ -418,23 +419,26 @@ func TestLoadWarnings(t *testing.T) {
 	}
 }
 
+//go:embed config.example.yaml
+var exampleConfig string
+
 func TestExampleConfig(t *testing.T) {
 	t.Parallel()
-	got := mustLoad(t, ExampleConfig, nil)
+	got := mustLoad(t, exampleConfig, nil)
 	defaults := mustLoad(t, "", required())
 	ignore := cmpopts.IgnoreFields(Account{}, "AppID", "AppSecret", "Token", "AdminOpenIDs")
 	if diff := cmp.Diff(defaults, got, ignore); diff != "" {
 		t.Errorf("the example differs from the defaults (-default +example):\n%s", diff)
 	}
 	for _, o := range options {
-		if !strings.Contains(ExampleConfig, strings.ToLower(o.name)+":") {
+		if !strings.Contains(exampleConfig, strings.ToLower(o.name)+":") {
 			t.Errorf("the example does not show %s", o.name)
 		}
 	}
 	// What is commented out is the default: with all of it in force nothing changes.
 	whole := strings.NewReplacer("# public_url: https://push.example.com", "", "# wechat_", "wechat_", "# listen_", "listen_",
 		"# database_", "database_", "# redis_", "redis_", "# messages_", "messages_", "# send_", "send_", "# undo_", "undo_",
-		"# quota_", "quota_", "# language:", "language:", "# log_", "log_").Replace(ExampleConfig)
+		"# quota_", "quota_", "# language:", "language:", "# log_", "log_").Replace(exampleConfig)
 	if diff := cmp.Diff(got, mustLoad(t, whole, nil)); diff != "" {
 		t.Errorf("a commented line is not the default (-example +uncommented):\n%s", diff)
 	}

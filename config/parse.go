@@ -29,12 +29,7 @@ func visible[T ~string](dst *T, v string) error {
 }
 
 func isVisible(v string) bool {
-	for _, r := range v {
-		if r <= ' ' || r > '~' {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // aesKey takes the 43 characters that, with "=", are 32 bytes in base64. The

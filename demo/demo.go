@@ -195,7 +195,8 @@ func (d *Demo) converse(ctx context.Context, in *input) error {
 				return err
 			}
 		case a := <-d.phones.asks:
-			if err := d.sayFrom(ctx, a); err != nil {
+			d.echo(a.who, a.text)
+			if err := d.tell(ctx, a.who, a.text); err != nil {
 				return err
 			}
 		case <-ticker.C:
@@ -325,12 +326,13 @@ func (d *Demo) noticed(n simulator.Notice) {
 	d.notices = append(d.notices, n)
 }
 
-func (d *Demo) takeNotices() []simulator.Notice {
+// take returns what was kept by noticed and messaged.
+func (d *Demo) take() (notices []simulator.Notice, messages []simulator.Message) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	list := d.notices
-	d.notices = nil
-	return list
+	notices, messages = d.notices, d.messages
+	d.notices, d.messages = nil, nil
+	return notices, messages
 }
 
 // await observes until something holds, or has not for a time in which nothing
@@ -339,7 +341,7 @@ func (d *Demo) await(ctx context.Context, patience time.Duration, holds func() b
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for begun := time.Now(); !holds(); {
-		if since := d.lastAfter(begun); time.Since(since) > patience {
+		if time.Since(begun) > patience && time.Since(d.last) > patience {
 			return nil
 		}
 		select {
@@ -352,11 +354,4 @@ func (d *Demo) await(ctx context.Context, patience time.Duration, holds func() b
 		}
 	}
 	return nil
-}
-
-func (d *Demo) lastAfter(t time.Time) time.Time {
-	if d.last.After(t) {
-		return d.last
-	}
-	return t
 }

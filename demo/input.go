@@ -51,7 +51,6 @@ func newInput(ctx context.Context, in io.Reader, s *screen, prompt string) (*inp
 	return i, nil
 }
 
-// scan reads lines until there are no more.
 func (i *input) scan(ctx context.Context, in io.Reader, lines chan<- string) {
 	defer close(lines)
 	scanner := bufio.NewScanner(in)
@@ -66,7 +65,6 @@ func (i *input) scan(ctx context.Context, in io.Reader, lines chan<- string) {
 	}
 }
 
-// read reads keys until the person leaves.
 func (i *input) read(ctx context.Context, in io.Reader, s *screen, lines chan<- string) {
 	defer close(lines)
 	var typed []byte

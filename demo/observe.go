@@ -26,7 +26,7 @@ type track struct {
 // observe looks at what has happened and shows it: progress, what followers
 // received, what the account wrote, outcomes.
 func (d *Demo) observe(ctx context.Context) error {
-	notices, messages := d.takeNotices(), d.takeMessages()
+	notices, messages := d.take()
 	list, err := d.engine.List(ctx, looked)
 	if err != nil {
 		return fmt.Errorf("look at the broadcasts: %w", err)
@@ -61,15 +61,11 @@ func (d *Demo) observe(ctx context.Context) error {
 // latest is the broadcast to look at: the newest that has not ended, or else the
 // newest of a list that begins with it; nil if there is none.
 func latest(list []broadcast.Status) *broadcast.Status {
-	for i := range list {
-		if !list[i].Broadcast.State.Final() {
-			return &list[i]
-		}
-	}
 	if len(list) == 0 {
 		return nil
 	}
-	return &list[0]
+	open := slices.IndexFunc(list, func(st broadcast.Status) bool { return !st.Broadcast.State.Final() })
+	return &list[max(0, open)]
 }
 
 func (d *Demo) inOrder() []*track {

@@ -30,7 +30,6 @@ const (
 	entryNote = "note" // what the demo has to say, in the page's language
 )
 
-// entry is one thing in a chat.
 type entry struct {
 	number int64 // from 1
 	phone  string
@@ -132,7 +131,6 @@ func (p *phones) watch() (end func(), ok bool) {
 	}, true
 }
 
-// watched tells whether a page is open.
 func (p *phones) watched() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -189,20 +187,6 @@ func (d *Demo) messaged(m simulator.Message) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.messages = append(d.messages, m)
-}
-
-func (d *Demo) takeMessages() []simulator.Message {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	list := d.messages
-	d.messages = nil
-	return list
-}
-
-// sayFrom says what someone wrote in the browser, and shows it on the screen too.
-func (d *Demo) sayFrom(ctx context.Context, a ask) error {
-	d.echo(a.who, a.text)
-	return d.tell(ctx, a.who, a.text)
 }
 
 // browse serves the phones to a browser until end is called, if the demo is one

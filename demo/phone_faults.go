@@ -48,7 +48,6 @@ func (d *Demo) turn(ctx context.Context, name string, on bool) error {
 	return nil
 }
 
-// putRight puts everything right.
 func (d *Demo) putRight(ctx context.Context) error {
 	for _, name := range switches() {
 		if err := d.turn(ctx, name, false); err != nil {

@@ -49,20 +49,11 @@ type site struct {
 
 // newSite starts to serve. close must follow.
 func newSite(ctx context.Context, d *Demo) (*site, error) {
-	assets, err := web.Assets()
+	templates, assets, err := web.Pages()
 	if err != nil {
 		return nil, err
 	}
-	s := &site{demo: d, secret: rand.Text(), assets: map[string]web.Asset{}, served: make(chan struct{})}
-	for _, a := range assets {
-		s.assets[a.Name] = a
-	}
-	s.templates, err = web.Templates(template.FuncMap{
-		"asset": func(name string) string { return "assets/" + assets[name].Name },
-	})
-	if err != nil {
-		return nil, err
-	}
+	s := &site{demo: d, secret: rand.Text(), templates: templates, assets: assets, served: make(chan struct{})}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the browser: %w", err)

@@ -276,7 +276,7 @@ func TestProgressView(t *testing.T) {
 	}
 	for _, w := range words {
 		for _, name := range switches() {
-			if w.sayIf("phone."+name) == "" || w.sayIf("phone."+name+".hint") == "" {
+			if w.SayIf("phone."+name) == "" || w.SayIf("phone."+name+".hint") == "" {
 				t.Errorf("%s has no words for %s", w.Language, name)
 			}
 		}

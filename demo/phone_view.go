@@ -17,14 +17,6 @@ import (
 // countEvery is how often the platform's ledger is counted for an open page.
 const countEvery = 500 * time.Millisecond
 
-// sayIf returns a text if there is one, else nothing.
-func (w words) sayIf(id string) string {
-	if !w.Has(id) {
-		return ""
-	}
-	return w.Say(id)
-}
-
 // note words a note.
 func (w words) note(n note) string {
 	if n.name == "" {
@@ -112,7 +104,6 @@ func (d *Demo) views(now time.Time) map[string][]byte {
 	return views
 }
 
-// progress words how a broadcast stands.
 func (w words) progress(st broadcast.Status, now time.Time) *progressView {
 	b, n := st.Broadcast, st.Counts
 	v := &progressView{
@@ -138,7 +129,7 @@ func (w words) progress(st broadcast.Status, now time.Time) *progressView {
 	}
 	v.Counts = strings.Join(counts, " · ")
 	if b.State == models.Paused || b.State == models.Failed {
-		v.Reason = strings.TrimSpace(w.sayIf("reason."+b.Reason) + " " + w.sayIf("phone.todo."+b.Reason))
+		v.Reason = strings.TrimSpace(w.SayIf("reason."+b.Reason) + " " + w.SayIf("phone.todo."+b.Reason))
 	}
 	return v
 }
@@ -168,7 +159,6 @@ func (w words) answers(codes map[string]int) string {
 	return w.Say("phone.answers", lang.Vars{"List": strings.Join(list, ", ")})
 }
 
-// count reads the platform's books.
 func (d *Demo) count() {
 	d.tally = tally{codes: d.platform.Stats().Codes}
 	if d.shown != nil {

@@ -122,7 +122,6 @@ func (p *platform) settings(language string, undo, paceFor time.Duration) map[st
 	}
 }
 
-// template finds a template by its id.
 func (p *platform) template(id string) simulator.Template {
 	for _, t := range p.options.Templates {
 		if t.ID == id {

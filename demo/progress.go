@@ -103,7 +103,6 @@ func (w words) outcome(st broadcast.Status, reached, twice, columns int) []strin
 	return append(lines, hang("  ", ledger, columns)...)
 }
 
-// row is one line of the outcome.
 type row struct {
 	label string
 	count int64

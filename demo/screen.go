@@ -32,22 +32,19 @@ type screen struct {
 
 func newScreen(out io.Writer) *screen {
 	s := &screen{out: out, columns: func() int { return usualColumns }}
-	file, ok := out.(*os.File)
-	if !ok || !isTerminal(file) {
-		return s
-	}
-	s.live = true
-	s.columns = func() int {
-		columns, _, err := term.GetSize(int(file.Fd()))
-		if err != nil || columns < 1 {
-			return usualColumns
+	if file, ok := out.(*os.File); ok && isTerminal(file) {
+		s.live = true
+		s.columns = func() int {
+			columns, _, err := term.GetSize(int(file.Fd()))
+			if err != nil || columns < 1 {
+				return usualColumns
+			}
+			return columns
 		}
-		return columns
 	}
 	return s
 }
 
-// isTerminal tells whether a reader or writer is a terminal.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))

@@ -10,7 +10,6 @@ import (
 // comes from the server.
 type words struct{ *lang.Locale }
 
-// newWords returns the words by language.
 func newWords() (map[string]words, error) {
 	all := map[string]words{}
 	for _, language := range lang.Languages {

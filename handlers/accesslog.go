@@ -25,7 +25,6 @@ type note struct {
 
 const noteKey = "note"
 
-// noteOf returns the note of the request.
 func noteOf(g *gin.Context) *note {
 	if n, ok := g.Value(noteKey).(*note); ok {
 		return n

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
@@ -111,19 +110,9 @@ func NewCallback(cfg CallbackConfig) *Callback {
 	return c
 }
 
-// register adds the routes.
 func (c *Callback) register(r *gin.Engine) {
 	r.GET("/wechat", c.verify)
 	r.POST("/wechat", c.receive)
-}
-
-// newLRU returns an LRU of that size, which is positive.
-func newLRU[K comparable, V any](size int) *lru.Cache[K, V] {
-	c, err := lru.New[K, V](size)
-	if err != nil {
-		panic(err) // only a size below one is refused
-	}
-	return c
 }
 
 // refusal is why a request is turned away, with the status that says so.
@@ -276,7 +265,6 @@ func (c *Callback) checkURL(q url.Values) error {
 	return nil
 }
 
-// signedAt returns the timestamp of a query.
 func signedAt(q url.Values) (time.Time, error) {
 	sec, err := strconv.ParseUint(q.Get("timestamp"), 10, 40)
 	if err != nil {

@@ -32,7 +32,6 @@ type Check struct {
 	KeepFor time.Duration
 }
 
-// readiness answers /readyz.
 type readiness struct{ probes []probe }
 
 func newReadiness(checks []Check) *readiness {

@@ -79,7 +79,6 @@ func (l *Links) address(to link) string {
 	return l.base + "/b/" + l.token(to)
 }
 
-// token signs a link.
 func (l *Links) token(to link) string {
 	text := []byte{byte(to.kind)}
 	text = binary.AppendVarint(text, to.id)

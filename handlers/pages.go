@@ -2,11 +2,13 @@ package handlers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"html/template"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -71,28 +73,19 @@ type Pages struct {
 
 // NewPages returns Pages. Close must follow.
 func NewPages(c PagesConfig) (*Pages, error) {
-	assets, err := web.Assets()
+	templates, assets, err := web.Pages()
 	if err != nil {
 		return nil, err
 	}
 	p := &Pages{
-		config: c, words: map[string]*words{}, assets: map[string]web.Asset{}, feeds: map[int64]*feed{},
+		config: c, words: map[string]*words{}, templates: templates, assets: assets, feeds: map[int64]*feed{},
 		titles: newTitles(c.Platform, c.Log), history: newHistory(c.Engine.List),
 		tag: rand.Text()[:8], csvs: make(chan struct{}, maxCSVs),
-	}
-	for _, a := range assets {
-		p.assets[a.Name] = a
 	}
 	for _, language := range lang.Languages {
 		if p.words[language], err = newWords(language, c.Log); err != nil {
 			return nil, err
 		}
-	}
-	p.templates, err = web.Templates(template.FuncMap{
-		"asset": func(name string) string { return "assets/" + assets[name].Name },
-	})
-	if err != nil {
-		return nil, err
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p, nil
@@ -116,7 +109,6 @@ func (p *Pages) begin(f func(ctx context.Context)) {
 	}
 }
 
-// register adds the routes.
 func (p *Pages) register(r *gin.Engine) {
 	pages := r.Group("/b", guarded)
 	pages.GET("/:token", p.page)
@@ -131,7 +123,6 @@ func (p *Pages) register(r *gin.Engine) {
 	})
 }
 
-// guarded sets the headers that protect a page.
 func guarded(g *gin.Context) {
 	web.Guard(g.Writer.Header())
 }
@@ -165,13 +156,9 @@ func (p *Pages) query(g *gin.Context) string {
 // read returns what the address's token stands for. If that is none of these
 // kinds, it answers with notFound and ok is false.
 func (p *Pages) read(g *gin.Context, kinds ...linkKind) (to link, ok bool) {
-	if to, ok = p.config.Links.read(g.Param("token")); ok {
-		for _, kind := range kinds {
-			if to.kind == kind {
-				trust(g.Request.Context())
-				return to, true
-			}
-		}
+	if to, ok = p.config.Links.read(g.Param("token")); ok && slices.Contains(kinds, to.kind) {
+		trust(g.Request.Context())
+		return to, true
 	}
 	p.notFound(g)
 	return link{}, false
@@ -255,11 +242,7 @@ func (p *Pages) card(ctx context.Context, w *words, b models.Broadcast) *web.Car
 		values[field.Key] = field.Value
 		keys = append(keys, field.Key)
 	}
-	title := t.Title
-	if title == "" {
-		title = b.Name
-	}
-	c := web.NewCard(title, t.Content, keys, func(key string) string { return values[key] })
+	c := web.NewCard(cmp.Or(t.Title, b.Name), t.Content, keys, func(key string) string { return values[key] })
 	at := b.AskedAt.Time
 	if !b.StartedAt.IsZero() {
 		at = b.StartedAt.Time
@@ -283,11 +266,7 @@ func (p *Pages) notFound(g *gin.Context) { p.errorPage(g, http.StatusNotFound, "
 // errorPage answers with the page of an error. what names its sentences.
 func (p *Pages) errorPage(g *gin.Context, status int, what string) {
 	f := p.frame(g, p.words[p.language(g)].Say(what+".title"))
-	page := errorView{frame: f, Lead: f.Say(what + ".lead")}
-	if key := what + ".todo"; f.Has(key) {
-		page.Todo = f.Say(key)
-	}
-	p.render(g, status, "lost", page)
+	p.render(g, status, "lost", errorView{frame: f, Lead: f.Say(what + ".lead"), Todo: f.SayIf(what + ".todo")})
 }
 
 // fail answers for a broadcast that could not be read.

@@ -97,7 +97,6 @@ type chart struct {
 	max  float64
 }
 
-// draw draws the curve from one moment to another.
 func (c *curve) draw(from, to time.Time) chart {
 	length := to.Sub(from)
 	if len(c.points) < 2 || length <= 0 || c.at(to) == 0 {

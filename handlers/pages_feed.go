@@ -39,6 +39,14 @@ type snapshot struct {
 	events  map[string][]byte // by language
 }
 
+// until is the moment of the snapshot, or the broadcast's end if that was before.
+func (s *snapshot) until() time.Time {
+	if s.Broadcast.FinishedAt.IsZero() {
+		return s.at
+	}
+	return s.Broadcast.FinishedAt.Time
+}
+
 // feed is what all open pages of one broadcast share, so that the database is
 // asked once for all of them.
 type feed struct {
@@ -104,9 +112,7 @@ func (f *feed) refresh(ctx context.Context) (*snapshot, error) {
 		return nil, ctx.Err()
 	}
 	defer func() { f.turn <- struct{}{} }()
-	f.mu.Lock()
-	last := f.last
-	f.mu.Unlock()
+	last, _ := f.current()
 	began := f.pages.config.Now()
 	if last != nil && began.Before(f.next) {
 		return last, nil
@@ -165,19 +171,12 @@ func (f *feed) readFailures(ctx context.Context, s *snapshot) error {
 // readCurve adds the number of sends by now. The time in which no page was open is
 // read from the database.
 func (f *feed) readCurve(ctx context.Context, s *snapshot) error {
-	started := s.Broadcast.StartedAt
-	if started.IsZero() {
-		return nil
-	}
-	final := s.Broadcast.State.Final()
-	if f.curveEnded {
+	started, final := s.Broadcast.StartedAt, s.Broadcast.State.Final()
+	if started.IsZero() || f.curveEnded {
 		return nil
 	}
 	if final || len(f.curve.points) == 0 || s.at.Sub(f.curveAt) > 2*restEvery {
-		until := s.at
-		if !s.Broadcast.FinishedAt.IsZero() {
-			until = s.Broadcast.FinishedAt.Time
-		}
+		until := s.until()
 		span := max(time.Second, (until.Sub(started.Time) / chartPoints).Truncate(time.Second))
 		sends, err := f.pages.config.Store.CountSends(ctx, f.id, span)
 		if err != nil {
@@ -198,10 +197,7 @@ func (f *feed) draw(s *snapshot) {
 	if s.Broadcast.StartedAt.IsZero() {
 		return
 	}
-	s.from, s.to = s.Broadcast.StartedAt.Time, s.at
-	if !s.Broadcast.FinishedAt.IsZero() {
-		s.to = s.Broadcast.FinishedAt.Time
-	}
+	s.from, s.to = s.Broadcast.StartedAt.Time, s.until()
 	s.chart = f.curve.draw(s.from, s.to)
 	if s.Broadcast.State != models.Running || s.rate > 0 {
 		return

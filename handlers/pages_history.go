@@ -58,12 +58,12 @@ func (w *words) row(st broadcast.Status, now time.Time) historyRow {
 	row := historyRow{
 		ID: strconv.FormatInt(b.ID, 10), Name: b.Name, Audience: w.audience(b), AskedAt: lang.Minute(b.AskedAt.Time),
 		State: string(b.State), StateText: w.Say("state." + string(b.State)),
-		Taken: w.Say("taken", lang.Vars{"Taken": st.Counts.Taken(), "Total": b.Recipients}), Bar: bar(st.Counts, b.Recipients),
+		Taken: w.Say("taken", lang.Vars{"Taken": st.Counts.Taken(), "Total": b.Recipients}), Bar: bar(st),
 	}
 	if !b.StartedAt.IsZero() && b.State.Final() {
 		row.Took = w.Say("line.took", lang.Vars{"Took": w.took(b, now)})
 	}
-	numbers := figures(&snapshot{Status: st})
+	numbers := figures(st)
 	for _, kind := range kinds {
 		if numbers[kind] > 0 {
 			row.Counts = append(row.Counts, historyCount{w.Say("count." + kind), w.Number(numbers[kind])})

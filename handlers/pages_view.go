@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
 )
 
 // kinds are what becomes of recipients, in the order of the page's figures.
@@ -51,11 +53,11 @@ func rank(n models.Counts) int64 {
 }
 
 // figures are the numbers of the kinds.
-func figures(s *snapshot) map[string]int64 {
-	n := s.Counts
+func figures(st broadcast.Status) map[string]int64 {
+	n := st.Counts
 	return map[string]int64{
 		"delivered": n.Delivered, "accepted": n.Accepted, "blocked": n.Blocked,
-		"failed": n.Failed, "uncertain": n.Uncertain, "left": s.Remaining(),
+		"failed": n.Failed, "uncertain": n.Uncertain, "left": st.Remaining(),
 	}
 }
 
@@ -65,7 +67,7 @@ func (w *words) view(s *snapshot) *view {
 	done := s.Counts.Tried() - s.Counts.Sending
 	v := &view{
 		Rank: rank(s.Counts), State: string(b.State), Percent: lang.Percent(done, b.Recipients), Chart: s.chart,
-		Bar: bar(s.Counts, b.Recipients), Failures: w.failures(s.failures),
+		Bar: bar(s.Status), Failures: w.failures(s.failures),
 	}
 	v.Text = map[string]string{
 		"at": w.Say("as_of", lang.Vars{"At": lang.Clock(s.at)}), "state": w.Say("state." + v.State),
@@ -74,7 +76,7 @@ func (w *words) view(s *snapshot) *view {
 		"started_at": lang.Moment(b.StartedAt.Time), "finished_at": lang.Moment(b.FinishedAt.Time), "took": w.took(b, s.at), "retry": "",
 	}
 	v.Text["value"] = strings.Join([]string{v.Text["state"], v.Text["percent"], v.Text["done"]}, " · ")
-	for kind, n := range figures(s) {
+	for kind, n := range figures(s.Status) {
 		v.Text["count."+kind] = w.Number(n)
 	}
 	w.reason(v.Text, b)
@@ -146,14 +148,10 @@ func (w *words) putOff(s *snapshot) string {
 
 // took is how long a broadcast has been or was under way.
 func (w *words) took(b models.Broadcast, now time.Time) string {
-	switch {
-	case b.StartedAt.IsZero():
+	if b.StartedAt.IsZero() {
 		return "–"
-	case b.FinishedAt.IsZero():
-		return w.Span(now.Sub(b.StartedAt.Time))
-	default:
-		return w.Span(b.FinishedAt.Sub(b.StartedAt.Time))
 	}
+	return w.Span(b.Took(now))
 }
 
 // reason says why a broadcast is paused, cancelled or failed, and what to do.
@@ -162,14 +160,11 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 	if b.Reason == "" {
 		return
 	}
-	text["reason"] = b.Reason
 	kind := b.Reason
 	if kind == models.ReasonCredentials && strings.HasPrefix(b.Detail, "48001 ") {
 		kind = "permission" // the credentials are right, and the account may not
 	}
-	if key := "reason." + kind; w.Has(key) {
-		text["reason"] = w.Say(key)
-	}
+	text["reason"] = cmp.Or(w.SayIf("reason."+kind), b.Reason)
 	switch {
 	case b.Detail == "":
 	case b.Reason == models.ReasonMessage:
@@ -177,9 +172,8 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 	default:
 		text["said"] = w.Say("reason.said", lang.Vars{"Detail": b.Detail})
 	}
-	resumable := b.State == models.Paused
-	if key := "todo." + kind; w.Has(key) && (resumable || b.State == models.Failed) {
-		text["todo"] = w.Say(key)
+	if b.State == models.Paused || b.State == models.Failed {
+		text["todo"] = w.SayIf("todo." + kind)
 	}
 }
 
@@ -188,10 +182,7 @@ func (w *words) stall(text map[string]string, s *snapshot) {
 	if s.Stall == nil || s.Broadcast.State != models.Running {
 		return
 	}
-	text["reason"] = w.Say("stall.unknown")
-	if key := "stall." + s.Stall.Reason; w.Has(key) {
-		text["reason"] = w.Say(key)
-	}
+	text["reason"] = cmp.Or(w.SayIf("stall."+s.Stall.Reason), w.Say("stall.unknown"))
 	if s.Stall.Detail != "" {
 		text["said"] = w.Say("reason.last", lang.Vars{"Detail": s.Stall.Detail})
 	}
@@ -213,23 +204,14 @@ func (w *words) failures(list []models.Failures) []failureView {
 	return views
 }
 
-// bar divides the bar among the outcomes.
-func bar(n models.Counts, total int64) []barPart {
-	total = max(total, n.Tried(), 1)
+// bar divides the bar among the outcomes, which are all kinds but the last.
+func bar(st broadcast.Status) []barPart {
+	total, numbers := max(st.Broadcast.Recipients, st.Counts.Tried(), 1), figures(st)
 	x := 0.0
 	var parts []barPart
-	for _, k := range []struct {
-		kind string
-		n    int64
-	}{
-		{"delivered", n.Delivered},
-		{"accepted", n.Accepted},
-		{"blocked", n.Blocked},
-		{"failed", n.Failed},
-		{"uncertain", n.Uncertain},
-	} {
-		width := 100 * float64(k.n) / float64(total)
-		parts = append(parts, barPart{k.kind, fmt.Sprintf("%.3f", x), fmt.Sprintf("%.3f", width)})
+	for _, kind := range kinds[:len(kinds)-1] {
+		width := 100 * float64(numbers[kind]) / float64(total)
+		parts = append(parts, barPart{kind, fmt.Sprintf("%.3f", x), fmt.Sprintf("%.3f", width)})
 		x += width
 	}
 	return parts

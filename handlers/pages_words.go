@@ -23,7 +23,6 @@ func newWords(language string, log *slog.Logger) (*words, error) {
 // cause is why a delivery failed, in words.
 type cause struct{ What, Todo string }
 
-// cause says why deliveries failed or are uncertain.
 func (w *words) cause(state models.DeliveryState, code int, detail string) cause {
 	name := "unfilled"
 	switch {

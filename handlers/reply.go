@@ -20,31 +20,19 @@ const success = "success"
 
 // renderReply returns the body that answers m with text.
 func renderReply(m *received, text string, now time.Time) ([]byte, error) {
-	head := WireHead{
-		ToUserName:   m.FromUserName,
-		FromUserName: m.ToUserName,
-		CreateTime:   now.Unix(),
-		MsgType:      "text",
-	}
+	to, from := m.FromUserName, m.ToUserName
 	if m.asJSON {
-		return json.Marshal(jsonReply{
-			ToUserName:   string(head.ToUserName),
-			FromUserName: string(head.FromUserName),
-			CreateTime:   head.CreateTime,
-			MsgType:      head.MsgType,
-			Content:      text,
-		})
+		return json.Marshal(jsonReply{string(to), string(from), now.Unix(), "text", text})
 	}
+	head := WireHead{ToUserName: to, FromUserName: from, CreateTime: now.Unix(), MsgType: "text"}
 	return xml.Marshal(wireText{WireHead: head, Content: cdata(text)})
 }
 
 // jsonReply is wireText without the XML name that its JSON would have.
 type jsonReply struct {
-	ToUserName   string
-	FromUserName string
-	CreateTime   int64
-	MsgType      string
-	Content      string
+	ToUserName, FromUserName string
+	CreateTime               int64
+	MsgType, Content         string
 }
 
 // fit returns text as a reply may hold it: what XML cannot hold is dropped, and

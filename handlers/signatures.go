@@ -34,7 +34,6 @@ type claim struct {
 	receipt bool
 }
 
-// bodySum is a hash of a body.
 type bodySum [16]byte
 
 // newClaim returns the claim of a valid signature that was made at that time.

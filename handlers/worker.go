@@ -46,7 +46,11 @@ type worker struct {
 }
 
 func newWorker(cfg CallbackConfig) *worker {
-	return &worker{cfg: cfg, answered: newLRU[string, string](maxAnswered)}
+	answered, err := lru.New[string, string](maxAnswered)
+	if err != nil {
+		panic(err) // only a size below one is refused
+	}
+	return &worker{cfg: cfg, answered: answered}
 }
 
 // do handles m, or waits for the handling of another copy of it, until ctx is

@@ -78,6 +78,14 @@ func (l *Locale) Say(id string, vars ...Vars) string {
 	return text
 }
 
+// SayIf is Say, but returns "" if there is no sentence of that id.
+func (l *Locale) SayIf(id string) string {
+	if !l.Has(id) {
+		return ""
+	}
+	return l.Say(id)
+}
+
 // Has tells whether there is a sentence of that id.
 func (l *Locale) Has(id string) bool {
 	_, err := l.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: map[string]any{}})

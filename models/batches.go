@@ -56,20 +56,14 @@ func (s *Store) EnsureRecipient(ctx context.Context, openID string, now time.Tim
 func (s *Store) CountAudience(ctx context.Context, b *Broadcast) (int64, error) {
 	var n int64
 	err := reached(s.r.WithContext(ctx).Model(&Recipient{}), b).Count(&n).Error
-	if err != nil {
-		return 0, fmt.Errorf("count audience: %w", err)
-	}
-	return n, nil
+	return n, wrap(err, "count audience")
 }
 
 // SampleAudience returns the first n recipients of a broadcast.
 func (s *Store) SampleAudience(ctx context.Context, b *Broadcast, n int) ([]Recipient, error) {
 	var list []Recipient
 	err := reached(s.r.WithContext(ctx), b).Order("id").Limit(n).Find(&list).Error
-	if err != nil {
-		return nil, fmt.Errorf("sample audience: %w", err)
-	}
-	return list, nil
+	return list, wrap(err, "sample audience")
 }
 
 // FreezeAudience fixes the highest recipient that a broadcast can reach, so that
@@ -82,10 +76,8 @@ func (s *Store) FreezeAudience(ctx context.Context, id int64) (int64, error) {
 		return 0, fmt.Errorf("freeze audience: %w", err)
 	}
 	var b Broadcast
-	if err := s.w.WithContext(ctx).Select("max_recipient_id").Take(&b, id).Error; err != nil {
-		return 0, fmt.Errorf("freeze audience: %w", err)
-	}
-	return b.MaxRecipientID, nil
+	err = s.w.WithContext(ctx).Select("max_recipient_id").Take(&b, id).Error
+	return b.MaxRecipientID, wrap(err, "freeze audience")
 }
 
 // AudienceIDs returns the next recipients of a broadcast in the order of their
@@ -94,31 +86,18 @@ func (s *Store) AudienceIDs(ctx context.Context, b *Broadcast, after, through in
 	var ids []int64
 	err := reached(s.r.WithContext(ctx).Model(&Recipient{}), b).
 		Where("id > ? AND id <= ?", after, through).Order("id").Limit(n).Pluck("id", &ids).Error
-	if err != nil {
-		return nil, fmt.Errorf("list audience: %w", err)
-	}
-	return ids, nil
+	return ids, wrap(err, "list audience")
 }
 
 // LastBatch returns the last batch that was cut for a broadcast, or nil.
 func (s *Store) LastBatch(ctx context.Context, id int64) (*Batch, error) {
-	var b []Batch
-	err := s.w.WithContext(ctx).Where("broadcast_id = ?", id).Order("seq DESC").Limit(1).Find(&b).Error
-	if err != nil {
-		return nil, fmt.Errorf("find last batch: %w", err)
-	}
-	if len(b) == 0 {
-		return nil, nil
-	}
-	return &b[0], nil
+	b, err := first[Batch](s.w.WithContext(ctx).Where("broadcast_id = ?", id).Order("seq DESC"))
+	return b, wrap(err, "find last batch")
 }
 
 // AddBatches stores the next batches of a broadcast.
 func (s *Store) AddBatches(ctx context.Context, batches []Batch) error {
-	if err := s.w.WithContext(ctx).CreateInBatches(batches, maxRows).Error; err != nil {
-		return fmt.Errorf("add batches: %w", err)
-	}
-	return nil
+	return wrap(s.w.WithContext(ctx).CreateInBatches(batches, maxRows).Error, "add batches")
 }
 
 // PlanDone records that every batch of a broadcast is there and returns how
@@ -147,8 +126,5 @@ func (s *Store) PlanDone(ctx context.Context, id int64, now time.Time) (int64, e
 // between the planning and their turn was none, and has no delivery.
 func (s *Store) CloseAudience(ctx context.Context, id, recipients int64) error {
 	err := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ?", id).Update("recipients", recipients).Error
-	if err != nil {
-		return fmt.Errorf("close audience: %w", err)
-	}
-	return nil
+	return wrap(err, "close audience")
 }

@@ -87,24 +87,16 @@ func (s *Store) ConfirmRequest(ctx context.Context, requestKey string) (b *Broad
 	return b, nil
 }
 
-// lockRequests lets transactions that store a request come one after the other.
-func lockRequests(tx *gorm.DB) error { return lockFact(tx, "ask") }
-
 // request returns the broadcast that a request made, or nil.
 func request(tx *gorm.DB, key string) (*Broadcast, error) {
-	var b []Broadcast
-	err := tx.Where("request_key = ?", fitKey(key)).Limit(1).Find(&b).Error
-	if err != nil || len(b) == 0 {
-		return nil, err
-	}
-	return &b[0], nil
+	return first[Broadcast](tx.Where("request_key = ?", fitKey(key)))
 }
 
-// lockFact holds a row of facts until the transaction ends, so that only one
-// of the transactions that name it runs at a time.
-func lockFact(tx *gorm.DB, name string) error {
+// lockRequests holds a row of facts until the transaction ends, so that transactions
+// that store a request come one after the other.
+func lockRequests(tx *gorm.DB) error {
 	return tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "name"}}, DoUpdates: clause.AssignmentColumns([]string{"value"})}).
-		Table("facts").Create(map[string]any{"name": name, "value": ""}).Error
+		Table("facts").Create(map[string]any{"name": "ask", "value": ""}).Error
 }
 
 // refuseSame refuses what everyone is being sent, or was within sameWithin.
@@ -165,12 +157,11 @@ func repeated(tx *gorm.DB, b *Broadcast, since time.Time) (bool, error) {
 // refuseHalted refuses a broadcast while another one waits for an admin's word
 // because the account is at stake.
 func refuseHalted(tx *gorm.DB) error {
-	var halted []Broadcast
-	err := tx.Where("state = ? AND reason = ?", Paused, ReasonAccount).Order("id DESC").Limit(1).Find(&halted).Error
-	if err != nil || len(halted) == 0 {
+	halted, err := first[Broadcast](tx.Where("state = ? AND reason = ?", Paused, ReasonAccount).Order("id DESC"))
+	if err != nil || halted == nil {
 		return err
 	}
-	return NewError(Conflict, ErrHalted, "ID", halted[0].ID, "Detail", halted[0].Detail)
+	return NewError(Conflict, ErrHalted, "ID", halted.ID, "Detail", halted.Detail)
 }
 
 // refuseRetry refuses to retry what has not ended, or is being retried.
@@ -182,12 +173,11 @@ func refuseRetry(tx *gorm.DB, b *Broadcast) error {
 	if !of.State.Final() {
 		return NewError(Conflict, ErrWrongState, "ID", of.ID, "State", string(of.State), "Action", "retry")
 	}
-	var other []Broadcast
-	err := tx.Where("retry_of = ? AND state IN ?", of.ID, []BroadcastState{Scheduled, Running, Paused}).Limit(1).Find(&other).Error
-	if err != nil || len(other) == 0 {
+	other, err := first[Broadcast](tx.Where("retry_of = ? AND state IN ?", of.ID, []BroadcastState{Scheduled, Running, Paused}))
+	if err != nil || other == nil {
 		return err
 	}
-	return NewError(Conflict, ErrRetryRunning, "ID", of.ID, "Retry", other[0].ID)
+	return NewError(Conflict, ErrRetryRunning, "ID", of.ID, "Retry", other.ID)
 }
 
 // FindBroadcast returns a broadcast by its number, or the latest one for 0.
@@ -213,10 +203,7 @@ func (s *Store) FindBroadcast(ctx context.Context, id int64) (*Broadcast, error)
 // FindRequest returns the broadcast that a chat message asked for, or nil.
 func (s *Store) FindRequest(ctx context.Context, requestKey string) (*Broadcast, error) {
 	b, err := request(s.r.WithContext(ctx), requestKey)
-	if err != nil {
-		return nil, fmt.Errorf("find request: %w", err)
-	}
-	return b, nil
+	return b, wrap(err, "find request")
 }
 
 // Broadcasts returns the latest n broadcasts, the newest first; with states,
@@ -273,18 +260,12 @@ func (b *Broadcast) NoticeMark() string {
 func (s *Store) PostponeBroadcast(ctx context.Context, id int64, notBefore time.Time) error {
 	err := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ? AND state = ? AND not_before < ?", id, Scheduled, At(notBefore)).
 		Update("not_before", At(notBefore)).Error
-	if err != nil {
-		return fmt.Errorf("postpone broadcast: %w", err)
-	}
-	return nil
+	return wrap(err, "postpone broadcast")
 }
 
 // MarkNotified records that the admin was told of the broadcast's state, or that
 // the notice is kept.
 func (s *Store) MarkNotified(ctx context.Context, id int64, mark string) error {
 	err := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ?", id).Update("notified_state", mark).Error
-	if err != nil {
-		return fmt.Errorf("mark broadcast as told: %w", err)
-	}
-	return nil
+	return wrap(err, "mark broadcast as told")
 }

@@ -69,10 +69,7 @@ func (s *Store) CountSince(ctx context.Context, since time.Time) (int64, error) 
 		Where("started_at > 0 AND (finished_at = 0 OR finished_at >= ?)", At(since))
 	err := s.r.WithContext(ctx).Model(&Delivery{}).
 		Where("broadcast_id IN (?) AND sent_at >= ?", recent, At(since)).Count(&n).Error
-	if err != nil {
-		return 0, fmt.Errorf("count sends: %w", err)
-	}
-	return n, nil
+	return n, wrap(err, "count sends")
 }
 
 // Task is a recipient of a batch that has no outcome yet.
@@ -132,10 +129,8 @@ func (s *Store) Tasks(ctx context.Context, b *Broadcast, batch Batch) ([]Task, e
 		}
 		tasks = append(tasks, t)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read batch: %w", err)
-	}
-	return tasks, nil
+	err = rows.Err()
+	return tasks, wrap(err, "read batch")
 }
 
 // begun tells whether anyone of a batch has a delivery.
@@ -173,13 +168,9 @@ func (s *Store) RecordOutcomes(ctx context.Context, outcomes []Outcome, now time
 			MsgID: o.MsgID, Attempts: o.Attempts, SentAt: o.SentAt,
 		}})
 	})
-	if err != nil {
-		return fmt.Errorf("record outcomes: %w", err)
-	}
-	return nil
+	return wrap(err, "record outcomes")
 }
 
-// recordOutcomes records the outcomes in one statement.
 func (s *Store) recordOutcomes(ctx context.Context, outcomes []Outcome, now time.Time) error {
 	var args []any
 	at := now.UnixMilli()

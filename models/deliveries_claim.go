@@ -24,13 +24,9 @@ func (s *Store) ClaimReachable(ctx context.Context, broadcastID int64, recipient
 	if err == nil && n < int64(len(recipients)) {
 		unreachable, err = s.unclaimed(ctx, broadcastID, recipients)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("claim deliveries: %w", err)
-	}
-	return unreachable, nil
+	return unreachable, wrap(err, "claim deliveries")
 }
 
-// unclaimed returns those of the recipients who have no delivery.
 func (s *Store) unclaimed(ctx context.Context, broadcastID int64, recipients []int64) ([]int64, error) {
 	var claimed []int64
 	err := s.w.WithContext(ctx).Model(&Delivery{}).Where("broadcast_id = ? AND recipient_id IN ?", broadcastID, recipients).
@@ -70,37 +66,23 @@ func (s *Store) ClaimDeliveries(ctx context.Context, broadcastID int64, recipien
 		query = append(query, ",'sending',"...)
 		query = append(appendInts(query, at, at), ')')
 	}
-	err := s.exec(ctx, string(query))
-	if err != nil {
-		return fmt.Errorf("claim deliveries: %w", err)
-	}
-	return nil
+	return wrap(s.exec(ctx, string(query)), "claim deliveries")
 }
 
 // ReclaimDeliveries claims recipients that were put off. Since when they were is
 // kept, should the claim be taken back.
 func (s *Store) ReclaimDeliveries(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error {
-	args := append(make([]any, 0, len(recipients)+2), now.UnixMilli(), broadcastID)
-	for _, r := range recipients {
-		args = append(args, r)
-	}
+	args := append([]any{now.UnixMilli(), broadcastID}, anys(recipients)...)
 	err := s.exec(ctx, "UPDATE deliveries SET state = 'sending', sent_at = ?"+
 		" WHERE broadcast_id = ? AND state = 'later' AND recipient_id IN ("+tuples("?", len(recipients))+")", args...)
-	if err != nil {
-		return fmt.Errorf("claim deliveries again: %w", err)
-	}
-	return nil
+	return wrap(err, "claim deliveries again")
 }
 
 // ReleaseDeliveries takes back claims of recipients of a leased batch that surely were
 // not sent to. Those who had been put off, whose rows tell of the calls until then, are
 // put off still. Who has lost the lease changes nothing: the rows are another's.
 func (s *Store) ReleaseDeliveries(ctx context.Context, b Batch, recipients []int64) error {
-	args := make([]any, 0, len(recipients)+4)
-	args = append(args, b.BroadcastID)
-	for _, r := range recipients {
-		args = append(args, r)
-	}
+	args := append([]any{b.BroadcastID}, anys(recipients)...)
 	args = append(args, b.BroadcastID, b.Seq, b.Owner)
 	claimed := " WHERE broadcast_id = ? AND state = 'sending' AND recipient_id IN (" + tuples("?", len(recipients)) + ")" +
 		" AND EXISTS (SELECT 1 FROM batches WHERE batches.broadcast_id = ? AND batches.seq = ? AND batches.owner = ?)"
@@ -108,8 +90,5 @@ func (s *Store) ReleaseDeliveries(ctx context.Context, b Batch, recipients []int
 	if err == nil {
 		err = s.exec(ctx, "DELETE FROM deliveries"+claimed, args...)
 	}
-	if err != nil {
-		return fmt.Errorf("release deliveries: %w", err)
-	}
-	return nil
+	return wrap(err, "release deliveries")
 }

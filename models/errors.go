@@ -3,7 +3,8 @@ package models
 import (
 	"errors"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -40,12 +41,7 @@ func NewError(kind Kind, code string, args ...any) *Error {
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(strings.ReplaceAll(e.Code, "_", " "))
-	keys := make([]string, 0, len(e.Args))
-	for k := range e.Args {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	for _, k := range keys {
+	for _, k := range slices.Sorted(maps.Keys(e.Args)) {
 		fmt.Fprintf(&b, " %s=%v", k, e.Args[k])
 	}
 	if e.Err != nil {

@@ -65,11 +65,7 @@ func clean(s string) string {
 // fitKey returns a key that fits its column. Of two long keys none may become the
 // other's, so one that does not fit is replaced by its hash and not cut.
 func fitKey(key string) string {
-	fits := len(key) <= maxKey
-	for i := 0; fits && i < len(key); i++ {
-		fits = key[i] > 0 && key[i] < utf8.RuneSelf
-	}
-	if fits {
+	if len(key) <= maxKey && !strings.ContainsFunc(key, func(r rune) bool { return r == 0 || r >= utf8.RuneSelf }) {
 		return key
 	}
 	sum := sha256.Sum256([]byte(key))

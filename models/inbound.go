@@ -11,15 +11,11 @@ import (
 // FindReply returns the reply that the message with this key got, and whether
 // it got one that is remembered.
 func (s *Store) FindReply(ctx context.Context, key string) (reply string, found bool, err error) {
-	var rows []Inbound
-	err = s.r.WithContext(ctx).Select("reply").Where("message_key = ?", fitKey(key)).Limit(1).Find(&rows).Error
-	if err != nil {
-		return "", false, fmt.Errorf("find reply: %w", err)
+	row, err := first[Inbound](s.r.WithContext(ctx).Select("reply").Where("message_key = ?", fitKey(key)))
+	if err != nil || row == nil {
+		return "", false, wrap(err, "find reply")
 	}
-	if len(rows) == 0 {
-		return "", false, nil
-	}
-	return rows[0].Reply, true, nil
+	return row.Reply, true, nil
 }
 
 // SaveReply remembers the reply to the message with this key, unless one is
@@ -35,10 +31,8 @@ func (s *Store) SaveReply(ctx context.Context, key, reply string, at time.Time) 
 	// How many rows an ignored insert counts depends on the database and its
 	// settings, so the row itself is asked.
 	var kept Inbound
-	if err := w.Select("reply").Where("message_key = ?", key).Take(&kept).Error; err != nil {
-		return "", fmt.Errorf("read saved reply: %w", err)
-	}
-	return kept.Reply, nil
+	err = w.Select("reply").Where("message_key = ?", key).Take(&kept).Error
+	return kept.Reply, wrap(err, "read saved reply")
 }
 
 // PurgeInbound forgets the replies to messages that came before then and

@@ -40,7 +40,6 @@ func setLock(file *os.File, kind int16) error {
 	return errors.Join(err, lockErr)
 }
 
-// hardLinks is how many names a file has.
 func hardLinks(info fs.FileInfo) uint64 {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		return uint64(st.Nlink) //nolint:unconvert // it is 32 bits wide on some machines

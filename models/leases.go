@@ -91,10 +91,7 @@ func (s *Store) EndLeases(ctx context.Context, owners string) error {
 	err := s.w.WithContext(ctx).Model(&Batch{}).
 		Where("state = ? AND lease_until > 0 AND (owner = '' OR SUBSTR(owner, 1, ?) = ?)", BatchTodo, len(owners), owners).
 		Updates(map[string]any{"owner": "", "lease_until": 0}).Error
-	if err != nil {
-		return fmt.Errorf("end leases: %w", err)
-	}
-	return nil
+	return wrap(err, "end leases")
 }
 
 // IdleBatches returns the next n batches of a broadcast that are not done and
@@ -106,10 +103,8 @@ func (s *Store) IdleBatches(ctx context.Context, id int64, n int) (idle []Batch,
 		return nil, 0, fmt.Errorf("list idle batches: %w", err)
 	}
 	// Whatever the clock says: a lease may run out between the two.
-	if err := todo.Model(&Batch{}).Count(&left).Error; err != nil {
-		return nil, 0, fmt.Errorf("count batches: %w", err)
-	}
-	return idle, left, nil
+	err = todo.Model(&Batch{}).Count(&left).Error
+	return idle, left, wrap(err, "count batches")
 }
 
 // Leased tells whether a batch of the broadcast is leased: somebody sends it, or
@@ -118,8 +113,5 @@ func (s *Store) Leased(ctx context.Context, id int64) (bool, error) {
 	var n int64
 	err := s.r.WithContext(ctx).Model(&Batch{}).
 		Where("broadcast_id = ? AND state = ? AND owner <> '' AND lease_until > "+s.clock(), id, BatchTodo).Count(&n).Error
-	if err != nil {
-		return false, fmt.Errorf("look for leases: %w", err)
-	}
-	return n > 0, nil
+	return n > 0, wrap(err, "look for leases")
 }

@@ -28,10 +28,7 @@ const mergeGroup = 10_000
 // list says.
 func (s *Store) MergeList(ctx context.Context, st SyncState, progress func(stored int64)) (_ SyncState, unlisted []int64, err error) {
 	st, unlisted, err = s.mergeList(ctx, st, progress)
-	if err != nil {
-		return st, nil, fmt.Errorf("merge the follower list: %w", err)
-	}
-	return st, unlisted, nil
+	return st, unlisted, wrap(err, "merge the follower list")
 }
 
 func (s *Store) mergeList(ctx context.Context, st SyncState, progress func(stored int64)) (_ SyncState, unlisted []int64, _ error) {

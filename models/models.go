@@ -168,6 +168,18 @@ func (b *Broadcast) Withdrawn() int64 {
 	return max(0, b.AskedFor-b.Recipients)
 }
 
+// Took is how long it has been or was under way; 0 if it never started.
+func (b *Broadcast) Took(now time.Time) time.Duration {
+	switch {
+	case b.StartedAt.IsZero():
+		return 0
+	case b.FinishedAt.IsZero():
+		return now.Sub(b.StartedAt.Time)
+	default:
+		return b.FinishedAt.Sub(b.StartedAt.Time)
+	}
+}
+
 // The reasons for which a broadcast is paused, cancelled or failed.
 const (
 	ReasonAdmin       = "admin"       // an admin said so

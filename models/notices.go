@@ -12,10 +12,7 @@ import (
 func (s *Store) KeepNotice(ctx context.Context, id int64) error {
 	err := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ?", id).
 		Updates(map[string]any{"notice_kept": true, "notice_said": ""}).Error
-	if err != nil {
-		return fmt.Errorf("keep notice: %w", err)
-	}
-	return nil
+	return wrap(err, "keep notice")
 }
 
 // KeptNotices returns up to n of the broadcasts whose notice is kept for an
@@ -47,8 +44,5 @@ func (s *Store) SayNotices(ctx context.Context, ids []int64, key string) (said [
 		}
 		return kept().Where("notice_said = ?", key).Order("id DESC").Pluck("id", &said).Error
 	})
-	if err != nil {
-		return nil, fmt.Errorf("mark kept notices as said: %w", err)
-	}
-	return said, nil
+	return said, wrap(err, "mark kept notices as said")
 }

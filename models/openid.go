@@ -1,20 +1,14 @@
 package models
 
+import "strings"
+
 // maxOpenID is the longest OpenID that the schema holds, in bytes.
 const maxOpenID = 128
 
 // ValidOpenID tells whether s has the shape of an OpenID: 1 to 128 bytes of
 // visible ASCII. WeChat's are 28 characters, but nowhere is that promised.
 func ValidOpenID(s string) bool {
-	if s == "" || len(s) > maxOpenID {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
+	return s != "" && len(s) <= maxOpenID && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // MaskOpenID returns an OpenID as a log may show it: its first four and last

@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -29,26 +28,18 @@ func (s *Store) CountFailures(ctx context.Context, id int64) ([]Failures, error)
 			SELECT state, errcode, CASE WHEN state = 'failed' AND errcode = 0 THEN detail ELSE '' END AS detail
 			FROM deliveries WHERE broadcast_id = ? AND state IN ('failed', 'uncertain')) f
 		GROUP BY state, errcode, detail ORDER BY n DESC, state, errcode, detail LIMIT ?`, id, maxFailures).Scan(&list).Error
-	if err != nil {
-		return nil, fmt.Errorf("count failures: %w", err)
-	}
-	return list, nil
+	return list, wrap(err, "count failures")
 }
 
 // FailureWords returns what the platform said to one of the deliveries of a
 // broadcast that failed with a code.
 func (s *Store) FailureWords(ctx context.Context, id int64, code int) (string, error) {
-	var words []string
-	err := s.r.WithContext(ctx).Model(&Delivery{}).
-		Where("broadcast_id = ? AND state = ? AND errcode = ? AND detail <> ''", id, FailedFor, code).
-		Order("recipient_id").Limit(1).Pluck("detail", &words).Error
-	if err != nil {
-		return "", fmt.Errorf("read the words of a failure: %w", err)
+	d, err := first[Delivery](s.r.WithContext(ctx).Select("detail").
+		Where("broadcast_id = ? AND state = ? AND errcode = ? AND detail <> ''", id, FailedFor, code).Order("recipient_id"))
+	if err != nil || d == nil {
+		return "", wrap(err, "read the words of a failure")
 	}
-	if len(words) == 0 {
-		return "", nil
-	}
-	return words[0], nil
+	return d.Detail, nil
 }
 
 // Sends are the sends of a broadcast that were begun in a span of time.
@@ -65,10 +56,7 @@ func (s *Store) CountSends(ctx context.Context, id int64, span time.Duration) ([
 	var list []Sends
 	err := s.r.WithContext(ctx).Raw(`SELECT sent_at - sent_at % ? AS at, COUNT(*) AS n FROM deliveries
 		WHERE broadcast_id = ? AND sent_at > 0 AND state NOT IN ('sending', 'later') GROUP BY at ORDER BY at`, ms, id).Scan(&list).Error
-	if err != nil {
-		return nil, fmt.Errorf("count sends by time: %w", err)
-	}
-	return list, nil
+	return list, wrap(err, "count sends by time")
 }
 
 // Unreached is a recipient whose delivery failed or is uncertain.
@@ -90,8 +78,5 @@ func (s *Store) Unreached(ctx context.Context, id, after int64, n int) ([]Unreac
 		FROM deliveries d JOIN recipients r ON r.id = d.recipient_id
 		WHERE d.broadcast_id = ? AND d.recipient_id > ? AND d.state IN ('failed', 'uncertain')
 		ORDER BY d.recipient_id LIMIT ?`, id, after, n).Scan(&list).Error
-	if err != nil {
-		return nil, fmt.Errorf("list unreached recipients: %w", err)
-	}
-	return list, nil
+	return list, wrap(err, "list unreached recipients")
 }

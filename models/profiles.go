@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -43,8 +42,5 @@ func (s *Store) SaveProfiles(ctx context.Context, profiles []Profile, now time.T
 		", scene = CASE WHEN scene <> '' THEN scene ELSE "+by+" END"+
 		", subscribed_at = CASE WHEN subscribed_at <> 0 THEN subscribed_at ELSE "+by+" END"+
 		", profiled_at = ? WHERE id IN ("+string(appendInts(nil, ids...))+") AND NOT subscribed = 0", append(args, At(now))...)
-	if err != nil {
-		return fmt.Errorf("save what the platform tells of people: %w", err)
-	}
-	return nil
+	return wrap(err, "save what the platform tells of people")
 }

@@ -176,9 +176,5 @@ func (s *Store) JoinReceipts(ctx context.Context, since time.Time, n int, now ti
 // DropReceipts forgets receipts that nobody asked for: those of messages that
 // another program sends with the same account.
 func (s *Store) DropReceipts(ctx context.Context, before time.Time) error {
-	err := s.w.WithContext(ctx).Where("received_at < ?", At(before)).Delete(&Receipt{}).Error
-	if err != nil {
-		return fmt.Errorf("drop old receipts: %w", err)
-	}
-	return nil
+	return wrap(s.w.WithContext(ctx).Where("received_at < ?", At(before)).Delete(&Receipt{}).Error, "drop old receipts")
 }

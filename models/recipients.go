@@ -56,10 +56,7 @@ func changeRecipient(tx *gorm.DB, openID string, change func(r *Recipient)) erro
 		}
 		return nil
 	}
-	if err := tx.Create(&r).Error; err != nil {
-		return fmt.Errorf("add recipient: %w", err)
-	}
-	return nil
+	return wrap(tx.Create(&r).Error, "add recipient")
 }
 
 // Departure is a person who no longer follows, as the platform said at a moment.
@@ -92,10 +89,8 @@ func (s *Store) MarkGone(ctx context.Context, gone []Departure) error {
 func (s *Store) Testers(ctx context.Context) ([]Recipient, error) {
 	var list []Recipient
 	// The 1 is literal: SQLite uses the partial index only if it sees it.
-	if err := s.r.WithContext(ctx).Where("tester = 1").Order("id").Find(&list).Error; err != nil {
-		return nil, fmt.Errorf("list testers: %w", err)
-	}
-	return list, nil
+	err := s.r.WithContext(ctx).Where("tester = 1").Order("id").Find(&list).Error
+	return list, wrap(err, "list testers")
 }
 
 // RecipientCounts says how many people there are of each sort.
@@ -129,8 +124,5 @@ func (s *Store) CountRecipients(ctx context.Context) (RecipientCounts, error) {
 		}
 	}
 	err = s.r.WithContext(ctx).Model(&Recipient{}).Where("tester = 1").Count(&c.Testers).Error
-	if err != nil {
-		return c, fmt.Errorf("count testers: %w", err)
-	}
-	return c, nil
+	return c, wrap(err, "count testers")
 }

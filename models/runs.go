@@ -39,17 +39,7 @@ func writeRun(tx *gorm.DB, page int, openIDs []string) error {
 		args = []any{id, []byte{}}
 	}
 	err := execIn(tx, "INSERT INTO sync_runs (id, openids) VALUES "+tuples("(?, ?)", len(args)/2), args...)
-	if err != nil {
-		return fmt.Errorf("write a run: %w", err)
-	}
-	return nil
-}
-
-func dropRuns(tx *gorm.DB) error {
-	if err := execIn(tx, "DELETE FROM sync_runs"); err != nil {
-		return fmt.Errorf("drop the runs: %w", err)
-	}
-	return nil
+	return wrap(err, "write a run")
 }
 
 // list reads the followers that a sync's pages list, in order, each once.
@@ -76,7 +66,6 @@ func openList(ctx context.Context, db gorm.ConnPool, pages int) (*list, error) {
 	return l, nil
 }
 
-// ended tells whether everyone was taken.
 func (l *list) ended() bool { return len(l.runs) == 0 }
 
 // take returns the next followers, at most n, none at the end.

@@ -191,7 +191,6 @@ func (f *sqliteFile) take() (bool, error) {
 	return f.locked, err
 }
 
-// give gives back the lock of the file itself.
 func (f *sqliteFile) give() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -229,6 +229,23 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return nil
 }
 
+// wrap returns err with what was being done when it happened, or nil for none.
+func wrap(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// first returns the first row of a query, or nil if it has none.
+func first[T any](q *gorm.DB) (*T, error) {
+	var rows []T
+	if err := q.Limit(1).Find(&rows).Error; err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return &rows[0], nil
+}
+
 // maxTries is how often a transaction that loses a deadlock is run.
 const maxTries = 5
 

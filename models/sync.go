@@ -198,8 +198,8 @@ func (s *Store) DropSync(ctx context.Context, was SyncState, now Time) error {
 
 // endPages writes a state that needs no page read so far.
 func endPages(tx *gorm.DB, st SyncState) error {
-	if err := dropRuns(tx); err != nil {
-		return err
+	if err := execIn(tx, "DELETE FROM sync_runs"); err != nil {
+		return fmt.Errorf("drop the runs: %w", err)
 	}
 	return writeSync(tx, st)
 }
@@ -210,10 +210,8 @@ func readSync(tx *gorm.DB) (SyncState, error) {
 	if err != nil || value == "" {
 		return st, err
 	}
-	if err := json.Unmarshal([]byte(value), &st); err != nil {
-		return st, fmt.Errorf("read the sync's state: %w", err)
-	}
-	return st, nil
+	err = json.Unmarshal([]byte(value), &st)
+	return st, wrap(err, "read the sync's state")
 }
 
 func writeSync(tx *gorm.DB, st SyncState) error {

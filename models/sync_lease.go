@@ -33,7 +33,11 @@ func (s *Store) TakeSyncLease(ctx context.Context, owner string, lasts time.Dura
 		if taken = holder == owner || left <= 0; !taken {
 			return nil
 		}
-		return s.setSyncLease(tx, owner, lasts)
+		now, err := s.databaseNow(tx)
+		if err != nil {
+			return err
+		}
+		return writeFact(tx, factSyncLease, owner+" "+strconv.FormatInt(now+lasts.Milliseconds(), 10))
 	})
 	if err != nil {
 		return false, fmt.Errorf("take the lease on the follower list: %w", err)
@@ -50,10 +54,7 @@ func (s *Store) EndSyncLease(ctx context.Context, owner string) error {
 		}
 		return writeFact(tx, factSyncLease, "")
 	})
-	if err != nil {
-		return fmt.Errorf("end the lease on the follower list: %w", err)
-	}
-	return nil
+	return wrap(err, "end the lease on the follower list")
 }
 
 // SyncLeased tells whether somebody has the lease on the follower list.
@@ -77,18 +78,8 @@ func (s *Store) syncLease(tx *gorm.DB) (owner string, left time.Duration, err er
 	return owner, time.Duration(until-now) * time.Millisecond, err
 }
 
-func (s *Store) setSyncLease(tx *gorm.DB, owner string, lasts time.Duration) error {
-	now, err := s.databaseNow(tx)
-	if err != nil {
-		return err
-	}
-	return writeFact(tx, factSyncLease, owner+" "+strconv.FormatInt(now+lasts.Milliseconds(), 10))
-}
-
 // databaseNow reads the database's clock, in milliseconds since the Unix epoch.
 func (s *Store) databaseNow(tx *gorm.DB) (ms int64, err error) {
-	if err := tx.Session(&gorm.Session{NewDB: true}).Raw("SELECT " + s.clock()).Scan(&ms).Error; err != nil {
-		return 0, fmt.Errorf("read the database's clock: %w", err)
-	}
-	return ms, nil
+	err = tx.Session(&gorm.Session{NewDB: true}).Raw("SELECT " + s.clock()).Scan(&ms).Error
+	return ms, wrap(err, "read the database's clock")
 }

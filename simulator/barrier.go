@@ -59,7 +59,6 @@ func (s *Simulator) mayAnswer(ctx context.Context) bool {
 	return false
 }
 
-// heldAnswers is how many answers are kept back now.
 func (s *Simulator) heldAnswers() int64 {
 	if b := s.barrier.Load(); b != nil {
 		return b.held.Load()

@@ -64,11 +64,11 @@ func TestLedgerIsCompact(t *testing.T) {
 		t.Skip("a million messages take a few seconds")
 	}
 	l := &ledger{texts: newPayloads()}
-	before := heap()
+	before := heapInUse()
 	for i := range uint32(1_000_000) {
 		l.accept(record{id: i, msgID: int64(i), clientID: fmt.Sprintf("b1-%d-0123456789abcdef", i), payload: 1})
 	}
-	if grown := heap() - before; grown > 150<<20 {
+	if grown := heapInUse() - before; grown > 150<<20 {
 		t.Errorf("a million messages take %d MiB", grown>>20)
 	}
 	if l.reached.Load() != 1_000_000 {
@@ -76,7 +76,7 @@ func TestLedgerIsCompact(t *testing.T) {
 	}
 }
 
-func heap() int64 {
+func heapInUse() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

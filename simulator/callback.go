@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -51,15 +52,11 @@ func (s *Simulator) newPush(openID, fields string) push {
 
 // request makes the request of a push: signature and, by mode, encryption (WeChat: message push encryption docs).
 func (s *Simulator) request(ctx context.Context, p push) (*http.Request, error) {
-	target, err := url.Parse(*s.callback.Load())
-	if err != nil || target.Host == "" {
-		return nil, errors.New("no callback URL is set")
+	target, query, err := s.target(p)
+	if err != nil {
+		return nil, err
 	}
-	stamp := strconv.FormatInt(p.stamp, 10)
-	query := target.Query()
-	query.Set("signature", sign(s.opts.Token, stamp, p.nonce))
-	query.Set("timestamp", stamp)
-	query.Set("nonce", p.nonce)
+	stamp := query.Get("timestamp")
 	query.Set("openid", p.openID)
 
 	head := "<ToUserName><![CDATA[" + s.opts.OriginalID + "]]></ToUserName>"
@@ -82,6 +79,20 @@ func (s *Simulator) request(ctx context.Context, p push) (*http.Request, error) 
 	req.Header.Set("Content-Type", "text/xml")
 	req.Header.Set("User-Agent", "Mozilla/4.0")
 	return req, nil
+}
+
+// target is the callback's URL, and its query with a push's signature.
+func (s *Simulator) target(p push) (*url.URL, url.Values, error) {
+	target, err := url.Parse(*s.callback.Load())
+	if err != nil || target.Host == "" {
+		return nil, nil, errors.New("no callback URL is set")
+	}
+	stamp := strconv.FormatInt(p.stamp, 10)
+	query := target.Query()
+	query.Set("signature", sign(s.opts.Token, stamp, p.nonce))
+	query.Set("timestamp", stamp)
+	query.Set("nonce", p.nonce)
+	return target, query, nil
 }
 
 // post sends a push once and gives the answer's body. An answer that is late or not 200 is an error.
@@ -177,28 +188,13 @@ func (s *Simulator) SayAs(ctx context.Context, openID, text string, copies int, 
 		s.windows.spoke(id, s.opts.Now())
 	}
 	p := s.newPush(openID, fmt.Sprintf("<MsgType><![CDATA[text]]></MsgType><Content>%s</Content><MsgId>%d</MsgId>", cdata(text), msgID))
-	type result struct {
-		reply string
-		err   error
+	replies, faults := make([]string, copies), make([]error, copies)
+	var told sync.WaitGroup
+	for i := range copies {
+		told.Go(func() { replies[i], faults[i] = s.tell(ctx, p) })
 	}
-	results := make(chan result)
-	for range copies {
-		go func() {
-			reply, err := s.tell(ctx, p)
-			results <- result{reply, err}
-		}()
-	}
-	replies := make([]string, 0, copies)
-	var fault error
-	for range copies {
-		r := <-results
-		replies = append(replies, r.reply)
-		fault = errors.Join(fault, r.err)
-	}
-	if fault != nil {
-		return replies, fault
-	}
-	return replies, nil
+	told.Wait()
+	return replies, errors.Join(faults...)
 }
 
 // Verify asks the callback for its echo, as the platform does when the URL is entered, and checks it.
@@ -206,15 +202,11 @@ func (s *Simulator) Verify(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.CallbackTimeout)
 	defer cancel()
 	p := s.newPush("", "")
-	target, err := url.Parse(*s.callback.Load())
-	if err != nil || target.Host == "" {
-		return errors.New("no callback URL is set")
+	target, query, err := s.target(p)
+	if err != nil {
+		return err
 	}
-	stamp, echo := strconv.FormatInt(p.stamp, 10), strconv.FormatUint(binary.BigEndian.Uint64(p.salt[:8]), 10)
-	query := target.Query()
-	query.Set("signature", sign(s.opts.Token, stamp, p.nonce))
-	query.Set("timestamp", stamp)
-	query.Set("nonce", p.nonce)
+	echo := strconv.FormatUint(binary.BigEndian.Uint64(p.salt[:8]), 10)
 	query.Set("echostr", echo)
 	target.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)

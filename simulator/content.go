@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"cmp"
 	"encoding/json"
 	"hash/maphash"
 	"maps"
@@ -161,7 +160,7 @@ func (t *templates) fault(templateID string, data map[string]DataField) string {
 	for _, key := range t.keys[templateID] {
 		keys[key] = struct{}{}
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(keys), cmp.Compare) {
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		rule, typed := rules[kind(key)]
 		if !typed {
 			continue

@@ -233,12 +233,7 @@ func (s *Simulator) decode(r *http.Request, v any) error {
 	if len(bytes.TrimSpace(body.bytes)) == 0 {
 		return nil
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body.bytes))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(v); err != nil {
-		return fmt.Errorf("read command: %w", err)
-	}
-	return nil
+	return strict("command", body.bytes, v)
 }
 
 func number(text string, otherwise int) (int, error) {
@@ -281,7 +276,7 @@ func (f Faults) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what MarshalJSON writes; fields that are not named stay as they are.
 func (f *Faults) UnmarshalJSON(text []byte) error {
-	return strict(text, &faultsJSON{(*plainFaults)(f), (*span)(&f.Latency), (*span)(&f.SlowFor)})
+	return strict("settings", text, &faultsJSON{(*plainFaults)(f), (*span)(&f.Latency), (*span)(&f.SlowFor)})
 }
 
 type plainReceipts Receipts
@@ -299,14 +294,14 @@ func (r Receipts) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what MarshalJSON writes; fields that are not named stay as they are.
 func (r *Receipts) UnmarshalJSON(text []byte) error {
-	return strict(text, &receiptsJSON{(*plainReceipts)(r), (*span)(&r.DelayMin), (*span)(&r.DelayMax)})
+	return strict("settings", text, &receiptsJSON{(*plainReceipts)(r), (*span)(&r.DelayMin), (*span)(&r.DelayMax)})
 }
 
-func strict(text []byte, v any) error {
+func strict(what string, text []byte, v any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(v); err != nil {
-		return fmt.Errorf("read settings: %w", err)
+		return fmt.Errorf("read %s: %w", what, err)
 	}
 	return nil
 }

@@ -31,7 +31,6 @@ func sign(parts ...string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// signed tells whether signature is the one of parts.
 func signed(signature string, parts ...string) bool {
 	return subtle.ConstantTimeCompare([]byte(signature), []byte(sign(parts...))) == 1
 }

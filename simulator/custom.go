@@ -91,7 +91,7 @@ func (w *windows) counts() map[string]int {
 }
 
 // customSend serves POST /cgi-bin/message/custom/send for text messages (WeChat: sendCustomMessage docs).
-func (s *Simulator) customSend(w http.ResponseWriter, _ *http.Request, body []byte) {
+func (s *Simulator) customSend(w http.ResponseWriter, _ *http.Request, body []byte) int {
 	var m struct {
 		ToUser  string `json:"touser"`
 		MsgType string `json:"msgtype"`
@@ -100,34 +100,28 @@ func (s *Simulator) customSend(w http.ResponseWriter, _ *http.Request, body []by
 		} `json:"text"`
 	}
 	if !readJSON(body, &m) {
-		s.refuse(w, 47001, "")
-		return
+		return 47001
 	}
 	id, known := s.people.id(m.ToUser)
-	code := 0
 	switch {
 	case !known && !wellFormed(m.ToUser):
-		code = 40003
+		return 40003
 	case !known || !s.people.follows(id):
-		code = 43004
+		return 43004
 	case m.MsgType != "text":
-		code = 40008
+		return 40008
 	case m.Text.Content == "":
-		code = 44004
+		return 44004
 	case len(m.Text.Content) > noticeLength:
-		code = 45002
-	}
-	if code != 0 {
-		s.refuse(w, code, "")
-		return
+		return 45002
 	}
 	notice := Notice{OpenID: m.ToUser, At: s.opts.Now(), Text: m.Text.Content}
 	if code := s.windows.use(id, notice); code != 0 {
-		s.refuse(w, code, "")
-		return
+		return code
 	}
 	if s.opts.OnNotice != nil {
 		s.opts.OnNotice(notice)
 	}
 	s.done(w)
+	return 0
 }

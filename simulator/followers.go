@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 )
 
@@ -67,14 +68,13 @@ func (s *Simulator) Remark(openID, remark string) error {
 }
 
 // userGet serves GET /cgi-bin/user/get (WeChat: getFans docs).
-func (s *Simulator) userGet(w http.ResponseWriter, r *http.Request, _ []byte) {
+func (s *Simulator) userGet(w http.ResponseWriter, r *http.Request, _ []byte) int {
 	next := r.URL.Query().Get("next_openid")
 	start := uint32(0)
 	if next != "" {
 		id, known := s.people.id(next)
 		if !known {
-			s.refuse(w, 40003, "")
-			return
+			return 40003
 		}
 		start = id + 1
 	}
@@ -109,6 +109,7 @@ func (s *Simulator) userGet(w http.ResponseWriter, r *http.Request, _ []byte) {
 		}
 	}
 	writeJSON(w, append(buf, `"}`...))
+	return 0
 }
 
 // page gives the ids of a page that starts at start. The overlap is taken from those before it, and only if the page
@@ -120,9 +121,7 @@ func (s *Simulator) page(start uint32) []uint32 {
 			ids = append(ids, back-1)
 		}
 	}
-	for i, j := 0, len(ids)-1; i < j; i, j = i+1, j-1 {
-		ids[i], ids[j] = ids[j], ids[i]
-	}
+	slices.Reverse(ids)
 	overlap := len(ids)
 	for id, size := start, s.people.size(); id < size && len(ids) < pageSize; id++ {
 		if s.people.follows(id) {
@@ -145,14 +144,14 @@ func (s *Simulator) followsAfter(id uint32) bool {
 }
 
 // userInfo serves GET /cgi-bin/user/info (WeChat: getUserInfo docs).
-func (s *Simulator) userInfo(w http.ResponseWriter, r *http.Request, _ []byte) {
+func (s *Simulator) userInfo(w http.ResponseWriter, r *http.Request, _ []byte) int {
 	info, code := s.info(r.URL.Query().Get("openid"))
 	if code != 0 {
-		s.refuse(w, code, "")
-		return
+		return code
 	}
 	s.tally.code(0)
 	writeJSON(w, info)
+	return 0
 }
 
 // info is the profile of one person, or the error code.
@@ -175,26 +174,23 @@ func (s *Simulator) info(openID string) (profile []byte, code int) {
 }
 
 // userInfoBatch serves POST /cgi-bin/user/info/batchget, at most 100 people (WeChat: batchGetUserInfo docs).
-func (s *Simulator) userInfoBatch(w http.ResponseWriter, _ *http.Request, body []byte) {
+func (s *Simulator) userInfoBatch(w http.ResponseWriter, _ *http.Request, body []byte) int {
 	var ask struct {
 		List []struct {
 			OpenID string `json:"openid"`
 		} `json:"user_list"`
 	}
 	if !readJSON(body, &ask) {
-		s.refuse(w, 47001, "")
-		return
+		return 47001
 	}
 	if len(ask.List) == 0 || len(ask.List) > 100 {
-		s.refuse(w, 40032, "")
-		return
+		return 40032
 	}
 	buf := []byte(`{"user_info_list":[`)
 	for i, user := range ask.List {
 		profile, code := s.info(user.OpenID)
 		if code != 0 {
-			s.refuse(w, code, "")
-			return
+			return code
 		}
 		if i > 0 {
 			buf = append(buf, ',')
@@ -203,4 +199,5 @@ func (s *Simulator) userInfoBatch(w http.ResponseWriter, _ *http.Request, body [
 	}
 	s.tally.code(0)
 	writeJSON(w, append(buf, `]}`...))
+	return 0
 }

@@ -100,12 +100,5 @@ func wellFormed(openID string) bool {
 
 // plain tells whether a text is made of the characters of OpenIDs, and not empty.
 func plain(openID string) bool {
-	for _, c := range []byte(openID) {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
-		default:
-			return false
-		}
-	}
-	return openID != ""
+	return openID != "" && strings.Trim(openID, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
 }

@@ -238,7 +238,6 @@ func checkCallbackURL(text string) error {
 
 func oneOf(value string, choices ...string) bool { return slices.Contains(choices, value) }
 
-// withDefaults fills in what was left zero.
 func (o Options) withDefaults() Options {
 	o.AppID = cmp.Or(o.AppID, "wxd0a1b2c3d4e5f607")
 	o.AppSecret = cmp.Or(o.AppSecret, "0123456789abcdef0123456789abcdef")

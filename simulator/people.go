@@ -87,7 +87,6 @@ func (p *people) openID(id uint32) string {
 	return string(p.appendOpenID(buf[:0], id))
 }
 
-// size is how many ids there are.
 func (p *people) size() uint32 {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -133,7 +132,6 @@ func gcd(a, b uint64) uint64 {
 	return a
 }
 
-// follows tells whether id follows the account now.
 func (p *people) follows(id uint32) bool {
 	if moved, known := p.movement(id); known {
 		return moved
@@ -158,7 +156,6 @@ func (p *people) movement(id uint32) (follows, known bool) {
 	return follows, known
 }
 
-// total is how many follow the account now.
 func (p *people) total() int {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -206,7 +203,6 @@ func (p *people) blocking(id uint32) bool {
 	return p.blocked[id]
 }
 
-// remark is what the account calls id.
 func (p *people) remark(id uint32) string {
 	p.mu.RLock()
 	defer p.mu.RUnlock()

@@ -100,20 +100,18 @@ func (s *Simulator) limit(path string) bounds {
 }
 
 // quotaGet serves POST /cgi-bin/openapi/quota/get (WeChat: getApiQuota docs).
-func (s *Simulator) quotaGet(w http.ResponseWriter, _ *http.Request, body []byte) {
+func (s *Simulator) quotaGet(w http.ResponseWriter, _ *http.Request, body []byte) int {
 	var ask struct {
 		Path string `json:"cgi_path"`
 	}
 	if !readJSON(body, &ask) {
-		s.refuse(w, 47001, "")
-		return
+		return 47001
 	}
 	limit, used := otherPaths[ask.Path], 0
 	if q, simulated := s.quotas[ask.Path]; simulated {
 		limit, used = s.limit(ask.Path), q.today(s.opts.Now())
 	} else if code := badPath(ask.Path); code != 0 {
-		s.refuse(w, code, "")
-		return
+		return code
 	}
 	daily := cmp.Or(limit.day, unlimited)
 	calls, seconds := cmp.Or(limit.minute, unlimited), 60
@@ -124,6 +122,7 @@ func (s *Simulator) quotaGet(w http.ResponseWriter, _ *http.Request, body []byte
 	writeJSON(w, fmt.Appendf(nil, `{"errcode":0,"errmsg":"ok","quota":{"daily_limit":%d,"used":%d,"remain":%d},`+
 		`"rate_limit":{"call_count":%d,"refresh_second":%d},"component_rate_limit":{}}`,
 		daily, used, max(0, daily-used), calls, seconds))
+	return 0
 }
 
 // badPath is why quota/get knows nothing of a path; 0 if it does, though it is not simulated (WeChat: getApiQuota docs;
@@ -162,27 +161,25 @@ var otherPaths = map[string]bounds{
 }
 
 // clearQuota serves POST /cgi-bin/clear_quota: every counter starts again, ten times a month (WeChat: clearQuota docs).
-func (s *Simulator) clearQuota(w http.ResponseWriter, _ *http.Request, body []byte) {
+func (s *Simulator) clearQuota(w http.ResponseWriter, _ *http.Request, body []byte) int {
 	var ask struct {
 		AppID string `json:"appid"`
 	}
 	if !readJSON(body, &ask) {
-		s.refuse(w, 47001, "")
-		return
+		return 47001
 	}
 	if ask.AppID != s.opts.AppID {
-		s.refuse(w, 40013, "")
-		return
+		return 40013
 	}
 	now := s.opts.Now()
 	if !s.clears.allow(now) {
-		s.refuse(w, 48006, "")
-		return
+		return 48006
 	}
 	for _, q := range s.quotas {
 		q.set(now, 0)
 	}
 	s.done(w)
+	return 0
 }
 
 // clears counts the uses of clear_quota in a month of Beijing time.

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"container/heap"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -136,31 +137,36 @@ func (s *Simulator) postReceipt(r receipt) {
 // outbox holds the receipts until they are due and hands them to a fixed number of workers.
 type outbox struct {
 	mu      sync.Mutex
-	heap    []receipt // the next one first
+	heap    byDue
 	working int
 	wake    chan struct{}
 	work    chan receipt
+}
+
+// byDue has the next receipt first.
+type byDue []receipt
+
+func (h byDue) Len() int           { return len(h) }
+func (h byDue) Less(i, j int) bool { return h[i].due < h[j].due }
+func (h byDue) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *byDue) Push(r any)        { *h = append(*h, r.(receipt)) } //nolint:forcetypeassert // heap.Interface
+func (h *byDue) Pop() any {
+	last := len(*h) - 1
+	r := (*h)[last]
+	*h = (*h)[:last]
+	return r
 }
 
 func newOutbox() *outbox {
 	return &outbox{wake: make(chan struct{}, 1), work: make(chan receipt)}
 }
 
-// put adds a receipt.
 func (o *outbox) put(r receipt) {
 	o.mu.Lock()
-	o.heap = append(o.heap, r)
-	i := len(o.heap) - 1
-	for i > 0 {
-		parent := (i - 1) / 2
-		if o.heap[parent].due <= o.heap[i].due {
-			break
-		}
-		o.heap[parent], o.heap[i] = o.heap[i], o.heap[parent]
-		i = parent
-	}
+	heap.Push(&o.heap, r)
+	next := o.heap[0] == r
 	o.mu.Unlock()
-	if i == 0 { // it is the next one: the dispatcher may be waiting for a later one
+	if next { // the dispatcher may be waiting for a later one
 		select {
 		case o.wake <- struct{}{}:
 		default:
@@ -178,22 +184,7 @@ func (o *outbox) take(now int64) (r receipt, wait time.Duration, ok bool) {
 	if r = o.heap[0]; r.due > now {
 		return receipt{}, time.Duration(r.due - now), false
 	}
-	last := len(o.heap) - 1
-	o.heap[0] = o.heap[last]
-	o.heap = o.heap[:last]
-	for i := 0; ; {
-		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < last; child++ {
-			if o.heap[child].due < o.heap[least].due {
-				least = child
-			}
-		}
-		if least == i {
-			break
-		}
-		o.heap[i], o.heap[least] = o.heap[least], o.heap[i]
-		i = least
-	}
+	heap.Pop(&o.heap)
 	o.working++
 	return r, 0, true
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -254,12 +255,9 @@ type codeRate struct {
 
 func newFaultPlan(f Faults) *faultPlan {
 	plan := &faultPlan{Faults: f}
-	for code, rate := range f.Codes {
-		if rate > 0 {
-			plan.codes = append(plan.codes, codeRate{code, rate})
-		}
+	for _, code := range slices.Sorted(maps.Keys(f.Codes)) {
+		plan.codes = append(plan.codes, codeRate{code, f.Codes[code]})
 	}
-	slices.SortFunc(plan.codes, func(a, b codeRate) int { return a.code - b.code })
 	return plan
 }
 

@@ -59,7 +59,7 @@ type Simulator struct {
 	userMsgIDs atomic.Int64  // of followers' messages
 	bodies     sync.Pool
 
-	apis map[string]func(http.ResponseWriter, *http.Request, []byte)
+	apis map[string]api
 
 	ctx    context.Context //nolint:containedctx // the life of the simulator, which outlasts any call
 	stop   context.CancelFunc
@@ -100,7 +100,7 @@ func New(o Options) (*Simulator, error) {
 	s.limits.Store(&o.Limits)
 	s.receipts.Store(&o.Receipts)
 	s.callback.Store(&o.CallbackURL)
-	s.apis = map[string]func(http.ResponseWriter, *http.Request, []byte){
+	s.apis = map[string]api{
 		"GET " + pathUserGet:        s.userGet,
 		"GET " + pathUserInfo:       s.userInfo,
 		"POST " + pathUserInfoBatch: s.userInfoBatch,
@@ -178,23 +178,22 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		cut(w)
 		return
 	}
+	code, detail := 0, ""
 	switch path := r.URL.Path; {
 	case path == pathSend:
 		s.templateSend(w, r)
 	case strings.HasPrefix(path, "/_sim/"):
 		s.control(w, r)
+	case s.strikeElsewhere(w):
 	case path == pathToken:
-		if !s.strikeElsewhere(w) {
-			s.token(w, r)
-		}
+		code, detail = s.token(w, r)
 	case path == pathStableToken:
-		if !s.strikeElsewhere(w) {
-			s.stableToken(w, r)
-		}
+		code, detail = s.stableToken(w, r)
 	default:
-		if !s.strikeElsewhere(w) {
-			s.api(w, r)
-		}
+		code = s.api(w, r)
+	}
+	if code != 0 {
+		s.refuse(w, code, detail)
 	}
 }
 
@@ -225,35 +224,33 @@ func (s *Simulator) strikeElsewhere(w http.ResponseWriter) bool {
 	return false
 }
 
+// api answers a call with that body, or gives the error code of its refusal.
+type api func(w http.ResponseWriter, r *http.Request, body []byte) (code int)
+
 // api serves the calls that need a token: path and method, token, quota, body.
-func (s *Simulator) api(w http.ResponseWriter, r *http.Request) {
+func (s *Simulator) api(w http.ResponseWriter, r *http.Request) (code int) {
 	serve, known := s.apis[r.Method+" "+r.URL.Path]
 	if !known {
-		code := 40066
 		if _, get := s.apis["GET "+r.URL.Path]; get {
-			code = 43001
+			return 43001
 		} else if _, post := s.apis["POST "+r.URL.Path]; post {
-			code = 43002
+			return 43002
 		}
-		s.refuse(w, code, "")
-		return
+		return 40066
 	}
 	now := s.opts.Now()
 	if code := s.tokens.check(r.URL.Query().Get("access_token"), now); code != 0 {
-		s.refuse(w, code, "")
-		return
+		return code
 	}
 	if code := s.quotas[r.URL.Path].take(now, s.limit(r.URL.Path)); code != 0 {
-		s.refuse(w, code, "")
-		return
+		return code
 	}
 	body := s.body(r)
 	defer body.free()
 	if r.Method == http.MethodPost && len(body.bytes) == 0 && r.URL.Path != pathTemplates {
-		s.refuse(w, 44002, "")
-		return
+		return 44002
 	}
-	serve(w, r, body.bytes)
+	return serve(w, r, body.bytes)
 }
 
 // pooled is a request body in a buffer that goes back to the pool.
@@ -275,15 +272,16 @@ func (s *Simulator) body(r *http.Request) pooled {
 
 // listTemplates serves /cgi-bin/template/get_all_private_template, which has no errcode on success (WeChat:
 // getAllTemplates docs). SDKs ask by POST too.
-func (s *Simulator) listTemplates(w http.ResponseWriter, _ *http.Request, _ []byte) {
+func (s *Simulator) listTemplates(w http.ResponseWriter, _ *http.Request, _ []byte) int {
 	s.tally.code(0)
 	writeValue(w, struct {
 		List []Template `json:"template_list"`
 	}{s.templates.list})
+	return 0
 }
 
-// addresses serves the lists of the platform's own addresses.
-func (s *Simulator) addresses(w http.ResponseWriter, _ *http.Request, _ []byte) {
+func (s *Simulator) addresses(w http.ResponseWriter, _ *http.Request, _ []byte) int {
 	s.tally.code(0)
 	writeJSON(w, []byte(`{"ip_list":["127.0.0.1","101.226.103.0/25"]}`))
+	return 0
 }

@@ -91,7 +91,6 @@ type ReceiptCounts struct {
 	P99MS int64 `json:"p99_ms"`
 }
 
-// tally counts what happens.
 type tally struct {
 	calls, probes, inFlight, maxInFlight, pages atomic.Int64
 
@@ -189,7 +188,7 @@ func (s *Simulator) Stats() Stats {
 		Tried: l.tried.Load(), TriedOver2: l.triedOverTwo.Load(), InFlight: t.inFlight.Load(), MaxInFlight: t.maxInFlight.Load(), Held: s.heldAnswers(),
 		Pages: t.pages.Load(), Notices: s.windows.counts(), Codes: make(map[string]int),
 	}
-	for id, size := uint32(0), s.people.size(); id < size; id++ {
+	for id := range s.people.size() {
 		if s.people.reachable(id) {
 			st.Reachable++
 		}
@@ -220,26 +219,19 @@ type Count struct {
 // Received lists those who received from low to high messages, high below 0 being no bound, in the order of the
 // follower list and at most limit of them, a limit of 0 being none.
 func (s *Simulator) Received(low, high, limit int) []Count {
-	list := []Count{}
-	for id, size := uint32(0), s.people.size(); id < size; id++ {
-		received, tries := s.ledger.counts(id)
-		if received < low || high >= 0 && received > high {
-			continue
-		}
-		list = append(list, Count{s.people.openID(id), received, tries})
-		if len(list) == limit {
-			break
-		}
-	}
-	return list
+	return s.counts(limit, func(_ uint32, received int) bool { return received >= low && (high < 0 || received <= high) })
 }
 
 // Missing lists those who follow, would be sent to without a refusal, and received nothing; at most limit of them.
 func (s *Simulator) Missing(limit int) []Count {
+	return s.counts(limit, func(id uint32, received int) bool { return received == 0 && s.people.reachable(id) })
+}
+
+func (s *Simulator) counts(limit int, wanted func(id uint32, received int) bool) []Count {
 	list := []Count{}
-	for id, size := uint32(0), s.people.size(); id < size; id++ {
-		if received, tries := s.ledger.counts(id); received == 0 && s.people.reachable(id) {
-			list = append(list, Count{s.people.openID(id), 0, tries})
+	for id := range s.people.size() {
+		if received, tries := s.ledger.counts(id); wanted(id, received) {
+			list = append(list, Count{s.people.openID(id), received, tries})
 			if len(list) == limit {
 				break
 			}

@@ -131,29 +131,27 @@ func (s *Simulator) RevokeTokens() { s.tokens.revoke(s.opts.Now(), 40001) }
 func (s *Simulator) ExpireTokens() { s.tokens.revoke(s.opts.Now(), 42001) }
 
 // token serves GET /cgi-bin/token (WeChat: getAccessToken docs).
-func (s *Simulator) token(w http.ResponseWriter, r *http.Request) {
+func (s *Simulator) token(w http.ResponseWriter, r *http.Request) (code int, detail string) {
 	if r.Method != http.MethodGet {
-		s.refuse(w, 43001, "")
-		return
+		return 43001, ""
 	}
 	query := r.URL.Query()
-	if !s.credentials(w, r, query.Get("grant_type"), query.Get("appid"), query.Get("secret")) {
-		return
+	if code, detail := s.credentials(r, query.Get("grant_type"), query.Get("appid"), query.Get("secret")); code != 0 {
+		return code, detail
 	}
 	now := s.opts.Now()
 	if code := s.quotas[pathToken].take(now, s.limit(pathToken)); code != 0 {
-		s.refuse(w, code, "")
-		return
+		return code, ""
 	}
 	s.tally.add(&s.tally.tokens.Plain)
 	s.writeGrant(w, s.tokens.next(now), now)
+	return 0, ""
 }
 
 // stableToken serves POST /cgi-bin/stable_token (WeChat: getStableAccessToken docs).
-func (s *Simulator) stableToken(w http.ResponseWriter, r *http.Request) {
+func (s *Simulator) stableToken(w http.ResponseWriter, r *http.Request) (code int, detail string) {
 	if r.Method != http.MethodPost {
-		s.refuse(w, 43002, "")
-		return
+		return 43002, ""
 	}
 	var ask struct {
 		GrantType    string `json:"grant_type"`
@@ -164,61 +162,53 @@ func (s *Simulator) stableToken(w http.ResponseWriter, r *http.Request) {
 	body := s.body(r)
 	defer body.free()
 	if len(body.bytes) == 0 {
-		s.refuse(w, 44002, "")
-		return
+		return 44002, ""
 	}
 	if !readJSON(body.bytes, &ask) {
-		s.refuse(w, 47001, "")
-		return
+		return 47001, ""
 	}
-	if !s.credentials(w, r, ask.GrantType, ask.AppID, ask.Secret) {
-		return
+	if code, detail := s.credentials(r, ask.GrantType, ask.AppID, ask.Secret); code != 0 {
+		return code, detail
 	}
 	now := s.opts.Now()
 	if code := s.quotas[pathStableToken].take(now, s.limit(pathStableToken)); code != 0 {
-		s.refuse(w, code, "")
-		return
+		return code, ""
 	}
 	g, code := s.tokens.steady(now, ask.ForceRefresh)
 	if code != 0 {
-		s.refuse(w, code, "")
-		return
+		return code, ""
 	}
 	s.tally.add(&s.tally.tokens.Stable)
 	if ask.ForceRefresh {
 		s.tally.add(&s.tally.tokens.Forced)
 	}
 	s.writeGrant(w, g, now)
+	return 0, ""
 }
 
-// credentials checks who asks for a token and from where, and answers if something is wrong.
-func (s *Simulator) credentials(w http.ResponseWriter, r *http.Request, grantType, appID, secret string) bool {
-	var code int
-	var detail string
+// credentials checks who asks for a token and from where, and gives the code of what is wrong, or 0.
+func (s *Simulator) credentials(r *http.Request, grantType, appID, secret string) (code int, detail string) {
 	switch {
 	case grantType != "client_credential":
-		code = 40002
+		return 40002, ""
 	case appID == "":
-		code = 41002
+		return 41002, ""
 	case appID != s.opts.AppID:
-		code = 40013
+		return 40013, ""
 	case secret == "":
-		code = 41004
+		return 41004, ""
 	case len(secret) != len(s.opts.AppSecret):
-		code = 40125
+		return 40125, ""
 	case secret != s.opts.AppSecret:
-		code, detail = 40001, "invalid credential, access_token is invalid or not latest"
+		return 40001, "invalid credential, access_token is invalid or not latest"
 	case s.faults.Load().RefuseIP:
 		ip, _, err := net.SplitHostPort(r.RemoteAddr)
 		if err != nil {
 			ip = r.RemoteAddr
 		}
-		code, detail = 40164, fmt.Sprintf("invalid ip %[1]s ipv6 ::ffff:%[1]s, not in whitelist", ip)
-	default:
-		return true
+		return 40164, fmt.Sprintf("invalid ip %[1]s ipv6 ::ffff:%[1]s, not in whitelist", ip)
 	}
-	s.refuse(w, code, detail)
-	return false
+	return 0, ""
 }
 
 func (s *Simulator) writeGrant(w http.ResponseWriter, g *grant, now time.Time) {

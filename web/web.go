@@ -73,12 +73,21 @@ func Assets() (map[string]Asset, error) {
 	return all, nil
 }
 
-// Templates returns the templates of the pages. They use functions that are to
-// be given, by name: asset (a page's name of an asset to its address).
-func Templates(functions template.FuncMap) (*template.Template, error) {
-	t, err := template.New("").Funcs(functions).ParseFS(files, "templates/*.html")
+// Pages returns the templates of the pages, and the assets by the names that they
+// are served as, in the folder assets.
+func Pages() (*template.Template, map[string]Asset, error) {
+	assets, err := Assets()
 	if err != nil {
-		return nil, fmt.Errorf("read page templates: %w", err)
+		return nil, nil, err
 	}
-	return t, nil
+	served := make(map[string]Asset, len(assets))
+	for _, a := range assets {
+		served[a.Name] = a
+	}
+	address := func(name string) string { return "assets/" + assets[name].Name }
+	t, err := template.New("").Funcs(template.FuncMap{"asset": address}).ParseFS(files, "templates/*.html")
+	if err != nil {
+		return nil, nil, fmt.Errorf("read page templates: %w", err)
+	}
+	return t, served, nil
 }

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"html/template"
 	"regexp"
 	"strings"
 	"testing"
@@ -50,7 +49,7 @@ func TestAssets(t *testing.T) {
 			t.Errorf("%s is served as %q, %q, %d bytes", name, a.Name, a.Type, len(a.Content))
 		}
 	}
-	if _, err := Templates(template.FuncMap{"asset": func(string) string { return "" }}); err != nil {
+	if _, _, err := Pages(); err != nil {
 		t.Error(err)
 	}
 }

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -83,9 +84,7 @@ func (c *Composer) warnings(id int64, warnings []broadcast.Warning) []string {
 	var lines []string
 	for _, w := range warnings {
 		v := vars{"Retry": c.on(Retry, id)}
-		for name, value := range w.Args {
-			v[name] = value
-		}
+		maps.Copy(v, w.Args)
 		lines = append(lines, c.say("warning."+w.Code, v))
 	}
 	return lines
@@ -214,7 +213,6 @@ func (c *Composer) state(b models.Broadcast) string {
 	return c.say("state."+string(b.State), nil)
 }
 
-// link returns the line with a broadcast's progress page, or "".
 func (c *Composer) link(id int64) string {
 	url := c.links.Broadcast(id)
 	if url == "" {
@@ -223,20 +221,6 @@ func (c *Composer) link(id int64) string {
 	return c.say("link", vars{"URL": url})
 }
 
-// took returns how long a broadcast has been or was under way; 0 if it never
-// started.
-func (c *Composer) took(b models.Broadcast) time.Duration {
-	switch {
-	case b.StartedAt.IsZero():
-		return 0
-	case b.FinishedAt.IsZero():
-		return c.now().Sub(b.StartedAt.Time)
-	default:
-		return b.FinishedAt.Sub(b.StartedAt.Time)
-	}
-}
-
-// joined joins the lines that are not empty.
 func joined(lines []string) string {
 	var b strings.Builder
 	for _, line := range lines {

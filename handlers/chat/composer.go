@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -46,7 +47,6 @@ func NewComposer(language string, links links, now func() time.Time, log *slog.L
 // Busy asks a person to try again in a moment.
 func (c *Composer) Busy() string { return c.say("busy", nil) }
 
-// say returns the sentence of that id, filled with v.
 func (c *Composer) say(id string, v vars) string { return c.locale.say(id, v) }
 
 func (c *Composer) find(name Name) *command {
@@ -84,9 +84,7 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		return "", false
 	}
 	v := vars{"Add": c.write(TestersAdd, ""), "Testers": c.write(Testers, "")}
-	for name, value := range e.Args {
-		v[name] = value
-	}
+	maps.Copy(v, e.Args)
 	switch e.Code {
 	case models.ErrMessagesFile:
 		if reason, ok := e.Args["Reason"].(error); ok {

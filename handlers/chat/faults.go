@@ -44,7 +44,6 @@ func (l locale) faults(err error) []string {
 	}
 }
 
-// words says what is wrong, or what to do about it.
 func (l locale) words(w message.Words) string {
 	if w.Code == "" {
 		return ""

@@ -15,14 +15,12 @@ const maxNear = 6
 // unknown answers a line that begins with no command. An admin gets the nearest
 // ones; everybody else gets the same sentence whatever the line.
 func (c *Chat) unknown(line string, admin bool) string {
-	if !admin {
-		return c.say("unknown.hint", nil)
+	if admin {
+		if near := c.near(line); len(near) > 0 {
+			return c.say("unknown.near", vars{"Names": near})
+		}
 	}
-	near := c.near(line)
-	if len(near) == 0 {
-		return c.say("unknown.hint", nil)
-	}
-	return c.say("unknown.near", vars{"Names": near})
+	return c.say("unknown.hint", nil)
 }
 
 // near returns the commands that a folded line may have meant: those that it is
@@ -94,9 +92,7 @@ func (c *Chat) help(_ context.Context, r request) (string, error) {
 	if slices.Contains(c.config.Admins, r.from) {
 		items = append(append(items, c.say("help.admin", nil)), c.helpItems(true)...)
 	}
-	return fitList(c.say("help.head", nil), items, func(n int) string {
-		return c.say("help.more", vars{"Count": int64(n)})
-	}), nil
+	return fitList(c.say("help.head", nil), items, c.more), nil
 }
 
 func (c *Chat) helpItems(admin bool) []string {

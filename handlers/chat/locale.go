@@ -30,7 +30,6 @@ func newLocale(language string, log *slog.Logger) (locale, error) {
 	return locale{l}, nil
 }
 
-// say returns the sentence of that id, filled with v.
 func (l locale) say(id string, v vars) string {
 	v = maps.Clone(v)
 	for name, value := range v {
@@ -48,7 +47,6 @@ func (l locale) say(id string, v vars) string {
 	return l.Say(id, v)
 }
 
-// clip cuts s to n runes.
 func clip(s string, n int) string {
 	if len(s) <= n {
 		return s

@@ -20,8 +20,8 @@ import (
 	"wechat-broadcast/services/followers"
 )
 
-// constants returns the values of a package's string constants with a prefix.
-func constants(t *testing.T, folder, prefix string) []string {
+// literals returns the texts in a package's code that pick finds.
+func literals(t *testing.T, folder string, pick func(n ast.Node) ast.Expr) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("..", "..", folder, "*.go"))
 	if err != nil {
@@ -34,11 +34,7 @@ func constants(t *testing.T, folder, prefix string) []string {
 			t.Fatal(err)
 		}
 		ast.Inspect(parsed, func(n ast.Node) bool {
-			spec, ok := n.(*ast.ValueSpec)
-			if !ok || len(spec.Names) != 1 || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, prefix) {
-				return true
-			}
-			if literal, ok := spec.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING {
+			if literal, ok := pick(n).(*ast.BasicLit); ok && literal.Kind == token.STRING {
 				value, err := strconv.Unquote(literal.Value)
 				if err != nil {
 					t.Fatal(err)
@@ -48,8 +44,43 @@ func constants(t *testing.T, folder, prefix string) []string {
 			return true
 		})
 	}
+	return values
+}
+
+// constants returns the values of a package's string constants with a prefix.
+func constants(t *testing.T, folder, prefix string) []string {
+	t.Helper()
+	values := literals(t, folder, func(n ast.Node) ast.Expr {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Names) != 1 || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, prefix) {
+			return nil
+		}
+		return spec.Values[0]
+	})
 	if len(values) == 0 {
 		t.Fatalf("no constant %s… in %s", prefix, folder)
+	}
+	return values
+}
+
+// said returns the texts with which a package calls a function. Every call must
+// have one.
+func said(t *testing.T, folder, function string) []string {
+	t.Helper()
+	calls := 0
+	values := literals(t, folder, func(n ast.Node) ast.Expr {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || len(call.Args) == 0 {
+			return nil
+		}
+		if name, ok := call.Fun.(*ast.Ident); !ok || name.Name != function {
+			return nil
+		}
+		calls++
+		return call.Args[0]
+	})
+	if calls == 0 || len(values) != calls {
+		t.Fatalf("%d of %d calls of %s in %s have a text", len(values), calls, function, folder)
 	}
 	return values
 }
@@ -67,12 +98,13 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 		{"services/broadcast", "Stall", "stall."},
 		{"services/throttle", "", "stall."},
 		{"services/wechat", "Rule", "field."},
-		{"services/message", "problem", "file."},
-		{"services/message", "hint", "file."},
 	} {
 		for _, value := range constants(t, source.folder, source.constants) {
 			want[source.ids+value] = true
 		}
+	}
+	for _, code := range said(t, "services/message", "words") {
+		want["file."+code] = true
 	}
 	for _, state := range []models.BroadcastState{
 		models.Scheduled, models.Running, models.Paused, models.Finished, models.Cancelled, models.Failed,

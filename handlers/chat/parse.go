@@ -183,7 +183,6 @@ func space(r rune) bool {
 // fold maps r to its usual width and to lower case, one rune to one.
 func fold(r rune) rune { return unicode.ToLower(narrow(r)) }
 
-// narrow maps r to its usual width.
 func narrow(r rune) rune {
 	if folded := width.LookupRune(r).Folded(); folded != 0 {
 		return folded

@@ -78,8 +78,8 @@ func outcomes(n models.Counts) []outcome {
 // pace is the line with the speed and the time left, or the time it took.
 func (c *Composer) pace(st broadcast.Status) string {
 	b := st.Broadcast
-	if b.State == models.Finished && c.took(b) > 0 {
-		return c.say("status.took", vars{"Took": c.took(b)})
+	if took := b.Took(c.now()); b.State == models.Finished && took > 0 {
+		return c.say("status.took", vars{"Took": took})
 	}
 	var parts []string
 	if b.State == models.Running && st.Rate > 0 {
@@ -126,7 +126,6 @@ func (c *Composer) waits(st broadcast.Status) string {
 	return joined(parts)
 }
 
-// stallReason says why a running broadcast gets no further.
 func (c *Composer) stallReason(stall *broadcast.Stall) string {
 	id := "stall." + stall.Reason
 	if !c.locale.Has(id) {
@@ -186,7 +185,7 @@ func (c *Composer) Notice(kind string, st broadcast.Status) string {
 		return fit(c.statusText(st))
 	}
 	v := vars{"ID": b.ID, "Name": b.Name, "Took": ""}
-	if took := c.took(b); took > 0 {
+	if took := b.Took(c.now()); took > 0 {
 		v["Took"] = took
 	}
 	return fit(joined([]string{c.say(id, v), c.reason(b), c.noticeCounts(st), c.todo(b)}))

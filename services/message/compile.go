@@ -24,11 +24,11 @@ func (d *Definition) compile() (*compiled, Problems) {
 		at := "data." + f.Key + ".value"
 		b.compiled.data = append(b.compiled.data, b.part(f.Key, at, f.Value))
 		if isBlank(f.Value) {
-			b.add(at, words(problemEmpty), words(hintValue))
+			b.add(at, words("problem.empty"), words("hint.value"))
 		}
 	}
 	if len(d.Data) == 0 {
-		b.add("data", words(problemEmpty), words(hintFields))
+		b.add("data", words("problem.empty"), words("hint.fields"))
 	}
 	b.compiled.url = b.part("url", "url", d.URL)
 	if d.MiniProgram != nil {
@@ -54,7 +54,7 @@ func (b *builder) add(at string, problem, hint Words) { b.problems.add(b.path(at
 func (b *builder) part(field, at, source string) part {
 	p := part{field: field}
 	if len(source) > maxValueBytes {
-		b.add(at, tooLong, words(hintShorten))
+		b.add(at, tooLong, words("hint.shorten"))
 		return p
 	}
 	if !strings.Contains(source, "{{") {
@@ -63,7 +63,7 @@ func (b *builder) part(field, at, source string) part {
 	}
 	t, err := template.New(templateName).Funcs(functions()).Option("missingkey=error").Parse(source)
 	if err != nil {
-		b.add(at, words(problemTemplate, "Detail", trimTemplateError(err)), words(hintBraces))
+		b.add(at, words("problem.template", "Detail", trimTemplateError(err)), words("hint.braces"))
 		return p
 	}
 	check := templateCheck{builder: b, at: at}
@@ -89,10 +89,10 @@ func (b *builder) try(p part, at string, check templateCheck) {
 	sample.Broadcast.ID = 1
 	value, variable, problem := execute(p.template, sample)
 	if problem.none() && !check.variable && isBlank(value) {
-		problem = words(problemBlank)
+		problem = words("problem.blank")
 	}
 	if !problem.none() {
-		b.problems = append(b.problems, Problem{Path: b.path(at), Variable: variable, Problem: problem, Hint: words(hintBraces)})
+		b.problems = append(b.problems, Problem{Path: b.path(at), Variable: variable, Problem: problem, Hint: words("hint.braces")})
 	}
 }
 
@@ -121,7 +121,7 @@ func functions() template.FuncMap {
 		"index": func(fields map[string]string, key string) (string, error) {
 			value, ok := fields[key]
 			if !ok {
-				return "", templateError(words(problemNoValue))
+				return "", templateError(words("problem.no_value"))
 			}
 			return value, nil
 		},
@@ -177,7 +177,7 @@ func (c *templateCheck) node(n parse.Node) {
 		c.node(n.Node)
 	case *parse.IdentifierNode:
 		if !slices.Contains(allowedFunctions, n.Ident) {
-			c.add(words(problemFunction, "Name", n.Ident), words(hintUseOne, "Names", allowedFunctions))
+			c.add(words("problem.function", "Name", n.Ident), words("hint.use_one", "Names", allowedFunctions))
 		}
 	case *parse.FieldNode:
 		c.uses(n.Ident)
@@ -189,10 +189,10 @@ func (c *templateCheck) node(n parse.Node) {
 		c.uses(nil)
 	case *parse.RangeNode, *parse.WithNode, *parse.TemplateNode:
 		keyword, _, _ := strings.Cut(strings.TrimPrefix(n.String(), "{{"), " ")
-		c.add(words(problemNotAvailable, "What", keyword), words(hintUseIf))
+		c.add(words("problem.not_available", "What", keyword), words("hint.use_if"))
 	case *parse.TextNode, *parse.StringNode, *parse.NumberNode, *parse.BoolNode, *parse.NilNode, *parse.CommentNode:
 	default:
-		c.add(words(problemNotAvailable, "What", n.String()), words(hintUseIf))
+		c.add(words("problem.not_available", "What", n.String()), words("hint.use_if"))
 	}
 }
 
@@ -204,7 +204,7 @@ func (c *templateCheck) call(n *parse.CommandNode, piped bool) {
 	case *parse.IdentifierNode:
 		if len(n.Args) > 1 {
 			if format, ok := n.Args[1].(*parse.StringNode); called.Ident == "printf" && ok && isWide(format.Text) {
-				c.add(words(problemWidth, "Max", maxWidth), words(hintNarrow))
+				c.add(words("problem.width", "Max", maxWidth), words("hint.narrow"))
 			}
 		}
 		return
@@ -220,11 +220,11 @@ func (c *templateCheck) call(n *parse.CommandNode, piped bool) {
 	}
 	switch name := names[len(names)-1]; {
 	case strings.HasPrefix(name, "Append"):
-		c.add(words(problemNotAvailable, "What", "."+name), words(hintLayout))
+		c.add(words("problem.not_available", "What", "."+name), words("hint.layout"))
 	case name == "Format" && (piped || slices.ContainsFunc(n.Args[1:], notText)):
 		// A layout that Format itself made can double each time: in November
 		// "1" becomes "11".
-		c.add(words(problemLayout), words(hintLayout))
+		c.add(words("problem.layout"), words("hint.layout"))
 	}
 }
 
@@ -235,7 +235,7 @@ func (c *templateCheck) uses(names []string) {
 	c.variable = true
 	written := "." + strings.Join(names, ".")
 	if len(names) == 0 {
-		c.add(words(problemLoneDot), words(hintUseOne, "Names", variableNames()))
+		c.add(words("problem.lone_dot"), words("hint.use_one", "Names", variableNames()))
 		return
 	}
 	if !slices.Contains(sharedVariables, names[0]) {
@@ -246,11 +246,11 @@ func (c *templateCheck) uses(names []string) {
 	if exists(reflect.TypeFor[vars](), names) {
 		return
 	}
-	mend := words(hintUseOne, "Names", variableNames())
+	mend := words("hint.use_one", "Names", variableNames())
 	if near := textfile.Nearest(written, variableNames()); near != "" {
-		mend = words(hintNear, "Near", near)
+		mend = words("hint.near", "Near", near)
 	}
-	c.add(words(problemNoVariable, "Name", written), mend)
+	c.add(words("problem.no_variable", "Name", written), mend)
 }
 
 func variableNames() []string {

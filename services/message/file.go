@@ -25,9 +25,9 @@ func (s *Source) All() (*File, error) {
 	data, err := textfile.Read(s.path, textfile.MaxBytes)
 	switch {
 	case errors.Is(err, textfile.ErrNotRegular):
-		return nil, unusable(words(problemNotFile, "Path", s.path))
+		return nil, unusable(words("problem.not_a_file", "Path", s.path))
 	case errors.Is(err, textfile.ErrTooLarge):
-		return nil, unusable(words(problemBigFile, "Path", s.path, "Max", textfile.MaxBytes))
+		return nil, unusable(words("problem.big_file", "Path", s.path, "Max", textfile.MaxBytes))
 	case err != nil:
 		return nil, fmt.Errorf("read messages: %w", err)
 	}
@@ -35,7 +35,7 @@ func (s *Source) All() (*File, error) {
 }
 
 func unusable(problem Words) Problems {
-	return Problems{{Path: "MESSAGES_FILE", Problem: problem, Hint: words(hintNameFile)}}
+	return Problems{{Path: "MESSAGES_FILE", Problem: problem, Hint: words("hint.name_file")}}
 }
 
 // Get returns the message of that name, or the default one for an empty name. The

@@ -16,8 +16,8 @@ import (
 const maxWidth = 100
 
 var (
-	errFormat = templateError(words(problemPrintf))
-	errWidth  = templateError(words(problemWidth, "Max", maxWidth))
+	errFormat = templateError(words("problem.printf"))
+	errWidth  = templateError(words("problem.width", "Max", maxWidth))
 )
 
 // directive matches a directive of a format: flags, width, precision with its

@@ -29,7 +29,7 @@ func FuzzParse(f *testing.F) {
 			if !ok || d.Name != name {
 				t.Errorf("%q is not found under its name", name)
 			}
-			if problems := Validate(d); len(problems) > 0 {
+			if problems := validate(d); len(problems) > 0 {
 				t.Errorf("%q was accepted and is not valid: %v", name, problems)
 			}
 		}

@@ -51,7 +51,6 @@ func (p Problems) or() error {
 	return p
 }
 
-// add appends a problem.
 func (p *Problems) add(path string, problem, hint Words) {
 	*p = append(*p, Problem{Path: path, Problem: problem, Hint: hint})
 }

@@ -22,10 +22,14 @@ const (
 func Parse(data []byte) (*File, error) {
 	root, err := textfile.ParseYAML(data)
 	if err != nil {
-		return nil, Problems{{Path: "messages", Problem: notYAML(err), Hint: words(hintQuote)}}
+		problem := words("problem.yaml", "Detail", err.Detail)
+		if err.Second > 0 {
+			problem = words("problem.second_document", "Line", err.Second)
+		}
+		return nil, Problems{{Path: "messages", Problem: problem, Hint: words("hint.quote")}}
 	}
 	if root == nil {
-		return nil, Problems{{Path: "messages", Problem: words(problemEmptyFile), Hint: words(hintDefine)}}
+		return nil, Problems{{Path: "messages", Problem: words("problem.empty_file"), Hint: words("hint.define")}}
 	}
 	r := reader{unread: map[string]bool{}}
 	file := r.file(root)
@@ -35,16 +39,9 @@ func Parse(data []byte) (*File, error) {
 	return file, nil
 }
 
-func notYAML(err *textfile.YAMLError) Words {
-	if err.Second > 0 {
-		return words(problemSecond, "Line", err.Second)
-	}
-	return words(problemYAML, "Detail", err.Detail)
-}
-
 // reader turns the nodes of a file into definitions. It finds what is wrong with
-// the file's form; Validate's checks find what is wrong with the values, and the
-// reader adds their lines.
+// the file's form; a Definition finds what is wrong with its values, and the reader
+// adds their lines.
 type reader struct {
 	found []found
 	steps int
@@ -123,12 +120,12 @@ type pair struct {
 func (r *reader) pairs(path string, node *yaml.Node, allowed ...string) []pair {
 	node = dereference(node)
 	if node.Kind != yaml.MappingNode {
-		r.add(path, node, words(problemShape), words(hintExample))
+		r.add(path, node, words("problem.shape"), words("hint.example"))
 		r.unread[path+"."] = true
 		return nil
 	}
 	if len(node.Content) > 2*maxKeys {
-		r.add(path, node, words(problemTooMany, "Max", maxKeys), words(hintExample))
+		r.add(path, node, words("problem.too_many_keys", "Max", maxKeys), words("hint.example"))
 		return nil
 	}
 	var pairs []pair
@@ -139,15 +136,15 @@ func (r *reader) pairs(path string, node *yaml.Node, allowed ...string) []pair {
 		same := slices.IndexFunc(pairs, func(p pair) bool { return p.key == name })
 		switch {
 		case key.Kind != yaml.ScalarNode || name == "":
-			r.add(path, key, words(problemBadKey), words(hintExample))
+			r.add(path, key, words("problem.bad_key"), words("hint.example"))
 		case same >= 0:
-			r.add(join(path, name), key, words(problemTwice, "First", pairs[same].node.Line), words(hintOneOfTwo))
+			r.add(join(path, name), key, words("problem.twice", "First", pairs[same].node.Line), words("hint.one_of_two"))
 		case len(allowed) > 0 && !slices.Contains(allowed, name):
-			hint := words(hintKnown, "Names", allowed)
+			hint := words("hint.known", "Names", allowed)
 			if near := textfile.Nearest(name, allowed); near != "" {
-				hint = words(hintNear, "Near", near)
+				hint = words("hint.near", "Near", near)
 			}
-			r.add(join(path, name), key, words(problemUnknownKey), hint)
+			r.add(join(path, name), key, words("problem.unknown_key"), hint)
 		default:
 			pairs = append(pairs, pair{name, key, value})
 		}
@@ -158,7 +155,7 @@ func (r *reader) pairs(path string, node *yaml.Node, allowed ...string) []pair {
 // text returns a scalar's text without surrounding space.
 func (r *reader) text(path string, node *yaml.Node) string {
 	if node.Kind != yaml.ScalarNode {
-		r.add(path, node, words(problemNotSingle), words(hintText))
+		r.add(path, node, words("problem.not_single"), words("hint.text"))
 		r.unread[path] = true
 		return ""
 	}
@@ -169,7 +166,7 @@ func (r *reader) text(path string, node *yaml.Node) string {
 func (r *reader) file(root *yaml.Node) *File {
 	f := &File{}
 	if root.Kind != yaml.MappingNode {
-		r.add("messages", root, words(problemFileShape), words(hintExample))
+		r.add("messages", root, words("problem.file_shape"), words("hint.example"))
 		return f
 	}
 	if r.foreign(root) {
@@ -186,7 +183,7 @@ func (r *reader) file(root *yaml.Node) *File {
 		}
 	}
 	if messagesNode == nil || textfile.IsNull(messagesNode) {
-		r.add("messages", root, words(problemMissing), words(hintDefine))
+		r.add("messages", root, words("problem.missing"), words("hint.define"))
 		return f
 	}
 	for _, p := range r.pairs("messages", messagesNode) {
@@ -194,18 +191,17 @@ func (r *reader) file(root *yaml.Node) *File {
 		// Without aliases no file can say more than it is long.
 		if r.size > textfile.MaxBytes {
 			r.found = nil
-			r.add("messages", messagesNode, words(problemAliases, "Max", textfile.MaxBytes), words(hintAliases))
+			r.add("messages", messagesNode, words("problem.aliases", "Max", textfile.MaxBytes), words("hint.aliases"))
 			return f
 		}
 	}
 	if messagesNode.Kind == yaml.MappingNode && len(f.list) == 0 {
-		r.add("messages", messagesNode, words(problemNoMessage), words(hintDefine))
+		r.add("messages", messagesNode, words("problem.no_message"), words("hint.define"))
 	}
 	r.setDefault(f, defaultNode)
 	return f
 }
 
-// setDefault completes the default message of a file.
 func (r *reader) setDefault(f *File, node *yaml.Node) {
 	if f.Default == "" {
 		if len(f.list) == 1 {
@@ -216,7 +212,7 @@ func (r *reader) setDefault(f *File, node *yaml.Node) {
 	if d, ok := f.Get(f.Default); ok {
 		f.Default = d.Name
 	} else {
-		r.add("default", node, words(problemNoSuch, "Name", f.Default), words(hintNameOne, "Names", f.Names()))
+		r.add("default", node, words("problem.no_such_message", "Name", f.Default), words("hint.name_one", "Names", f.Names()))
 	}
 }
 
@@ -235,9 +231,9 @@ func (r *reader) foreign(root *yaml.Node) bool {
 	}
 	if near >= 0 {
 		key := root.Content[near]
-		r.add(key.Value, key, words(problemUnknownKey), words(hintNear, "Near", "messages"))
+		r.add(key.Value, key, words("problem.unknown_key"), words("hint.near", "Near", "messages"))
 	} else {
-		r.add("messages", root, words(problemMissing), words(hintDefine))
+		r.add("messages", root, words("problem.missing"), words("hint.define"))
 	}
 	return true
 }
@@ -247,7 +243,7 @@ func (r *reader) message(f *File, p pair) *Definition {
 	d := &Definition{Name: p.key}
 	path := d.path()
 	if other, ok := f.Get(p.key); ok {
-		r.add(path, p.node, words(problemSameName, "Other", other.Name), words(hintRenameOne))
+		r.add(path, p.node, words("problem.same_name", "Other", other.Name), words("hint.rename_one"))
 	}
 	r.unread = map[string]bool{}
 	r.places = map[string]place{path: r.here(p.node)}
@@ -266,9 +262,8 @@ func (r *reader) message(f *File, p pair) *Definition {
 }
 
 func (r *reader) parts(d *Definition, p pair) {
-	given := map[string]bool{}
-	for _, part := range r.pairs(d.path(), p.value, "template_id", "url", "miniprogram", "data") {
-		given[part.key] = true
+	parts := r.pairs(d.path(), p.value, "template_id", "url", "miniprogram", "data")
+	for _, part := range parts {
 		at := join(d.path(), part.key)
 		r.places[at] = r.here(part.value)
 		switch part.key {
@@ -282,17 +277,16 @@ func (r *reader) parts(d *Definition, p pair) {
 			d.Data = r.data(at, part.value)
 		}
 	}
-	if p.value.Kind == yaml.MappingNode {
-		r.require(given["template_id"], join(d.path(), "template_id"), p.node, words(hintTemplateID))
-		r.require(given["data"], join(d.path(), "data"), p.node, words(hintFields))
-	}
+	r.require("template_id", d.path(), p, parts, words("hint.template_id"))
+	r.require("data", d.path(), p, parts, words("hint.fields"))
 }
 
-// require adds the problem of a key that is missing.
-func (r *reader) require(given bool, path string, node *yaml.Node, hint Words) {
-	if !given {
-		r.add(path, node, words(problemMissing), hint)
-		r.unread[path] = true
+// require adds the problem of a key that is missing from the parts of a mapping.
+func (r *reader) require(key, path string, mapping pair, parts []pair, hint Words) {
+	given := slices.ContainsFunc(parts, func(part pair) bool { return part.key == key })
+	if mapping.value.Kind == yaml.MappingNode && !given {
+		r.add(join(path, key), mapping.node, words("problem.missing"), hint)
+		r.unread[join(path, key)] = true
 	}
 }
 
@@ -301,21 +295,18 @@ func (r *reader) miniProgram(path string, node *yaml.Node) *MiniProgram {
 		return nil
 	}
 	p := &MiniProgram{}
-	given := false
-	for _, part := range r.pairs(path, node, "appid", "pagepath") {
+	parts := r.pairs(path, node, "appid", "pagepath")
+	for _, part := range parts {
 		at := join(path, part.key)
 		r.places[at] = r.here(part.value)
 		switch part.key {
 		case "appid":
 			p.AppID = r.text(at, part.value)
-			given = true
 		case "pagepath":
 			p.PagePath = r.text(at, part.value)
 		}
 	}
-	if node.Kind == yaml.MappingNode {
-		r.require(given, join(path, "appid"), node, words(hintAppID))
-	}
+	r.require("appid", path, pair{node: node, value: node}, parts, words("hint.appid"))
 	return p
 }
 
@@ -338,29 +329,26 @@ func (r *reader) data(path string, node *yaml.Node) []Field {
 func (r *reader) field(path string, p pair) Field {
 	f := Field{Key: p.key}
 	if p.value.Kind == yaml.ScalarNode {
-		r.add(path, p.value, words(problemBareValue), words(hintWrite, "As", p.key+`: {value: "…"}`))
+		r.add(path, p.value, words("problem.bare_value"), words("hint.write", "As", p.key+`: {value: "…"}`))
 		r.unread[join(path, "value")] = true
 		return f
 	}
-	given := false
-	for _, part := range r.pairs(path, p.value, "value", "color") {
+	parts := r.pairs(path, p.value, "value", "color")
+	for _, part := range parts {
 		at := join(path, part.key)
 		r.places[at] = r.here(part.value)
 		switch part.key {
 		case "value":
-			given = true
 			f.Value = r.text(at, part.value)
 		case "color":
 			f.Color = r.text(at, part.value)
 			// Without quotes # begins a comment, and the colour is lost unseen.
 			if part.value.Kind == yaml.ScalarNode && f.Color == "" {
-				r.add(at, part.value, words(problemColor), words(hintColor))
+				r.add(at, part.value, words("problem.color"), words("hint.color"))
 			}
 		}
 	}
-	if p.value.Kind == yaml.MappingNode {
-		r.require(given, join(path, "value"), p.node, words(hintWrite, "As", p.key+`: {value: "…"}`))
-	}
+	r.require("value", path, p, parts, words("hint.write", "As", p.key+`: {value: "…"}`))
 	return f
 }
 

@@ -51,7 +51,7 @@ func newVars(b models.Broadcast, r models.Recipient) (vars, error) {
 // not known it is an error: no phone shows a date in the year 1.
 func (v vars) SubscribedAt() (time.Time, error) {
 	if v.subscribedAt.IsZero() {
-		return time.Time{}, templateError(words(problemNotKnown))
+		return time.Time{}, templateError(words("problem.not_known"))
 	}
 	return v.subscribedAt.In(zone.Beijing), nil
 }
@@ -108,7 +108,7 @@ func (c *compiled) render(v vars) (wechat.Message, error) {
 		return wechat.Message{}, err
 	}
 	if c.url.template != nil && !isWebURL(m.URL) {
-		return wechat.Message{}, &RenderError{c.def.Name, c.url.field, "", words(problemURL)}
+		return wechat.Message{}, &RenderError{c.def.Name, c.url.field, "", words("problem.url")}
 	}
 	if c.def.MiniProgram != nil {
 		page, err := c.value(c.pagePath, v)
@@ -126,10 +126,10 @@ func (c *compiled) value(p part, v vars) (string, error) {
 	}
 	value, variable, problem := execute(p.template, v)
 	if problem.none() && isBlank(value) {
-		problem = words(problemBlank)
+		problem = words("problem.blank")
 	}
-	if problem.Code == problemBlank && p.remark {
-		variable, problem = ".Remark", words(problemBlankRemark)
+	if problem.Code == "problem.blank" && p.remark {
+		variable, problem = ".Remark", words("problem.blank_remark")
 	}
 	if !problem.none() {
 		return "", &RenderError{c.def.Name, p.field, variable, problem}
@@ -149,7 +149,7 @@ func execute(t *template.Template, v vars) (value, variable string, problem Word
 		variable, problem = explain(err)
 		return "", variable, problem
 	case !utf8.ValidString(value):
-		return "", "", words(problemHalf)
+		return "", "", words("problem.half")
 	}
 	return value, "", Words{}
 }
@@ -169,16 +169,16 @@ var calling = regexp.MustCompile(`^error calling \w+: `)
 func explain(err error) (variable string, problem Words) {
 	match := execProblem.FindStringSubmatch(err.Error())
 	if match == nil {
-		return "", words(problemFailed, "Detail", trimTemplateError(err))
+		return "", words("problem.failed", "Detail", trimTemplateError(err))
 	}
 	var own templateError
 	switch {
 	case errors.As(err, &own):
 		return match[1], Words(own)
 	case strings.HasPrefix(match[2], "map has no entry"):
-		return match[1], words(problemNoValue)
+		return match[1], words("problem.no_value")
 	default:
-		return match[1], words(problemFailed, "Detail", calling.ReplaceAllString(match[2], ""))
+		return match[1], words("problem.failed", "Detail", calling.ReplaceAllString(match[2], ""))
 	}
 }
 
@@ -188,7 +188,7 @@ func isBlank(text string) bool {
 }
 
 var (
-	tooLong    = words(problemLong, "Max", maxValueBytes)
+	tooLong    = words("problem.long", "Max", maxValueBytes)
 	errTooLong = errors.New("the text is too long")
 )
 

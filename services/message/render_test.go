@@ -256,44 +256,44 @@ func TestValuesThatAreRefused(t *testing.T) {
 	}{
 		{
 			"missing field", valued("{{.Fields.town}}"), sample(t),
-			RenderError{"m", "thing1", ".Fields.town", words(problemNoValue)},
+			RenderError{"m", "thing1", ".Fields.town", words("problem.no_value")},
 		},
 		{
 			"missing field by index", valued(`x{{index .Fields "town"}}`), sample(t),
-			RenderError{"m", "thing1", `index .Fields "town"`, words(problemNoValue)},
+			RenderError{"m", "thing1", `index .Fields "town"`, words("problem.no_value")},
 		},
 		{
 			"no fields at all", valued("{{.Fields.city}}"),
 			vars{},
-			RenderError{"m", "thing1", ".Fields.city", words(problemNoValue)},
+			RenderError{"m", "thing1", ".Fields.city", words("problem.no_value")},
 		},
 		{
 			"blank field", valued("{{.Fields.empty}}"), sample(t),
-			RenderError{"m", "thing1", "", words(problemBlank)},
+			RenderError{"m", "thing1", "", words("problem.blank")},
 		},
 		{
 			"blank remark", valued(" {{.Remark}}\u3000"), sample(t),
-			RenderError{"m", "thing1", ".Remark", words(problemBlankRemark)},
+			RenderError{"m", "thing1", ".Remark", words("problem.blank_remark")},
 		},
 		{
 			"unknown date", valued(`{{.SubscribedAt.Format "2006"}}`), unknown,
-			RenderError{"m", "thing1", ".SubscribedAt.Format", words(problemNotKnown)},
+			RenderError{"m", "thing1", ".SubscribedAt.Format", words("problem.not_known")},
 		},
 		{
 			"long field", valued("{{.Fields.long}}{{.Fields.long}}"), sample(t),
-			RenderError{"m", "thing1", "", words(problemLong, "Max", 4096)},
+			RenderError{"m", "thing1", "", words("problem.long", "Max", 4096)},
 		},
 		{
 			"half a character", valued("{{slice .Fields.city 0 2}}"), sample(t),
-			RenderError{"m", "thing1", "", words(problemHalf)},
+			RenderError{"m", "thing1", "", words("problem.half")},
 		},
 		{
 			"url", &Definition{Name: "m", URL: "{{.Fields.city}}", Data: []Field{{Key: "x", Value: "v"}}}, sample(t),
-			RenderError{"m", "url", "", words(problemURL)},
+			RenderError{"m", "url", "", words("problem.url")},
 		},
 		{
 			"page", &Definition{Name: "m", MiniProgram: &MiniProgram{"wx1", "{{.Remark}}"}, Data: []Field{{Key: "x", Value: "v"}}}, sample(t),
-			RenderError{"m", "miniprogram.pagepath", ".Remark", words(problemBlankRemark)},
+			RenderError{"m", "miniprogram.pagepath", ".Remark", words("problem.blank_remark")},
 		},
 	}
 	for _, tt := range tests {

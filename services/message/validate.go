@@ -22,28 +22,17 @@ var (
 // reservedNames have another meaning after "broadcast all" in the chat.
 var reservedNames = []string{"again", "再发", "at"}
 
-// Validate returns everything that is wrong with a definition, without lines. The
-// templates are only checked when all other values are right.
-func Validate(d *Definition) Problems {
-	problems := d.checkName()
-	values := d.checkValues()
-	if len(values) == 0 {
-		_, values = d.compile()
-	}
-	return append(problems, values...)
-}
-
 func (d *Definition) path() string { return join("messages", d.Name) }
 
 // checkName checks that the message can be named in a chat command.
 func (d *Definition) checkName() (problems Problems) {
 	switch {
 	case strings.ContainsFunc(d.Name, func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsPrint(c) }):
-		problems.add(d.path(), words(problemSpaces), words(hintOneWord))
+		problems.add(d.path(), words("problem.spaces"), words("hint.one_word"))
 	case utf8.RuneCountInString(d.Name) > maxNameRunes:
-		problems.add(d.path(), words(problemLongName, "Max", maxNameRunes), words(hintShorten))
+		problems.add(d.path(), words("problem.long_name", "Max", maxNameRunes), words("hint.shorten"))
 	case strings.HasPrefix(fold(d.Name), "#") || slices.Contains(reservedNames, fold(d.Name)):
-		problems.add(d.path(), words(problemReserved), words(hintRename))
+		problems.add(d.path(), words("problem.reserved"), words("hint.rename"))
 	}
 	return problems
 }
@@ -51,29 +40,29 @@ func (d *Definition) checkName() (problems Problems) {
 // checkValues checks everything but the name and the templates.
 func (d *Definition) checkValues() (problems Problems) {
 	path := d.path()
-	problems.addID(join(path, "template_id"), d.TemplateID, words(hintTemplateID))
+	problems.addID(join(path, "template_id"), d.TemplateID, words("hint.template_id"))
 	if !isWebURLTemplate(d.URL) {
-		problems.add(join(path, "url"), words(problemURL), words(hintURL))
+		problems.add(join(path, "url"), words("problem.url"), words("hint.url"))
 	}
 	if d.MiniProgram != nil {
-		problems.addID(join(path, "miniprogram.appid"), d.MiniProgram.AppID, words(hintAppID))
+		problems.addID(join(path, "miniprogram.appid"), d.MiniProgram.AppID, words("hint.appid"))
 	}
 	if len(d.Data) == 0 {
-		problems.add(join(path, "data"), words(problemEmpty), words(hintFields))
+		problems.add(join(path, "data"), words("problem.empty"), words("hint.fields"))
 	}
 	for _, f := range d.Data {
 		at := join(path, "data."+f.Key)
 		switch {
 		case strings.HasSuffix(f.Key, ".DATA"):
-			problems.add(at, words(problemDotData), words(hintWrite, "As", strings.TrimSuffix(f.Key, ".DATA")))
+			problems.add(at, words("problem.dot_data"), words("hint.write", "As", strings.TrimSuffix(f.Key, ".DATA")))
 		case !keyShape.MatchString(f.Key):
-			problems.add(at, words(problemFieldName), words(hintFieldName))
+			problems.add(at, words("problem.field_name"), words("hint.field_name"))
 		}
 		if f.Value == "" {
-			problems.add(join(at, "value"), words(problemEmpty), words(hintValue))
+			problems.add(join(at, "value"), words("problem.empty"), words("hint.value"))
 		}
 		if f.Color != "" && !colorShape.MatchString(f.Color) {
-			problems.add(join(at, "color"), words(problemColor), words(hintColor))
+			problems.add(join(at, "color"), words("problem.color"), words("hint.color"))
 		}
 	}
 	return problems
@@ -83,9 +72,9 @@ func (d *Definition) checkValues() (problems Problems) {
 func (p *Problems) addID(path, id string, hint Words) {
 	switch {
 	case id == "":
-		p.add(path, words(problemEmpty), hint)
+		p.add(path, words("problem.empty"), hint)
 	case len(id) > maxIDLength || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }):
-		p.add(path, words(problemID, "Max", maxIDLength), hint)
+		p.add(path, words("problem.id_shape", "Max", maxIDLength), hint)
 	}
 }
 

@@ -7,14 +7,25 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What the file's reader finds wrong with values, Validate finds without a file.
+// validate returns everything that is wrong with a definition, without lines. The
+// templates are only checked when all other values are right.
+func validate(d *Definition) Problems {
+	problems := d.checkName()
+	values := d.checkValues()
+	if len(values) == 0 {
+		_, values = d.compile()
+	}
+	return append(problems, values...)
+}
+
+// What the file's reader finds wrong with values, validate finds without a file.
 func TestFileAndValidateFindTheSame(t *testing.T) {
 	t.Parallel()
 	d := &Definition{
 		Name: "again", TemplateID: "a b", URL: "example.com", MiniProgram: &MiniProgram{},
 		Data: []Field{{Key: "x.DATA", Value: "v", Color: "red"}, {Key: "y z"}},
 	}
-	problems := Validate(d)
+	problems := validate(d)
 	want := []string{
 		"messages.again", "messages.again.template_id", "messages.again.url", "messages.again.miniprogram.appid",
 		"messages.again.data.x.DATA", "messages.again.data.x.DATA.color", "messages.again.data.y z", "messages.again.data.y z.value",
@@ -34,18 +45,18 @@ func TestFileAndValidateFindTheSame(t *testing.T) {
 		read[i].Line = 0
 	}
 	if diff := cmp.Diff(problems, read); diff != "" {
-		t.Errorf("the file (-Validate +Parse):\n%s", diff)
+		t.Errorf("the file (-validate +Parse):\n%s", diff)
 	}
 	if diff := cmp.Diff([]int{2, 3, 4, 5, 7, 7, 8, 8}, lines); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"messages.m.template_id", "messages.m.data"}, paths(t, Validate(&Definition{Name: "m"}))); diff != "" {
+	if diff := cmp.Diff([]string{"messages.m.template_id", "messages.m.data"}, paths(t, validate(&Definition{Name: "m"}))); diff != "" {
 		t.Errorf("of an empty definition (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"messages.m.data.thing1.value"}, paths(t, Validate(valued("{{.Openid}}")))); diff != "" {
+	if diff := cmp.Diff([]string{"messages.m.data.thing1.value"}, paths(t, validate(valued("{{.Openid}}")))); diff != "" {
 		t.Errorf("of a template (-want +got):\n%s", diff)
 	}
-	if problems := Validate(valued("{{.OpenID}}")); len(problems) > 0 {
+	if problems := validate(valued("{{.OpenID}}")); len(problems) > 0 {
 		t.Errorf("of a sound one: %v", problems)
 	}
 }

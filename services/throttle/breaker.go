@@ -45,7 +45,7 @@ type breaker struct {
 	// unanswered: it is tripped because no usable answer comes, so that whoever is sent
 	// to now may have got the message or not.
 	unanswered bool
-	maybeSent  int       // recipients who may have been sent to
+	maybeSent  int // recipients who may have been sent to
 	trippedAt  time.Time
 	backoff    time.Duration
 	timer      *time.Timer
