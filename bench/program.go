@@ -161,7 +161,7 @@ func (p *parts) broadcast(ctx context.Context, task programTask, res *programRes
 }
 
 func (p *parts) ask(ctx context.Context) (id int64, err error) {
-	asked, err := p.engine.Ask(ctx, broadcast.Request{
+	asked, err := p.engine.Create(ctx, broadcast.Request{
 		Audience: models.AudienceAll, AskedBy: string(appendOpenID(nil, 0)), RequestKey: "bench",
 	})
 	if err != nil {

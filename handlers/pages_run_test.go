@@ -134,7 +134,7 @@ func newRun(t *testing.T, language string, o simulator.Options, rate int) *realR
 func (r *realRun) ask(t *testing.T, to models.Audience, key string, again bool) int64 {
 	t.Helper()
 	// An empty name means the only message of the file.
-	asked, err := r.engine.Ask(t.Context(), broadcast.Request{Audience: to, AskedBy: r.admin, RequestKey: key, Again: again})
+	asked, err := r.engine.Create(t.Context(), broadcast.Request{Audience: to, AskedBy: r.admin, RequestKey: key, Again: again})
 	if err != nil {
 		t.Fatal(err)
 	}

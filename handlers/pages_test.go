@@ -480,7 +480,7 @@ func TestAPageTellsWhatABroadcastWaitsFor(t *testing.T) {
 		for name, test := range tests {
 			s := &snapshot{at: testNow}
 			s.Broadcast = models.Broadcast{ID: 1, State: models.Running, PlannedAt: models.At(testNow), Recipients: 10}
-			s.Counts, s.Again, s.Slowed = models.Counts{Accepted: 8, Sending: 2, PutOff: 2}, test.until, test.slowed
+			s.Counts, s.Again, s.Slowed = models.Counts{Accepted: 8, Sending: 2, Deferred: 2}, test.until, test.slowed
 			want := strings.ReplaceAll(map[string]string{"zh": test.zh, "en": test.en}[language], "{at}", lang.Clock(test.until))
 			if got := w.view(s).Text["pace"]; got != want {
 				t.Errorf("%s, %s: %q, want %q", language, name, got, want)

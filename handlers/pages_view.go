@@ -122,7 +122,7 @@ func (w *words) pace(s *snapshot) string {
 		if s.Slowed {
 			parts = append(parts, w.Say("line.slowed"))
 		}
-		if s.Counts.PutOff > 0 {
+		if s.Counts.Deferred > 0 {
 			parts = append(parts, w.putOff(s))
 		}
 	case b.State == models.Paused && !b.ResumeAt.IsZero():
@@ -141,9 +141,9 @@ func (w *words) pace(s *snapshot) string {
 // putOff says that some rest, and until when.
 func (w *words) putOff(s *snapshot) string {
 	if s.Again.After(s.at) {
-		return w.Say("line.put_off_until", lang.Vars{"N": s.Counts.PutOff, "At": lang.Clock(s.Again)})
+		return w.Say("line.put_off_until", lang.Vars{"N": s.Counts.Deferred, "At": lang.Clock(s.Again)})
 	}
-	return w.Say("line.put_off", lang.Vars{"N": s.Counts.PutOff})
+	return w.Say("line.put_off", lang.Vars{"N": s.Counts.Deferred})
 }
 
 // took is how long a broadcast has been or was under way.

@@ -11,12 +11,12 @@ import (
 )
 
 // Counts is how many deliveries of a broadcast are in each state; Sending counts
-// those in state later too, since neither has an outcome, and PutOff these alone.
+// those in state later too, since neither has an outcome, and Deferred these alone.
 type Counts struct {
 	Sending, Accepted, Delivered, Blocked, Failed, Uncertain int64
-	PutOff                                                   int64
-	// PutOffSince is when the first of those who are put off was; zero if nobody is.
-	PutOffSince Time
+	Deferred                                                 int64
+	// DeferredSince is when the first of those who are put off was; zero if nobody is.
+	DeferredSince Time
 }
 
 // Tried is how many recipients were tried.
@@ -44,8 +44,8 @@ func (s *Store) CountDeliveries(ctx context.Context, id int64) (Counts, error) {
 		switch r.State {
 		case Sending:
 			c.Sending += r.N
-		case Later:
-			c.Sending, c.PutOff, c.PutOffSince = c.Sending+r.N, r.N, r.Since
+		case Deferred:
+			c.Sending, c.Deferred, c.DeferredSince = c.Sending+r.N, r.N, r.Since
 		case Accepted:
 			c.Accepted = r.N
 		case Delivered:
@@ -81,7 +81,7 @@ type Task struct {
 	Remark       string
 	ProfiledAt   Time
 	Fields       string
-	// State is empty, or Sending or Later for one that has a row; the rest is the
+	// State is empty, or Sending or Deferred for one that has a row; the rest is the
 	// row's.
 	State     DeliveryState
 	SentAt    Time

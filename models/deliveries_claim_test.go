@@ -29,7 +29,7 @@ func TestTasksAreThoseWithoutAnOutcome(t *testing.T) {
 		}
 		err := s.RecordOutcomes(ctx, []models.Outcome{
 			{BroadcastID: b.ID, RecipientID: ids[0], State: models.Accepted, MsgID: 1<<62 + 1, Attempts: 1, SentAt: t0},
-			{BroadcastID: b.ID, RecipientID: ids[1], State: models.Later, ErrCode: 43117, Attempts: 1, SentAt: t0},
+			{BroadcastID: b.ID, RecipientID: ids[1], State: models.Deferred, ErrCode: 43117, Attempts: 1, SentAt: t0},
 		}, t0.Add(time.Second))
 		if err != nil {
 			t.Fatal(err)
@@ -47,7 +47,7 @@ func TestTasksAreThoseWithoutAnOutcome(t *testing.T) {
 		for id, task := range tasks {
 			got[id] = task.State
 		}
-		want := map[int64]models.DeliveryState{ids[1]: models.Later, ids[2]: "", ids[3]: models.Sending, ids[4]: ""}
+		want := map[int64]models.DeliveryState{ids[1]: models.Deferred, ids[2]: "", ids[3]: models.Sending, ids[4]: ""}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("what is left (-want +got):\n%s", diff)
 		}
@@ -57,11 +57,11 @@ func TestTasksAreThoseWithoutAnOutcome(t *testing.T) {
 		putOff := func(n int64, since models.Time) {
 			t.Helper()
 			c, err := s.CountDeliveries(ctx, b.ID)
-			if err != nil || c.PutOff != n || c.Sending != 2 {
+			if err != nil || c.Deferred != n || c.Sending != 2 {
 				t.Errorf("%+v, %v; want %d put off of 2", c, err, n)
 			}
-			if c.PutOffSince != since {
-				t.Errorf("put off since %s, want %s", c.PutOffSince, since)
+			if c.DeferredSince != since {
+				t.Errorf("put off since %s, want %s", c.DeferredSince, since)
 			}
 		}
 		putOff(1, models.At(t0.Add(time.Second)))
@@ -81,7 +81,7 @@ func TestTasksAreThoseWithoutAnOutcome(t *testing.T) {
 			t.Fatal(err)
 		}
 		tasks = left(t, s, b)
-		if task := tasks[ids[1]]; task.State != models.Later || task.Attempts != 1 || !task.UpdatedAt.Equal(t0.Add(time.Second)) {
+		if task := tasks[ids[1]]; task.State != models.Deferred || task.Attempts != 1 || !task.UpdatedAt.Equal(t0.Add(time.Second)) {
 			t.Errorf("put off, claimed again and released: %+v", task)
 		}
 		if task := tasks[ids[3]]; task.State != "" {

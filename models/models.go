@@ -236,7 +236,7 @@ type DeliveryState string
 // soon, and accepted, which a receipt turns into one of the three after it.
 const (
 	Sending   DeliveryState = "sending"
-	Later     DeliveryState = "later"
+	Deferred  DeliveryState = "later"
 	Accepted  DeliveryState = "accepted"
 	Delivered DeliveryState = "delivered"
 	Blocked   DeliveryState = "blocked"

@@ -22,7 +22,7 @@ var audiences = map[Name]models.Audience{
 }
 
 func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
-	asked, err := c.config.Engine.Ask(ctx, broadcast.Request{
+	asked, err := c.config.Engine.Create(ctx, broadcast.Request{
 		Message:    r.Message,
 		Audience:   audiences[r.Name],
 		AskedBy:    r.from,
@@ -45,7 +45,7 @@ func (c *Chat) retry(ctx context.Context, r request) (string, error) {
 
 // LateReply says what became of a request whose sender was told that it was not
 // known: asked, or err if it came to nothing.
-func (c *Composer) LateReply(asked *broadcast.Asked, err error) string {
+func (c *Composer) LateReply(asked *broadcast.Created, err error) string {
 	if err == nil {
 		return fit(c.say("late.stored", nil) + "\n" + c.askedText(asked, c.now()))
 	}
@@ -58,7 +58,7 @@ func (c *Composer) LateReply(asked *broadcast.Asked, err error) string {
 
 // askedText says what was begun: number, message, recipients, how to stop it and
 // how long that is possible from now on, where to watch it, and what to mind.
-func (c *Composer) askedText(asked *broadcast.Asked, now time.Time) string {
+func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 	b := asked.Broadcast
 	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name, "Of": b.RetryOf}
 	switch {

@@ -19,8 +19,8 @@ import (
 
 // engine is what the chat asks of a *broadcast.Engine.
 type engine interface {
-	Ask(ctx context.Context, r broadcast.Request) (*broadcast.Asked, error)
-	Retry(ctx context.Context, id int64, askedBy, requestKey string) (*broadcast.Asked, error)
+	Create(ctx context.Context, r broadcast.Request) (*broadcast.Created, error)
+	Retry(ctx context.Context, id int64, askedBy, requestKey string) (*broadcast.Created, error)
 	Status(ctx context.Context, id int64) (*broadcast.Status, error)
 	List(ctx context.Context, n int) ([]broadcast.Status, error)
 	SentToday(ctx context.Context) (int64, error)

@@ -167,7 +167,7 @@ func TestExtremes(t *testing.T) {
 					}
 				}
 			}
-			s.asked = &broadcast.Asked{Broadcast: s.status.Broadcast, Recipients: huge}
+			s.asked = &broadcast.Created{Broadcast: s.status.Broadcast, Recipients: huge}
 			for range 50 {
 				for _, code := range constants(t, "services/broadcast", "Warn") {
 					args := map[string]any{"Field": long, "Value": long, "ID": long, "Remain": huge, "Variables": []string{long, long}, "Checked": 100, "Recipients": huge, "ResumeAt": now}

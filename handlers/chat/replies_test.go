@@ -28,7 +28,7 @@ func TestBroadcast(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, language, text string
-		asked                func(*broadcast.Asked)
+		asked                func(*broadcast.Created)
 		link                 string
 		call                 string
 		want                 string
@@ -45,25 +45,25 @@ func TestBroadcast(t *testing.T) {
 		},
 		{
 			name: "one follower", language: "en", text: "broadcast all",
-			asked: func(a *broadcast.Asked) { a.Recipients = 1; a.Broadcast.NotBefore = a.Broadcast.AskedAt },
+			asked: func(a *broadcast.Created) { a.Recipients = 1; a.Broadcast.NotBefore = a.Broadcast.AskedAt },
 			call:  "ask {Message: Audience:all AskedBy:" + admin + " RequestKey:m:1 Again:false}",
 			want:  "Broadcast #7 · notice → 1 follower\nIt starts now. To stop it: broadcast cancel #7",
 		},
 		{
 			name: "nobody pulled yet", language: "en", text: "broadcast all",
-			asked: func(a *broadcast.Asked) { a.Recipients, a.SyncFirst = 0, true },
+			asked: func(a *broadcast.Created) { a.Recipients, a.SyncFirst = 0, true },
 			call:  "ask {Message: Audience:all AskedBy:" + admin + " RequestKey:m:1 Again:false}",
 			want:  "Broadcast #7 · notice → every follower\nI don't have the list of followers yet, so I pull it first.\nStarts in 10 s. To stop it: broadcast cancel #7",
 		},
 		{
 			name: "me", language: "en", text: "broadcast me",
-			asked: func(a *broadcast.Asked) { a.Broadcast.Audience = models.AudienceMe; a.Recipients = 1 },
+			asked: func(a *broadcast.Created) { a.Broadcast.Audience = models.AudienceMe; a.Recipients = 1 },
 			call:  "ask {Message: Audience:me AskedBy:" + admin + " RequestKey:m:1 Again:false}",
 			want:  "Broadcast #7 · notice → you",
 		},
 		{
 			name: "test list", language: "en", text: "broadcast test",
-			asked: func(a *broadcast.Asked) {
+			asked: func(a *broadcast.Created) {
 				a.Broadcast.Audience, a.Broadcast.NotBefore, a.Recipients = models.AudienceTest, models.Time{}, 3
 			},
 			call: "ask {Message: Audience:test AskedBy:" + admin + " RequestKey:m:1 Again:false}",
@@ -71,7 +71,7 @@ func TestBroadcast(t *testing.T) {
 		},
 		{
 			name: "warnings", language: "en", text: "broadcast me",
-			asked: func(a *broadcast.Asked) {
+			asked: func(a *broadcast.Created) {
 				a.Broadcast.Audience = models.AudienceMe
 				a.Warnings = []broadcast.Warning{
 					{Code: broadcast.WarnCut, Args: map[string]any{"Field": "thing1", "Value": "abc…"}},
@@ -88,7 +88,7 @@ func TestBroadcast(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, tt.language)
 			s.link = tt.link
-			s.asked = &broadcast.Asked{Broadcast: sample(), Recipients: 24_900}
+			s.asked = &broadcast.Created{Broadcast: sample(), Recipients: 24_900}
 			if tt.asked != nil {
 				tt.asked(s.asked)
 			}
@@ -141,7 +141,7 @@ func TestStatus(t *testing.T) {
 		},
 		{
 			"some put off", "en", func(st *broadcast.Status) {
-				st.Counts, st.Rate, st.Left = models.Counts{Accepted: 24_890, Sending: 10, PutOff: 8}, 4, 0
+				st.Counts, st.Rate, st.Left = models.Counts{Accepted: 24_890, Sending: 10, Deferred: 8}, 4, 0
 				st.Again = now.Add(time.Minute)
 			},
 			"Broadcast #7 · notice · all followers\nRunning · 24,890 of 24,900 (99.9%)\n" +
@@ -150,7 +150,7 @@ func TestStatus(t *testing.T) {
 		},
 		{
 			"some put off, due", "zh", func(st *broadcast.Status) {
-				st.Counts, st.Rate, st.Left = models.Counts{Accepted: 24_898, Sending: 2, PutOff: 2}, 0, 0
+				st.Counts, st.Rate, st.Left = models.Counts{Accepted: 24_898, Sending: 2, Deferred: 2}, 0, 0
 				st.Again = now
 			},
 			"群发 #7 · notice · 全体关注者\n进行中 · 24,898 / 24,900（99.9%）\n" +

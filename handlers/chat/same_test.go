@@ -109,7 +109,7 @@ func TestALateReplyTellsWhatBecameOfTheRequest(t *testing.T) {
 	s := newStage(t, "en")
 	b := sample()
 	b.NotBefore, b.AskedAt = models.At(now.Add(4*time.Second)), models.At(now.Add(-6*time.Second))
-	wantAll(t, s.LateReply(&broadcast.Asked{Broadcast: b, Recipients: 24_900}, nil),
+	wantAll(t, s.LateReply(&broadcast.Created{Broadcast: b, Recipients: 24_900}, nil),
 		"it was taken.\nBroadcast #7 · notice → 24,900 followers\nStarts in 4 s. To stop it: broadcast cancel #7")
 	wantAll(t, s.LateReply(nil, errors.New("connection lost")), "not taken", "ask for it again")
 	wantAll(t, s.LateReply(nil, models.NewError(models.Conflict, models.ErrNoTesters)), "not taken", "The test list is empty")

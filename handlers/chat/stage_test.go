@@ -47,7 +47,7 @@ type stage struct {
 	calls []string
 	log   bytes.Buffer
 
-	asked   *broadcast.Asked
+	asked   *broadcast.Created
 	status  broadcast.Status
 	list    []broadcast.Status
 	testers []models.Recipient
@@ -81,7 +81,7 @@ func (w watch) Handle(ctx context.Context, r slog.Record) error {
 func newStage(t *testing.T, language string) *stage {
 	t.Helper()
 	s := &stage{
-		asked:   &broadcast.Asked{},
+		asked:   &broadcast.Created{},
 		changed: true,
 		file:    messagetest.New(t, messageFile),
 		quota: func(context.Context) (wechat.Quota, error) {
@@ -108,12 +108,12 @@ func (s *stage) record(format string, args ...any) {
 // stageEngine stands in for the engine.
 type stageEngine struct{ *stage }
 
-func (s stageEngine) Ask(_ context.Context, r broadcast.Request) (*broadcast.Asked, error) {
+func (s stageEngine) Create(_ context.Context, r broadcast.Request) (*broadcast.Created, error) {
 	s.record("ask %+v", r)
 	return s.asked, s.err
 }
 
-func (s stageEngine) Retry(_ context.Context, id int64, askedBy, key string) (*broadcast.Asked, error) {
+func (s stageEngine) Retry(_ context.Context, id int64, askedBy, key string) (*broadcast.Created, error) {
 	s.record("retry %d for %s by %s", id, askedBy, key)
 	return s.asked, s.err
 }

@@ -70,8 +70,8 @@ func outcomes(n models.Counts) []outcome {
 		{"blocked", n.Blocked},
 		{"failed", n.Failed},
 		{"uncertain", n.Uncertain},
-		{"put_off", n.PutOff},
-		{"sending", n.Sending - n.PutOff},
+		{"put_off", n.Deferred},
+		{"sending", n.Sending - n.Deferred},
 	}
 }
 
@@ -116,7 +116,7 @@ func (c *Composer) waits(st broadcast.Status) string {
 	if b.State == models.Running && st.Slowed {
 		parts = append(parts, c.say("status.slowed", nil))
 	}
-	if st.Counts.PutOff > 0 {
+	if st.Counts.Deferred > 0 {
 		v := vars{"At": ""}
 		if st.Again.After(c.now()) {
 			v["At"] = st.Again

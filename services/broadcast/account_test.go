@@ -261,7 +261,7 @@ func (a *account) Notice(kind string, st broadcast.Status) string {
 }
 
 // LateReply words what became of a request that was not confirmed in time.
-func (a *account) LateReply(asked *broadcast.Asked, err error) string {
+func (a *account) LateReply(asked *broadcast.Created, err error) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	text := fmt.Sprintf("late: %v", err)
@@ -315,12 +315,12 @@ func (a *account) ask(message string, to models.Audience) int64 {
 	return asked.Broadcast.ID
 }
 
-func (a *account) tryAsk(message string, to models.Audience, again bool) (*broadcast.Asked, error) {
+func (a *account) tryAsk(message string, to models.Audience, again bool) (*broadcast.Created, error) {
 	a.mu.Lock()
 	a.asks++
 	key := fmt.Sprintf("ask %d", a.asks)
 	a.mu.Unlock()
-	return a.engine.Ask(a.t.Context(), broadcast.Request{Message: message, Audience: to, AskedBy: admin, RequestKey: key, Again: again})
+	return a.engine.Create(a.t.Context(), broadcast.Request{Message: message, Audience: to, AskedBy: admin, RequestKey: key, Again: again})
 }
 
 // faults changes the platform's troubles.

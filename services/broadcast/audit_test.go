@@ -165,7 +165,7 @@ func (a *account) audit(id int64) {
 				fault("%s is failed (%d %s) and received it", openID, row.Code, row.Detail)
 			}
 		case models.Uncertain:
-		case models.Sending, models.Later:
+		case models.Sending, models.Deferred:
 			if a.broadcast(id).State.Final() {
 				fault("%s is still %s after the end", openID, row.State)
 			}

@@ -48,7 +48,7 @@ func (e *Engine) Cancel(ctx context.Context, id int64, by string) (*Cancelled, e
 	}
 	c.Counted, c.Taken = true, counts.Taken()
 	if e.cluster != nil {
-		c.OnTheWay = counts.Sending - counts.PutOff // the calls of the other replicas too
+		c.OnTheWay = counts.Sending - counts.Deferred // the calls of the other replicas too
 	}
 	return c, nil
 }

@@ -2,172 +2,203 @@ package broadcast
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/audience"
-	"wechat-broadcast/services/loop"
+	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/wechat"
 )
 
 const (
-	// replySlack is what is left of the asker's time when the reply goes out before
-	// it is known whether a request was stored.
-	replySlack = 300 * time.Millisecond
-	// storeFor is how long one try to store or confirm a request may take.
-	storeFor = time.Minute
+	askPlatform   = 2 * time.Second
+	templatesLast = time.Minute
 )
 
-// creation is a request that is being stored.
-type creation struct {
-	requestKey string
-	done       chan struct{} // closed once the rest is set
-	asked      *Asked
-	err        error
+// Create takes a broadcast: it fixes the message as it stands in the message file
+// now, checks it against the platform's rules, the account's template and some
+// of the recipients, and stores it. It returns at once; Run does the rest. The
+// same RequestKey gets the same broadcast.
+func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
+	if b, err := e.store.FindRequest(ctx, q.RequestKey); b != nil || err != nil {
+		return e.created(ctx, b, err)
+	}
+	def, err := e.messages.Get(q.Message)
+	if err != nil {
+		return nil, err
+	}
+	b, err := e.draft(q, def)
+	if err != nil {
+		return nil, err
+	}
+	return e.submit(ctx, b, def, q.Again)
 }
 
-// create stores a request and returns what to tell the asker. The database may
-// take longer than the asker can wait: then the error is ErrNotKnownYet, and what
-// became of the request follows as a message. Until that is known, the same
-// request by the same person gets the same broadcast, whatever its key.
-func (e *Engine) create(ctx context.Context, b *models.Broadcast, again bool, warnings []Warning) (*Asked, error) {
-	ctx, cancel := beforeDeadline(ctx, replySlack)
-	defer cancel()
-	same := fmt.Sprintln(b.AskedBy, b.Audience, b.RetryOf, b.Digest)
-	if c := e.lateCreation(same); c != nil {
-		select {
-		case <-c.done:
-			if c.err == nil {
-				return c.asked, nil
-			}
-		case <-ctx.Done():
-			return nil, errNotKnownYet()
-		}
+// Retry takes a broadcast of its own that sends the message of an earlier one
+// again to those of its recipients that failed or are uncertain.
+func (e *Engine) Retry(ctx context.Context, id int64, askedBy, requestKey string) (*Created, error) {
+	if b, err := e.store.FindRequest(ctx, requestKey); b != nil || err != nil {
+		return e.created(ctx, b, err)
 	}
-	c := &creation{requestKey: b.RequestKey, done: make(chan struct{})}
-	e.background.Go(func() {
-		defer close(c.done)
-		c.asked, c.err = e.storeRequest(b, again, warnings)
+	of, err := e.store.FindBroadcast(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !of.State.Final() {
+		return nil, models.NewError(models.Conflict, models.ErrWrongState, "ID", id, "State", string(of.State), "Action", "retry")
+	}
+	var def message.Definition
+	if err := json.Unmarshal([]byte(of.Message), &def); err != nil {
+		return nil, fmt.Errorf("read message: %w", err)
+	}
+	b, err := e.draft(Request{Audience: models.AudienceRetry, AskedBy: askedBy, RequestKey: requestKey}, &def)
+	if err != nil {
+		return nil, err
+	}
+	b.RetryOf = of.ID
+	return e.submit(ctx, b, &def, false)
+}
+
+// submit validates a broadcast and stores it.
+func (e *Engine) submit(ctx context.Context, b *models.Broadcast, def *message.Definition, again bool) (*Created, error) {
+	var warnings []Warning
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		people, err := e.sample(gctx, b)
+		if err != nil {
+			return err
+		}
+		warnings, err = e.checkContent(gctx, b, people)
+		return err
 	})
-	select {
-	case <-c.done:
-		return c.asked, c.err
-	case <-ctx.Done():
+	var quota *wechat.Quota
+	group.Go(func() (err error) { quota, err = e.checkPlatform(gctx, def); return err })
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
-	e.mu.Lock()
-	e.late[same] = c
-	e.mu.Unlock()
-	e.log.WarnContext(ctx, "the database has not said in time whether a broadcast was stored", "message", b.Name)
-	e.background.Go(func() { e.finishLate(same, c, b.AskedBy) })
-	return nil, errNotKnownYet()
+	if quota != nil && b.Recipients > quota.Remain {
+		warnings = append(warnings, Warning{WarnQuota, map[string]any{
+			"Remain": quota.Remain, "Recipients": b.Recipients, "ResumeAt": e.quotaReset(),
+		}})
+	}
+	return e.save(ctx, b, again, warnings)
 }
 
-func errNotKnownYet() error { return models.NewError(models.Unavailable, models.ErrNotKnownYet) }
-
-func (e *Engine) lateCreation(same string) *creation {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.late[same]
+// created describes a broadcast to whoever asked for it.
+func (e *Engine) created(ctx context.Context, b *models.Broadcast, err error) (*Created, error) {
+	if err != nil {
+		return nil, err
+	}
+	a := &Created{Broadcast: *b, Recipients: b.Recipients}
+	if audience.Of(b).NeedsSync && b.MaxRecipientID == 0 {
+		pulled, err := e.everPulled(ctx)
+		if err != nil {
+			return nil, err
+		}
+		a.SyncFirst = !pulled
+	}
+	return a, nil
 }
 
-// unconfirmed tells whether the asker does not know yet that a broadcast was
-// stored. It must not start: the asker could not stop it.
-func (e *Engine) unconfirmed(requestKey string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, c := range e.late {
-		if c.requestKey == requestKey {
-			return true
+// draft is the broadcast as it will be stored.
+func (e *Engine) draft(q Request, def *message.Definition) (*models.Broadcast, error) {
+	fixed, err := json.Marshal(def)
+	if err != nil {
+		return nil, fmt.Errorf("fix message: %w", err)
+	}
+	now := e.now()
+	b := &models.Broadcast{
+		RequestKey: q.RequestKey, Name: def.Name, Message: string(fixed), Digest: def.Digest(),
+		Audience: q.Audience, AskedBy: q.AskedBy, State: models.Scheduled, AskedAt: models.At(now), NotBefore: models.At(now),
+		Salt: strings.ToLower(rand.Text()[:8]),
+	}
+	if audience.Of(b).Undo {
+		b.NotBefore = models.At(now.Add(e.undoWindow))
+	}
+	return b, nil
+}
+
+// sample counts the audience and returns some of it: nobody if the followers are not
+// known yet.
+func (e *Engine) sample(ctx context.Context, b *models.Broadcast) ([]models.Recipient, error) {
+	if audience.Of(b).NeedsSync {
+		if pulled, err := e.pullSoon(ctx); err != nil || !pulled {
+			return nil, err
 		}
 	}
-	return false
+	return audience.Sample(ctx, e.store, b)
 }
 
-// storeRequest stores b, or learns for sure that it was not stored.
-func (e *Engine) storeRequest(b *models.Broadcast, again bool, warnings []Warning) (*Asked, error) {
-	ctx, cancel := context.WithTimeout(e.inBackground, storeFor)
+// pullSoon sees to it that the followers are known before the first broadcast to
+// all of them, if that takes no longer than the asker can wait. Otherwise it
+// returns false: the pull goes on, and the broadcast waits for it.
+func (e *Engine) pullSoon(ctx context.Context) (pulled bool, err error) {
+	if pulled, err = e.everPulled(ctx); pulled || err != nil {
+		return pulled, err
+	}
+	done := make(chan error, 1)
+	e.background.Go(func() { done <- e.pull(e.inBackground) })
+	select {
+	case err := <-done:
+		var told *models.Error
+		if err == nil || errors.As(err, &told) {
+			return err == nil, err
+		}
+		e.log.WarnContext(ctx, "pull the followers, trying again when the broadcast starts", "err", err)
+		return false, nil
+	case <-time.After(askPlatform):
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+// checkPlatform holds the message against the account's template and reads what
+// is left of the day's quota, nil if that is not known. A platform that does not
+// answer in time forbids nothing.
+func (e *Engine) checkPlatform(ctx context.Context, def *message.Definition) (*wechat.Quota, error) {
+	ctx, cancel := context.WithTimeout(ctx, askPlatform)
 	defer cancel()
-	created, err := e.store.CreateBroadcast(ctx, b, again)
-	if errors.Is(err, models.ErrMaybeStored) {
-		e.log.WarnContext(ctx, "the database may have stored a broadcast, asking it", "err", err)
-		created = true
-		b, err = e.confirm(b.RequestKey)
+	var quota *wechat.Quota
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		q, err := e.platform.Quota(ctx, wechat.TemplateMessages{}.QuotaPath())
+		if err != nil {
+			e.log.DebugContext(ctx, "read the quota", "err", err)
+			return
+		}
+		quota = &q
+	})
+	err := e.checkTemplate(ctx, def)
+	wait.Wait()
+	return quota, err
+}
+
+// checkTemplate refuses a message whose template the account does not have, or
+// that does not fit it. A list that can't be read forbids nothing.
+func (e *Engine) checkTemplate(ctx context.Context, def *message.Definition) error {
+	asked := time.Now()
+	list, read, err := e.platform.KnownTemplates(ctx, templatesLast)
+	has := func(t wechat.Template) bool { return t.ID == def.TemplateID }
+	if err == nil && !slices.ContainsFunc(list, has) && !read.After(asked) { // it may have been added just now
+		list, _, err = e.platform.KnownTemplates(ctx, 0)
 	}
 	if err != nil {
-		return nil, e.explained(err)
+		e.log.WarnContext(ctx, "the account's templates could not be read, so the message goes unchecked", "err", err)
+		return nil
 	}
-	asked, err := e.asked(ctx, b, nil)
-	if err != nil { // it is stored all the same
-		asked = &Asked{Broadcast: *b, Recipients: b.Recipients}
+	i := slices.IndexFunc(list, has)
+	if i < 0 {
+		return models.NewError(models.Invalid, models.ErrTemplateUnknown, "Name", def.Name, "ID", def.TemplateID)
 	}
-	asked.Warnings = warnings
-	if created {
-		e.log.InfoContext(ctx, "broadcast asked for", "broadcast", b.ID, "message", b.Name, "audience", b.Audience,
-			"admin", models.MaskOpenID(b.AskedBy), "recipients", asked.Recipients)
-		e.wake()
-	}
-	return asked, nil
-}
-
-// confirm asks the database, until it answers, what became of a request.
-func (e *Engine) confirm(requestKey string) (b *models.Broadcast, err error) {
-	err = loop.Persist(e.inBackground, e.log, "confirm a broadcast", func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, storeFor)
-		defer cancel()
-		b, err = e.store.ConfirmRequest(ctx, requestKey)
-		return err
-	})
-	if err == nil && b == nil {
-		return nil, errors.New("the database did not store the broadcast")
-	}
-	return b, err
-}
-
-// explained adds to a refusal of what was sent already how far that came.
-func (e *Engine) explained(err error) error {
-	var told *models.Error
-	if !errors.As(err, &told) || told.Code != models.ErrSameMessage {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(e.inBackground, askPlatform)
-	defer cancel()
-	id, _ := told.Args["ID"].(int64)
-	if st, err := e.Status(ctx, id); err == nil {
-		told.Args["Status"] = *st
-	}
-	return err
-}
-
-// finishLate tells the asker what became of a request, once that is known. The
-// undo window counts from then on.
-func (e *Engine) finishLate(same string, c *creation, askedBy string) {
-	<-c.done
-	told := Event{Kind: EventLate, AskedBy: askedBy, Err: c.err}
-	if c.err == nil {
-		asked := *c.asked // others may have it, too
-		told.Asked = &asked
-	}
-	if c.err == nil && audience.Of(&told.Asked.Broadcast).Undo {
-		b := &told.Asked.Broadcast
-		b.NotBefore = models.At(e.now().Add(e.undoWindow))
-		_ = loop.Persist(e.inBackground, e.log, "postpone a broadcast", func(ctx context.Context) error {
-			return e.store.PostponeBroadcast(ctx, b.ID, b.NotBefore.Time)
-		})
-	}
-	e.mu.Lock()
-	delete(e.late, same)
-	e.mu.Unlock()
-	if e.inBackground.Err() != nil {
-		return
-	}
-	e.emit(e.inBackground, told)
-}
-
-// beforeDeadline returns ctx with a deadline that is earlier by d, if it has one.
-func beforeDeadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	if at, ok := ctx.Deadline(); ok {
-		return context.WithDeadline(ctx, at.Add(-d))
-	}
-	return context.WithCancel(ctx)
+	return def.CheckTemplate(list[i])
 }

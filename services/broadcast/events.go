@@ -10,10 +10,10 @@ type Event struct {
 	AskedBy string
 	// Status is that of the broadcast, with the Stall that began or is over.
 	Status Status
-	// Asked and Err are what became of a request whose asker could not be answered in
+	// Created and Err are what became of a request whose asker could not be answered in
 	// time; Err is nil if it was stored.
-	Asked *Asked
-	Err   error
+	Created *Created
+	Err     error
 }
 
 // EventKind says what an Event tells.

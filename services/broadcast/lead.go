@@ -11,10 +11,13 @@ import (
 )
 
 const (
-	tidyEvery  = 2 * time.Second
-	showEvery  = 5 * time.Second
 	retakeLock = 2 * time.Second
+	joinEvery  = 2 * time.Second // how often early receipts are joined
 )
+
+// The engine has four duties, each a loop until its ctx ends: this process leads
+// (Run, lead), starts what is due (schedule), looks whether broadcasts get on (watch)
+// and tidies up (tidy). What admins are told of it, package notify does.
 
 // Run sends broadcasts until ctx ends: as the one process of the database that
 // does, or standing by until that one dies. In a cluster all send, and that one
@@ -28,14 +31,14 @@ func (e *Engine) Run(ctx context.Context) {
 	defer parts.Wait()
 	// Receipts come to every process, to those that stand by too.
 	parts.Go(func() {
-		loop.Every(ctx, tidyEvery, func() {
+		loop.Every(ctx, joinEvery, func() {
 			if err := e.sender.Receipts.Join(ctx); err != nil && ctx.Err() == nil {
 				e.log.WarnContext(ctx, "join receipts, trying again", "err", err)
 			}
 		})
 	})
 	parts.Go(func() { e.sender.Receipts.LogCounts(ctx) })
-	parts.Go(func() { loop.Every(ctx, watchEvery, func() { e.watch(ctx) }) })
+	parts.Go(func() { e.watch(ctx) })
 	if e.cluster != nil {
 		parts.Go(func() { e.cluster.Run(ctx, e.worker.Meters) })
 		parts.Go(func() { e.worker.Run(ctx, e.queue) })
@@ -103,9 +106,7 @@ func (e *Engine) lead(ctx context.Context, lock *models.SendLock) {
 			}
 		})
 	})
-	parts.Go(func() { loop.Every(ctx, tidyEvery, func() { e.finalize(ctx) }) })
-	parts.Go(func() { loop.Every(ctx, showEvery, func() { e.updateMetrics(ctx) }) })
-	parts.Go(func() { loop.Every(ctx, time.Hour, func() { e.purge(ctx) }) })
+	parts.Go(func() { e.tidy(ctx) })
 	if e.cluster == nil {
 		parts.Go(func() { e.worker.Run(ctx, e.queue) })
 	}

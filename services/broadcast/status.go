@@ -67,15 +67,15 @@ func (e *Engine) status(ctx context.Context, b models.Broadcast) (*Status, error
 	if b.State != models.Running {
 		return st, nil
 	}
-	if counts.PutOff > 0 {
-		st.Again = counts.PutOffSince.Add(delivery.DeferFor)
+	if counts.Deferred > 0 {
+		st.Again = counts.DeferredSince.Add(delivery.DeferFor)
 	}
 	st.Stall = e.stalled(ctx, b.ID)
 	st.Slowed = e.throttle.Slowed() && st.Stall == nil
 	if st.Stall == nil && !e.hindered() {
 		st.Rate = e.rate(ctx, b.ID)
 	}
-	if rest := st.Remaining() - counts.PutOff; st.Rate > 0 && rest > 0 && !st.Slowed {
+	if rest := st.Remaining() - counts.Deferred; st.Rate > 0 && rest > 0 && !st.Slowed {
 		st.Left = max(time.Duration(float64(rest)/st.Rate*float64(time.Second)), time.Second)
 	}
 	return st, nil

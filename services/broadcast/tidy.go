@@ -2,9 +2,11 @@ package broadcast
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/zone"
 )
 
@@ -12,6 +14,10 @@ const (
 	// endedEarly is how many of the broadcasts that ended early are looked through, and
 	// finalizedAtMost how many of them are known to be done.
 	endedEarly, finalizedAtMost = 20, 100
+	finalizeEvery = 2 * time.Second
+	updateEvery   = 5 * time.Second
+	purgeEvery    = time.Hour
+
 	// keepReplies is how long the reply to a chat message is kept for its
 	// redelivery, which comes within seconds.
 	keepReplies = 24 * time.Hour
@@ -21,6 +27,16 @@ const (
 	resetWithin = 2 * time.Hour    // how late the platform may reset a quota …
 	resetRetry  = 10 * time.Minute // … and how often it is tried meanwhile
 )
+
+// tidy finalizes what ended early, keeps the metrics up to date and purges what is
+// old until ctx ends.
+func (e *Engine) tidy(ctx context.Context) {
+	var loops sync.WaitGroup
+	loops.Go(func() { loop.Every(ctx, finalizeEvery, func() { e.finalize(ctx) }) })
+	loops.Go(func() { loop.Every(ctx, updateEvery, func() { e.updateMetrics(ctx) }) })
+	loops.Go(func() { loop.Every(ctx, purgeEvery, func() { e.purge(ctx) }) })
+	loops.Wait()
+}
 
 // finalize sees to it that a broadcast that was cancelled or failed leaves nobody
 // without an outcome: those who may have been sent to, those who were put off,

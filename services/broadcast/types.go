@@ -22,8 +22,8 @@ type Request struct {
 	Again bool
 }
 
-// Asked is the answer to a Request.
-type Asked struct {
+// Created is the answer to a Request.
+type Created struct {
 	Broadcast models.Broadcast
 	// Recipients is how many it goes to as far as is known now; 0 with SyncFirst.
 	Recipients int64

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/throttle"
 )
 
@@ -81,9 +82,13 @@ func (e *Engine) why(last time.Time) (reason, detail string) {
 	return e.throttle.Why(last.Add(-time.Minute))
 }
 
-// watch looks once whether the running broadcasts get on. It goes on while the
-// database is away, with what it remembers.
+// watch looks whether the running broadcasts get on until ctx ends.
 func (e *Engine) watch(ctx context.Context) {
+	loop.Every(ctx, watchEvery, func() { e.watchOnce(ctx) })
+}
+
+// watchOnce goes on while the database is away, with what it remembers.
+func (e *Engine) watchOnce(ctx context.Context) {
 	running := map[int64]*run{}
 	for _, r := range e.runs.all() {
 		running[r.b.ID] = r

@@ -78,9 +78,9 @@ func (s *Sender) sort(a *Active, w *batchRun, tasks []models.Task) (begun, defer
 		switch due := t.UpdatedAt.Add(DeferFor); {
 		case t.State == "":
 			fresh = append(fresh, t)
-		case t.State == models.Later && s.now().Before(due):
+		case t.State == models.Deferred && s.now().Before(due):
 			w.leave(due)
-		case t.State == models.Later:
+		case t.State == models.Deferred:
 			deferred = append(deferred, t)
 		case s.tooOld(t.SentAt.Time):
 			s.giveUp(a, w, t)

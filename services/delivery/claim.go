@@ -99,7 +99,7 @@ func (s *Sender) newJob(ctx context.Context, a *Active, w *batchRun, t models.Ta
 	switch t.State {
 	case "":
 		j.reachable = w.reachableAt(now)
-	case models.Later:
+	case models.Deferred:
 		j.deferred = true
 	default:
 		j.maybeSent, j.claim = true, t.SentAt.Time

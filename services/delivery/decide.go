@@ -162,7 +162,7 @@ func decideAnswer(a attempt, r result, now time.Time) (attempt, decision) {
 			// After the rest the platform may no longer know the client_msg_id.
 			return a, a.giveUp(res)
 		}
-		return a, decision{action: putOff, state: models.Later, answer: res, due: now.Add(DeferFor)}
+		return a, decision{action: putOff, state: models.Deferred, answer: res, due: now.Add(DeferFor)}
 	case wechat.Slow:
 		rest := slowRest
 		if a.alone { // there is no other who could try meanwhile

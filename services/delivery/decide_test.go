@@ -31,7 +31,7 @@ func TestDecide(t *testing.T) {
 	left := decision{action: requeue, due: now.Add(s)}
 	rests := func(d time.Duration) decision { return decision{action: retry, after: d} }
 	deferred := func(r res) decision {
-		return decision{action: putOff, state: models.Later, answer: r, due: now.Add(65 * s)}
+		return decision{action: putOff, state: models.Deferred, answer: r, due: now.Add(65 * s)}
 	}
 	tests := map[string]struct {
 		attempt

@@ -50,7 +50,7 @@ type Words interface {
 	// Notice words what is told of a broadcast.
 	Notice(kind string, st broadcast.Status) string
 	// LateReply words what became of a request: asked, or err if it came to nothing.
-	LateReply(asked *broadcast.Asked, err error) string
+	LateReply(asked *broadcast.Created, err error) string
 }
 
 // Config is what a Notifier needs.
@@ -200,9 +200,9 @@ func (n *Notifier) ofEvent(v broadcast.Event) *notice {
 	b := v.Status.Broadcast
 	switch v.Kind {
 	case broadcast.EventLate:
-		m := &notice{kind: late, to: v.AskedBy, text: func() string { return n.Words.LateReply(v.Asked, v.Err) }, until: n.Now().Add(lateFor)}
+		m := &notice{kind: late, to: v.AskedBy, text: func() string { return n.Words.LateReply(v.Created, v.Err) }, until: n.Now().Add(lateFor)}
 		if v.Err == nil {
-			m.broadcast = v.Asked.Broadcast.ID
+			m.broadcast = v.Created.Broadcast.ID
 		}
 		m.key = fmt.Sprintf("late %s %p", v.AskedBy, m)
 		return m

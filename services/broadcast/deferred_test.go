@@ -116,7 +116,7 @@ func TestTheStatusTellsOfThosePutOff(t *testing.T) {
 		})
 		a.start()
 		id := a.ask("", models.AudienceAll)
-		a.until("all but two sent to", func() bool { c := a.counts(id); return c.Accepted == 9 && c.PutOff == 2 })
+		a.until("all but two sent to", func() bool { c := a.counts(id); return c.Accepted == 9 && c.Deferred == 2 })
 		st, err := a.engine.Status(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
@@ -126,11 +126,11 @@ func TestTheStatusTellsOfThosePutOff(t *testing.T) {
 			first = other
 		}
 		rest := st.Again.Sub(first) - laterAfter
-		if st.Counts.PutOff != 2 || st.Counts.Sending != 2 || st.Left != 0 || rest < 0 || rest > time.Second {
+		if st.Counts.Deferred != 2 || st.Counts.Sending != 2 || st.Left != 0 || rest < 0 || rest > time.Second {
 			t.Errorf("%+v, %s left, again %s late", st.Counts, st.Left, rest)
 		}
 		a.reaches(id, models.Finished)
-		if st, err = a.engine.Status(t.Context(), id); err != nil || st.Counts.PutOff != 0 || !st.Again.IsZero() {
+		if st, err = a.engine.Status(t.Context(), id); err != nil || st.Counts.Deferred != 0 || !st.Again.IsZero() {
 			t.Errorf("at the end: %+v, again %s, %v", st.Counts, st.Again, err)
 		}
 	})

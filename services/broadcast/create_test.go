@@ -27,7 +27,7 @@ func TestOneRequestStartsOneBroadcast(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range ids { // the platform delivers one message five times at once
 			wg.Go(func() {
-				asked, err := a.engine.Ask(t.Context(), broadcast.Request{Audience: models.AudienceAll, AskedBy: admin, RequestKey: "the same"})
+				asked, err := a.engine.Create(t.Context(), broadcast.Request{Audience: models.AudienceAll, AskedBy: admin, RequestKey: "the same"})
 				if err != nil {
 					t.Error(err)
 					return
@@ -42,7 +42,7 @@ func TestOneRequestStartsOneBroadcast(t *testing.T) {
 		a.reaches(1, models.Finished)
 		// And once more when it is over, whatever became of the message file.
 		a.messages.Set("messages: [")
-		asked, err := a.engine.Ask(t.Context(), broadcast.Request{Audience: models.AudienceAll, AskedBy: admin, RequestKey: "the same"})
+		asked, err := a.engine.Create(t.Context(), broadcast.Request{Audience: models.AudienceAll, AskedBy: admin, RequestKey: "the same"})
 		if err != nil || asked.Broadcast.ID != 1 || asked.Broadcast.State != models.Finished {
 			t.Errorf("%+v, %v", asked, err)
 		}
@@ -272,7 +272,7 @@ func TestWarnings(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 20, Limits: simulator.Limits{SendDaily: 15}}})
-		codes := func(asked *broadcast.Asked, err error) string {
+		codes := func(asked *broadcast.Created, err error) string {
 			t.Helper()
 			if err != nil {
 				t.Fatal(err)
