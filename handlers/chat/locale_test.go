@@ -18,6 +18,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/wechat/field"
 )
 
 // literals returns the texts in a package's code that pick finds.
@@ -97,7 +98,6 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 		{"services/notify", "", "notice."},
 		{"services/broadcast", "Stall", "stall."},
 		{"services/throttle", "", "stall."},
-		{"services/wechat", "Rule", "field."},
 	} {
 		for _, value := range constants(t, source.folder, source.constants) {
 			want[source.ids+value] = true
@@ -111,6 +111,9 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 	} {
 		want["state."+string(state)] = true
 		want["state_is."+string(state)] = true
+	}
+	for _, rule := range []field.Rule{field.Empty, field.Length, field.Form} {
+		want["field."+string(rule)] = true
 	}
 	for _, cmd := range commands {
 		want["help."+string(cmd.name)] = true

@@ -16,6 +16,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/audience"
 	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -87,7 +88,7 @@ func (e *Engine) submit(ctx context.Context, b *models.Broadcast, def *message.D
 	}
 	if quota != nil && b.Recipients > quota.Remain {
 		warnings = append(warnings, Warning{WarnQuota, map[string]any{
-			"Remain": quota.Remain, "Recipients": b.Recipients, "ResumeAt": e.quotaReset(),
+			"Remain": quota.Remain, "Recipients": b.Recipients, "ResumeAt": throttle.QuotaReset(e.now(), e.resetAt),
 		}})
 	}
 	return e.save(ctx, b, again, warnings)

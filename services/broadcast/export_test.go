@@ -2,7 +2,6 @@ package broadcast
 
 import (
 	"context"
-	"time"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/lease"
@@ -34,8 +33,3 @@ func (e *Engine) StopOne(m models.Move) { e.worker.All()[0].Stop(m) }
 
 // RedisAnswers tells whether Redis does.
 func (e *Engine) RedisAnswers() bool { return e.cluster.Answers() }
-
-// QuotaReset is when the quota is reset as seen from a moment.
-func QuotaReset(now time.Time, resetAt time.Duration) time.Time {
-	return (&Engine{now: func() time.Time { return now }, resetAt: resetAt}).quotaReset()
-}

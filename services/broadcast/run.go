@@ -9,6 +9,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/delivery"
 	"wechat-broadcast/services/loop"
+	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/services/worker"
 )
@@ -159,7 +160,7 @@ func (e *Engine) stopped(b models.Broadcast, m models.Move) {
 func (e *Engine) resumeAt(reason string) time.Time {
 	switch reason {
 	case models.ReasonQuota, models.ReasonInfoQuota, models.ReasonSyncQuota:
-		return e.quotaReset()
+		return throttle.QuotaReset(e.now(), e.resetAt)
 	}
 	return time.Time{}
 }

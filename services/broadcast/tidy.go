@@ -7,25 +7,21 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/loop"
-	"wechat-broadcast/zone"
 )
 
 const (
 	// endedEarly is how many of the broadcasts that ended early are looked through, and
 	// finalizedAtMost how many of them are known to be done.
 	endedEarly, finalizedAtMost = 20, 100
-	finalizeEvery = 2 * time.Second
-	updateEvery   = 5 * time.Second
-	purgeEvery    = time.Hour
+	finalizeEvery               = 2 * time.Second
+	updateEvery                 = 5 * time.Second
+	purgeEvery                  = time.Hour
 
 	// keepReplies is how long the reply to a chat message is kept for its
 	// redelivery, which comes within seconds.
 	keepReplies = 24 * time.Hour
 	// keepReceipts is how long a receipt that belongs to no delivery is kept.
 	keepReceipts = 72 * time.Hour
-
-	resetWithin = 2 * time.Hour    // how late the platform may reset a quota …
-	resetRetry  = 10 * time.Minute // … and how often it is tried meanwhile
 )
 
 // tidy finalizes what ended early, keeps the metrics up to date and purges what is
@@ -115,19 +111,4 @@ func (e *Engine) updateMetrics(ctx context.Context) {
 		list = append(list, *st)
 	}
 	e.metrics.update(list)
-}
-
-// quotaReset returns when the platform's daily quota should be there again: at
-// the next reset. Shortly after one, when the quota is still gone, it is asked
-// for again soon, since the platform's hour is known from the field only.
-func (e *Engine) quotaReset() time.Time {
-	now := e.now()
-	at := zone.Midnight(now, 0).Add(e.resetAt)
-	if !at.After(now) {
-		if now.Sub(at) < resetWithin {
-			return now.Add(resetRetry)
-		}
-		at = at.AddDate(0, 0, 1)
-	}
-	return at
 }
