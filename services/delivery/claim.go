@@ -65,10 +65,10 @@ func (s *Sender) feed(ctx context.Context, a *Active, w *batchRun, tasks []model
 	return nil
 }
 
-// admit takes the budget's part of a group of at most most recipients and returns how
+// admit takes the budget's part of a group of at most wanted recipients and returns how
 // many it may have. Nobody is claimed who can't be sent to now, and for a probe only
 // one is.
-func (s *Sender) admit(ctx context.Context, a *Active, most int, claims bool) (permit throttle.Permit, n int, err error) {
+func (s *Sender) admit(ctx context.Context, a *Active, wanted int, claims bool) (permit throttle.Permit, n int, err error) {
 	for claims {
 		if permit, err = a.stream.Admit(ctx, throttle.Unclaimed); err != nil {
 			return permit, 0, err
@@ -86,7 +86,7 @@ func (s *Sender) admit(ctx context.Context, a *Active, most int, claims bool) (p
 		}
 		s.budget.Weighted.Release(1)
 	}
-	n, err = s.budget.take(ctx, most)
+	n, err = s.budget.take(ctx, wanted)
 	return permit, n, err
 }
 
