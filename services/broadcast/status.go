@@ -21,8 +21,9 @@ func (e *Engine) Status(ctx context.Context, id int64) (*Status, error) {
 
 // Recent returns a Status that may be a little old: for those who look again and
 // again. Counting takes the longer the larger the broadcast is, so the older it
-// may be, and all who look meanwhile share one count.
-func (e *Engine) Recent(ctx context.Context, id int64) (*Status, error) { return e.recent.Get(ctx, id) }
+// may be, and all who look meanwhile share one count. It waits for that count, so that
+// none outlasts those who asked for it.
+func (e *Engine) Recent(id int64) (*Status, error) { return e.recent.Get(e.inBackground, id) }
 
 const (
 	recentAtMost = 64 // broadcasts
@@ -34,8 +35,8 @@ const (
 // newRecent keeps the last Status of each broadcast that somebody looked at.
 func newRecent(e *Engine) *cache.Cache[int64, *Status] {
 	ttl := func(_ *Status, took time.Duration) time.Duration { return max(recentLeast, recentShare*took) }
-	return cache.New(recentAtMost, ttl, func(ctx context.Context, id int64) (*Status, error) {
-		ctx, cancel := context.WithTimeout(ctx, countAtMost)
+	return cache.New(recentAtMost, ttl, func(_ context.Context, id int64) (*Status, error) {
+		ctx, cancel := context.WithTimeout(e.inBackground, countAtMost)
 		defer cancel()
 		return e.Status(ctx, id)
 	})

@@ -103,7 +103,7 @@ func (e *Engine) purge(ctx context.Context) {
 func (e *Engine) updateMetrics(ctx context.Context) {
 	var list []Status
 	for _, r := range e.runs.all() {
-		st, err := e.Recent(ctx, r.b.ID)
+		st, err := e.Recent(r.b.ID)
 		if err != nil {
 			e.log.DebugContext(ctx, "renew metrics", "err", err)
 			return

@@ -301,7 +301,7 @@ func (n *Notifier) ready(ctx context.Context, b models.Broadcast) (bool, error) 
 		return true, nil
 	}
 	// Counting a large broadcast every two seconds would keep a core busy.
-	st, err := n.Engine.Recent(ctx, b.ID)
+	st, err := n.Engine.Recent(b.ID)
 	if err != nil {
 		return false, err
 	}
