@@ -59,7 +59,8 @@ type Simulator struct {
 	userMsgIDs atomic.Int64  // of followers' messages
 	bodies     sync.Pool
 
-	apis map[string]api
+	apis     map[string]api
+	commands map[string]command
 
 	ctx    context.Context //nolint:containedctx // the life of the simulator, which outlasts any call
 	stop   context.CancelFunc
@@ -118,6 +119,7 @@ func New(o Options) (*Simulator, error) {
 	} {
 		s.quotas[path] = new(quota)
 	}
+	s.commands = s.newCommands()
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.work.Go(func() { s.outbox.dispatch(s.ctx) })
 	for range o.CallbackWorkers {
