@@ -69,14 +69,21 @@ func (s *Simulator) templateSend(w http.ResponseWriter, r *http.Request) {
 	s.accept(r.Context(), w, id, &m, &chance, plan)
 }
 
+// strikes decides whether a fault of that rate happens, and counts it.
+func (s *Simulator) strikes(chance *rng, rate float64, count *int64) bool {
+	if !chance.chance(rate) {
+		return false
+	}
+	s.tally.add(count)
+	return true
+}
+
 // strikeBefore lets a fault of the connection happen before anything is looked at, and tells whether one did.
 func (s *Simulator) strikeBefore(w http.ResponseWriter, chance *rng, f *Faults) bool {
 	switch {
-	case chance.chance(f.Cut):
-		s.tally.add(&s.tally.faults.Cut)
+	case s.strikes(chance, f.Cut, &s.tally.faults.Cut):
 		cut(w)
-	case chance.chance(f.BadGateway):
-		s.tally.add(&s.tally.faults.BadGateway)
+	case s.strikes(chance, f.BadGateway, &s.tally.faults.BadGateway):
 		writeHTML(w, http.StatusBadGateway)
 	default:
 		return false
@@ -109,9 +116,7 @@ func (s *Simulator) judge(r *http.Request, body []byte, malformed bool, m *sendR
 	case malformed:
 		return 47001, ""
 	}
-	if !s.people.sending.Load() {
-		s.people.sending.Store(true)
-	}
+	s.people.sending.Store(true)
 	if id, known := s.people.id(m.ToUser); !known && !wellFormed(m.ToUser) {
 		return 40003, ""
 	} else if !known || !s.people.reachable(id) {
@@ -192,8 +197,7 @@ func (s *Simulator) accept(ctx context.Context, w http.ResponseWriter, id uint32
 		s.report(rec, chance, receipts)
 	}
 	late := plan.Latency - plan.Latency/2
-	if chance.chance(plan.Slow) {
-		s.tally.add(&s.tally.faults.Slow)
+	if s.strikes(chance, plan.Slow, &s.tally.faults.Slow) {
 		late += plan.SlowFor
 	}
 	if !s.mayAnswer(ctx) {
@@ -221,24 +225,17 @@ func (s *Simulator) accept(ctx context.Context, w http.ResponseWriter, id uint32
 // in doubt.
 func (s *Simulator) answerAccepted(w http.ResponseWriter, msgID int64, chance *rng, plan *faultPlan) {
 	switch {
-	case chance.chance(plan.SystemErrorAccepted):
-		s.tally.add(&s.tally.faults.SystemErrorAccepted)
+	case s.strikes(chance, plan.SystemErrorAccepted, &s.tally.faults.SystemErrorAccepted):
 		s.refuse(w, -1, "")
-	case chance.chance(plan.HTML):
-		s.tally.add(&s.tally.faults.HTML)
+	case s.strikes(chance, plan.HTML, &s.tally.faults.HTML):
 		writeHTML(w, http.StatusOK)
-	case chance.chance(plan.Empty):
-		s.tally.add(&s.tally.faults.Empty)
+	case s.strikes(chance, plan.Empty, &s.tally.faults.Empty):
 		writeJSON(w, nil)
-	case chance.chance(plan.TextCode):
-		s.tally.add(&s.tally.faults.TextCode)
+	case s.strikes(chance, plan.TextCode, &s.tally.faults.TextCode):
 		writeJSON(w, fmt.Appendf(nil, `{"errcode":"0","errmsg":"ok","msgid":%d}`, msgID))
 	default:
 		s.tally.code(0)
-		var buf [64]byte
-		answer := append(buf[:0], `{"errcode":0,"errmsg":"ok","msgid":`...)
-		answer = fmt.Append(answer, msgID)
-		writeJSON(w, append(answer, '}'))
+		writeJSON(w, fmt.Appendf(nil, `{"errcode":0,"errmsg":"ok","msgid":%d}`, msgID))
 	}
 }
 
@@ -263,15 +260,19 @@ func newFaultPlan(f Faults) *faultPlan {
 
 // wait pauses, and gives false if the simulator is closing.
 func (s *Simulator) wait(d time.Duration) bool {
-	if d <= 0 {
-		return s.ctx.Err() == nil
-	}
+	return s.ctx.Err() == nil && (d <= 0 || s.waitFor(s.ctx, d) == nil)
+}
+
+// waitFor pauses, and gives an error if ctx ends or the simulator is closing.
+func (s *Simulator) waitFor(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	case <-s.ctx.Done():
-		return false
+		return s.ctx.Err()
 	}
 }
