@@ -51,10 +51,7 @@ func changeRecipient(tx *gorm.DB, openID string, change func(r *Recipient)) erro
 		return nil
 	}
 	if r.ID != 0 {
-		if err := tx.Model(&r).Select("*").Omit("id", "openid").UpdateColumns(&r).Error; err != nil {
-			return fmt.Errorf("change recipient: %w", err)
-		}
-		return nil
+		return wrap(tx.Model(&r).Select("*").Omit("id", "openid").UpdateColumns(&r).Error, "change recipient")
 	}
 	return wrap(tx.Create(&r).Error, "add recipient")
 }

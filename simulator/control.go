@@ -47,6 +47,10 @@ type command func(r *http.Request) (any, error)
 // newCommands are the commands by method and path.
 func (s *Simulator) newCommands() map[string]command {
 	type person struct{ OpenID string }
+	type usage struct {
+		Path string
+		Used int
+	}
 	return map[string]command{
 		"GET /_sim/stats":  show(s.Stats),
 		"GET /_sim/ledger": s.ledgerOf,
@@ -83,14 +87,9 @@ func (s *Simulator) newCommands() map[string]command {
 			return s.Remark(ask.OpenID, ask.Remark)
 		}),
 		"POST /_sim/callback": with(s, func(_ context.Context, ask struct{ URL string }) error { return s.SetCallback(ask.URL) }),
-		"POST /_sim/quota": with(s, func(_ context.Context, ask struct {
-			Path string
-			Used int
-		}) error {
-			return s.UseQuota(ask.Path, ask.Used)
-		}),
-		"POST /_sim/hold": with(s, func(_ context.Context, ask struct{ After int }) error { s.HoldAnswers(ask.After); return nil }),
-		"POST /_sim/down": s.downCommand,
+		"POST /_sim/quota":    with(s, func(_ context.Context, ask usage) error { return s.UseQuota(ask.Path, ask.Used) }),
+		"POST /_sim/hold":     with(s, func(_ context.Context, ask struct{ After int }) error { s.HoldAnswers(ask.After); return nil }),
+		"POST /_sim/down":     s.downCommand,
 	}
 }
 
