@@ -22,7 +22,6 @@ type receiptResult struct{ Program, Update sample }
 
 // receipts compares how fast receipts are counted with the statement alone.
 func (b *bench) receipts(ctx context.Context) error {
-	b.results.Receipts, b.results.Update = map[string]*loopSeries{}, map[string]*loopSeries{}
 	for range b.Rounds {
 		for _, driver := range b.dbs.drivers() {
 			res, err := onFresh[receiptResult](ctx, b, "receipts", programTask{
@@ -31,8 +30,8 @@ func (b *bench) receipts(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			of(b.results.Receipts, driver).add(res.Program)
-			of(b.results.Update, driver).add(res.Update)
+			b.results.Receipts.of(driver).add(res.Program)
+			b.results.Update.of(driver).add(res.Update)
 		}
 	}
 	return nil
