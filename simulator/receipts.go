@@ -23,16 +23,7 @@ const (
 
 // String is the status as the platform spells it, spaces included (WeChat: template message docs, and field reports).
 func (s status) String() string {
-	switch s {
-	case statusUserBlock:
-		return "failed:user block"
-	case statusSystemFailed:
-		return "failed: system failed"
-	case statusFreqLimit:
-		return "failed:freq limit"
-	default:
-		return "success"
-	}
+	return [...]string{"success", "failed:user block", "failed: system failed", "failed:freq limit"}[s]
 }
 
 // receipt is one TEMPLATESENDJOBFINISH that is to be sent. What is posted depends on nothing else, so a try that is

@@ -19,6 +19,8 @@ type sendRequest struct {
 	MiniProgram json.RawMessage `json:"miniprogram"`
 	ClientMsgID string          `json:"client_msg_id"`
 	Data        json.RawMessage `json:"data"`
+
+	payload uint64 // the number of its content, once that was found good
 }
 
 // templateSend serves POST /cgi-bin/message/template/send (WeChat: sendTemplateMessage docs).
@@ -142,7 +144,8 @@ func (s *Simulator) judge(r *http.Request, body []byte, malformed bool, m *sendR
 // checkData checks the values of a send and where it leads, and remembers those that are good, so that the next equal ones cost nothing.
 func (s *Simulator) checkData(m *sendRequest) (code int, detail string) {
 	raw := s.ledger.texts.raw(m)
-	if _, good := s.ledger.texts.known(raw); good {
+	var good bool
+	if m.payload, good = s.ledger.texts.known(raw); good {
 		return 0, ""
 	}
 	// Before the data or after it: unconfirmed.
@@ -159,23 +162,11 @@ func (s *Simulator) checkData(m *sendRequest) (code int, detail string) {
 	if key := s.templates.fault(m.TemplateID, data); key != "" {
 		return 47003, "argument invalid! data." + key + ".value invalid"
 	}
-	return 0, ""
-}
-
-// payload is the number of a send's content, which was found good.
-func (s *Simulator) payload(m *sendRequest) uint64 {
-	raw := s.ledger.texts.raw(m)
-	if number, known := s.ledger.texts.known(raw); known {
-		return number
-	}
-	content := Content{TemplateID: m.TemplateID, URL: m.URL, MiniProgram: m.MiniProgram}
-	if json.Unmarshal(m.Data, &content.Data) != nil {
-		return 0 // not reached: checkData decoded it
-	}
 	if s.opts.CutLongThings {
-		cutThings(content.Data)
+		cutThings(data)
 	}
-	return s.ledger.texts.add(raw, content)
+	m.payload = s.ledger.texts.add(raw, Content{TemplateID: m.TemplateID, URL: m.URL, MiniProgram: m.MiniProgram, Data: data})
+	return 0, ""
 }
 
 // accept takes a message into the ledger, sees to its receipt and answers, unless a fault takes the answer away.
@@ -183,7 +174,7 @@ func (s *Simulator) accept(ctx context.Context, w http.ResponseWriter, id uint32
 	receipts := s.receipts.Load()
 	now := s.opts.Now()
 	rec := record{
-		id: id, msgID: s.msgIDs.Add(1), clientID: m.ClientMsgID, payload: s.payload(m),
+		id: id, msgID: s.msgIDs.Add(1), clientID: m.ClientMsgID, payload: m.payload,
 		at: now, window: s.opts.ClientMsgIDWindow, status: s.outcome(id, chance, receipts),
 	}
 	msgID, repeated := s.ledger.accept(rec)

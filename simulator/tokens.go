@@ -34,8 +34,7 @@ type tokens struct {
 	plain  *grant // the latest of /cgi-bin/token
 	stable *grant // the latest of /cgi-bin/stable_token
 	forced time.Time
-	day    int64
-	forces int // forced refreshes on day
+	forces counter // forced refreshes, by day
 }
 
 func newTokens(ttl, overlap time.Duration) *tokens {
@@ -95,13 +94,11 @@ func (t *tokens) steady(now time.Time, force bool) (g *grant, code int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if force && t.stable != nil && now.Sub(t.forced) >= forcedSpacing {
-		if day := beijingDay(now); day != t.day {
-			t.day, t.forces = day, 0
-		}
-		if t.forces >= forcedDaily {
+		forces := t.forces.in(beijingDay(now))
+		if *forces >= forcedDaily {
 			return nil, 45009
 		}
-		t.forces++
+		*forces++
 		t.forced = now
 		t.stable = t.issue(now, t.stable, now)
 		return t.stable, 0
