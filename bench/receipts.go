@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -39,12 +38,7 @@ func (b *bench) receipts(ctx context.Context) error {
 
 // receiptRounds counts a receipt for everyone, first by the baseline and then,
 // with what it did undone, by the engine.
-func receiptRounds(ctx context.Context, task programTask, _ func(string)) (res receiptResult, err error) {
-	p, err := newParts(ctx, task)
-	if err != nil {
-		return res, err
-	}
-	defer func() { err = errors.Join(err, p.close()) }()
+func receiptRounds(ctx context.Context, p *parts, task programTask) (res receiptResult, err error) {
 	db, err := openRaw(task)
 	if err != nil {
 		return res, err

@@ -60,12 +60,7 @@ func (b *bench) watchedOnce(ctx context.Context, driver string, pages int, into 
 
 // watched sends a broadcast that starts once all pages are open, and waits until
 // each of them shows its end.
-func watched(ctx context.Context, task programTask, _ func(string)) (taken sample, err error) {
-	p, err := newParts(ctx, task)
-	if err != nil {
-		return taken, err
-	}
-	defer func() { err = errors.Join(err, p.close()) }()
+func watched(ctx context.Context, p *parts, task programTask) (taken sample, err error) {
 	if _, err = p.sync(ctx, task.Followers); err != nil {
 		return taken, err
 	}
