@@ -102,13 +102,11 @@ type Faults struct {
 	TokenRevoked        float64       `name:"fault-token-revoked" json:"token_revoked" help:"Rate of calls before which the tokens are revoked (40001 until a new one is fetched)."`
 	TokenExpired        float64       `name:"fault-token-expired" json:"token_expired" help:"Rate of calls before which the tokens expire (42001 until a new one is fetched)."`
 	// WaitAfter lets a trial act at a moment that it names: so many sends are let in, those that come later wait until it is changed.
-	WaitAfter int64 `name:"fault-wait-after" json:"wait_after" help:"Sends that are let in, later ones wait until this is changed; 0 for no waiting."`
-	// Codes are the rates of refusals by errcode: {45011: 0.02, 43117: 0.01}.
-	Codes map[int]float64 `name:"fault-code" json:"codes" help:"Rate of refusals by errcode, such as 45011=0.02; repeatable." placeholder:"CODE=RATE"`
+	WaitAfter int64           `name:"fault-wait-after" json:"wait_after" help:"Sends that are let in, later ones wait until this is changed; 0 for no waiting."`
+	Codes     map[int]float64 `name:"fault-code" json:"codes" help:"Rate of refusals by errcode, such as 45011=0.02; repeatable." placeholder:"CODE=RATE"`
 	// Everywhere lets Latency, Slow, SystemError, BadGateway and Cut strike the other APIs too.
 	Everywhere bool `name:"fault-everywhere" json:"everywhere" help:"Faults that are not about a recipient strike the other APIs too."`
-	// RefuseIP lets the token APIs answer 40164: the caller is not on the IP whitelist.
-	RefuseIP bool `name:"fault-refuse-ip" json:"refuse_ip" help:"The caller's IP is not on the whitelist (40164 from the token APIs)."`
+	RefuseIP   bool `name:"fault-refuse-ip" json:"refuse_ip" help:"The caller's IP is not on the whitelist (40164 from the token APIs)."`
 }
 
 // Limits are how many calls the account may make. They can be changed while it runs.
