@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,14 +74,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var c commands
 	parser, err := kong.New(&c, kong.Name("wechat-broadcast"),
 		kong.Description("Template-message broadcasts of a WeChat Official Account, run by chat."),
-		kong.Writers(stdout, stderr), kong.Exit(func(int) { panic(helpShown{}) }),
+		kong.Writers(stdout, stderr), kong.Help(showHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(stderr, "wechat-broadcast:", err)
 		return exitFailed
 	}
-	command, err := parse(parser, args)
-	if command == nil && err == nil {
+	command, err := parser.Parse(args)
+	if errors.Is(err, errHelpShown) {
 		return exitOK
 	}
 	if err != nil {
@@ -101,20 +102,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 }
 
-// helpShown is the panic that ends the parsing once the help was printed.
-type helpShown struct{}
+// errHelpShown ends the parsing once the help was printed.
+var errHelpShown = errors.New("the help is shown")
 
-// parse returns the command, or nil if the help was asked for and printed.
-func parse(p *kong.Kong, args []string) (c *kong.Context, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			if _, ok := r.(helpShown); !ok {
-				panic(r)
-			}
-			c, err = nil, nil
-		}
-	}()
-	return p.Parse(args)
+func showHelp(options kong.HelpOptions, c *kong.Context) error {
+	return cmp.Or(kong.DefaultHelpPrinter(options, c), errHelpShown)
 }
 
 // load reads the settings and returns them with the logger that they ask for.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -22,22 +23,16 @@ func (versionCommand) Run(s *session) error {
 // noted.
 func build() (v, c string) {
 	v, c = version, commit
-	info, ok := debug.ReadBuildInfo()
-	if ok && v == "" {
-		v = info.Main.Version
-	}
-	if ok && c == "" {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v = cmp.Or(v, info.Main.Version)
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {
-				c = s.Value
+				c = cmp.Or(c, s.Value)
 			}
 		}
 	}
-	if v == "" || v == "(devel)" {
-		v = "development"
+	if v == "(devel)" {
+		v = ""
 	}
-	if c == "" {
-		c = "unknown"
-	}
-	return v, c
+	return cmp.Or(v, "development"), cmp.Or(c, "unknown")
 }

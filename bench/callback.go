@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/xml"
@@ -12,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -102,20 +102,12 @@ func callCallback(ctx context.Context, task callersTask, _ func(string)) (sample
 	client := &fasthttp.Client{MaxConnsPerHost: task.InFlight}
 	defer client.CloseIdleConnections()
 	return everyone(ctx, task.N, task.InFlight, func(_ context.Context, i int) error {
-		req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-		defer fasthttp.ReleaseRequest(req)
-		defer fasthttp.ReleaseResponse(res)
-		req.SetRequestURI(calls[i].url)
-		req.Header.SetMethod(fasthttp.MethodPost)
-		req.Header.SetContentType("text/xml")
-		req.SetBodyString(calls[i].body)
-		if err := client.DoTimeout(req, res, 10*time.Second); err != nil {
-			return fmt.Errorf("call: %w", err)
-		}
-		if res.StatusCode() != http.StatusOK || !strings.Contains(string(res.Body()), "<Encrypt>") {
-			return fmt.Errorf("call: HTTP %d, %.100q", res.StatusCode(), res.Body())
-		}
-		return nil
+		return post(client, calls[i].url, "text/xml", []byte(calls[i].body), func(status int, body []byte) error {
+			if status != http.StatusOK || !bytes.Contains(body, []byte("<Encrypt>")) {
+				return fmt.Errorf("call: HTTP %d, %.100q", status, body)
+			}
+			return nil
+		})
 	})
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -13,12 +12,8 @@ const insertGroup = 1000
 
 // inserts is what storing everyone costs the database alone: the rows that a
 // first sync writes, known beforehand, in the order that is cheapest for it.
-func inserts(ctx context.Context, task programTask, _ func(string)) (taken sample, err error) {
-	p, err := newParts(ctx, task) // for the tables
-	if err != nil {
-		return taken, err
-	}
-	defer func() { err = errors.Join(err, p.close()) }()
+// The parts are there for the tables.
+func inserts(ctx context.Context, _ *parts, task programTask) (taken sample, err error) {
 	db, err := openRaw(task)
 	if err != nil {
 		return taken, err

@@ -113,22 +113,30 @@ func fastLoop(ctx context.Context, task loopTask, _ func(string)) (sample, error
 	defer client.CloseIdleConnections()
 	url := task.Platform + pathSend + "?access_token=" + accessToken
 	return everyone(ctx, task.Followers, task.InFlight, func(_ context.Context, person int) error {
-		req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-		defer fasthttp.ReleaseRequest(req)
-		defer fasthttp.ReleaseResponse(res)
-		req.SetRequestURI(url)
-		req.Header.SetMethod(fasthttp.MethodPost)
-		req.Header.SetContentType("application/json; charset=utf-8")
-		req.SetBodyRaw(appendMessage(make([]byte, 0, 512), person))
-		if err := client.DoTimeout(req, res, 10*time.Second); err != nil {
-			return fmt.Errorf("send: %w", err)
-		}
-		var answer sendAnswer
-		if err := json.Unmarshal(res.Body(), &answer); err != nil {
-			return fmt.Errorf("send: %w", err)
-		}
-		return answer.check()
+		body := appendMessage(make([]byte, 0, 512), person)
+		return post(client, url, "application/json; charset=utf-8", body, func(_ int, raw []byte) error {
+			var answer sendAnswer
+			if err := json.Unmarshal(raw, &answer); err != nil {
+				return fmt.Errorf("send: %w", err)
+			}
+			return answer.check()
+		})
 	})
+}
+
+// post makes one call with fasthttp and hands over its answer.
+func post(client *fasthttp.Client, url, contentType string, body []byte, read func(status int, body []byte) error) error {
+	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseRequest(req)
+	defer fasthttp.ReleaseResponse(res)
+	req.SetRequestURI(url)
+	req.Header.SetMethod(fasthttp.MethodPost)
+	req.Header.SetContentType(contentType)
+	req.SetBodyRaw(body)
+	if err := client.DoTimeout(req, res, 10*time.Second); err != nil {
+		return fmt.Errorf("call: %w", err)
+	}
+	return read(res.StatusCode(), res.Body())
 }
 
 const (

@@ -68,15 +68,15 @@ type bench struct {
 // results are the series of each figure, one value for each round.
 type results struct {
 	Bare, Fast                      loopSeries
-	Program                         map[string]*loopSeries // by driver
+	Program                         byDriver
 	LatentBare                      loopSeries
 	Held                            series // milliseconds at the platform's end, for those at 50 ms
-	LatentProgram, LatentSDK        map[string]*loopSeries
+	LatentProgram, LatentSDK        byDriver
 	Conns                           series
-	Watched, Unwatched              map[string]*loopSeries
+	Watched, Unwatched              byDriver
 	Scale                           map[string]map[int]*scaleSeries // by driver and recipients
 	Gin, Callback                   loopSeries
-	Receipts, Update                map[string]*loopSeries
+	Receipts, Update                byDriver
 	PlatformAlone, PlatformAloneCPU float64
 	PlatformCPU                     series // microseconds for a send, beside the program
 }
@@ -86,6 +86,18 @@ type loopSeries struct{ Rate, CPU series }
 
 func (s *loopSeries) add(m sample) {
 	s.Rate, s.CPU = append(s.Rate, m.perSecond()), append(s.CPU, m.micros())
+}
+
+type byDriver map[string]*loopSeries
+
+func (m *byDriver) of(driver string) *loopSeries {
+	if *m == nil {
+		*m = byDriver{}
+	}
+	if (*m)[driver] == nil {
+		(*m)[driver] = &loopSeries{}
+	}
+	return (*m)[driver]
 }
 
 // scaleSeries is what a life of the program took at a number of recipients.
@@ -144,9 +156,9 @@ func (b *bench) floodPlatform(ctx context.Context) error {
 // sends compares the program with the baselines, one after the other in each
 // round.
 func (b *bench) sends(ctx context.Context) error {
-	b.results.Program = map[string]*loopSeries{}
 	for range b.Rounds {
-		if err := b.loop(ctx, "bare", b.Sends, inFlight, &b.results.Bare); err != nil {
+		task := loopTask{Followers: b.Sends, InFlight: inFlight}
+		if err := b.loop(ctx, "bare", task, 0, &b.results.Bare); err != nil {
 			return err
 		}
 		for _, driver := range b.dbs.drivers() {
@@ -156,11 +168,11 @@ func (b *bench) sends(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			of(b.results.Program, driver).add(broadcastOf(res, stats))
+			b.results.Program.of(driver).add(stats.span(res.Send))
 			b.results.Conns = append(b.results.Conns, float64(stats.Conns))
 			b.results.PlatformCPU = append(b.results.PlatformCPU, 1e6*stats.CPU/float64(stats.Sends))
 		}
-		if err := b.loop(ctx, "fasthttp", b.Sends, inFlight, &b.results.Fast); err != nil {
+		if err := b.loop(ctx, "fasthttp", task, 0, &b.results.Fast); err != nil {
 			return err
 		}
 	}
@@ -169,9 +181,9 @@ func (b *bench) sends(ctx context.Context) error {
 
 // latentSends is the same at 50 ms a call, and with the SDK.
 func (b *bench) latentSends(ctx context.Context) error {
-	b.results.LatentProgram, b.results.LatentSDK = map[string]*loopSeries{}, map[string]*loopSeries{}
 	for range min(b.Rounds, 3) {
-		if err := b.latentLoop(ctx, "bare", loopTask{}, &b.results.LatentBare); err != nil {
+		task := loopTask{Followers: b.LatentSends, InFlight: latentInFlight}
+		if err := b.loop(ctx, "bare", task, latency, &b.results.LatentBare); err != nil {
 			return err
 		}
 		for _, driver := range b.dbs.drivers() {
@@ -181,14 +193,14 @@ func (b *bench) latentSends(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			of(b.results.LatentProgram, driver).add(broadcastOf(res, stats))
+			b.results.LatentProgram.of(driver).add(stats.span(res.Send))
 			b.results.Held = append(b.results.Held, 1000*stats.Held)
 			db, err := b.dbs.fresh(ctx, driver)
 			if err != nil {
 				return err
 			}
-			task := loopTask{DatabaseDriver: driver, DSN: db.DSN}
-			err = errors.Join(b.latentLoop(ctx, "sdk", task, of(b.results.LatentSDK, driver)), db.drop())
+			task.DatabaseDriver, task.DSN = driver, db.DSN
+			err = errors.Join(b.loop(ctx, "sdk", task, latency, b.results.LatentSDK.of(driver)), db.drop())
 			if err != nil {
 				return err
 			}
@@ -197,47 +209,22 @@ func (b *bench) latentSends(ctx context.Context) error {
 	return nil
 }
 
-// broadcastOf is a broadcast's speed, from its first send to its last answer as
-// the platform's end saw it, and its cost from the request to the end.
-func broadcastOf(res programResult, stats platformStats) sample {
-	m := res.Send
-	m.Wall = float64(stats.Last-stats.First) / 1e9
-	return m
-}
-
-func of(m map[string]*loopSeries, driver string) *loopSeries {
-	if m[driver] == nil {
-		m[driver] = &loopSeries{}
-	}
-	return m[driver]
-}
-
-func (b *bench) loop(ctx context.Context, name string, n, atOnce int, into *loopSeries) error {
-	if err := b.set(ctx, n, 0); err != nil {
+// loop runs a baseline once.
+func (b *bench) loop(ctx context.Context, name string, task loopTask, latency time.Duration, into *loopSeries) error {
+	if err := b.set(ctx, task.Followers, latency); err != nil {
 		return err
 	}
-	m, err := run[sample](ctx, name, loopTask{Platform: b.platform, Followers: n, InFlight: atOnce})
-	if err != nil {
-		return err
-	}
-	into.add(m)
-	_, err = b.stats(ctx, n)
-	return err
-}
-
-func (b *bench) latentLoop(ctx context.Context, name string, task loopTask, into *loopSeries) error {
-	if err := b.set(ctx, b.LatentSends, latency); err != nil {
-		return err
-	}
-	task.Platform, task.Followers, task.InFlight = b.platform, b.LatentSends, latentInFlight
+	task.Platform = b.platform
 	m, err := run[sample](ctx, name, task)
 	if err != nil {
 		return err
 	}
-	stats, err := b.stats(ctx, b.LatentSends)
-	m.Wall = float64(stats.Last-stats.First) / 1e9
+	stats, err := b.stats(ctx, task.Followers)
+	if latency > 0 {
+		m = stats.span(m)
+		b.results.Held = append(b.results.Held, 1000*stats.Held)
+	}
 	into.add(m)
-	b.results.Held = append(b.results.Held, 1000*stats.Held)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +48,12 @@ type platformStats struct {
 	Held  float64
 	Conns int64
 	CPU   float64 // seconds, of this process
+}
+
+// span is a sample over the time from the first send to the last answer.
+func (s platformStats) span(m sample) sample {
+	m.Wall = float64(s.Last-s.First) / 1e9
+	return m
 }
 
 // platform is a platform's end that checks and answers and does nothing else,
@@ -211,23 +218,15 @@ func (r *round) page(next []byte) []byte {
 	if page, ok := r.pages[from]; ok {
 		return page
 	}
-	through := min(from+pageSize, n)
-	page := fmt.Appendf(nil, `{"total":%d,"count":%d`, n, through-from)
-	if through > from {
-		page = append(page, `,"data":{"openid":[`...)
-		for i := from; i < through; i++ {
-			if i > from {
-				page = append(page, ',')
-			}
-			page = append(appendOpenID(append(page, '"'), i), '"')
-		}
-		page = append(page, `]}`...)
+	var openIDs []string
+	for i := from; i < min(from+pageSize, n); i++ {
+		openIDs = append(openIDs, string(appendOpenID(nil, i)))
 	}
-	page = append(page, `,"next_openid":"`...)
-	if through > from {
-		page = appendOpenID(page, through-1)
+	page := fmt.Appendf(nil, `{"total":%d,"count":0,"next_openid":""}`, n)
+	if count := len(openIDs); count > 0 {
+		page = fmt.Appendf(nil, `{"total":%d,"count":%d,"data":{"openid":["%s"]},"next_openid":"%s"}`,
+			n, count, strings.Join(openIDs, `","`), openIDs[count-1])
 	}
-	page = append(page, `"}`...)
 	r.pages[from] = page
 	return page
 }

@@ -102,12 +102,19 @@ func (p *parts) close() error {
 	return errors.Join(p.store.Close(), os.RemoveAll(p.folder))
 }
 
-func program(ctx context.Context, task programTask, _ func(string)) (res programResult, err error) {
-	p, err := newParts(ctx, task)
-	if err != nil {
-		return res, err
+// onParts is a role that works with the program's parts.
+func onParts[Out any](do func(ctx context.Context, p *parts, task programTask) (Out, error)) func(context.Context, programTask, func(string)) (Out, error) {
+	return func(ctx context.Context, task programTask, _ func(string)) (out Out, err error) {
+		p, err := newParts(ctx, task)
+		if err != nil {
+			return out, err
+		}
+		defer func() { err = errors.Join(err, p.close()) }()
+		return do(ctx, p, task)
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
+}
+
+func program(ctx context.Context, p *parts, task programTask) (res programResult, err error) {
 	if res.Sync, err = p.sync(ctx, task.Followers); err != nil {
 		return res, err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -22,7 +21,6 @@ type receiptResult struct{ Program, Update sample }
 
 // receipts compares how fast receipts are counted with the statement alone.
 func (b *bench) receipts(ctx context.Context) error {
-	b.results.Receipts, b.results.Update = map[string]*loopSeries{}, map[string]*loopSeries{}
 	for range b.Rounds {
 		for _, driver := range b.dbs.drivers() {
 			res, err := onFresh[receiptResult](ctx, b, "receipts", programTask{
@@ -31,8 +29,8 @@ func (b *bench) receipts(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			of(b.results.Receipts, driver).add(res.Program)
-			of(b.results.Update, driver).add(res.Update)
+			b.results.Receipts.of(driver).add(res.Program)
+			b.results.Update.of(driver).add(res.Update)
 		}
 	}
 	return nil
@@ -40,12 +38,7 @@ func (b *bench) receipts(ctx context.Context) error {
 
 // receiptRounds counts a receipt for everyone, first by the baseline and then,
 // with what it did undone, by the engine.
-func receiptRounds(ctx context.Context, task programTask, _ func(string)) (res receiptResult, err error) {
-	p, err := newParts(ctx, task)
-	if err != nil {
-		return res, err
-	}
-	defer func() { err = errors.Join(err, p.close()) }()
+func receiptRounds(ctx context.Context, p *parts, task programTask) (res receiptResult, err error) {
 	db, err := openRaw(task)
 	if err != nil {
 		return res, err

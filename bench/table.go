@@ -46,25 +46,22 @@ var noGoal = goal{words: "reported"}
 
 // against is a row whose goal is set for the ratio of a figure to a baseline.
 func against(what string, value series, unit, baseline string, base series, g goal) row {
-	r := row{What: what, Value: value, Unit: unit, Baseline: baseline, Base: base, Ratio: value.over(base), Goal: g.words, Median: value.median()}
-	r.judge(g, r.Ratio)
-	return r
+	r := row{What: what, Value: value, Unit: unit, Baseline: baseline, Base: base, Ratio: value.over(base)}
+	return r.judged(g, r.Ratio)
 }
 
 // alone is a row whose goal, if any, is set for the figure itself.
 func alone(what string, value series, unit string, g goal) row {
-	r := row{What: what, Value: value, Unit: unit, Goal: g.words, Median: value.median()}
-	r.judge(g, value)
-	return r
+	return row{What: what, Value: value, Unit: unit}.judged(g, value)
 }
 
-func (r *row) judge(g goal, s series) {
-	if g == noGoal || len(s) == 0 {
-		return
+func (r row) judged(g goal, s series) row {
+	r.Goal, r.Median = g.words, r.Value.median()
+	if g != noGoal && len(s) > 0 {
+		m := s.median()
+		r.Met = new(m >= g.least && m <= g.most)
 	}
-	m := s.median()
-	met := m >= g.least && m <= g.most
-	r.Met = &met
+	return r
 }
 
 const (

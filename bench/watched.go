@@ -29,16 +29,14 @@ const (
 // watchedSends compares a broadcast whose progress page is open on many phones
 // with one at which nobody looks.
 func (b *bench) watchedSends(ctx context.Context) error {
-	b.results.Watched, b.results.Unwatched = map[string]*loopSeries{}, map[string]*loopSeries{}
 	for range min(b.Rounds, 3) {
 		for _, driver := range b.dbs.drivers() {
-			for _, side := range []struct {
-				pages int
-				into  map[string]*loopSeries
-			}{{0, b.results.Unwatched}, {openPages, b.results.Watched}} {
-				if err := b.watchedOnce(ctx, driver, side.pages, of(side.into, driver)); err != nil {
-					return err
-				}
+			err := b.watchedOnce(ctx, driver, 0, b.results.Unwatched.of(driver))
+			if err == nil {
+				err = b.watchedOnce(ctx, driver, openPages, b.results.Watched.of(driver))
+			}
+			if err != nil {
+				return err
 			}
 		}
 	}
@@ -56,19 +54,13 @@ func (b *bench) watchedOnce(ctx context.Context, driver string, pages int, into 
 		return err
 	}
 	stats, err := b.stats(ctx, b.WatchedSends)
-	taken.Wall = float64(stats.Last-stats.First) / 1e9
-	into.add(taken)
+	into.add(stats.span(taken))
 	return err
 }
 
 // watched sends a broadcast that starts once all pages are open, and waits until
 // each of them shows its end.
-func watched(ctx context.Context, task programTask, _ func(string)) (taken sample, err error) {
-	p, err := newParts(ctx, task)
-	if err != nil {
-		return taken, err
-	}
-	defer func() { err = errors.Join(err, p.close()) }()
+func watched(ctx context.Context, p *parts, task programTask) (taken sample, err error) {
 	if _, err = p.sync(ctx, task.Followers); err != nil {
 		return taken, err
 	}

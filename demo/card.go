@@ -1,19 +1,17 @@
 package demo
 
 import (
-	"regexp"
 	"strings"
 
 	"wechat-broadcast/lang"
 	"wechat-broadcast/simulator"
+	"wechat-broadcast/web"
 )
 
 const (
 	cardWidest    = 40 // columns inside the frame
 	cardNarrowest = 16
 )
-
-var fieldOf = regexp.MustCompile(`\{\{(\w+)\.DATA\}\}`)
 
 // card draws a template message as a phone shows it: title and time of day,
 // the template's lines with their values, and the way on.
@@ -22,48 +20,36 @@ func card(m simulator.Message, t simulator.Template, details string, columns int
 	row := func(text string) string { return "│ " + narrow.FillRight(text, inside) + " │" }
 	rule := strings.Repeat("─", inside+2)
 
-	at := lang.HourMinute(m.At)
+	c := layOut(m, t, details)
 	lines := []string{"┌" + rule + "┐"}
-	for i, line := range wrap(t.Title, inside-len(at)-1) {
+	for i, line := range wrap(c.Title, inside-len(c.Time)-1) {
 		if i == 0 {
-			line = narrow.FillRight(line, inside-len(at)) + at
+			line = narrow.FillRight(line, inside-len(c.Time)) + c.Time
 		}
 		lines = append(lines, row(line))
 	}
 	lines = append(lines, row(""))
-	for _, line := range fields(m, t, inside) {
-		lines = append(lines, row(line))
+	widest := 0
+	for _, f := range c.Fields {
+		widest = max(widest, cells(f.Label))
 	}
-	if m.Content.URL != "" || len(m.Content.MiniProgram) > 0 {
-		lines = append(lines, "├"+rule+"┤", row(narrow.FillRight(details, inside-1)+"›"))
+	for _, f := range c.Fields {
+		for _, line := range hang(narrow.FillRight(f.Label, widest)+"  ", clean(f.Value), inside) {
+			lines = append(lines, row(line))
+		}
+	}
+	if c.Details != "" {
+		lines = append(lines, "├"+rule+"┤", row(narrow.FillRight(c.Details, inside-1)+"›"))
 	}
 	return append(lines, "└"+rule+"┘")
 }
 
-// fields are the lines of a template with its labels aligned and its values
-// filled in.
-func fields(m simulator.Message, t simulator.Template, width int) []string {
-	type field struct{ label, value string }
-	var list []field
-	widest := 0
-	for line := range strings.SplitSeq(t.Content, "\n") {
-		label := fieldOf.ReplaceAllString(line, "")
-		match := fieldOf.FindStringSubmatch(line)
-		if match == nil {
-			list = append(list, field{value: clean(line)})
-			continue
-		}
-		f := field{strings.TrimRight(label, "：: "), clean(m.Content.Data[match[1]].Value)}
-		list = append(list, f)
-		widest = max(widest, cells(f.label))
+// layOut lays a message out as the pages do; details is the word for the way on.
+func layOut(m simulator.Message, t simulator.Template, details string) web.Card {
+	c := web.NewCard(t.Title, t.Content, nil, func(key string) string { return m.Content.Data[key].Value })
+	c.Time = lang.HourMinute(m.At)
+	if m.Content.URL != "" || len(m.Content.MiniProgram) > 0 {
+		c.Details = details
 	}
-	var lines []string
-	for _, f := range list {
-		if f.label == "" {
-			lines = append(lines, wrap(f.value, width)...)
-			continue
-		}
-		lines = append(lines, hang(narrow.FillRight(f.label, widest)+"  ", f.value, width)...)
-	}
-	return lines
+	return c
 }

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -69,8 +70,13 @@ func TestCardAligns(t *testing.T) {
 
 func TestCardOfTheMessages(t *testing.T) {
 	t.Parallel()
+	fieldOf := regexp.MustCompile(`\{\{(\w+)\.DATA\}\}`)
 	for _, language := range []string{"zh", "en"} {
-		for _, tpl := range templates(language) {
+		list, err := templates(language)
+		if err != nil || len(list) == 0 {
+			t.Fatalf("%d templates: %v", len(list), err)
+		}
+		for _, tpl := range list {
 			if !strings.Contains(Messages(language), tpl.ID) {
 				t.Errorf("%s: no message of template %s", language, tpl.ID)
 			}

@@ -1,6 +1,9 @@
 package demo
 
-import "unicode/utf8"
+import (
+	"cmp"
+	"unicode/utf8"
+)
 
 // key is one thing typed: a character, or one of the others below.
 type key rune
@@ -70,28 +73,13 @@ func sequence(typed []byte) (k key, n int) {
 	}
 	for i := 2; i < len(typed); i++ {
 		if c := typed[i]; c >= 0x40 && c <= 0x7e {
-			return named(string(typed[2 : i+1])), i + 1
+			return cmp.Or(codes[string(typed[2:i+1])], keyNone), i + 1
 		}
 	}
 	return keyNone, 0
 }
 
-func named(code string) key {
-	switch code {
-	case "A":
-		return keyUp
-	case "B":
-		return keyDown
-	case "C":
-		return keyRight
-	case "D":
-		return keyLeft
-	case "H", "1~", "7~":
-		return keyHome
-	case "F", "4~", "8~":
-		return keyEnd
-	case "3~":
-		return keyDelete
-	}
-	return keyNone
+var codes = map[string]key{
+	"A": keyUp, "B": keyDown, "C": keyRight, "D": keyLeft, "3~": keyDelete,
+	"H": keyHome, "1~": keyHome, "7~": keyHome, "F": keyEnd, "4~": keyEnd, "8~": keyEnd,
 }

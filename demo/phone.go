@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"wechat-broadcast/lang"
 	"wechat-broadcast/simulator"
 	"wechat-broadcast/web"
 )
@@ -160,23 +159,13 @@ func (d *Demo) arrive(messages []simulator.Message) {
 	for _, m := range messages {
 		e := entry{phone: phoneOf(m.OpenID), kind: entryCard}
 		if arrived(m) {
-			e.card = d.webCard(m)
+			c := layOut(m, d.platform.template(m.Content.TemplateID), d.words.terminal("details"))
+			e.card = &c
 		} else {
 			e.kind, e.note = entryNote, note{id: "phone.note.kept"}
 		}
 		d.phones.add(e)
 	}
-}
-
-// webCard lays a message out as the pages do.
-func (d *Demo) webCard(m simulator.Message) *web.Card {
-	t := d.platform.template(m.Content.TemplateID)
-	c := web.NewCard(t.Title, t.Content, nil, func(key string) string { return m.Content.Data[key].Value })
-	c.Time = lang.HourMinute(m.At)
-	if m.Content.URL != "" || len(m.Content.MiniProgram) > 0 {
-		c.Details = d.words.terminal("details")
-	}
-	return &c
 }
 
 // messaged keeps what came to a phone that is shown until it is seen in its turn.

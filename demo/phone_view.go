@@ -12,6 +12,7 @@ import (
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/web"
 )
 
 // countEvery is how often the platform's ledger is counted for an open page.
@@ -31,26 +32,13 @@ type entryView struct {
 	Phone  string    `json:"phone"`
 	Kind   string    `json:"kind"`
 	Text   string    `json:"text"`
-	Card   *cardView `json:"card,omitempty"`
-}
-
-type cardView struct {
-	Title   string      `json:"title"`
-	Time    string      `json:"time"`
-	Fields  [][2]string `json:"fields"` // label and value
-	Details string      `json:"details"`
+	Card   *web.Card `json:"card,omitempty"`
 }
 
 func (w words) entry(e entry) entryView {
-	v := entryView{Number: e.number, Phone: e.phone, Kind: e.kind, Text: e.text}
+	v := entryView{Number: e.number, Phone: e.phone, Kind: e.kind, Text: e.text, Card: e.card}
 	if e.kind == entryNote {
 		v.Text = w.note(e.note)
-	}
-	if e.card != nil {
-		v.Card = &cardView{Title: e.card.Title, Time: e.card.Time, Details: e.card.Details}
-		for _, f := range e.card.Fields {
-			v.Card.Fields = append(v.Card.Fields, [2]string{f.Label, f.Value})
-		}
 	}
 	return v
 }
@@ -167,18 +155,16 @@ func (d *Demo) count() {
 	}
 }
 
-// quick are the lines that a phone offers to say with one tap.
-func quick(language, phone string) []string {
-	switch {
-	case phone == phoneLin && language == "zh":
-		return []string{"退订", "订阅", "openid", "帮助", "群发全部"}
-	case phone == phoneLin:
-		return []string{"stop", "start", "openid", "help", "broadcast all"}
-	case language == "zh":
-		return []string{"群发测试", "群发全部", "群发全部 再发", "群发状态", "暂停", "继续", "取消", "统计", "openid", "帮助"}
-	}
-	return []string{
+// quickLines are the lines that a phone offers to say with one tap, by language
+// and phone.
+var quickLines = map[[2]string][]string{
+	{"zh", phoneLin}:   {"退订", "订阅", "openid", "帮助", "群发全部"},
+	{"en", phoneLin}:   {"stop", "start", "openid", "help", "broadcast all"},
+	{"zh", phoneAdmin}: {"群发测试", "群发全部", "群发全部 再发", "群发状态", "暂停", "继续", "取消", "统计", "openid", "帮助"},
+	{"en", phoneAdmin}: {
 		"broadcast test", "broadcast all", "broadcast all again", "status", "pause", "resume", "cancel",
 		"stats", "openid", "help",
-	}
+	},
 }
+
+func quick(language, phone string) []string { return quickLines[[2]string{language, phone}] }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -34,30 +35,16 @@ func Messages(language string) string {
 	return messagesEN
 }
 
-// templates are the account's, to which the messages belong.
-func templates(language string) []simulator.Template {
-	if language == "zh" {
-		return []simulator.Template{
-			{
-				ID: "demoNoticeZh0bUfcSsECmogfXcV14J0tQlEpBO27iz", Title: "图书馆通知", Primary: "教育", Deputy: "图书馆",
-				Content: "通知内容：{{thing1.DATA}}\n通知时间：{{time2.DATA}}\n备注：{{thing3.DATA}}",
-			},
-			{
-				ID: "demoLoanZh0P7Aciu-qZ7mJNPtWkbkYnWBWVja26EGb", Title: "借阅到期提醒", Primary: "教育", Deputy: "图书馆",
-				Content: "书名：{{thing1.DATA}}\n借书证号：{{character_string2.DATA}}\n到期日：{{time3.DATA}}",
-			},
-		}
+//go:embed templates.json
+var templatesJSON []byte
+
+// templates are the account's, to which the messages of a language belong.
+func templates(language string) ([]simulator.Template, error) {
+	var all map[string][]simulator.Template
+	if err := json.Unmarshal(templatesJSON, &all); err != nil {
+		return nil, fmt.Errorf("read the templates of the demo: %w", err)
 	}
-	return []simulator.Template{
-		{
-			ID: "demoNoticeEn0bUfcSsECmogfXcV14J0tQlEpBO27iz", Title: "Library notice", Primary: "Education", Deputy: "Library",
-			Content: "Notice: {{thing1.DATA}}\nSent: {{time2.DATA}}\nNote: {{thing3.DATA}}",
-		},
-		{
-			ID: "demoLoanEn0P7Aciu-qZ7mJNPtWkbkYnWBWVja26EGb", Title: "A loan ends soon", Primary: "Education", Deputy: "Library",
-			Content: "Book: {{thing1.DATA}}\nCard: {{character_string2.DATA}}\nDue: {{time3.DATA}}",
-		},
-	}
+	return all[language], nil
 }
 
 // platform is the simulated platform and what it is set up with.
@@ -72,11 +59,15 @@ type platform struct {
 // message that it takes, onNotice what the account writes to people of its own
 // accord.
 func newPlatform(followers int, language string, onMessage func(simulator.Message), onNotice func(simulator.Notice)) (*platform, error) {
+	templates, err := templates(language)
+	if err != nil {
+		return nil, err
+	}
 	p := &platform{options: simulator.Options{
 		AppID: "wxd0a1b2c3d4e5f607", AppSecret: strings.ToLower(rand.Text()), Token: rand.Text(), EncodingAESKey: newAESKey(),
 		Followers: followers, Admin: []string{linOpenID, wangOpenID, adminOpenID}, Seed: 1,
 		Blocking: max(1, followers*12/1000), Left: max(1, followers*8/1000),
-		Templates: templates(language),
+		Templates: templates,
 		Faults:    simulator.Faults{Latency: 20 * time.Millisecond},
 		Limits:    simulator.Limits{SendDaily: dailyQuota},
 		Receipts:  simulator.Receipts{DelayMin: 50 * time.Millisecond, DelayMax: 400 * time.Millisecond},
@@ -86,7 +77,6 @@ func newPlatform(followers int, language string, onMessage func(simulator.Messag
 		p.received.add(m)
 		onMessage(m)
 	}
-	var err error
 	if p.Simulator, err = simulator.New(p.options); err != nil {
 		return nil, err
 	}

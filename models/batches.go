@@ -115,10 +115,7 @@ func (s *Store) PlanDone(ctx context.Context, id int64, now time.Time) (int64, e
 				"asked_for": gorm.Expr("CASE WHEN asked_for < ? THEN ? ELSE asked_for END", n, n),
 			}).Error
 	})
-	if err != nil {
-		return 0, fmt.Errorf("end planning: %w", err)
-	}
-	return n, nil
+	return n, wrap(err, "end planning")
 }
 
 // CloseAudience records how many recipients a broadcast had in the end, when all

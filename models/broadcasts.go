@@ -61,13 +61,10 @@ func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, again bool) (
 		complete, created = true, true
 		return nil
 	})
-	switch {
-	case err != nil && complete:
-		return false, fmt.Errorf("create broadcast: %w: %w", ErrMaybeStored, err)
-	case err != nil:
-		return false, fmt.Errorf("create broadcast: %w", err)
+	if err != nil && complete {
+		err = fmt.Errorf("%w: %w", ErrMaybeStored, err)
 	}
-	return created, nil
+	return created && err == nil, wrap(err, "create broadcast")
 }
 
 // ConfirmRequest returns the broadcast that a request made, or nil. Unlike
@@ -81,10 +78,7 @@ func (s *Store) ConfirmRequest(ctx context.Context, requestKey string) (b *Broad
 		b, err = request(tx, requestKey)
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("confirm request: %w", err)
-	}
-	return b, nil
+	return b, wrap(err, "confirm request")
 }
 
 // request returns the broadcast that a request made, or nil.
@@ -187,17 +181,15 @@ func (s *Store) FindBroadcast(ctx context.Context, id int64) (*Broadcast, error)
 	if id != 0 {
 		q = q.Where("id = ?", id)
 	}
-	var b Broadcast
-	err := q.Take(&b).Error
+	b, err := first[Broadcast](q)
 	switch {
-	case errors.Is(err, gorm.ErrRecordNotFound) && id != 0:
+	case err != nil || b != nil:
+		return b, wrap(err, "find broadcast")
+	case id != 0:
 		return nil, NewError(NotFound, ErrBroadcastUnknown, "ID", id)
-	case errors.Is(err, gorm.ErrRecordNotFound):
+	default:
 		return nil, NewError(NotFound, ErrNoBroadcast)
-	case err != nil:
-		return nil, fmt.Errorf("find broadcast: %w", err)
 	}
-	return &b, nil
 }
 
 // FindRequest returns the broadcast that a chat message asked for, or nil.
@@ -214,10 +206,8 @@ func (s *Store) Broadcasts(ctx context.Context, n int, states ...BroadcastState)
 		q = q.Where("state IN ?", states)
 	}
 	var list []Broadcast
-	if err := q.Find(&list).Error; err != nil {
-		return nil, fmt.Errorf("list broadcasts: %w", err)
-	}
-	return list, nil
+	err := q.Find(&list).Error
+	return list, wrap(err, "list broadcasts")
 }
 
 // Unnotified returns the broadcasts that ended or paused by themselves and
@@ -232,13 +222,7 @@ func (s *Store) Unnotified(ctx context.Context) ([]Broadcast, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list broadcasts to tell of: %w", err)
 	}
-	rest := list[:0]
-	for _, b := range list {
-		if b.NotifiedState != b.NoticeMark() {
-			rest = append(rest, b)
-		}
-	}
-	return rest, nil
+	return slices.DeleteFunc(list, func(b Broadcast) bool { return b.NotifiedState == b.NoticeMark() }), nil
 }
 
 // NoticeMark names the state that a notice told of. A pause that ends by itself

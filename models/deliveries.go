@@ -2,8 +2,6 @@ package models
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -39,26 +37,17 @@ func (s *Store) CountDeliveries(ctx context.Context, id int64) (Counts, error) {
 	if err != nil {
 		return Counts{}, fmt.Errorf("count deliveries: %w", err)
 	}
-	var c Counts
+	n := map[DeliveryState]int64{}
+	var since Time
 	for _, r := range rows {
-		switch r.State {
-		case Sending:
-			c.Sending += r.N
-		case Deferred:
-			c.Sending, c.Deferred, c.DeferredSince = c.Sending+r.N, r.N, r.Since
-		case Accepted:
-			c.Accepted = r.N
-		case Delivered:
-			c.Delivered = r.N
-		case Blocked:
-			c.Blocked = r.N
-		case FailedFor:
-			c.Failed = r.N
-		case Uncertain:
-			c.Uncertain = r.N
+		if n[r.State] = r.N; r.State == Deferred {
+			since = r.Since
 		}
 	}
-	return c, nil
+	return Counts{
+		Sending: n[Sending] + n[Deferred], Accepted: n[Accepted], Delivered: n[Delivered], Blocked: n[Blocked],
+		Failed: n[FailedFor], Uncertain: n[Uncertain], Deferred: n[Deferred], DeferredSince: since,
+	}, nil
 }
 
 // CountSince counts the recipients that were tried since a moment, in every
@@ -93,13 +82,10 @@ type Task struct {
 // Tasks returns what is left to do in a batch: those of the audience without a
 // delivery, and those whose delivery was begun and never ended or put off.
 func (s *Store) Tasks(ctx context.Context, b *Broadcast, batch Batch) ([]Task, error) {
-	db, err := s.r.DB()
+	begun, err := exists(ctx, s.r, "SELECT 1 FROM deliveries WHERE broadcast_id = ? AND recipient_id > ? AND recipient_id <= ? LIMIT 1",
+		b.ID, batch.AfterID, batch.ThroughID)
 	if err != nil {
-		return nil, err
-	}
-	begun, err := begun(ctx, db, b.ID, batch)
-	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read batch: %w", err)
 	}
 	where, args := b.reach()
 	args = append([]any{batch.AfterID, batch.ThroughID}, args...)
@@ -112,7 +98,7 @@ func (s *Store) Tasks(ctx context.Context, b *Broadcast, batch Batch) ([]Task, e
 		where = "(d.state IN ('sending', 'later') OR d.state IS NULL AND " + where + ")"
 		args = append([]any{b.ID}, args...)
 	}
-	rows, err := db.QueryContext(ctx, "SELECT recipients.id, recipients.openid, recipients.subscribed_at, recipients.scene,"+
+	rows, err := s.r.Statement.ConnPool.QueryContext(ctx, "SELECT recipients.id, recipients.openid, recipients.subscribed_at, recipients.scene,"+
 		" recipients.remark, recipients.profiled_at, recipients.fields, "+columns+" FROM recipients "+join+
 		" WHERE recipients.id > ? AND recipients.id <= ? AND "+where+" ORDER BY recipients.id", args...)
 	if err != nil {
@@ -131,17 +117,6 @@ func (s *Store) Tasks(ctx context.Context, b *Broadcast, batch Batch) ([]Task, e
 	}
 	err = rows.Err()
 	return tasks, wrap(err, "read batch")
-}
-
-// begun tells whether anyone of a batch has a delivery.
-func begun(ctx context.Context, db *sql.DB, id int64, batch Batch) (bool, error) {
-	var one int
-	err := db.QueryRowContext(ctx, "SELECT 1 FROM deliveries WHERE broadcast_id = ? AND recipient_id > ? AND recipient_id <= ? LIMIT 1",
-		id, batch.AfterID, batch.ThroughID).Scan(&one)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return false, fmt.Errorf("read batch: %w", err)
-	}
-	return err == nil, nil
 }
 
 // Outcome is what became of a send.

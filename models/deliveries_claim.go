@@ -2,9 +2,6 @@ package models
 
 import (
 	"context"
-	"database/sql"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -43,16 +40,8 @@ func (s *Store) unclaimed(ctx context.Context, broadcastID int64, recipients []i
 
 // Reachable tells whether a recipient may still be written to.
 func (s *Store) Reachable(ctx context.Context, recipientID int64) (bool, error) {
-	db, err := s.r.DB()
-	if err != nil {
-		return false, err
-	}
-	var one int
-	err = db.QueryRowContext(ctx, "SELECT 1 FROM recipients WHERE id = ? AND "+reachable, recipientID).Scan(&one)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return false, fmt.Errorf("ask whether a recipient can be reached: %w", err)
-	}
-	return err == nil, nil
+	yes, err := exists(ctx, s.r, "SELECT 1 FROM recipients WHERE id = ? AND "+reachable, recipientID)
+	return yes, wrap(err, "ask whether a recipient can be reached")
 }
 
 // ClaimDeliveries is ClaimReachable for those who are known to be reachable.

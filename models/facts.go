@@ -73,20 +73,14 @@ func readFact(tx *gorm.DB, name string) (string, error) {
 	var f fact
 	err := tx.Take(&f, "name = ?", name).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return "", nil
+		err = nil
 	}
-	if err != nil {
-		return "", fmt.Errorf("read fact %s: %w", name, err)
-	}
-	return f.Value, nil
+	return f.Value, wrap(err, "read fact "+name)
 }
 
 func writeFact(tx *gorm.DB, name, value string) error {
 	err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&fact{Name: name, Value: value}).Error
-	if err != nil {
-		return fmt.Errorf("write fact %s: %w", name, err)
-	}
-	return nil
+	return wrap(err, "write fact "+name)
 }
 
 // forUpdate makes the next query of a transaction lock what it reads, so that

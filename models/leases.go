@@ -45,10 +45,8 @@ func (s *Store) LeaseBatch(ctx context.Context, broadcastID, seq int64, owner st
 		return nil, nil
 	}
 	var b Batch
-	if err := w.Where("broadcast_id = ? AND seq = ?", broadcastID, seq).Take(&b).Error; err != nil {
-		return nil, fmt.Errorf("read leased batch: %w", err)
-	}
-	return &b, nil
+	err := w.Where("broadcast_id = ? AND seq = ?", broadcastID, seq).Take(&b).Error
+	return &b, wrap(err, "read leased batch")
 }
 
 // RenewBatch makes the lease of a batch's owner last anew from now on and tells
@@ -79,10 +77,7 @@ func (s *Store) FinishBatch(ctx context.Context, b Batch) error {
 func (s *Store) setLease(ctx context.Context, b Batch, what string, set map[string]any) (bool, error) {
 	res := s.w.WithContext(ctx).Model(&Batch{}).
 		Where("broadcast_id = ? AND seq = ? AND owner = ?", b.BroadcastID, b.Seq, b.Owner).Updates(set)
-	if res.Error != nil {
-		return false, fmt.Errorf("%s: %w", what, res.Error)
-	}
-	return res.RowsAffected == 1, nil
+	return res.RowsAffected == 1, wrap(res.Error, what)
 }
 
 // EndLeases ends the leases whose owners' names begin so, and has what was left for

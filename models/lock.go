@@ -28,16 +28,12 @@ const (
 
 // SendLock is the right to send on a database: one process at a time has it.
 type SendLock struct {
-	check   func(ctx context.Context) error
-	release func() error
+	// Check fails if the lock may be lost, and gives a sign of life to those who
+	// wait for it: the holder must call it every few seconds.
+	Check func(ctx context.Context) error
+	// Release gives the lock back.
+	Release func() error
 }
-
-// Check fails if the lock may be lost, and gives a sign of life to those who
-// wait for it: the holder must call it every few seconds.
-func (l *SendLock) Check(ctx context.Context) error { return l.check(ctx) }
-
-// Release gives the lock back.
-func (l *SendLock) Release() error { return l.release() }
 
 // TakeSendLock takes the lock of the database: a lock on the SQLite file and on
 // one beside it, or MySQL's GET_LOCK on a connection of its own. All end with the
@@ -51,17 +47,16 @@ func (s *Store) TakeSendLock(ctx context.Context) (*SendLock, error) {
 		return s.lockFile(ctx)
 	}
 	lock, err := s.lockName(ctx, "send", 0)
-	switch {
-	case errors.Is(err, ErrLocked):
+	if errors.Is(err, ErrLocked) {
 		if err := s.endHung(ctx); err != nil {
 			s.log.WarnContext(ctx, "look after the process that sends", "err", err)
 		}
-		return nil, err
-	case err != nil:
+	}
+	if err != nil {
 		return nil, err
 	}
-	check := lock.check
-	lock.check = func(ctx context.Context) error {
+	check := lock.Check
+	lock.Check = func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, checkLockWithin)
 		defer cancel()
 		if err := check(ctx); err != nil {
@@ -142,7 +137,7 @@ func (s *Store) lockFile(ctx context.Context) (*SendLock, error) {
 		return nil, errors.Join(err, lock.Unlock())
 	}
 	return &SendLock{
-		check: func(ctx context.Context) error {
+		Check: func(ctx context.Context) error {
 			if err := s.stillThere(ctx); err != nil {
 				return err
 			}
@@ -151,7 +146,7 @@ func (s *Store) lockFile(ctx context.Context) (*SendLock, error) {
 			}
 			return nil
 		},
-		release: func() error { return errors.Join(s.file.give(), lock.Unlock()) },
+		Release: func() error { return errors.Join(s.file.give(), lock.Unlock()) },
 	}, nil
 }
 
@@ -185,7 +180,7 @@ func (s *Store) lockName(ctx context.Context, name string, wait time.Duration) (
 		return nil, errors.Join(ErrLocked, conn.Close())
 	}
 	return &SendLock{
-		check: func(ctx context.Context) error {
+		Check: func(ctx context.Context) error {
 			var mine sql.NullBool
 			err := conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK("+lockKey+") = CONNECTION_ID()", name).Scan(&mine)
 			if err == nil && !mine.Bool {
@@ -196,7 +191,7 @@ func (s *Store) lockName(ctx context.Context, name string, wait time.Duration) (
 			}
 			return nil
 		},
-		release: func() error {
+		Release: func() error {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 			defer cancel()
 			_, err := conn.ExecContext(ctx, "SELECT RELEASE_LOCK("+lockKey+")", name)

@@ -27,11 +27,7 @@ const mergeGroup = 10_000
 // What an event tells of a moment after the sync's start stays, whatever the
 // list says.
 func (s *Store) MergeList(ctx context.Context, st SyncState, progress func(stored int64)) (_ SyncState, unlisted []int64, err error) {
-	st, unlisted, err = s.mergeList(ctx, st, progress)
-	return st, unlisted, wrap(err, "merge the follower list")
-}
-
-func (s *Store) mergeList(ctx context.Context, st SyncState, progress func(stored int64)) (_ SyncState, unlisted []int64, _ error) {
+	defer func() { err = wrap(err, "merge the follower list") }()
 	db := s.r.WithContext(ctx).Statement.ConnPool
 	l, err := openList(ctx, db, st.Pages)
 	if err != nil {

@@ -3,7 +3,6 @@ package models
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -87,10 +86,7 @@ func (s *Store) MoveBroadcast(ctx context.Context, id int64, m Move, now time.Ti
 	case Paused:
 	}
 	res := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ?", id).Where(t.condition(s, m.Event, now)).Updates(set)
-	if res.Error != nil {
-		return false, fmt.Errorf("move broadcast to %s: %w", t.to, res.Error)
-	}
-	return res.RowsAffected == 1, nil
+	return res.RowsAffected == 1, wrap(res.Error, "move broadcast to "+string(t.to))
 }
 
 // condition is what must hold of the row of a broadcast that moves.

@@ -167,10 +167,7 @@ func (s *Store) JoinReceipts(ctx context.Context, since time.Time, n int, now ti
 		})
 	}
 	drop := func(id int64) error { return s.w.WithContext(ctx).Where("msgid = ?", id).Delete(&Receipt{}).Error }
-	if err := storeApart(ids, join, s.wordless(ctx, byID, join, drop)); err != nil {
-		return 0, fmt.Errorf("join early receipts: %w", err)
-	}
-	return len(ids), nil
+	return len(ids), wrap(storeApart(ids, join, s.wordless(ctx, byID, join, drop)), "join early receipts")
 }
 
 // DropReceipts forgets receipts that nobody asked for: those of messages that

@@ -51,10 +51,7 @@ func changeRecipient(tx *gorm.DB, openID string, change func(r *Recipient)) erro
 		return nil
 	}
 	if r.ID != 0 {
-		if err := tx.Model(&r).Select("*").Omit("id", "openid").UpdateColumns(&r).Error; err != nil {
-			return fmt.Errorf("change recipient: %w", err)
-		}
-		return nil
+		return wrap(tx.Model(&r).Select("*").Omit("id", "openid").UpdateColumns(&r).Error, "change recipient")
 	}
 	return wrap(tx.Create(&r).Error, "add recipient")
 }
@@ -98,30 +95,16 @@ type RecipientCounts struct {
 	Followers int64 // those who follow
 	OptedOut  int64 // of these, who said stop
 	Testers   int64 // of these, who are on the test list
-	Left      int64 // those who followed once
+	Left      int64 `gorm:"column:gone"` // those who followed once; LEFT is a word of SQL
 }
 
 // CountRecipients counts the people.
 func (s *Store) CountRecipients(ctx context.Context) (RecipientCounts, error) {
-	var groups []struct {
-		Subscribed, OptedOut bool
-		N                    int64
-	}
 	var c RecipientCounts
-	err := s.r.WithContext(ctx).Model(&Recipient{}).
-		Select("subscribed, opted_out, COUNT(*) AS n").Group("subscribed, opted_out").Scan(&groups).Error
+	err := s.r.WithContext(ctx).Raw("SELECT COALESCE(SUM(subscribed), 0) AS followers," +
+		" COALESCE(SUM(subscribed AND opted_out), 0) AS opted_out, COALESCE(SUM(NOT subscribed), 0) AS gone FROM recipients").Scan(&c).Error
 	if err != nil {
 		return c, fmt.Errorf("count recipients: %w", err)
-	}
-	for _, g := range groups {
-		if !g.Subscribed {
-			c.Left += g.N
-			continue
-		}
-		c.Followers += g.N
-		if g.OptedOut {
-			c.OptedOut += g.N
-		}
 	}
 	err = s.r.WithContext(ctx).Model(&Recipient{}).Where("tester = 1").Count(&c.Testers).Error
 	return c, wrap(err, "count testers")

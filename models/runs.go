@@ -2,7 +2,6 @@ package models
 
 import (
 	"bytes"
-	"container/heap"
 	"context"
 	"database/sql"
 	"errors"
@@ -45,7 +44,7 @@ func writeRun(tx *gorm.DB, page int, openIDs []string) error {
 // list reads the followers that a sync's pages list, in order, each once.
 type list struct {
 	db   gorm.ConnPool
-	runs runHeap
+	runs []*run // in the order of their heads
 	last []byte
 }
 
@@ -62,7 +61,7 @@ func openList(ctx context.Context, db gorm.ConnPool, pages int) (*list, error) {
 			l.runs = append(l.runs, r)
 		}
 	}
-	heap.Init(&l.runs)
+	slices.SortFunc(l.runs, byHead)
 	return l, nil
 }
 
@@ -81,11 +80,14 @@ func (l *list) take(ctx context.Context, n int) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if ok {
-			heap.Fix(&l.runs, 0)
-		} else {
-			heap.Pop(&l.runs)
+		rest := l.runs[1:]
+		if !ok {
+			l.runs = rest
+			continue
 		}
+		at, _ := slices.BinarySearchFunc(rest, r, byHead)
+		copy(l.runs, rest[:at])
+		l.runs[at] = r
 	}
 	return openIDs, nil
 }
@@ -116,16 +118,4 @@ type run struct {
 	next int64  // the part behind them
 }
 
-// runHeap has the run with the least head first.
-type runHeap []*run
-
-func (h runHeap) Len() int           { return len(h) }
-func (h runHeap) Less(i, j int) bool { return bytes.Compare(h[i].head, h[j].head) < 0 }
-func (h runHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *runHeap) Push(r any)        { *h = append(*h, r.(*run)) } //nolint:forcetypeassert // heap.Interface
-func (h *runHeap) Pop() any {
-	last := len(*h) - 1
-	r := (*h)[last]
-	*h = (*h)[:last]
-	return r
-}
+func byHead(a, b *run) int { return bytes.Compare(a.head, b.head) }

@@ -85,11 +85,10 @@ func (s *Store) openSQLite(path string) error {
 		"busy_timeout(10000)",
 	}}
 	dsn := "file:" + (&url.URL{Path: s.file.path}).EscapedPath() + "?" + pragmas.Encode()
-	if s.w, err = s.gorm(sqlite.Open(dsn)); err != nil {
-		return errors.Join(fmt.Errorf("open the database: %w", err), s.Close())
-	}
-	if s.r, err = s.gorm(sqlite.Open(dsn)); err != nil {
-		return errors.Join(fmt.Errorf("open the database: %w", err), s.Close())
+	for _, db := range []**gorm.DB{&s.w, &s.r} {
+		if *db, err = s.gorm(sqlite.Open(dsn)); err != nil {
+			return errors.Join(fmt.Errorf("open the database: %w", err), s.Close())
+		}
 	}
 	return errors.Join(setPool(s.w, 1, 0), setPool(s.r, 8, 0))
 }
@@ -145,9 +144,6 @@ func setPool(db *gorm.DB, conns int, lifetime time.Duration) error {
 type driverLog struct{ log *slog.Logger }
 
 func (l driverLog) Print(v ...any) { l.log.Debug("mysql driver", "message", fmt.Sprint(v...)) }
-
-// Driver returns SQLite or MySQL.
-func (s *Store) Driver() string { return s.driver }
 
 // Ping asks the database for a sign of life. A SQLite file that was deleted, moved
 // or replaced is an *Unusable.
@@ -235,6 +231,16 @@ func wrap(err error, doing string) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// exists tells whether a query has a row, past GORM.
+func exists(ctx context.Context, g *gorm.DB, query string, args ...any) (bool, error) {
+	var one int
+	err := g.Statement.ConnPool.QueryRowContext(ctx, query, args...).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // first returns the first row of a query, or nil if it has none.

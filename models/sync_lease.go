@@ -39,10 +39,7 @@ func (s *Store) TakeSyncLease(ctx context.Context, owner string, lasts time.Dura
 		}
 		return writeFact(tx, factSyncLease, owner+" "+strconv.FormatInt(now+lasts.Milliseconds(), 10))
 	})
-	if err != nil {
-		return false, fmt.Errorf("take the lease on the follower list: %w", err)
-	}
-	return taken, nil
+	return taken && err == nil, wrap(err, "take the lease on the follower list")
 }
 
 // EndSyncLease ends the owner's lease on the follower list, if it still has it.

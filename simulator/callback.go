@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 )
 
 const (
@@ -136,15 +135,8 @@ func (s *Simulator) tell(ctx context.Context, p push) (string, error) {
 		if try == callbackTries || ctx.Err() != nil {
 			return "", fmt.Errorf("%w: %w", ErrFaulty, err)
 		}
-		timer := time.NewTimer(s.opts.CallbackRetry)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return "", fmt.Errorf("%w: %w", ErrFaulty, ctx.Err())
-		case <-s.ctx.Done():
-			timer.Stop()
-			return "", fmt.Errorf("%w: %w", ErrFaulty, s.ctx.Err())
+		if err := s.waitFor(ctx, s.opts.CallbackRetry); err != nil {
+			return "", fmt.Errorf("%w: %w", ErrFaulty, err)
 		}
 		if s.opts.ResignRetries {
 			again := s.newPush(p.openID, p.fields)

@@ -153,14 +153,9 @@ func newTemplates(o Options) templates {
 // fault names the first field whose value the platform refuses; "" if all are good. Fields of the older kinds (first,
 // keyword1, remark) take anything (WeChat: template message docs and the rules of 2023).
 func (t *templates) fault(templateID string, data map[string]DataField) string {
-	keys := make(map[string]struct{}, len(data))
-	for key := range data {
-		keys[key] = struct{}{}
-	}
-	for _, key := range t.keys[templateID] {
-		keys[key] = struct{}{}
-	}
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
+	keys := slices.AppendSeq(slices.Clone(t.keys[templateID]), maps.Keys(data))
+	slices.Sort(keys)
+	for _, key := range keys { // one that is there twice is as good the second time
 		rule, typed := rules[kind(key)]
 		if !typed {
 			continue

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,11 @@ import (
 // control serves the simulator's own API under /_sim/ (see the package's README). It answers JSON; a fault of the
 // caller is 400 with {"error": …}.
 func (s *Simulator) control(w http.ResponseWriter, r *http.Request) {
-	answer, err := s.command(r)
+	run, known := s.commands[r.Method+" "+r.URL.Path]
+	if !known {
+		run = func(*http.Request) (any, error) { return nil, errNoCommand }
+	}
+	answer, err := run(r)
 	if err != nil {
 		status := http.StatusBadRequest
 		switch {
@@ -37,131 +42,102 @@ type ok struct {
 }
 
 // command does what a request to /_sim/ asks for and gives the answer.
-func (s *Simulator) command(r *http.Request) (any, error) {
-	query := r.URL.Query()
-	switch r.Method + " " + r.URL.Path {
-	case "GET /_sim/stats":
-		return s.Stats(), nil
-	case "GET /_sim/ledger":
-		return s.ledgerOf(query.Get("openid"))
-	case "GET /_sim/received":
-		low, err1 := number(query.Get("min"), 1)
-		high, err2 := number(query.Get("max"), -1)
-		limit, err3 := number(query.Get("limit"), 0)
-		return s.Received(low, high, limit), errors.Join(err1, err2, err3)
-	case "GET /_sim/missing":
-		limit, err := number(query.Get("limit"), 0)
-		return s.Missing(limit), err
-	case "GET /_sim/notices":
-		return append([]Notice{}, s.Notices(query.Get("openid"))...), nil
-	case "POST /_sim/reset":
-		s.Reset()
-		return ok{true}, nil
-	case "POST /_sim/revoke-token":
-		s.RevokeTokens()
-		return ok{true}, nil
-	case "POST /_sim/expire-token":
-		s.ExpireTokens()
-		return ok{true}, nil
-	case "POST /_sim/release":
-		s.ReleaseAnswers()
-		return ok{true}, nil
-	case "POST /_sim/verify":
-		return ok{true}, s.Verify(r.Context())
-	case "GET /_sim/faults":
-		return s.Faults(), nil
-	case "GET /_sim/limits":
-		return *s.limits.Load(), nil
-	case "GET /_sim/receipts":
-		return *s.receipts.Load(), nil
-	default:
-		return s.commandWithBody(r)
+type command func(r *http.Request) (any, error)
+
+// newCommands are the commands by method and path.
+func (s *Simulator) newCommands() map[string]command {
+	type person struct{ OpenID string }
+	type usage struct {
+		Path string
+		Used int
+	}
+	return map[string]command{
+		"GET /_sim/stats":  show(s.Stats),
+		"GET /_sim/ledger": s.ledgerOf,
+		"GET /_sim/received": func(r *http.Request) (any, error) {
+			low, err1 := number(r, "min", 1)
+			high, err2 := number(r, "max", -1)
+			limit, err3 := number(r, "limit", 0)
+			return s.Received(low, high, limit), errors.Join(err1, err2, err3)
+		},
+		"GET /_sim/missing": func(r *http.Request) (any, error) {
+			limit, err := number(r, "limit", 0)
+			return s.Missing(limit), err
+		},
+		"GET /_sim/notices": func(r *http.Request) (any, error) {
+			return append([]Notice{}, s.Notices(r.URL.Query().Get("openid"))...), nil
+		},
+		"POST /_sim/reset":        do(s.Reset),
+		"POST /_sim/revoke-token": do(s.RevokeTokens),
+		"POST /_sim/expire-token": do(s.ExpireTokens),
+		"POST /_sim/release":      do(s.ReleaseAnswers),
+		"POST /_sim/verify":       func(r *http.Request) (any, error) { return ok{true}, s.Verify(r.Context()) },
+		"GET /_sim/faults":        show(s.Faults),
+		"GET /_sim/limits":        show(func() Limits { return *s.limits.Load() }),
+		"GET /_sim/receipts":      show(func() Receipts { return *s.receipts.Load() }),
+		"POST /_sim/faults":       s.faultsCommand,
+		"POST /_sim/limits": func(r *http.Request) (any, error) {
+			return change(s, r, *s.limits.Load(), func(l Limits) error { s.SetLimits(l); return nil })
+		},
+		"POST /_sim/receipts": func(r *http.Request) (any, error) { return change(s, r, *s.receipts.Load(), s.SetReceipts) },
+		"POST /_sim/say":      s.sayCommand,
+		"POST /_sim/follow":   with(s, func(ctx context.Context, ask person) error { return s.Follow(ctx, ask.OpenID) }),
+		"POST /_sim/unfollow": with(s, func(ctx context.Context, ask person) error { return s.Unfollow(ctx, ask.OpenID) }),
+		"POST /_sim/remark": with(s, func(_ context.Context, ask struct{ OpenID, Remark string }) error {
+			return s.Remark(ask.OpenID, ask.Remark)
+		}),
+		"POST /_sim/callback": with(s, func(_ context.Context, ask struct{ URL string }) error { return s.SetCallback(ask.URL) }),
+		"POST /_sim/quota":    with(s, func(_ context.Context, ask usage) error { return s.UseQuota(ask.Path, ask.Used) }),
+		"POST /_sim/hold":     with(s, func(_ context.Context, ask struct{ After int }) error { s.HoldAnswers(ask.After); return nil }),
+		"POST /_sim/down":     s.downCommand,
 	}
 }
 
-// commandWithBody does the commands that come with a JSON object.
-func (s *Simulator) commandWithBody(r *http.Request) (any, error) {
-	switch r.Method + " " + r.URL.Path {
-	case "POST /_sim/faults":
-		faults := s.Faults()
-		codes := faults.Codes
-		faults.Codes = nil
-		if err := s.decode(r, &faults); err != nil {
-			return nil, err
-		}
-		if faults.Codes == nil {
-			faults.Codes = codes
-		}
-		return faults, s.SetFaults(faults)
-	case "POST /_sim/limits":
-		limits := *s.limits.Load()
-		if err := s.decode(r, &limits); err != nil {
-			return nil, err
-		}
-		s.SetLimits(limits)
-		return limits, nil
-	case "POST /_sim/receipts":
-		receipts := *s.receipts.Load()
-		if err := s.decode(r, &receipts); err != nil {
-			return nil, err
-		}
-		return receipts, s.SetReceipts(receipts)
-	case "POST /_sim/say":
-		return s.sayCommand(r)
-	case "POST /_sim/follow", "POST /_sim/unfollow":
-		var ask struct {
-			OpenID string `json:"openid"`
-		}
+// show is a command that tells what is.
+func show[T any](get func() T) command {
+	return func(*http.Request) (any, error) { return get(), nil }
+}
+
+// do is a command that takes nothing and has nothing to tell.
+func do(act func()) command {
+	return func(*http.Request) (any, error) { act(); return ok{true}, nil }
+}
+
+// with is a command that comes with a JSON object.
+func with[T any](s *Simulator, act func(ctx context.Context, ask T) error) command {
+	return func(r *http.Request) (any, error) {
+		var ask T
 		if err := s.decode(r, &ask); err != nil {
 			return nil, err
 		}
-		if r.URL.Path == "/_sim/follow" {
-			return ok{true}, s.Follow(r.Context(), ask.OpenID)
-		}
-		return ok{true}, s.Unfollow(r.Context(), ask.OpenID)
-	case "POST /_sim/remark":
-		var ask struct {
-			OpenID string `json:"openid"`
-			Remark string `json:"remark"`
-		}
-		if err := s.decode(r, &ask); err != nil {
-			return nil, err
-		}
-		return ok{true}, s.Remark(ask.OpenID, ask.Remark)
-	case "POST /_sim/callback":
-		var ask struct {
-			URL string `json:"url"`
-		}
-		if err := s.decode(r, &ask); err != nil {
-			return nil, err
-		}
-		return ok{true}, s.SetCallback(ask.URL)
-	case "POST /_sim/quota":
-		var ask struct {
-			Path string `json:"path"`
-			Used int    `json:"used"`
-		}
-		if err := s.decode(r, &ask); err != nil {
-			return nil, err
-		}
-		return ok{true}, s.UseQuota(ask.Path, ask.Used)
-	case "POST /_sim/hold":
-		var ask struct {
-			After int `json:"after"`
-		}
-		if err := s.decode(r, &ask); err != nil {
-			return nil, err
-		}
-		s.HoldAnswers(ask.After)
-		return ok{true}, nil
-	case "POST /_sim/down":
-		return s.downCommand(r) //nolint:contextcheck // being down outlasts the request that asked for it
-	default:
-		return nil, errNoCommand
+		return ok{true}, act(r.Context(), ask)
 	}
 }
 
-func (s *Simulator) ledgerOf(openID string) (any, error) {
+// change sets what a request names of the settings that are in force, and tells what they are then.
+func change[T any](s *Simulator, r *http.Request, settings T, set func(T) error) (any, error) {
+	if err := s.decode(r, &settings); err != nil {
+		return nil, err
+	}
+	return settings, set(settings)
+}
+
+// faultsCommand changes faults. The codes are replaced as a whole.
+func (s *Simulator) faultsCommand(r *http.Request) (any, error) {
+	faults := s.Faults()
+	codes := faults.Codes
+	faults.Codes = nil
+	if err := s.decode(r, &faults); err != nil {
+		return nil, err
+	}
+	if faults.Codes == nil {
+		faults.Codes = codes
+	}
+	return faults, s.SetFaults(faults)
+}
+
+func (s *Simulator) ledgerOf(r *http.Request) (any, error) {
+	openID := r.URL.Query().Get("openid")
 	if _, known := s.people.id(openID); !known {
 		return nil, errors.New("nobody with this OpenID ever followed")
 	}
@@ -236,7 +212,9 @@ func (s *Simulator) decode(r *http.Request, v any) error {
 	return strict("command", body.bytes, v)
 }
 
-func number(text string, otherwise int) (int, error) {
+// number reads a number of the query.
+func number(r *http.Request, name string, otherwise int) (int, error) {
+	text := r.URL.Query().Get(name)
 	if text == "" {
 		return otherwise, nil
 	}

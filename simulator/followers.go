@@ -2,12 +2,10 @@ package simulator
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 )
 
 // pageSize is how many followers one call of user/get gives at most.
@@ -87,29 +85,25 @@ func (s *Simulator) userGet(w http.ResponseWriter, r *http.Request, _ []byte) in
 		total = max(0, total+chance.between(-drift, drift))
 	}
 	s.tally.code(0)
-	buf := make([]byte, 0, 128+len(ids)*(openIDLength+3))
-	buf = fmt.Appendf(buf, `{"total":%d,"count":%d,`, total, len(ids))
-	if len(ids) > 0 {
-		buf = append(buf, `"data":{"openid":[`...)
-		for i, id := range ids {
-			if i > 0 {
-				buf = append(buf, ',')
-			}
-			buf = append(buf, '"')
-			buf = s.people.appendOpenID(buf, id)
-			buf = append(buf, '"')
-		}
-		buf = append(buf, `]},`...)
+	answer := followerPage{Total: total, Count: len(ids)}
+	for _, id := range ids {
+		answer.Data.OpenIDs = append(answer.Data.OpenIDs, s.people.openID(id))
 	}
-	buf = append(buf, `"next_openid":"`...)
-	if len(ids) > 0 {
-		last := ids[len(ids)-1]
-		if s.opts.EndOfList == EndExtraPage || s.followsAfter(last) {
-			buf = s.people.appendOpenID(buf, last)
-		}
+	if len(ids) > 0 && (s.opts.EndOfList == EndExtraPage || s.followsAfter(ids[len(ids)-1])) {
+		answer.Next = answer.Data.OpenIDs[len(ids)-1]
 	}
-	writeJSON(w, append(buf, `"}`...))
+	writeValue(w, answer)
 	return 0
+}
+
+// followerPage is the answer of user/get. One without followers has no data.
+type followerPage struct {
+	Total int64 `json:"total"`
+	Count int   `json:"count"`
+	Data  struct {
+		OpenIDs []string `json:"openid"`
+	} `json:"data,omitzero"`
+	Next string `json:"next_openid"`
 }
 
 // page gives the ids of a page that starts at start. The overlap is taken from those before it, and only if the page
@@ -150,27 +144,23 @@ func (s *Simulator) userInfo(w http.ResponseWriter, r *http.Request, _ []byte) i
 		return code
 	}
 	s.tally.code(0)
-	writeJSON(w, info)
+	writeValue(w, info)
 	return 0
 }
 
 // info is the profile of one person, or the error code.
-func (s *Simulator) info(openID string) (profile []byte, code int) {
+func (s *Simulator) info(openID string) (profile any, code int) {
 	id, known := s.people.id(openID)
 	if !known && !wellFormed(openID) {
 		return nil, 40003
 	}
-	name := strconv.Quote(openID)
 	if !known || !s.people.follows(id) {
-		return fmt.Appendf(nil, `{"subscribe":0,"openid":%s}`, name), 0
+		return map[string]any{"subscribe": 0, "openid": openID}, 0
 	}
-	remark, err := json.Marshal(s.people.remark(id))
-	if err != nil {
-		return nil, 47001
-	}
-	since := s.started.Unix() - int64(id%31_536_000)
-	return fmt.Appendf(nil, `{"subscribe":1,"openid":%s,"language":"zh_CN","subscribe_time":%d,"remark":%s,"groupid":0,"tagid_list":[],`+
-		`"subscribe_scene":"ADD_SCENE_QR_CODE","qr_scene":0,"qr_scene_str":""}`, name, since, remark), 0
+	return map[string]any{
+		"subscribe": 1, "openid": openID, "language": "zh_CN", "subscribe_time": s.started.Unix() - int64(id%31_536_000),
+		"remark": s.people.remark(id), "groupid": 0, "tagid_list": []int{}, "subscribe_scene": "ADD_SCENE_QR_CODE", "qr_scene": 0, "qr_scene_str": "",
+	}, 0
 }
 
 // userInfoBatch serves POST /cgi-bin/user/info/batchget, at most 100 people (WeChat: batchGetUserInfo docs).
@@ -186,18 +176,15 @@ func (s *Simulator) userInfoBatch(w http.ResponseWriter, _ *http.Request, body [
 	if len(ask.List) == 0 || len(ask.List) > 100 {
 		return 40032
 	}
-	buf := []byte(`{"user_info_list":[`)
-	for i, user := range ask.List {
+	var profiles []any
+	for _, user := range ask.List {
 		profile, code := s.info(user.OpenID)
 		if code != 0 {
 			return code
 		}
-		if i > 0 {
-			buf = append(buf, ',')
-		}
-		buf = append(buf, profile...)
+		profiles = append(profiles, profile)
 	}
 	s.tally.code(0)
-	writeJSON(w, append(buf, `]}`...))
+	writeValue(w, map[string]any{"user_info_list": profiles})
 	return 0
 }

@@ -70,16 +70,14 @@ type record struct {
 	status   status
 }
 
-func (l *ledger) shard(id uint32) (sh *shard, slot uint32) {
-	return &l.shards[id%shardCount], id / shardCount
-}
-
-// person is the state in a slot. The caller holds mu.
-func (sh *shard) person(slot uint32) *person {
-	if short := int(slot) + 1 - len(sh.people); short > 0 {
+// lock gives a follower's state and its shard, which is locked until the caller unlocks it.
+func (l *ledger) lock(id uint32) (*shard, *person) {
+	sh, slot := &l.shards[id%shardCount], int(id/shardCount)
+	sh.mu.Lock()
+	if short := slot + 1 - len(sh.people); short > 0 {
 		sh.people = append(sh.people, make([]person, short)...)
 	}
-	return &sh.people[slot]
+	return sh, &sh.people[slot]
 }
 
 func (sh *shard) entry(number uint32) *entry {
@@ -88,10 +86,8 @@ func (sh *shard) entry(number uint32) *entry {
 
 // try counts a send to a follower and gives its number, from 1.
 func (l *ledger) try(id uint32) uint16 {
-	sh, slot := l.shard(id)
-	sh.mu.Lock()
+	sh, p := l.lock(id)
 	defer sh.mu.Unlock()
-	p := sh.person(slot)
 	if p.tries < 1<<16-1 {
 		p.tries++
 	}
@@ -107,10 +103,8 @@ func (l *ledger) try(id uint32) uint16 {
 // accept enters a message. If the follower already received one with this client_msg_id within the window, nothing
 // is entered and that one's msgid is given.
 func (l *ledger) accept(r record) (msgID int64, repeated bool) {
-	sh, slot := l.shard(r.id)
-	sh.mu.Lock()
+	sh, p := l.lock(r.id)
 	defer sh.mu.Unlock()
-	p := sh.person(slot)
 	now, flags := r.at.UnixNano(), p.flags
 	for number, looked := p.last, 0; number != 0 && looked < lookBack; looked++ {
 		e := sh.entry(number)
@@ -157,24 +151,15 @@ func (l *ledger) count(p *person, flags uint8) {
 
 // counts gives how many messages a follower received and how many sends tried to reach them.
 func (l *ledger) counts(id uint32) (received, tries int) {
-	sh, slot := l.shard(id)
-	sh.mu.Lock()
+	sh, p := l.lock(id)
 	defer sh.mu.Unlock()
-	if int(slot) >= len(sh.people) {
-		return 0, 0
-	}
-	return int(sh.people[slot].received), int(sh.people[slot].tries)
+	return int(p.received), int(p.tries)
 }
 
 // received gives a follower's messages, oldest first.
 func (l *ledger) received(id uint32, openID string) []Message {
-	sh, slot := l.shard(id)
-	sh.mu.Lock()
+	sh, p := l.lock(id)
 	defer sh.mu.Unlock()
-	if int(slot) >= len(sh.people) {
-		return nil
-	}
-	p := sh.people[slot]
 	list := make([]Message, p.received)
 	for number, i := p.last, len(list)-1; i >= 0; i-- {
 		e := sh.entry(number)

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 // The styles, modes and answers that Options choose from.
@@ -100,13 +102,11 @@ type Faults struct {
 	TokenRevoked        float64       `name:"fault-token-revoked" json:"token_revoked" help:"Rate of calls before which the tokens are revoked (40001 until a new one is fetched)."`
 	TokenExpired        float64       `name:"fault-token-expired" json:"token_expired" help:"Rate of calls before which the tokens expire (42001 until a new one is fetched)."`
 	// WaitAfter lets a trial act at a moment that it names: so many sends are let in, those that come later wait until it is changed.
-	WaitAfter int64 `name:"fault-wait-after" json:"wait_after" help:"Sends that are let in, later ones wait until this is changed; 0 for no waiting."`
-	// Codes are the rates of refusals by errcode: {45011: 0.02, 43117: 0.01}.
-	Codes map[int]float64 `name:"fault-code" json:"codes" help:"Rate of refusals by errcode, such as 45011=0.02; repeatable." placeholder:"CODE=RATE"`
+	WaitAfter int64           `name:"fault-wait-after" json:"wait_after" help:"Sends that are let in, later ones wait until this is changed; 0 for no waiting."`
+	Codes     map[int]float64 `name:"fault-code" json:"codes" help:"Rate of refusals by errcode, such as 45011=0.02; repeatable." placeholder:"CODE=RATE"`
 	// Everywhere lets Latency, Slow, SystemError, BadGateway and Cut strike the other APIs too.
 	Everywhere bool `name:"fault-everywhere" json:"everywhere" help:"Faults that are not about a recipient strike the other APIs too."`
-	// RefuseIP lets the token APIs answer 40164: the caller is not on the IP whitelist.
-	RefuseIP bool `name:"fault-refuse-ip" json:"refuse_ip" help:"The caller's IP is not on the whitelist (40164 from the token APIs)."`
+	RefuseIP   bool `name:"fault-refuse-ip" json:"refuse_ip" help:"The caller's IP is not on the whitelist (40164 from the token APIs)."`
 }
 
 // Limits are how many calls the account may make. They can be changed while it runs.
@@ -135,56 +135,39 @@ type Receipts struct {
 // Validate checks everything that can be wrong, and gives all faults at once.
 func (o Options) Validate() error {
 	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if o.Followers < 0 || o.Followers > 100_000_000 {
-		fault("followers must be 0 to 100,000,000, not %d", o.Followers)
-	}
-	if o.Refusing < 0 || o.Blocking < 0 || o.Left < 0 || o.Refusing+o.Blocking+o.Left > max(0, o.Followers-len(o.Admin)) {
-		fault("refusing (%d), blocking (%d) and left (%d) must not be negative, nor more than the followers that are not admins",
-			o.Refusing, o.Blocking, o.Left)
-	}
-	for _, openID := range o.Admin {
-		if !plain(openID) {
-			fault("an admin's OpenID must be of letters, digits, - and _, not %q", openID)
+	check := func(sound bool, format string, args ...any) {
+		if !sound {
+			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	if o.PageOverlap < 0 || o.PageOverlap >= pageSize {
-		fault("page overlap must be 0 to %d, not %d", pageSize-1, o.PageOverlap)
+	check(o.Followers >= 0 && o.Followers <= 100_000_000, "followers must be 0 to 100,000,000, not %d", o.Followers)
+	check(min(o.Refusing, o.Blocking, o.Left) >= 0 && o.Refusing+o.Blocking+o.Left <= max(0, o.Followers-len(o.Admin)),
+		"refusing (%d), blocking (%d) and left (%d) must not be negative, nor more than the followers that are not admins",
+		o.Refusing, o.Blocking, o.Left)
+	for _, openID := range o.Admin {
+		check(plain(openID), "an admin's OpenID must be of letters, digits, - and _, not %q", openID)
 	}
-	if o.TotalDrift < 0 {
-		fault("total drift must not be negative")
-	}
-	if !oneOf(o.EndOfList, "", EndExtraPage, EndEmptyNext) {
-		fault("end of list must be %s or %s, not %q", EndExtraPage, EndEmptyNext, o.EndOfList)
-	}
-	if !oneOf(o.DuplicateAnswer, "", DuplicateSame, DuplicateNew, DuplicateError) {
-		fault("duplicate answer must be %s, %s or %s, not %q", DuplicateSame, DuplicateNew, DuplicateError, o.DuplicateAnswer)
-	}
-	if !oneOf(o.Mode, "", ModePlain, ModeCompat, ModeSafe) {
-		fault("mode must be %s, %s or %s, not %q", ModePlain, ModeCompat, ModeSafe, o.Mode)
-	}
+	check(o.PageOverlap >= 0 && o.PageOverlap < pageSize, "page overlap must be 0 to %d, not %d", pageSize-1, o.PageOverlap)
+	check(o.TotalDrift >= 0, "total drift must not be negative")
+	check(oneOf(o.EndOfList, "", EndExtraPage, EndEmptyNext), "end of list must be %s or %s, not %q", EndExtraPage, EndEmptyNext, o.EndOfList)
+	check(oneOf(o.DuplicateAnswer, "", DuplicateSame, DuplicateNew, DuplicateError),
+		"duplicate answer must be %s, %s or %s, not %q", DuplicateSame, DuplicateNew, DuplicateError, o.DuplicateAnswer)
+	check(oneOf(o.Mode, "", ModePlain, ModeCompat, ModeSafe), "mode must be %s, %s or %s, not %q", ModePlain, ModeCompat, ModeSafe, o.Mode)
 	if o.EncodingAESKey != "" {
 		if _, err := newSeal(o.EncodingAESKey, o.AppID); err != nil {
 			faults = append(faults, err)
 		}
-	} else if oneOf(o.Mode, ModeCompat, ModeSafe) {
-		fault("mode %s needs an AES key", o.Mode)
-	}
-	if err := checkCallbackURL(o.CallbackURL); err != nil {
-		faults = append(faults, err)
+	} else {
+		check(!oneOf(o.Mode, ModeCompat, ModeSafe), "mode %s needs an AES key", o.Mode)
 	}
 	for name, d := range map[string]time.Duration{
 		"callback timeout": o.CallbackTimeout, "callback retry": o.CallbackRetry,
 		"client_msg_id window": o.ClientMsgIDWindow, "token TTL": o.TokenTTL, "token overlap": o.TokenOverlap,
 	} {
-		if d < 0 {
-			fault("%s must not be negative", name)
-		}
+		check(d >= 0, "%s must not be negative", name)
 	}
-	if o.CallbackWorkers < 0 {
-		fault("callback workers must not be negative")
-	}
-	return errors.Join(append(faults, o.Faults.Validate(), o.Receipts.Validate())...)
+	check(o.CallbackWorkers >= 0, "callback workers must not be negative")
+	return errors.Join(append(faults, checkCallbackURL(o.CallbackURL), o.Faults.Validate(), o.Receipts.Validate())...)
 }
 
 // Validate checks that rates are 0 to 1 and times not negative.
@@ -238,29 +221,20 @@ func checkCallbackURL(text string) error {
 
 func oneOf(value string, choices ...string) bool { return slices.Contains(choices, value) }
 
+// withDefaults gives the fields that are zero the defaults of their tags.
 func (o Options) withDefaults() Options {
-	o.AppID = cmp.Or(o.AppID, "wxd0a1b2c3d4e5f607")
-	o.AppSecret = cmp.Or(o.AppSecret, "0123456789abcdef0123456789abcdef")
-	o.OriginalID = cmp.Or(o.OriginalID, "gh_7f083739789a")
-	o.EndOfList = cmp.Or(o.EndOfList, EndExtraPage)
-	o.Token = cmp.Or(o.Token, "simulator")
-	o.CallbackTimeout = cmp.Or(o.CallbackTimeout, 5*time.Second)
-	o.CallbackRetry = cmp.Or(o.CallbackRetry, 5*time.Second)
-	o.CallbackWorkers = cmp.Or(o.CallbackWorkers, 64)
-	if o.MiniPrograms == nil {
-		o.MiniPrograms = []string{"wx0123456789abcdef"}
+	given := o
+	if err := kong.ApplyDefaults(&o); err != nil {
+		panic(err) // not reached: Validate has seen the options, and the tags are constants
 	}
-	o.ClientMsgIDWindow = cmp.Or(o.ClientMsgIDWindow, 10*time.Minute)
-	o.DuplicateAnswer = cmp.Or(o.DuplicateAnswer, DuplicateSame)
-	o.DuplicateCode = cmp.Or(o.DuplicateCode, 40241)
-	o.TokenTTL = cmp.Or(o.TokenTTL, 2*time.Hour)
+	o.Followers, o.Seed = given.Followers, given.Seed
+	if given.Receipts.DelayMin != 0 || given.Receipts.DelayMax != 0 {
+		o.Receipts = given.Receipts
+	}
+	if given.MiniPrograms != nil {
+		o.MiniPrograms = given.MiniPrograms
+	}
 	o.TokenOverlap = cmp.Or(o.TokenOverlap, o.TokenTTL/24)
-	o.Faults.SlowFor = cmp.Or(o.Faults.SlowFor, 3*time.Second)
-	o.Limits.UserGetDaily = cmp.Or(o.Limits.UserGetDaily, 500)
-	o.Limits.TokenDaily = cmp.Or(o.Limits.TokenDaily, 2000)
-	if o.Receipts.DelayMin == 0 && o.Receipts.DelayMax == 0 {
-		o.Receipts.DelayMin, o.Receipts.DelayMax = 200*time.Millisecond, 2*time.Second
-	}
 	if o.Mode == "" {
 		o.Mode = ModePlain
 		if o.EncodingAESKey != "" {

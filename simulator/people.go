@@ -72,19 +72,13 @@ func (p *people) id(openID string) (uint32, bool) {
 	return id, ok
 }
 
-// appendOpenID adds the OpenID of id to buf.
-func (p *people) appendOpenID(buf []byte, id uint32) []byte {
+func (p *people) openID(id uint32) string {
 	if id < p.generated {
-		return p.append(buf, id)
+		return string(p.append(make([]byte, 0, openIDLength), id))
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return append(buf, p.named[id-p.generated]...)
-}
-
-func (p *people) openID(id uint32) string {
-	var buf [openIDLength]byte
-	return string(p.appendOpenID(buf[:0], id))
+	return p.named[id-p.generated]
 }
 
 func (p *people) size() uint32 {

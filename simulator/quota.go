@@ -25,57 +25,51 @@ type bounds struct{ day, minute, second int }
 
 // quota counts the calls of one API by day, minute and second.
 type quota struct {
-	mu       sync.Mutex
-	day      int64
-	used     int
-	minute   int64
-	inMinute int
-	second   int64
-	inSecond int
+	mu                  sync.Mutex
+	day, minute, second counter
+}
+
+// counter counts what happens in a span of time, which has a number.
+type counter struct {
+	span int64
+	n    int
+}
+
+// in is how many there were in a span. A new one begins with 0.
+func (c *counter) in(span int64) *int {
+	if c.span != span {
+		*c = counter{span: span}
+	}
+	return &c.n
 }
 
 // take counts a call and gives 0, or the code of the limit that it exceeds.
 func (q *quota) take(now time.Time, b bounds) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.turn(now)
-	if b.minute > 0 && q.inMinute >= b.minute || b.second > 0 && q.inSecond >= b.second {
+	day, minute, second := q.day.in(beijingDay(now)), q.minute.in(now.Unix()/60), q.second.in(now.Unix())
+	if b.minute > 0 && *minute >= b.minute || b.second > 0 && *second >= b.second {
 		return 45011
 	}
-	if b.day > 0 && q.used >= b.day {
+	if b.day > 0 && *day >= b.day {
 		return 45009
 	}
-	q.used++
-	q.inMinute++
-	q.inSecond++
+	*day++
+	*minute++
+	*second++
 	return 0
-}
-
-// turn begins a new day, minute or second. The caller holds mu.
-func (q *quota) turn(now time.Time) {
-	if day := beijingDay(now); day != q.day {
-		q.day, q.used = day, 0
-	}
-	if minute := now.Unix() / 60; minute != q.minute {
-		q.minute, q.inMinute = minute, 0
-	}
-	if second := now.Unix(); second != q.second {
-		q.second, q.inSecond = second, 0
-	}
 }
 
 func (q *quota) today(now time.Time) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.turn(now)
-	return q.used
+	return *q.day.in(beijingDay(now))
 }
 
 func (q *quota) set(now time.Time, used int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.turn(now)
-	q.used = used
+	*q.day.in(beijingDay(now)) = used
 }
 
 // limit is what bounds the calls of a path.
@@ -185,19 +179,17 @@ func (s *Simulator) clearQuota(w http.ResponseWriter, _ *http.Request, body []by
 // clears counts the uses of clear_quota in a month of Beijing time.
 type clears struct {
 	mu    sync.Mutex
-	month string
-	used  int
+	month counter
 }
 
 func (c *clears) allow(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if month := now.In(beijing).Format("2006-01"); month != c.month {
-		c.month, c.used = month, 0
-	}
-	if c.used >= clearsPerMonth {
+	now = now.In(beijing)
+	used := c.month.in(int64(now.Year()*12) + int64(now.Month()))
+	if *used >= clearsPerMonth {
 		return false
 	}
-	c.used++
+	*used++
 	return true
 }

@@ -2,12 +2,13 @@ package simulator
 
 import (
 	"container/heap"
-	"context"
 	"encoding/binary"
 	"fmt"
 	"strconv"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // status is the outcome that a receipt reports.
@@ -22,16 +23,7 @@ const (
 
 // String is the status as the platform spells it, spaces included (WeChat: template message docs, and field reports).
 func (s status) String() string {
-	switch s {
-	case statusUserBlock:
-		return "failed:user block"
-	case statusSystemFailed:
-		return "failed: system failed"
-	case statusFreqLimit:
-		return "failed:freq limit"
-	default:
-		return "success"
-	}
+	return [...]string{"success", "failed:user block", "failed: system failed", "failed:freq limit"}[s]
 }
 
 // receipt is one TEMPLATESENDJOBFINISH that is to be sent. What is posted depends on nothing else, so a try that is
@@ -134,13 +126,12 @@ func (s *Simulator) postReceipt(r receipt) {
 	s.outbox.put(r)
 }
 
-// outbox holds the receipts until they are due and hands them to a fixed number of workers.
+// outbox holds the receipts until they are due.
 type outbox struct {
 	mu      sync.Mutex
 	heap    byDue
 	working int
 	wake    chan struct{}
-	work    chan receipt
 }
 
 // byDue has the next receipt first.
@@ -157,9 +148,7 @@ func (h *byDue) Pop() any {
 	return r
 }
 
-func newOutbox() *outbox {
-	return &outbox{wake: make(chan struct{}, 1), work: make(chan receipt)}
-}
+func newOutbox() *outbox { return &outbox{wake: make(chan struct{}, 1)} }
 
 func (o *outbox) put(r receipt) {
 	o.mu.Lock()
@@ -203,19 +192,22 @@ func (o *outbox) pending() int {
 	return len(o.heap) + o.working
 }
 
-// dispatch hands due receipts to the workers until ctx ends.
-func (o *outbox) dispatch(ctx context.Context) {
+// sendReceipts posts what is due, so many at once, until the simulator closes.
+func (s *Simulator) sendReceipts(atOnce int) {
+	var posts errgroup.Group
+	defer func() { _ = posts.Wait() }() // none fails
+	posts.SetLimit(atOnce)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
-		r, wait, ok := o.take(time.Now().UnixNano())
+	for s.ctx.Err() == nil {
+		r, wait, ok := s.outbox.take(time.Now().UnixNano())
 		if ok {
-			select {
-			case o.work <- r:
-				continue
-			case <-ctx.Done():
-				return
-			}
+			posts.Go(func() error {
+				s.postReceipt(r)
+				s.outbox.finish()
+				return nil
+			})
+			continue
 		}
 		var due <-chan time.Time
 		if wait >= 0 {
@@ -224,22 +216,8 @@ func (o *outbox) dispatch(ctx context.Context) {
 		}
 		select {
 		case <-due:
-		case <-o.wake:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// carry posts receipts until the simulator closes.
-func (s *Simulator) carry() {
-	for {
-		select {
-		case r := <-s.outbox.work:
-			s.postReceipt(r)
-			s.outbox.finish()
+		case <-s.outbox.wake:
 		case <-s.ctx.Done():
-			return
 		}
 	}
 }

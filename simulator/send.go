@@ -19,6 +19,8 @@ type sendRequest struct {
 	MiniProgram json.RawMessage `json:"miniprogram"`
 	ClientMsgID string          `json:"client_msg_id"`
 	Data        json.RawMessage `json:"data"`
+
+	payload uint64 // the number of its content, once that was found good
 }
 
 // templateSend serves POST /cgi-bin/message/template/send (WeChat: sendTemplateMessage docs).
@@ -69,14 +71,21 @@ func (s *Simulator) templateSend(w http.ResponseWriter, r *http.Request) {
 	s.accept(r.Context(), w, id, &m, &chance, plan)
 }
 
+// strikes decides whether a fault of that rate happens, and counts it.
+func (s *Simulator) strikes(chance *rng, rate float64, count *int64) bool {
+	if !chance.chance(rate) {
+		return false
+	}
+	s.tally.add(count)
+	return true
+}
+
 // strikeBefore lets a fault of the connection happen before anything is looked at, and tells whether one did.
 func (s *Simulator) strikeBefore(w http.ResponseWriter, chance *rng, f *Faults) bool {
 	switch {
-	case chance.chance(f.Cut):
-		s.tally.add(&s.tally.faults.Cut)
+	case s.strikes(chance, f.Cut, &s.tally.faults.Cut):
 		cut(w)
-	case chance.chance(f.BadGateway):
-		s.tally.add(&s.tally.faults.BadGateway)
+	case s.strikes(chance, f.BadGateway, &s.tally.faults.BadGateway):
 		writeHTML(w, http.StatusBadGateway)
 	default:
 		return false
@@ -109,9 +118,7 @@ func (s *Simulator) judge(r *http.Request, body []byte, malformed bool, m *sendR
 	case malformed:
 		return 47001, ""
 	}
-	if !s.people.sending.Load() {
-		s.people.sending.Store(true)
-	}
+	s.people.sending.Store(true)
 	if id, known := s.people.id(m.ToUser); !known && !wellFormed(m.ToUser) {
 		return 40003, ""
 	} else if !known || !s.people.reachable(id) {
@@ -137,7 +144,8 @@ func (s *Simulator) judge(r *http.Request, body []byte, malformed bool, m *sendR
 // checkData checks the values of a send and where it leads, and remembers those that are good, so that the next equal ones cost nothing.
 func (s *Simulator) checkData(m *sendRequest) (code int, detail string) {
 	raw := s.ledger.texts.raw(m)
-	if _, good := s.ledger.texts.known(raw); good {
+	var good bool
+	if m.payload, good = s.ledger.texts.known(raw); good {
 		return 0, ""
 	}
 	// Before the data or after it: unconfirmed.
@@ -154,23 +162,11 @@ func (s *Simulator) checkData(m *sendRequest) (code int, detail string) {
 	if key := s.templates.fault(m.TemplateID, data); key != "" {
 		return 47003, "argument invalid! data." + key + ".value invalid"
 	}
-	return 0, ""
-}
-
-// payload is the number of a send's content, which was found good.
-func (s *Simulator) payload(m *sendRequest) uint64 {
-	raw := s.ledger.texts.raw(m)
-	if number, known := s.ledger.texts.known(raw); known {
-		return number
-	}
-	content := Content{TemplateID: m.TemplateID, URL: m.URL, MiniProgram: m.MiniProgram}
-	if json.Unmarshal(m.Data, &content.Data) != nil {
-		return 0 // not reached: checkData decoded it
-	}
 	if s.opts.CutLongThings {
-		cutThings(content.Data)
+		cutThings(data)
 	}
-	return s.ledger.texts.add(raw, content)
+	m.payload = s.ledger.texts.add(raw, Content{TemplateID: m.TemplateID, URL: m.URL, MiniProgram: m.MiniProgram, Data: data})
+	return 0, ""
 }
 
 // accept takes a message into the ledger, sees to its receipt and answers, unless a fault takes the answer away.
@@ -178,7 +174,7 @@ func (s *Simulator) accept(ctx context.Context, w http.ResponseWriter, id uint32
 	receipts := s.receipts.Load()
 	now := s.opts.Now()
 	rec := record{
-		id: id, msgID: s.msgIDs.Add(1), clientID: m.ClientMsgID, payload: s.payload(m),
+		id: id, msgID: s.msgIDs.Add(1), clientID: m.ClientMsgID, payload: m.payload,
 		at: now, window: s.opts.ClientMsgIDWindow, status: s.outcome(id, chance, receipts),
 	}
 	msgID, repeated := s.ledger.accept(rec)
@@ -192,8 +188,7 @@ func (s *Simulator) accept(ctx context.Context, w http.ResponseWriter, id uint32
 		s.report(rec, chance, receipts)
 	}
 	late := plan.Latency - plan.Latency/2
-	if chance.chance(plan.Slow) {
-		s.tally.add(&s.tally.faults.Slow)
+	if s.strikes(chance, plan.Slow, &s.tally.faults.Slow) {
 		late += plan.SlowFor
 	}
 	if !s.mayAnswer(ctx) {
@@ -221,24 +216,17 @@ func (s *Simulator) accept(ctx context.Context, w http.ResponseWriter, id uint32
 // in doubt.
 func (s *Simulator) answerAccepted(w http.ResponseWriter, msgID int64, chance *rng, plan *faultPlan) {
 	switch {
-	case chance.chance(plan.SystemErrorAccepted):
-		s.tally.add(&s.tally.faults.SystemErrorAccepted)
+	case s.strikes(chance, plan.SystemErrorAccepted, &s.tally.faults.SystemErrorAccepted):
 		s.refuse(w, -1, "")
-	case chance.chance(plan.HTML):
-		s.tally.add(&s.tally.faults.HTML)
+	case s.strikes(chance, plan.HTML, &s.tally.faults.HTML):
 		writeHTML(w, http.StatusOK)
-	case chance.chance(plan.Empty):
-		s.tally.add(&s.tally.faults.Empty)
+	case s.strikes(chance, plan.Empty, &s.tally.faults.Empty):
 		writeJSON(w, nil)
-	case chance.chance(plan.TextCode):
-		s.tally.add(&s.tally.faults.TextCode)
+	case s.strikes(chance, plan.TextCode, &s.tally.faults.TextCode):
 		writeJSON(w, fmt.Appendf(nil, `{"errcode":"0","errmsg":"ok","msgid":%d}`, msgID))
 	default:
 		s.tally.code(0)
-		var buf [64]byte
-		answer := append(buf[:0], `{"errcode":0,"errmsg":"ok","msgid":`...)
-		answer = fmt.Append(answer, msgID)
-		writeJSON(w, append(answer, '}'))
+		writeJSON(w, fmt.Appendf(nil, `{"errcode":0,"errmsg":"ok","msgid":%d}`, msgID))
 	}
 }
 
@@ -263,15 +251,19 @@ func newFaultPlan(f Faults) *faultPlan {
 
 // wait pauses, and gives false if the simulator is closing.
 func (s *Simulator) wait(d time.Duration) bool {
-	if d <= 0 {
-		return s.ctx.Err() == nil
-	}
+	return s.ctx.Err() == nil && (d <= 0 || s.waitFor(s.ctx, d) == nil)
+}
+
+// waitFor pauses, and gives an error if ctx ends or the simulator is closing.
+func (s *Simulator) waitFor(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	case <-s.ctx.Done():
-		return false
+		return s.ctx.Err()
 	}
 }

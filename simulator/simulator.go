@@ -59,7 +59,8 @@ type Simulator struct {
 	userMsgIDs atomic.Int64  // of followers' messages
 	bodies     sync.Pool
 
-	apis map[string]api
+	apis     map[string]api
+	commands map[string]command
 
 	ctx    context.Context //nolint:containedctx // the life of the simulator, which outlasts any call
 	stop   context.CancelFunc
@@ -118,11 +119,9 @@ func New(o Options) (*Simulator, error) {
 	} {
 		s.quotas[path] = new(quota)
 	}
+	s.commands = s.newCommands()
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	s.work.Go(func() { s.outbox.dispatch(s.ctx) })
-	for range o.CallbackWorkers {
-		s.work.Go(s.carry)
-	}
+	s.work.Go(func() { s.sendReceipts(o.CallbackWorkers) })
 	return s, nil
 }
 
@@ -206,22 +205,19 @@ func (s *Simulator) strikeElsewhere(w http.ResponseWriter) bool {
 	}
 	chance := newRNG(s.opts.Seed, s.calls.Add(1))
 	pause := plan.Latency
-	if chance.chance(plan.Slow) {
-		s.tally.add(&s.tally.faults.Slow)
+	if s.strikes(&chance, plan.Slow, &s.tally.faults.Slow) {
 		pause += plan.SlowFor
 	}
-	if !s.wait(pause) {
+	switch {
+	case !s.wait(pause):
 		cut(w)
-		return true
-	}
-	if s.strikeBefore(w, &chance, &plan.Faults) {
-		return true
-	}
-	if chance.chance(plan.SystemError) {
+	case s.strikeBefore(w, &chance, &plan.Faults):
+	case chance.chance(plan.SystemError):
 		s.refuse(w, -1, "")
-		return true
+	default:
+		return false
 	}
-	return false
+	return true
 }
 
 // api answers a call with that body, or gives the error code of its refusal.

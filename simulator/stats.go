@@ -140,14 +140,13 @@ func (t *tally) answered(took time.Duration, ok, late bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.receipts.Sent++
-	switch {
-	case ok:
+	if ok {
 		t.receipts.Acked++
-	default:
+	} else {
 		t.receipts.Refused++
-		if late {
-			t.receipts.Slow++
-		}
+	}
+	if !ok && late {
+		t.receipts.Slow++
 	}
 	ms := took.Milliseconds()
 	t.receipts.MaxMS = max(t.receipts.MaxMS, ms)

@@ -34,8 +34,7 @@ type tokens struct {
 	plain  *grant // the latest of /cgi-bin/token
 	stable *grant // the latest of /cgi-bin/stable_token
 	forced time.Time
-	day    int64
-	forces int // forced refreshes on day
+	forces counter // forced refreshes, by day
 }
 
 func newTokens(ttl, overlap time.Duration) *tokens {
@@ -95,13 +94,11 @@ func (t *tokens) steady(now time.Time, force bool) (g *grant, code int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if force && t.stable != nil && now.Sub(t.forced) >= forcedSpacing {
-		if day := beijingDay(now); day != t.day {
-			t.day, t.forces = day, 0
-		}
-		if t.forces >= forcedDaily {
+		forces := t.forces.in(beijingDay(now))
+		if *forces >= forcedDaily {
 			return nil, 45009
 		}
-		t.forces++
+		*forces++
 		t.forced = now
 		t.stable = t.issue(now, t.stable, now)
 		return t.stable, 0
@@ -136,16 +133,19 @@ func (s *Simulator) token(w http.ResponseWriter, r *http.Request) (code int, det
 		return 43001, ""
 	}
 	query := r.URL.Query()
-	if code, detail := s.credentials(r, query.Get("grant_type"), query.Get("appid"), query.Get("secret")); code != 0 {
-		return code, detail
-	}
-	now := s.opts.Now()
-	if code := s.quotas[pathToken].take(now, s.limit(pathToken)); code != 0 {
-		return code, ""
-	}
-	s.tally.add(&s.tally.tokens.Plain)
-	s.writeGrant(w, s.tokens.next(now), now)
-	return 0, ""
+	ask := tokenRequest{query.Get("grant_type"), query.Get("appid"), query.Get("secret"), false}
+	return s.grant(w, r, ask, func(now time.Time) (*grant, int) {
+		s.tally.add(&s.tally.tokens.Plain)
+		return s.tokens.next(now), 0
+	})
+}
+
+// tokenRequest is what a caller says who wants a token.
+type tokenRequest struct {
+	GrantType    string `json:"grant_type"`
+	AppID        string `json:"appid"`
+	Secret       string `json:"secret"`
+	ForceRefresh bool   `json:"force_refresh"`
 }
 
 // stableToken serves POST /cgi-bin/stable_token (WeChat: getStableAccessToken docs).
@@ -153,12 +153,7 @@ func (s *Simulator) stableToken(w http.ResponseWriter, r *http.Request) (code in
 	if r.Method != http.MethodPost {
 		return 43002, ""
 	}
-	var ask struct {
-		GrantType    string `json:"grant_type"`
-		AppID        string `json:"appid"`
-		Secret       string `json:"secret"`
-		ForceRefresh bool   `json:"force_refresh"`
-	}
+	var ask tokenRequest
 	body := s.body(r)
 	defer body.free()
 	if len(body.bytes) == 0 {
@@ -167,39 +162,48 @@ func (s *Simulator) stableToken(w http.ResponseWriter, r *http.Request) (code in
 	if !readJSON(body.bytes, &ask) {
 		return 47001, ""
 	}
-	if code, detail := s.credentials(r, ask.GrantType, ask.AppID, ask.Secret); code != 0 {
+	return s.grant(w, r, ask, func(now time.Time) (*grant, int) {
+		g, code := s.tokens.steady(now, ask.ForceRefresh)
+		if code == 0 {
+			s.tally.add(&s.tally.tokens.Stable)
+		}
+		if code == 0 && ask.ForceRefresh {
+			s.tally.add(&s.tally.tokens.Forced)
+		}
+		return g, code
+	})
+}
+
+// grant answers with a token, or gives the code of the refusal: for whoever asks, or for the quota.
+func (s *Simulator) grant(w http.ResponseWriter, r *http.Request, ask tokenRequest, issue func(now time.Time) (*grant, int)) (code int, detail string) {
+	if code, detail := s.credentials(r, ask); code != 0 {
 		return code, detail
 	}
 	now := s.opts.Now()
-	if code := s.quotas[pathStableToken].take(now, s.limit(pathStableToken)); code != 0 {
+	if code := s.quotas[r.URL.Path].take(now, s.limit(r.URL.Path)); code != 0 {
 		return code, ""
 	}
-	g, code := s.tokens.steady(now, ask.ForceRefresh)
-	if code != 0 {
-		return code, ""
+	g, code := issue(now)
+	if code == 0 {
+		writeJSON(w, fmt.Appendf(nil, `{"access_token":"%s","expires_in":%d}`, g.value, int(g.until.Sub(now)/time.Second)))
 	}
-	s.tally.add(&s.tally.tokens.Stable)
-	if ask.ForceRefresh {
-		s.tally.add(&s.tally.tokens.Forced)
-	}
-	s.writeGrant(w, g, now)
-	return 0, ""
+	return code, ""
 }
 
 // credentials checks who asks for a token and from where, and gives the code of what is wrong, or 0.
-func (s *Simulator) credentials(r *http.Request, grantType, appID, secret string) (code int, detail string) {
+func (s *Simulator) credentials(r *http.Request, ask tokenRequest) (code int, detail string) {
 	switch {
-	case grantType != "client_credential":
+	case ask.GrantType != "client_credential":
 		return 40002, ""
-	case appID == "":
+	case ask.AppID == "":
 		return 41002, ""
-	case appID != s.opts.AppID:
+	case ask.AppID != s.opts.AppID:
 		return 40013, ""
-	case secret == "":
+	case ask.Secret == "":
 		return 41004, ""
-	case len(secret) != len(s.opts.AppSecret):
+	case len(ask.Secret) != len(s.opts.AppSecret):
 		return 40125, ""
-	case secret != s.opts.AppSecret:
+	case ask.Secret != s.opts.AppSecret:
 		return 40001, "invalid credential, access_token is invalid or not latest"
 	case s.faults.Load().RefuseIP:
 		ip, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -209,8 +213,4 @@ func (s *Simulator) credentials(r *http.Request, grantType, appID, secret string
 		return 40164, fmt.Sprintf("invalid ip %[1]s ipv6 ::ffff:%[1]s, not in whitelist", ip)
 	}
 	return 0, ""
-}
-
-func (s *Simulator) writeGrant(w http.ResponseWriter, g *grant, now time.Time) {
-	writeJSON(w, fmt.Appendf(nil, `{"access_token":"%s","expires_in":%d}`, g.value, int(g.until.Sub(now)/time.Second)))
 }

@@ -8,17 +8,18 @@ import (
 // Card is a template message as a follower's phone shows it; the template "card"
 // draws it.
 type Card struct {
-	Title string
+	Title string `json:"title"`
 	// Time is when it came, in words; empty for none.
-	Time   string
-	Fields []CardField
+	Time   string      `json:"time"`
+	Fields []CardField `json:"fields"`
 	// Details is the word for the way on; empty if a tap leads nowhere.
-	Details string
+	Details string `json:"details"`
 }
 
 // CardField is one line of a Card.
 type CardField struct {
-	Label, Value string
+	Label string `json:"label"`
+	Value string `json:"value"`
 }
 
 var (

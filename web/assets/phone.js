@@ -56,7 +56,7 @@
     const element = node("div", "card");
     element.append(node("p", "card-title", c.title), node("p", "card-time", c.time));
     const fields = node("dl", "card-fields");
-    for (const [label, value] of c.fields) {
+    for (const {label, value} of c.fields) {
       const field = node("div");
       field.append(node("dt", "", label), node("dd", "", value));
       fields.append(field);
