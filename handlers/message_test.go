@@ -68,7 +68,7 @@ func TestDecode(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
 		}
-		got := want{m.kind, m.openID(), m.Content, m.EventKey, m.Status, m.receiptID(), m.asJSON}
+		got := want{m.kind, m.openID(), string(m.Content), string(m.EventKey), string(m.Status), m.receiptID(), m.asJSON}
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", tt.name, diff)
 		}
@@ -231,7 +231,7 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("key of %d bytes", len(k))
 		}
 		// A reply can repeat the text.
-		reply := fit(m.Content)
+		reply := fit(string(m.Content))
 		out, err := renderReply(m, reply, time.Unix(1, 0))
 		if err != nil || len(reply) > maxReply {
 			t.Fatalf("reply %q: %v", reply, err)

@@ -20,19 +20,13 @@ const success = "success"
 
 // renderReply returns the body that answers m with text.
 func renderReply(m *received, text string, now time.Time) ([]byte, error) {
-	to, from := m.FromUserName, m.ToUserName
+	reply := wireText{Content: cdata(text), WireHead: WireHead{
+		ToUserName: m.FromUserName, FromUserName: m.ToUserName, CreateTime: jsonInt(now.Unix()), MsgType: "text",
+	}}
 	if m.asJSON {
-		return json.Marshal(jsonReply{string(to), string(from), now.Unix(), "text", text})
+		return json.Marshal(reply)
 	}
-	head := WireHead{ToUserName: to, FromUserName: from, CreateTime: now.Unix(), MsgType: "text"}
-	return xml.Marshal(wireText{WireHead: head, Content: cdata(text)})
-}
-
-// jsonReply is wireText without the XML name that its JSON would have.
-type jsonReply struct {
-	ToUserName, FromUserName string
-	CreateTime               int64
-	MsgType, Content         string
+	return xml.Marshal(reply)
 }
 
 // fit returns text as a reply may hold it: what XML cannot hold is dropped, and
