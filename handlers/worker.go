@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
 )
 
 // maxAnswered is how many answers are kept in memory. The platform delivers
@@ -152,7 +153,7 @@ func (w *worker) text(ctx context.Context, m *received, key string) (done, error
 	if err != nil {
 		return done{}, err
 	}
-	reply := fit(text)
+	reply := wechat.FitText(text)
 	if len(reply) != len(text) {
 		w.cfg.Log.WarnContext(ctx, "reply cut to what the platform takes",
 			"openid", models.MaskOpenID(m.openID()), "bytes", len(text))

@@ -139,7 +139,7 @@ func (c *Composer) SyncNotice(res followers.SyncResult, err error) string {
 			reason = err.Error()
 		}
 		again["Reason"] = reason
-		return fit(c.say("sync.failed", again))
+		return wechat.FitText(c.say("sync.failed", again))
 	}
 	lines := []string{c.say("sync.done", vars{
 		"Total": res.Total, "Added": res.Added + res.Returned, "Left": res.Left, "Took": res.Took,
@@ -154,7 +154,7 @@ func (c *Composer) SyncNotice(res followers.SyncResult, err error) string {
 		again["Listed"], again["Before"], again["Announced"] = res.Total, res.Known, res.Announced
 		lines = append(lines, c.say("sync.suspicious", again))
 	}
-	return fit(joined(lines))
+	return wechat.FitText(joined(lines))
 }
 
 func (c *Chat) stats(ctx context.Context, _ request) (string, error) {

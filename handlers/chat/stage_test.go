@@ -233,7 +233,7 @@ func (s *stage) ask(t *testing.T, from, text string) string {
 
 func checkReply(t *testing.T, reply string) {
 	t.Helper()
-	if reply == "" || len(reply) > maxReply || strings.Contains(reply, "<no value>") || reply != fit(reply) {
+	if reply == "" || len(reply) > wechat.MaxText || strings.Contains(reply, "<no value>") || reply != wechat.FitText(reply) {
 		t.Errorf("bad reply of %d bytes: %q", len(reply), reply)
 	}
 }
