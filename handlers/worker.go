@@ -85,11 +85,10 @@ func (w *worker) awaitDatabase(ctx context.Context, m *received) {
 	if m.kind == kindText && !w.cfg.Chat.Remembers(string(m.Content)) {
 		return
 	}
-	patience := time.NewTimer(readyWithin)
-	defer patience.Stop()
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
 	select {
 	case <-w.cfg.Ready:
-	case <-patience.C:
 	case <-ctx.Done():
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/wechat/tokenstore"
 )
 
@@ -38,12 +39,8 @@ func (t *tokens) obtainShared(ctx context.Context) (g grant, how string, err err
 			}
 			break
 		}
-		timer := time.NewTimer(refreshPoll)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return grant{}, "error", fmt.Errorf("wait for access token: %w", ctx.Err())
+		if err := loop.Sleep(ctx, refreshPoll); err != nil {
+			return grant{}, "error", fmt.Errorf("wait for access token: %w", err)
 		}
 	}
 	g, how, err = t.obtain(ctx)
