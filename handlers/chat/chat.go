@@ -31,8 +31,7 @@ type engine interface {
 
 // followerList is what the chat asks of a *followers.Service.
 type followerList interface {
-	OptOut(ctx context.Context, openID string) (changed bool, err error)
-	OptIn(ctx context.Context, openID string) (changed bool, err error)
+	SetOptedOut(ctx context.Context, openID string, out bool) (changed bool, err error)
 	Testers(ctx context.Context) ([]models.Recipient, error)
 	AddTester(ctx context.Context, openID string) (added bool, err error)
 	RemoveTester(ctx context.Context, openID string) (removed bool, err error)

@@ -174,11 +174,10 @@ func (s stageFollowers) person(did, openID string) (changed bool, err error) {
 	return s.stage.changed, s.err
 }
 
-func (s stageFollowers) OptOut(_ context.Context, openID string) (bool, error) {
-	return s.person("opt out", openID)
-}
-
-func (s stageFollowers) OptIn(_ context.Context, openID string) (bool, error) {
+func (s stageFollowers) SetOptedOut(_ context.Context, openID string, out bool) (bool, error) {
+	if out {
+		return s.person("opt out", openID)
+	}
 	return s.person("opt in", openID)
 }
 
