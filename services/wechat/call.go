@@ -18,14 +18,13 @@ const detailRunes = 200
 
 // call is one request to the platform.
 type call struct {
-	method string
-	path   string
-	query  url.Values
-	token  string
-	body   []byte
-	// limit is the longest answer read, in bytes.
+	path  string
+	query url.Values
+	token string
+	body  []byte // nil for a GET
+	// limit is the longest answer read, in bytes; answerLimit if 0.
 	limit   int64
-	timeout time.Duration
+	timeout time.Duration // the client's if 0
 	// openID is the person it is about, kept out of error texts.
 	openID string
 }

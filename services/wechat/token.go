@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
@@ -296,17 +295,14 @@ func untilMidnight(now time.Time) time.Duration { return zone.Midnight(now, 1).S
 // so no URL holds them (WeChat: getStableAccessToken docs).
 func (t *tokens) fetch(ctx context.Context, force bool) (grant, error) {
 	c := t.client
-	body, err := json.Marshal(map[string]any{
+	body := encode(map[string]any{
 		"grant_type":    "client_credential",
 		"appid":         c.appID,
 		"secret":        c.secret,
 		"force_refresh": force,
 	})
-	if err != nil {
-		return grant{}, fmt.Errorf("encode token request: %w", err)
-	}
 	asked := t.now()
-	req := call{method: http.MethodPost, path: stableTokenPath, body: body, limit: answerLimit, timeout: c.timeout}
+	req := call{path: stableTokenPath, body: body}
 	raw, f := c.do(ctx, req)
 	if f != nil {
 		return grant{}, fmt.Errorf("get access token: %w", f)

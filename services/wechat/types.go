@@ -125,16 +125,16 @@ type Person struct {
 
 // Template is one of the account's templates.
 type Template struct {
-	ID      string
-	Title   string
-	Content string
+	ID      string `json:"template_id"`
+	Title   string `json:"title"`
+	Content string `json:"content"`
 	// Keys are the parameters of Content in their order, each once.
-	Keys []string
+	Keys []string `json:"-"`
 }
 
 // Quota is the day's allowance of one API path, in calls.
 type Quota struct {
-	Limit  int64
-	Used   int64
-	Remain int64
+	Limit  int64 `json:"daily_limit"`
+	Used   int64 `json:"used"`
+	Remain int64 `json:"remain"`
 }
