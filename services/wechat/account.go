@@ -72,7 +72,6 @@ func (c *Client) Followers(ctx context.Context, next string) (FollowerPage, erro
 	full := max(answer.Count, len(ids)) >= pageSize
 	return FollowerPage{
 		Total:   *answer.Total,
-		Count:   len(ids),
 		OpenIDs: ids,
 		Next:    answer.NextOpenID,
 		// Never by the total, which moves while one pages. A cursor that
