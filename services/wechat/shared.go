@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/wechat/tokenstore"
 )
 
@@ -39,8 +38,10 @@ func (t *tokens) obtainShared(ctx context.Context) (g grant, how string, err err
 			}
 			break
 		}
-		if err := loop.Sleep(ctx, refreshPoll); err != nil {
-			return grant{}, "error", fmt.Errorf("wait for access token: %w", err)
+		select {
+		case <-time.After(refreshPoll):
+		case <-ctx.Done():
+			return grant{}, "error", fmt.Errorf("wait for access token: %w", ctx.Err())
 		}
 	}
 	g, how, err = t.obtain(ctx)
