@@ -160,7 +160,8 @@ func (a alias) matchSolid(line []word) (rest []word, ok bool) {
 		if glued == "" {
 			return rest, true
 		}
-		arg := word{raw: lastRunes(w.raw, utf8.RuneCountInString(glued)), folded: glued}
+		raw := []rune(w.raw)
+		arg := word{raw: string(raw[len(raw)-utf8.RuneCountInString(glued):]), folded: glued}
 		return slices.Insert(rest, 0, arg), a.command.takes.glued(glued)
 	}
 	return nil, false
@@ -181,13 +182,4 @@ func (t takes) glued(s string) bool {
 	default:
 		return false
 	}
-}
-
-func lastRunes(s string, n int) string {
-	at := len(s)
-	for range n {
-		_, size := utf8.DecodeLastRuneInString(s[:at])
-		at -= size
-	}
-	return s[at:]
 }

@@ -75,15 +75,10 @@ func (c *Client) do(ctx context.Context, req call) ([]byte, *fault) {
 
 // rawQuery is the call's query as it stands in its URL.
 func (req call) rawQuery() string {
-	switch {
-	case len(req.query) == 0 && req.token == "":
-		return ""
-	case len(req.query) == 0:
-		return "access_token=" + url.QueryEscape(req.token)
-	case req.token == "":
+	if req.token == "" {
 		return req.query.Encode()
 	}
-	return "access_token=" + url.QueryEscape(req.token) + "&" + req.query.Encode()
+	return strings.TrimSuffix("access_token="+url.QueryEscape(req.token)+"&"+req.query.Encode(), "&")
 }
 
 // faultOf words a transport error.

@@ -46,8 +46,7 @@ type tokens struct {
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 
-	mu      sync.Mutex
-	closed  bool
+	mu      sync.Mutex // also guards that no refresh starts once ctx has ended
 	pending *pendingRefresh
 	current string
 	expires time.Time
@@ -99,9 +98,8 @@ func newTokens(c *Client, cfg Config) *tokens {
 // close cancels the refresh under way and waits for its end.
 func (t *tokens) close() {
 	t.mu.Lock()
-	t.closed = true
-	t.mu.Unlock()
 	t.stop()
+	t.mu.Unlock()
 	t.wg.Wait()
 }
 
@@ -158,7 +156,7 @@ func (t *tokens) failedJustNow(now time.Time) bool {
 func (t *tokens) start() {
 	f := &pendingRefresh{done: make(chan struct{})}
 	t.pending = f
-	if t.closed {
+	if t.ctx.Err() != nil {
 		f.err = errClosed
 		t.pending = nil
 		close(f.done)
