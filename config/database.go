@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -196,10 +195,7 @@ func (d Database) String() string {
 }
 
 // Format writes the masked URL for every verb of fmt.
-func (d Database) Format(f fmt.State, _ rune) {
-	// fmt keeps no error of a Formatter: there is nobody to hand it to.
-	_, _ = io.WriteString(f, d.String())
-}
+func (d Database) Format(f fmt.State, _ rune) { format(f, d) }
 
 // MarshalText returns the masked URL, and never an error.
 func (d Database) MarshalText() ([]byte, error) { return []byte(d.String()), nil }

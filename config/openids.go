@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"io"
 	"strings"
 )
 
@@ -24,10 +23,7 @@ func (ids OpenIDs) String() string {
 }
 
 // Format writes the shortened OpenIDs for every verb.
-func (ids OpenIDs) Format(f fmt.State, _ rune) {
-	// fmt keeps no error of a Formatter: there is nobody to hand it to.
-	_, _ = io.WriteString(f, ids.String())
-}
+func (ids OpenIDs) Format(f fmt.State, _ rune) { format(f, ids) }
 
 // MarshalText returns the shortened OpenIDs, and never an error.
 func (ids OpenIDs) MarshalText() ([]byte, error) { return []byte(ids.String()), nil }

@@ -45,39 +45,40 @@ func aesKey(dst *Secret, v string) error {
 	return nil
 }
 
-// webURL takes an http or https URL that a path can be appended to.
-func webURL(dst *string, v string) error {
+// parseURL reads a URL with a host, and a port if any. start names the schemes, and
+// what the URL.
+func parseURL(v, what, start string, schemes ...string) (*url.URL, error) {
 	u, err := url.Parse(v)
 	switch {
 	case err != nil:
-		return errors.New("it cannot be read as a URL")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return errors.New("it does not start with http:// or https://")
+		return nil, errors.New("it cannot be read as " + what)
+	case !slices.Contains(schemes, u.Scheme):
+		return nil, errors.New("it does not start with " + start)
 	case u.Hostname() == "":
-		return errors.New("it names no host")
+		return nil, errors.New("it names no host")
+	}
+	_, err = portOr(u.Port(), "")
+	return u, err
+}
+
+// webURL takes an http or https URL that a path can be appended to.
+func webURL(dst *string, v string) error {
+	u, err := parseURL(v, "a URL", "http:// or https://", "http", "https")
+	switch {
+	case err != nil:
+		return err
 	case u.User != nil:
 		return errors.New("it holds a user name or password")
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(v, "#"):
 		return errors.New("it holds a ? or #")
-	}
-	if _, err := portOr(u.Port(), ""); err != nil {
-		return err
 	}
 	*dst = strings.TrimRight(u.String(), "/")
 	return nil
 }
 
 func redisURL(dst *Secret, v string) error {
-	u, err := url.Parse(v)
-	switch {
-	case err != nil:
-		return errors.New("it cannot be read as a URL")
-	case u.Scheme != "redis" && u.Scheme != "rediss":
-		return errors.New("it does not start with redis:// or rediss://")
-	case u.Hostname() == "":
-		return errors.New("it names no host")
-	}
-	if _, err := portOr(u.Port(), ""); err != nil {
+	u, err := parseURL(v, "a URL", "redis:// or rediss://", "redis", "rediss")
+	if err != nil {
 		return err
 	}
 	if db := strings.Trim(u.Path, "/"); db != "" {

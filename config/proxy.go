@@ -2,8 +2,6 @@ package config
 
 import (
 	"errors"
-	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -44,17 +42,9 @@ func checkProxy(value string) error {
 	if !strings.Contains(value, "://") {
 		value = "http://" + value
 	}
-	u, err := url.Parse(value)
-	switch {
-	case err != nil:
-		return errors.New("it cannot be read as the address of a proxy")
-	case !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
-		return errors.New("it does not start with http://, https:// or socks5://")
-	case u.Hostname() == "":
-		return errors.New("it names no host")
-	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+	u, err := parseURL(value, "the address of a proxy", "http://, https:// or socks5://", "http", "https", "socks5", "socks5h")
+	if err == nil && (strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "") {
 		return errors.New("it holds more than a host and its port")
 	}
-	_, err = portOr(u.Port(), "")
 	return err
 }

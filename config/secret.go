@@ -31,13 +31,13 @@ func (s Secret) String() string {
 func (s Secret) GoString() string { return strconv.Quote(s.String()) }
 
 // Format writes the mask for every verb, %x and %q included.
-func (s Secret) Format(f fmt.State, _ rune) {
-	// fmt keeps no error of a Formatter: there is nobody to hand it to.
-	_, _ = io.WriteString(f, s.String())
-}
+func (s Secret) Format(f fmt.State, _ rune) { format(f, s) }
 
 // MarshalText returns the mask, and never an error.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // LogValue returns the mask.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// format writes what masks itself. fmt keeps no error of a Formatter.
+func format(f fmt.State, v fmt.Stringer) { _, _ = io.WriteString(f, v.String()) }

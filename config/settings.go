@@ -3,9 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
-	"strings"
 	"time"
 )
 
@@ -61,22 +59,10 @@ func (s Settings) Masked() [][2]string {
 }
 
 // String returns the masked settings in one line.
-func (s Settings) String() string {
-	var b strings.Builder
-	for i, pair := range s.Masked() {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		fmt.Fprintf(&b, "%s=%q", pair[0], pair[1])
-	}
-	return b.String()
-}
+func (s Settings) String() string { return s.LogValue().String() }
 
 // Format writes the masked settings for every verb of fmt.
-func (s Settings) Format(f fmt.State, _ rune) {
-	// fmt keeps no error of a Formatter: there is nobody to hand it to.
-	_, _ = io.WriteString(f, s.String())
-}
+func (s Settings) Format(f fmt.State, _ rune) { format(f, s) }
 
 // MarshalJSON returns the masked settings as one object.
 func (s Settings) MarshalJSON() ([]byte, error) {

@@ -69,15 +69,14 @@ func (c *Callback) readStranger(w http.ResponseWriter, r *http.Request) ([]byte,
 
 // enter waits for a place among the strangers. leave must follow.
 func (c *Callback) enter(ctx context.Context) (leave func(), err error) {
-	patience := time.NewTimer(strangerWaits)
-	defer patience.Stop()
+	ctx, cancel := context.WithTimeout(ctx, strangerWaits)
+	defer cancel()
 	select {
 	case c.strangers <- struct{}{}:
 		return func() { <-c.strangers }, nil
-	case <-patience.C:
 	case <-ctx.Done():
+		return nil, &refusal{http.StatusServiceUnavailable, "too many unsigned bodies at once"}
 	}
-	return nil, &refusal{http.StatusServiceUnavailable, "too many unsigned bodies at once"}
 }
 
 // readBody returns the body. Memory is bounded: of requests whose signature is

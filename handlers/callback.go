@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
 )
 
 const (
@@ -328,7 +329,7 @@ func (c *Callback) answer(ctx context.Context, g *gin.Context, m *received) (out
 		}
 	case m.kind == kindText && !errors.As(err, &p):
 		n.err = err
-		done.reply, outcome = fit(c.cfg.Chat.Busy()), outcomeBusy
+		done.reply, outcome = wechat.FitText(c.cfg.Chat.Busy()), outcomeBusy
 	default:
 		return c.refuse(g, fmt.Errorf("handle %s: %w", m.kind, err))
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"wechat-broadcast/services/wechat"
 )
 
 func TestVerify(t *testing.T) {
@@ -65,8 +67,8 @@ func TestTextIsAnswered(t *testing.T) {
 		a := newAccount(t, edit)
 		for i, text := range []string{"openid", "群发 🎉", "<b>&amp;", "]]]]><![CDATA[>", strings.Repeat("群", 700)} {
 			rec := a.push(textMsg(text, int64(i+1)))
-			want := fit("re: " + strings.ReplaceAll(text, "]]]]><![CDATA[>", "]]>"))
-			if got := a.reply(t, rec); got != want || len(got) > maxReply {
+			want := wechat.FitText("re: " + strings.ReplaceAll(text, "]]]]><![CDATA[>", "]]>"))
+			if got := a.reply(t, rec); got != want || len(got) > wechat.MaxText {
 				t.Errorf("%s: reply to %q is %q", mode, text, got)
 			}
 			if plain := strings.Contains(rec.Body.String(), "re: "); plain == (a.AESKey != "") {

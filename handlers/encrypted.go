@@ -10,7 +10,7 @@ import (
 // open returns the decrypted message of an encrypted body. The plain fields that
 // a body of the compatible mode has besides are ignored.
 func (c *Callback) open(q url.Values, body []byte) ([]byte, error) {
-	encrypted, _, err := findEncrypted(body)
+	encrypted, err := findEncrypted(body)
 	if err != nil {
 		return nil, malformed(err.Error())
 	}
@@ -36,44 +36,48 @@ func (c *Callback) needsKey(body []byte) bool {
 	if c.cfg.AESKey != "" {
 		return false
 	}
-	encrypted, _, err := findEncrypted(body)
+	encrypted, err := findEncrypted(body)
 	return err == nil && encrypted != ""
 }
 
 // findEncrypted returns what stands in Encrypt, in XML or JSON (WeChat: message
-// encryption docs), or found as false. Anybody may have sent the body, so it is
-// read once from front to back and no tree is built. That the rest of it makes
-// sense is not checked: msg_signature covers Encrypt alone.
-func findEncrypted(body []byte) (encrypted string, found bool, err error) {
+// encryption docs); empty if it is not there. Anybody may have sent the body, so no
+// tree is built. That the rest of it makes sense is not checked: msg_signature
+// covers Encrypt alone.
+func findEncrypted(body []byte) (encrypted string, err error) {
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
 	switch {
 	case len(body) == 0:
-		return "", false, errEmptyBody
+		return "", errEmptyBody
 	case body[0] == '{':
-		return findInJSON(body)
+		var envelope struct{ Encrypt string }
+		if json.Unmarshal(body, &envelope) != nil {
+			return "", errBrokenJSON
+		}
+		return envelope.Encrypt, nil
 	case body[0] == '<':
 		return findInXML(body)
 	default:
-		return "", false, errNeither
+		return "", errNeither
 	}
 }
 
 // findInXML looks for the element below the root. Text in CDATA is passed over:
 // in compatible mode it is what a person wrote, who may write <Encrypt>.
-func findInXML(body []byte) (encrypted string, found bool, err error) {
+func findInXML(body []byte) (encrypted string, err error) {
 	depth := 0
 	for {
 		start := bytes.IndexByte(body, '<')
 		if start < 0 {
 			if depth != 0 {
-				return "", false, errBrokenXML
+				return "", errBrokenXML
 			}
-			return "", false, nil
+			return "", nil
 		}
 		body = body[start:]
 		tag, rest, ok := cutTag(body)
 		if !ok {
-			return "", false, errBrokenXML
+			return "", errBrokenXML
 		}
 		switch {
 		case tag[1] == '!' || tag[1] == '?': // a comment, CDATA, a declaration
@@ -106,69 +110,16 @@ func cutTag(body []byte) (tag, rest []byte, ok bool) {
 }
 
 // encryptedText reads what follows <Encrypt>.
-func encryptedText(body []byte) (encrypted string, found bool, err error) {
+func encryptedText(body []byte) (encrypted string, err error) {
 	text, _, ok := bytes.Cut(body, []byte("</Encrypt>"))
 	if !ok {
-		return "", false, errBrokenXML
+		return "", errBrokenXML
 	}
 	text = bytes.TrimSpace(text)
 	if inner, ok := bytes.CutPrefix(text, []byte("<![CDATA[")); ok {
 		if text, ok = bytes.CutSuffix(inner, []byte("]]>")); !ok {
-			return "", false, errBrokenXML
+			return "", errBrokenXML
 		}
 	}
-	return string(text), true, nil
-}
-
-// findInJSON looks for the field of the outer object.
-func findInJSON(body []byte) (encrypted string, found bool, err error) {
-	depth := 0
-	for i := 0; i < len(body); i++ {
-		switch body[i] {
-		case '{', '[':
-			depth++
-		case '}', ']':
-			depth--
-		case '"':
-			end := endOfString(body[i:])
-			if end == 0 {
-				return "", false, errBrokenJSON
-			}
-			text := body[i : i+end]
-			i += end - 1
-			if depth != 1 || !bytes.Equal(text, []byte(`"Encrypt"`)) {
-				continue
-			}
-			value, ok := bytes.CutPrefix(bytes.TrimLeft(body[i+1:], " \t\r\n"), []byte(":"))
-			if !ok {
-				continue // a value that reads Encrypt
-			}
-			value = bytes.TrimLeft(value, " \t\r\n")
-			if end = endOfString(value); end == 0 || json.Unmarshal(value[:end], &encrypted) != nil {
-				return "", false, errBrokenJSON
-			}
-			return encrypted, true, nil
-		}
-	}
-	if depth != 0 {
-		return "", false, errBrokenJSON
-	}
-	return "", false, nil
-}
-
-// endOfString returns how long the JSON string at the front is; 0 if there is none
-// or it does not end.
-func endOfString(body []byte) int {
-	if len(body) == 0 || body[0] != '"' {
-		return 0
-	}
-	for i := 1; i < len(body); i++ {
-		switch body[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return 0
+	return string(text), nil
 }

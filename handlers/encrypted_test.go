@@ -47,7 +47,7 @@ func TestFindEncrypted(t *testing.T) {
 		{"nothing", " ", "", errEmptyBody},
 		{"neither", "Encrypt", "", errNeither},
 	} {
-		got, _, err := findEncrypted([]byte(tt.body))
+		got, err := findEncrypted([]byte(tt.body))
 		if got != tt.want || err != tt.err { //nolint:errorlint // these very values
 			t.Errorf("%s: got %q, %v; want %q, %v", tt.name, got, err, tt.want, tt.err)
 		}
@@ -67,12 +67,12 @@ func FuzzFindEncrypted(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, content, body string) {
-		if got, _, err := findEncrypted([]byte(body)); len(got) > 3*len(body) || err != nil && got != "" {
+		if got, err := findEncrypted([]byte(body)); len(got) > 3*len(body) || err != nil && got != "" {
 			t.Errorf("found %q, %v in %q", got, err, body)
 		}
 		if !strings.Contains(content, "]]>") {
 			xml := strings.Replace(encryptedBody(v2Encrypt), "<Encrypt>", "<Content><![CDATA["+content+"]]></Content><Encrypt>", 1)
-			if got, found, err := findEncrypted([]byte(xml)); got != v2Encrypt || !found || err != nil {
+			if got, err := findEncrypted([]byte(xml)); got != v2Encrypt || err != nil {
 				t.Errorf("XML: found %q, %v after %q", got, err, content)
 			}
 		}
@@ -86,7 +86,7 @@ func FuzzFindEncrypted(f *testing.F) {
 				t.Fatal(err)
 			}
 			body := string(fields[:len(fields)-1]) + "," + string(envelope[1:])
-			if got, found, err := findEncrypted([]byte(body)); got != v2Encrypt || !found || err != nil {
+			if got, err := findEncrypted([]byte(body)); got != v2Encrypt || err != nil {
 				t.Errorf("JSON: found %q, %v in %q", got, err, body)
 			}
 		}

@@ -36,7 +36,7 @@ func New(cfg Config, account ...Routes) http.Handler {
 	r.Use(accessLog(cfg.Log), recovered(cfg.Log), noSniff)
 
 	r.GET("/healthz", func(g *gin.Context) { g.String(http.StatusOK, "ok") })
-	r.GET("/readyz", newReadiness(cfg.Checks).serve)
+	r.GET("/readyz", readiness(cfg.Checks))
 	r.GET("/metrics", gin.WrapH(promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{})))
 	for _, routes := range account {
 		routes.register(r)

@@ -32,69 +32,56 @@ type Check struct {
 	KeepFor time.Duration
 }
 
-type readiness struct{ probes []probe }
-
-func newReadiness(checks []Check) *readiness {
-	r := &readiness{}
-	for _, c := range checks {
-		r.probes = append(r.probes, newProbe(c))
+// readiness runs every check at once and answers 200, or 503 with the reason of each
+// that failed.
+func readiness(checks []Check) gin.HandlerFunc {
+	answers := make([]*cache.Cache[struct{}, string], len(checks))
+	for i, c := range checks {
+		answers[i] = newAnswer(c)
 	}
-	return r
-}
-
-// serve runs every check at once and answers 200, or 503 with the reason of
-// each that failed.
-func (r *readiness) serve(g *gin.Context) {
-	reasons := make([]string, len(r.probes))
-	var wg sync.WaitGroup
-	for i, p := range r.probes {
-		wg.Go(func() { reasons[i] = p.run(g.Request.Context()) })
-	}
-	wg.Wait()
-	failed := map[string]string{}
-	for i, p := range r.probes {
-		if reasons[i] != "" {
-			failed[p.name] = reasons[i]
+	return func(g *gin.Context) {
+		ctx, cancel := context.WithTimeout(g.Request.Context(), checkWithin)
+		defer cancel()
+		reasons := make([]string, len(checks))
+		var wg sync.WaitGroup
+		for i, answer := range answers {
+			wg.Go(func() {
+				var err error
+				if reasons[i], err = answer.Get(ctx, struct{}{}); err != nil {
+					reasons[i] = "no answer within " + checkWithin.String()
+				}
+			})
 		}
+		wg.Wait()
+		failed := map[string]string{}
+		for i, c := range checks {
+			if reasons[i] != "" {
+				failed[c.Name] = reasons[i]
+			}
+		}
+		if len(failed) > 0 {
+			g.JSON(http.StatusServiceUnavailable, gin.H{"status": "unavailable", "checks": failed})
+			return
+		}
+		g.JSON(http.StatusOK, gin.H{"status": "ok"})
 	}
-	if len(failed) > 0 {
-		g.JSON(http.StatusServiceUnavailable, gin.H{"status": "unavailable", "checks": failed})
-		return
-	}
-	g.JSON(http.StatusOK, gin.H{"status": "ok"})
 }
 
-// probe is a check with its last answer: why it failed, or "". However many ask at
+// newAnswer keeps the answer of a check: why it failed, or "". However many ask at
 // once, it runs once.
-type probe struct {
-	name    string
-	answers *cache.Cache[struct{}, string]
-}
-
-func newProbe(c Check) probe {
+func newAnswer(c Check) *cache.Cache[struct{}, string] {
 	keep := func(reason string, _ time.Duration) time.Duration {
 		if reason != "" {
 			return min(c.KeepFor, keepFailure)
 		}
 		return c.KeepFor
 	}
-	return probe{c.Name, cache.New(1, keep, func(ctx context.Context, _ struct{}) (string, error) {
+	return cache.New(1, keep, func(ctx context.Context, _ struct{}) (string, error) {
 		ctx, cancel := context.WithTimeout(ctx, checkWithin)
 		defer cancel()
 		if err := caught(func() error { return c.Check(ctx) }); err != nil {
 			return cmp.Or(cut(strings.Join(strings.Fields(err.Error()), " "), 300), "failed"), nil
 		}
 		return "", nil
-	})}
-}
-
-// run returns why the check failed, or "".
-func (p probe) run(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, checkWithin)
-	defer cancel()
-	reason, err := p.answers.Get(ctx, struct{}{})
-	if err != nil {
-		return "no answer within " + checkWithin.String()
-	}
-	return reason
+	})
 }

@@ -7,44 +7,6 @@ import (
 	"strings"
 )
 
-// jsonHead are the fields of a message in JSON that every kind has.
-type jsonHead struct {
-	ToUserName   string
-	FromUserName string
-	CreateTime   jsonInt
-	MsgType      string
-	Event        string
-}
-
-// jsonFields are the fields that are acted on.
-type jsonFields struct {
-	jsonHead
-	Content  jsonText
-	EventKey jsonText
-	Status   jsonText
-	MsgID    jsonInt `json:"MsgId"`
-	// ReceiptID is what a receipt is about.
-	ReceiptID jsonInt `json:"MsgID"`
-}
-
-func (f *jsonHead) to(m *received) {
-	m.wireMessage = wireMessage{
-		WireHead: WireHead{
-			ToUserName:   cdata(f.ToUserName),
-			FromUserName: cdata(f.FromUserName),
-			CreateTime:   int64(f.CreateTime),
-			MsgType:      f.MsgType,
-		},
-		Event: f.Event,
-	}
-}
-
-func (f *jsonFields) to(m *received) {
-	f.jsonHead.to(m)
-	m.Content, m.EventKey, m.Status = string(f.Content), string(f.EventKey), string(f.Status)
-	m.MsgID, m.TemplateMsgID = int64(f.MsgID), int64(f.ReceiptID)
-}
-
 // jsonText is a string, or a number as it was written. The platform's JSON has
 // numbers in quotes and without (wechat-platform-more.md §13.4).
 type jsonText string

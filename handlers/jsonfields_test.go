@@ -93,7 +93,7 @@ func FuzzJSONNumbers(f *testing.F) {
 			if err != nil || m.MsgID == 0 && strings.Trim(number, "+-0") != "" {
 				return 0, false
 			}
-			return m.MsgID, true
+			return int64(m.MsgID), true
 		}
 		bare, ok := decoded(number)
 		quoted, okQuoted := decoded(`"` + number + `"`)

@@ -35,28 +35,19 @@ type received struct {
 func decode(body []byte) (*received, error) {
 	var m received
 	var err error
-	if m.asJSON, err = m.read(body, &m.wireMessage, &jsonFields{}); err != nil {
+	if m.asJSON, err = read(body, &m.wireMessage); err != nil {
 		// An event that is not acted on may have fields of other types than the
 		// struct's. That is no reason to refuse it.
-		var head struct {
-			WireHead
-			Event string `xml:"Event"`
-		}
-		if _, again := m.read(body, &head, &jsonHead{}); again != nil {
-			return nil, err
-		}
-		if !m.asJSON {
-			m.wireMessage = wireMessage{WireHead: head.WireHead, Event: head.Event}
-		}
-		if kindOf(&m.wireMessage) != kindOther {
+		m.wireMessage = wireMessage{}
+		if _, again := read(body, &m.WireHead); again != nil || kindOf(&m.WireHead) != kindOther {
 			return nil, err
 		}
 	}
-	m.kind = kindOf(&m.wireMessage)
+	m.kind = kindOf(&m.WireHead)
 	return &m, m.check()
 }
 
-func kindOf(m *wireMessage) string {
+func kindOf(m *WireHead) string {
 	switch strings.ToLower(m.MsgType) {
 	case "text":
 		return kindText
@@ -105,14 +96,14 @@ func (m *received) what() string {
 
 // receiptID is the msgid that a receipt is about. Its tag is MsgID where a
 // message's is MsgId.
-func (m *received) receiptID() int64 { return cmp.Or(m.TemplateMsgID, m.MsgID) }
+func (m *received) receiptID() int64 { return int64(cmp.Or(m.TemplateMsgID, m.MsgID)) }
 
 // at is when the platform says that it happened, or now if it does not say.
 func (m *received) at(now time.Time) time.Time {
 	if m.CreateTime <= 0 {
 		return now
 	}
-	return time.Unix(m.CreateTime, 0)
+	return time.Unix(int64(m.CreateTime), 0)
 }
 
 // key names a message: all deliveries of it have the same key, and no other
@@ -121,13 +112,13 @@ func (m *received) at(now time.Time) time.Time {
 func (m *received) key() string {
 	switch {
 	case m.kind == kindReceipt:
-		return fmt.Sprintf("r:%s:%d:%s", m.openID(), m.receiptID(), digest(m.Status))
+		return fmt.Sprintf("r:%s:%d:%s", m.openID(), m.receiptID(), digest(string(m.Status)))
 	case m.kind != kindText:
-		return fmt.Sprintf("e:%s:%d:%s:%s", m.openID(), m.CreateTime, m.kind, digest(m.EventKey))
+		return fmt.Sprintf("e:%s:%d:%s:%s", m.openID(), m.CreateTime, m.kind, digest(string(m.EventKey)))
 	case m.MsgID != 0:
 		return fmt.Sprintf("m:%s:%d", m.openID(), m.MsgID)
 	default:
-		return fmt.Sprintf("t:%s:%d:%s", m.openID(), m.CreateTime, digest(m.Content))
+		return fmt.Sprintf("t:%s:%d:%s", m.openID(), m.CreateTime, digest(string(m.Content)))
 	}
 }
 
@@ -137,8 +128,8 @@ func digest(s string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// read reads XML, or JSON if body begins like it, of which the fields are then in m.
-func (m *received) read(body []byte, asXML any, fields interface{ to(m *received) }) (asJSON bool, err error) {
+// read reads XML into v, or JSON if body begins like it.
+func read(body []byte, v any) (asJSON bool, err error) {
 	if !utf8.Valid(body) {
 		return false, errors.New("not UTF-8")
 	}
@@ -147,13 +138,12 @@ func (m *received) read(body []byte, asXML any, fields interface{ to(m *received
 	case len(body) == 0:
 		return false, errEmptyBody
 	case body[0] == '{':
-		if json.Unmarshal(body, fields) != nil {
+		if json.Unmarshal(body, v) != nil {
 			return true, errBrokenJSON
 		}
-		fields.to(m)
 		return true, nil
 	case body[0] == '<':
-		return false, unmarshalXML(body, asXML)
+		return false, unmarshalXML(body, v)
 	default:
 		return false, errNeither
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/silenceper/wechat/v2/officialaccount/message"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
 )
 
 const receiptMsg = `<xml><ToUserName><![CDATA[gh_7f083739789a]]></ToUserName><FromUserName><![CDATA[oia2TjuEGTNoeX76QEjQNrcURxG8]]></FromUserName>
@@ -68,7 +69,7 @@ func TestDecode(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
 		}
-		got := want{m.kind, m.openID(), m.Content, m.EventKey, m.Status, m.receiptID(), m.asJSON}
+		got := want{m.kind, m.openID(), string(m.Content), string(m.EventKey), string(m.Status), m.receiptID(), m.asJSON}
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", tt.name, diff)
 		}
@@ -167,21 +168,6 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-func TestFit(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct{ name, text, want string }{
-		{"short", "群发 #7 · notice\n\t🎉 <b>&]]>", "群发 #7 · notice\n\t🎉 <b>&]]>"},
-		{"what XML cannot hold", "a\x00b\x1bc\r\nd\xffe\ufffef", "abc\ndef"},
-		{"just fits", strings.Repeat("a", 2047), strings.Repeat("a", 2047)},
-		{"one too many", strings.Repeat("a", 2048), strings.Repeat("a", 2044) + "…"},
-		{"between two characters", strings.Repeat("群", 683), strings.Repeat("群", 681) + "…"},
-	} {
-		if got := fit(tt.text); got != tt.want {
-			t.Errorf("%s: got %q (%d bytes)", tt.name, got, len(got))
-		}
-	}
-}
-
 func TestRenderReplyAsJSON(t *testing.T) {
 	t.Parallel()
 	m := &received{asJSON: true}
@@ -231,9 +217,9 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("key of %d bytes", len(k))
 		}
 		// A reply can repeat the text.
-		reply := fit(m.Content)
+		reply := wechat.FitText(string(m.Content))
 		out, err := renderReply(m, reply, time.Unix(1, 0))
-		if err != nil || len(reply) > maxReply {
+		if err != nil || len(reply) > wechat.MaxText {
 			t.Fatalf("reply %q: %v", reply, err)
 		}
 		var back message.Text

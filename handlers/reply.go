@@ -5,14 +5,8 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 )
-
-// maxReply is how many bytes of text the platform takes as a reply; one more
-// and the person reads that the account is out of order.
-const maxReply = 2047
 
 // success is the answer that asks the platform to say nothing to the person. It
 // stays plain in safe mode too (WeChat: passive reply docs).
@@ -20,40 +14,13 @@ const success = "success"
 
 // renderReply returns the body that answers m with text.
 func renderReply(m *received, text string, now time.Time) ([]byte, error) {
-	to, from := m.FromUserName, m.ToUserName
+	reply := wireText{Content: cdata(text), WireHead: WireHead{
+		ToUserName: m.FromUserName, FromUserName: m.ToUserName, CreateTime: jsonInt(now.Unix()), MsgType: "text",
+	}}
 	if m.asJSON {
-		return json.Marshal(jsonReply{string(to), string(from), now.Unix(), "text", text})
+		return json.Marshal(reply)
 	}
-	head := WireHead{ToUserName: to, FromUserName: from, CreateTime: now.Unix(), MsgType: "text"}
-	return xml.Marshal(wireText{WireHead: head, Content: cdata(text)})
-}
-
-// jsonReply is wireText without the XML name that its JSON would have.
-type jsonReply struct {
-	ToUserName, FromUserName string
-	CreateTime               int64
-	MsgType, Content         string
-}
-
-// fit returns text as a reply may hold it: what XML cannot hold is dropped, and
-// what is too long for the platform is cut between two characters.
-func fit(text string) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case r == utf8.RuneError, r < ' ' && r != '\n' && r != '\t', r == 0xFFFE, r == 0xFFFF:
-			return -1
-		}
-		return r
-	}, text)
-	if len(text) <= maxReply {
-		return text
-	}
-	const ellipsis = "…"
-	end := maxReply - len(ellipsis)
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + ellipsis
+	return xml.Marshal(reply)
 }
 
 // body returns the response that answers m with text, encrypted if the account

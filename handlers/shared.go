@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"wechat-broadcast/services/loop"
 )
 
 const (
@@ -146,12 +148,8 @@ func (s *shared) enter(ctx context.Context, key string) (reply string, answered 
 		if text, ok := v.(string); ok {
 			return text, true, nil, nil
 		}
-		timer := time.NewTimer(sharedPoll)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return "", false, nil, fmt.Errorf("wait for the replica that has the message: %w", ctx.Err())
+		if err := loop.Sleep(ctx, sharedPoll); err != nil {
+			return "", false, nil, fmt.Errorf("wait for the replica that has the message: %w", err)
 		}
 	}
 }

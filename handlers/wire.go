@@ -2,29 +2,29 @@ package handlers
 
 import "encoding/xml"
 
-// The platform's XML (WeChat: receiving messages, passive reply and message
+// The platform's XML and JSON (WeChat: receiving messages, passive reply and message
 // encryption docs). The SDK has such types beside its client, whose caches and
 // their databases would come with them.
 
-// WireHead are the fields of every message and reply. It is exported because
+// WireHead are the fields of messages, events and replies. It is exported because
 // encoding/xml sets no XMLName of an embedded type that is not.
 type WireHead struct {
-	XMLName      xml.Name `xml:"xml"`
+	XMLName      xml.Name `xml:"xml" json:"-"`
 	ToUserName   cdata    `xml:"ToUserName"`
 	FromUserName cdata    `xml:"FromUserName"`
-	CreateTime   int64    `xml:"CreateTime"`
+	CreateTime   jsonInt  `xml:"CreateTime"`
 	MsgType      string   `xml:"MsgType"`
+	Event        string   `xml:"Event,omitempty" json:"Event,omitempty"`
 }
 
 // wireMessage are the fields of a message or event that are acted on.
 type wireMessage struct {
 	WireHead
-	MsgID         int64  `xml:"MsgId"`
-	TemplateMsgID int64  `xml:"MsgID"` // in receipts
-	Content       string `xml:"Content"`
-	Event         string `xml:"Event"`
-	EventKey      string `xml:"EventKey"`
-	Status        string `xml:"Status"`
+	MsgID         jsonInt  `xml:"MsgId" json:"MsgId"`
+	TemplateMsgID jsonInt  `xml:"MsgID" json:"MsgID"` // in receipts
+	Content       jsonText `xml:"Content"`
+	EventKey      jsonText `xml:"EventKey"`
+	Status        jsonText `xml:"Status"`
 }
 
 // wireText is a reply in words.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
 )
 
 // maxAnswered is how many answers are kept in memory. The platform delivers
@@ -81,14 +82,13 @@ func (w *worker) do(ctx context.Context, m *received) (done, error) {
 // awaitDatabase waits until the database is ready, if m needs it. After
 // readyWithin the work goes on and fails with the database's error.
 func (w *worker) awaitDatabase(ctx context.Context, m *received) {
-	if m.kind == kindText && !w.cfg.Chat.Remembers(m.Content) {
+	if m.kind == kindText && !w.cfg.Chat.Remembers(string(m.Content)) {
 		return
 	}
-	patience := time.NewTimer(readyWithin)
-	defer patience.Stop()
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
 	select {
 	case <-w.cfg.Ready:
-	case <-patience.C:
 	case <-ctx.Done():
 	}
 }
@@ -96,7 +96,7 @@ func (w *worker) awaitDatabase(ctx context.Context, m *received) {
 func (w *worker) handle(ctx context.Context, m *received) (done, error) {
 	if m.kind == kindReceipt {
 		// Storing a receipt twice does no harm, so memory is not spent on it.
-		return done{}, w.cfg.Engine.Receipt(ctx, m.receiptID(), m.Status)
+		return done{}, w.cfg.Engine.Receipt(ctx, m.receiptID(), string(m.Status))
 	}
 	key := m.key()
 	if reply, ok := w.answered.Get(key); ok {
@@ -125,7 +125,7 @@ func (w *worker) act(ctx context.Context, m *received, key string) (done, error)
 	var err error
 	switch m.kind {
 	case kindSubscribe:
-		err = w.cfg.Followers.Subscribed(ctx, m.openID(), m.at(w.cfg.Now()), m.EventKey)
+		err = w.cfg.Followers.Subscribed(ctx, m.openID(), m.at(w.cfg.Now()), string(m.EventKey))
 	case kindUnsubscribe:
 		err = w.cfg.Followers.Unsubscribed(ctx, m.openID(), m.at(w.cfg.Now()))
 	default:
@@ -142,17 +142,17 @@ func (w *worker) act(ctx context.Context, m *received, key string) (done, error)
 // text returns the reply to a text: the one that it got before, if it is in the
 // database, else a new one.
 func (w *worker) text(ctx context.Context, m *received, key string) (done, error) {
-	if w.cfg.Chat.Remembers(m.Content) {
+	if w.cfg.Chat.Remembers(string(m.Content)) {
 		reply, found, err := w.cfg.Store.FindReply(ctx, key)
 		if err != nil || found {
 			return done{reply: reply, repeated: found}, err
 		}
 	}
-	text, remember, err := w.cfg.Chat.Reply(ctx, m.openID(), m.Content, key)
+	text, remember, err := w.cfg.Chat.Reply(ctx, m.openID(), string(m.Content), key)
 	if err != nil {
 		return done{}, err
 	}
-	reply := fit(text)
+	reply := wechat.FitText(text)
 	if len(reply) != len(text) {
 		w.cfg.Log.WarnContext(ctx, "reply cut to what the platform takes",
 			"openid", models.MaskOpenID(m.openID()), "bytes", len(text))

@@ -10,6 +10,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/wechat"
 )
 
 // listed is how many broadcasts the list shows.
@@ -47,13 +48,13 @@ func (c *Chat) retry(ctx context.Context, r request) (string, error) {
 // known: asked, or err if it came to nothing.
 func (c *Composer) LateReply(asked *broadcast.Created, err error) string {
 	if err == nil {
-		return fit(c.say("late.stored", nil) + "\n" + c.askedText(asked, c.now()))
+		return wechat.FitText(c.say("late.stored", nil) + "\n" + c.askedText(asked, c.now()))
 	}
 	reason, known := c.errorText(err, Command{})
 	if !known {
-		return fit(c.say("late.not_stored", nil))
+		return wechat.FitText(c.say("late.not_stored", nil))
 	}
-	return fit(c.say("late.refused", nil) + "\n" + reason)
+	return wechat.FitText(c.say("late.refused", nil) + "\n" + reason)
 }
 
 // askedText says what was begun: number, message, recipients, how to stop it and

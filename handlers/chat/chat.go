@@ -31,8 +31,7 @@ type engine interface {
 
 // followerList is what the chat asks of a *followers.Service.
 type followerList interface {
-	OptOut(ctx context.Context, openID string) (changed bool, err error)
-	OptIn(ctx context.Context, openID string) (changed bool, err error)
+	SetOptedOut(ctx context.Context, openID string, out bool) (changed bool, err error)
 	Testers(ctx context.Context) ([]models.Recipient, error)
 	AddTester(ctx context.Context, openID string) (added bool, err error)
 	RemoveTester(ctx context.Context, openID string) (removed bool, err error)
@@ -101,6 +100,7 @@ func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply strin
 	parsed := Parse(text)
 	admin := slices.Contains(c.config.Admins, openID)
 	reply, remember, err = c.answer(ctx, openID, key, parsed, admin)
+	reply = wechat.FitText(reply)
 	if err == nil && admin && parsed.Name != OpenID {
 		reply = c.withKept(ctx, openID, key, reply)
 	}
@@ -112,12 +112,12 @@ func (c *Chat) answer(ctx context.Context, openID, key string, parsed Command, a
 	cmd := c.find(parsed.Name)
 	switch {
 	case cmd == nil:
-		return fit(c.unknown(parsed.Line, admin)), false, nil
+		return c.unknown(parsed.Line, admin), false, nil
 	case cmd.admin && !admin:
 		c.log.WarnContext(ctx, "admin command refused", "command", cmd.name, "from", models.MaskOpenID(openID))
-		return fit(c.unknown("", false)), false, nil
+		return c.unknown("", false), false, nil
 	case parsed.Fault != "":
-		return fit(c.fault(cmd, parsed)), false, nil
+		return c.fault(cmd, parsed), false, nil
 	}
 	text, err = cmd.run(c, ctx, request{Command: parsed, from: openID, key: key})
 	remember = cmd.remember
@@ -128,7 +128,7 @@ func (c *Chat) answer(ctx context.Context, openID, key string, parsed Command, a
 		case !known && cmd.repeatable:
 			// The database may have stored it before it failed.
 			c.log.WarnContext(ctx, "it is not known whether a command was carried out", "command", cmd.name, "err", err)
-			return fit(c.say("busy_or_done", nil)), false, nil
+			return c.say("busy_or_done", nil), false, nil
 		case !known:
 			return "", false, fmt.Errorf("answer %s: %w", cmd.name, err)
 		}
@@ -139,7 +139,7 @@ func (c *Chat) answer(ctx context.Context, openID, key string, parsed Command, a
 		c.log.InfoContext(ctx, "admin command", "command", cmd.name, "broadcast", parsed.ID,
 			"from", models.MaskOpenID(openID), "refused", code(err))
 	}
-	return fit(text), remember, nil
+	return text, remember, nil
 }
 
 // Remembers tells from a text alone whether its reply depends on more than the

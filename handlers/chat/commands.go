@@ -72,8 +72,8 @@ type command struct {
 var commands = []command{
 	{name: OpenID, en: []string{"openid"}, zh: []string{"openid", "我的openid"}, run: (*Chat).openID},
 	{name: Help, en: []string{"help"}, zh: []string{"帮助"}, run: (*Chat).help},
-	{name: Stop, en: []string{"stop"}, zh: []string{"退订", "取消订阅"}, remember: true, repeatable: true, run: (*Chat).stop},
-	{name: Start, en: []string{"start"}, zh: []string{"订阅"}, remember: true, repeatable: true, run: (*Chat).start},
+	{name: Stop, en: []string{"stop"}, zh: []string{"退订", "取消订阅"}, remember: true, repeatable: true, run: (*Chat).optOut},
+	{name: Start, en: []string{"start"}, zh: []string{"订阅"}, remember: true, repeatable: true, run: (*Chat).optOut},
 
 	{name: BroadcastMe, en: []string{"broadcast me"}, zh: []string{"群发自己"}, takes: takesMessage, admin: true, remember: true, run: (*Chat).broadcast},
 	{name: BroadcastTest, en: []string{"broadcast test"}, zh: []string{"群发测试"}, takes: takesMessage, admin: true, remember: true, run: (*Chat).broadcast},
@@ -160,7 +160,8 @@ func (a alias) matchSolid(line []word) (rest []word, ok bool) {
 		if glued == "" {
 			return rest, true
 		}
-		arg := word{raw: lastRunes(w.raw, utf8.RuneCountInString(glued)), folded: glued}
+		raw := []rune(w.raw)
+		arg := word{raw: string(raw[len(raw)-utf8.RuneCountInString(glued):]), folded: glued}
 		return slices.Insert(rest, 0, arg), a.command.takes.glued(glued)
 	}
 	return nil, false
@@ -181,13 +182,4 @@ func (t takes) glued(s string) bool {
 	default:
 		return false
 	}
-}
-
-func lastRunes(s string, n int) string {
-	at := len(s)
-	for range n {
-		_, size := utf8.DecodeLastRuneInString(s[:at])
-		at -= size
-	}
-	return s[at:]
 }

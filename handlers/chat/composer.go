@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -28,16 +29,9 @@ type Composer struct {
 }
 
 // NewComposer returns a Composer for one of lang.Languages, or for the first of them
-// if language is empty. An unknown language is an error. log gets the sentences
-// that are missing.
+// if language is empty. log gets the sentences that are missing.
 func NewComposer(language string, links links, now func() time.Time, log *slog.Logger) (*Composer, error) {
-	if language == "" {
-		language = lang.Languages[0]
-	}
-	if !slices.Contains(lang.Languages, language) {
-		return nil, fmt.Errorf("choose language: %q is not one of %v", language, lang.Languages)
-	}
-	sentences, err := newLocale(language, log)
+	sentences, err := newLocale(cmp.Or(language, lang.Languages[0]), log)
 	if err != nil {
 		return nil, err
 	}

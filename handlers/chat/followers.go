@@ -14,27 +14,17 @@ import (
 // the reply as a whole has under five seconds.
 const quotaPatience = 2 * time.Second
 
-func (c *Chat) stop(ctx context.Context, r request) (string, error) {
-	changed, err := c.config.Followers.OptOut(ctx, r.from)
+// optOut carries out stop and start.
+func (c *Chat) optOut(ctx context.Context, r request) (string, error) {
+	changed, err := c.config.Followers.SetOptedOut(ctx, r.from, r.Name == Stop)
 	if err != nil {
 		return "", err
 	}
-	return c.changed("stop", changed, vars{"Start": c.write(Start, "")}), nil
-}
-
-func (c *Chat) start(ctx context.Context, r request) (string, error) {
-	changed, err := c.config.Followers.OptIn(ctx, r.from)
-	if err != nil {
-		return "", err
-	}
-	return c.changed("start", changed, vars{"Stop": c.write(Stop, "")}), nil
-}
-
-func (c *Chat) changed(id string, changed bool, v vars) string {
+	id := string(r.Name) + ".already"
 	if changed {
-		return c.say(id+".done", v)
+		id = string(r.Name) + ".done"
 	}
-	return c.say(id+".already", v)
+	return c.say(id, vars{"Start": c.write(Start, ""), "Stop": c.write(Stop, "")}), nil
 }
 
 // testers shows the test list, with whole OpenIDs: an admin must recognise who
@@ -139,7 +129,7 @@ func (c *Composer) SyncNotice(res followers.SyncResult, err error) string {
 			reason = err.Error()
 		}
 		again["Reason"] = reason
-		return fit(c.say("sync.failed", again))
+		return wechat.FitText(c.say("sync.failed", again))
 	}
 	lines := []string{c.say("sync.done", vars{
 		"Total": res.Total, "Added": res.Added + res.Returned, "Left": res.Left, "Took": res.Took,
@@ -154,7 +144,7 @@ func (c *Composer) SyncNotice(res followers.SyncResult, err error) string {
 		again["Listed"], again["Before"], again["Announced"] = res.Total, res.Known, res.Announced
 		lines = append(lines, c.say("sync.suspicious", again))
 	}
-	return fit(joined(lines))
+	return wechat.FitText(joined(lines))
 }
 
 func (c *Chat) stats(ctx context.Context, _ request) (string, error) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
 )
 
 // keptWithin is how long looking for kept notices may take. The platform hangs up
@@ -60,12 +61,12 @@ func (c *Chat) addKept(ctx context.Context, reply string, kept []models.Broadcas
 			break
 		}
 		longer := text + gap + c.Notice(string(st.Broadcast.State), *st)
-		if len(longer)+len(c.keptMore(rest[1:])) > maxReply {
+		if len(longer)+len(c.keptMore(rest[1:])) > wechat.MaxText {
 			break
 		}
 		text, rest, gap = longer, rest[1:], "\n\n"
 	}
-	if more := c.keptMore(rest); len(text)+len(more) <= maxReply {
+	if more := c.keptMore(rest); len(text)+len(more) <= wechat.MaxText {
 		text, rest = text+more, nil
 	}
 	named := kept[:len(kept)-len(rest)]

@@ -12,12 +12,12 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/services/wechat/field"
 )
 
@@ -48,12 +48,13 @@ func literals(t *testing.T, folder string, pick func(n ast.Node) ast.Expr) []str
 	return values
 }
 
-// constants returns the values of a package's string constants with a prefix.
+// constants returns the values of a package's exported string constants with a prefix.
 func constants(t *testing.T, folder, prefix string) []string {
 	t.Helper()
 	values := literals(t, folder, func(n ast.Node) ast.Expr {
 		spec, ok := n.(*ast.ValueSpec)
-		if !ok || len(spec.Names) != 1 || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, prefix) {
+		if !ok || len(spec.Names) != 1 || len(spec.Values) != 1 ||
+			!spec.Names[0].IsExported() || !strings.HasPrefix(spec.Names[0].Name, prefix) {
 			return nil
 		}
 		return spec.Values[0]
@@ -224,7 +225,7 @@ func TestFitList(t *testing.T) {
 	if got := fitList("head", []string{"a", "b"}, more); got != "head\na\nb" {
 		t.Errorf("a short list: %q", got)
 	}
-	exact := strings.Repeat("x", maxReply-len("head\n"))
+	exact := strings.Repeat("x", wechat.MaxText-len("head\n"))
 	if got := fitList("head", []string{exact}, more); got != "head\n"+exact {
 		t.Errorf("an item that just fits: %d bytes", len(got))
 	}
@@ -233,18 +234,7 @@ func TestFitList(t *testing.T) {
 	}
 	got := fitList("head", slices.Repeat([]string{strings.Repeat("长", 10)}, 1_000), more)
 	rest, _ := strconv.Atoi(got[strings.LastIndexByte(got, ' ')+1:])
-	if shown := strings.Count(got, "\n") - 1; len(got) > maxReply || shown+rest != 1_000 || shown < 60 {
+	if shown := strings.Count(got, "\n") - 1; len(got) > wechat.MaxText || shown+rest != 1_000 || shown < 60 {
 		t.Errorf("%d shown, %d named, %d bytes", shown, rest, len(got))
 	}
-}
-
-func FuzzFit(f *testing.F) {
-	f.Add(strings.Repeat("长", 700))
-	f.Add("\x00\xff\uFFFE ")
-	f.Fuzz(func(t *testing.T, text string) {
-		got := fit(text)
-		if len(got) > maxReply || !utf8.ValidString(got) || strings.ContainsAny(got, "\x00\x08\x1b\uFFFE\uFFFF") {
-			t.Errorf("fit(%q) = %q", text, got)
-		}
-	})
 }

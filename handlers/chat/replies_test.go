@@ -336,7 +336,7 @@ func TestSync(t *testing.T) {
 func TestStats(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "en")
-	s.stats = followers.Stats{Followers: 24_900, OptedOut: 12, Testers: 3, Left: 310}
+	s.stats = followers.Stats{RecipientCounts: models.RecipientCounts{Followers: 24_900, OptedOut: 12, Testers: 3, Left: 310}}
 	wantAll(t, s.ask(t, admin, "stats"), "Followers: 24,900", "Left: 310", "Opted out: 12", "Test list: 3", "Sent today: 24,800",
 		"75,200 of 100,000", "Followers pulled: never yet. To pull them: sync")
 	s.stats.LastSync = now

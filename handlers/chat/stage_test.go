@@ -174,11 +174,10 @@ func (s stageFollowers) person(did, openID string) (changed bool, err error) {
 	return s.stage.changed, s.err
 }
 
-func (s stageFollowers) OptOut(_ context.Context, openID string) (bool, error) {
-	return s.person("opt out", openID)
-}
-
-func (s stageFollowers) OptIn(_ context.Context, openID string) (bool, error) {
+func (s stageFollowers) SetOptedOut(_ context.Context, openID string, out bool) (bool, error) {
+	if out {
+		return s.person("opt out", openID)
+	}
 	return s.person("opt in", openID)
 }
 
@@ -233,7 +232,7 @@ func (s *stage) ask(t *testing.T, from, text string) string {
 
 func checkReply(t *testing.T, reply string) {
 	t.Helper()
-	if reply == "" || len(reply) > maxReply || strings.Contains(reply, "<no value>") || reply != fit(reply) {
+	if reply == "" || len(reply) > wechat.MaxText || strings.Contains(reply, "<no value>") || reply != wechat.FitText(reply) {
 		t.Errorf("bad reply of %d bytes: %q", len(reply), reply)
 	}
 }

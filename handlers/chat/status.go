@@ -7,6 +7,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/notify"
+	"wechat-broadcast/services/wechat"
 )
 
 // statusText says where a broadcast stands.
@@ -144,7 +145,7 @@ func (c *Composer) stallNotice(kind string, st broadcast.Status) string {
 			"Status": c.on(Status, b.ID), "Pause": c.on(Pause, b.ID), "Cancel": c.on(Cancel, b.ID),
 		}))
 	}
-	return fit(joined(lines))
+	return wechat.FitText(joined(lines))
 }
 
 // reason says why it is paused, cancelled or failed.
@@ -182,13 +183,13 @@ func (c *Composer) Notice(kind string, st broadcast.Status) string {
 	b := st.Broadcast
 	id := "notice." + kind
 	if ofStall || !noticeKinds[kind] {
-		return fit(c.statusText(st))
+		return wechat.FitText(c.statusText(st))
 	}
 	v := vars{"ID": b.ID, "Name": b.Name, "Took": ""}
 	if took := b.Took(c.now()); took > 0 {
 		v["Took"] = took
 	}
-	return fit(joined([]string{c.say(id, v), c.reason(b), c.noticeCounts(st), c.todo(b)}))
+	return wechat.FitText(joined([]string{c.say(id, v), c.reason(b), c.noticeCounts(st), c.todo(b)}))
 }
 
 var noticeKinds = map[string]bool{

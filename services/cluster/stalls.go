@@ -37,13 +37,3 @@ func (s *Sync) Stall(ctx context.Context, id int64, stall any) bool {
 	text, err := s.redis.Get(ctx, s.key(stallName(id))).Bytes()
 	return err == nil && json.Unmarshal(text, stall) == nil
 }
-
-// Down returns since when Redis has not answered; zero if it does.
-func (s *Sync) Down() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.up {
-		return time.Time{}
-	}
-	return s.down
-}

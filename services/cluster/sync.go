@@ -40,9 +40,8 @@ type Sync struct {
 	outcomes map[int64]int64
 
 	mu   sync.Mutex
-	up   bool
-	down time.Time     // since when it has been; the start if it never was up
-	ups  chan struct{} // closed once it is up
+	down time.Time     // since when Redis has not answered, from the start on; zero if it does
+	ups  chan struct{} // closed while it does
 }
 
 // Run exchanges until ctx ends. meters are those of the broadcasts that this replica
@@ -76,37 +75,36 @@ func (s *Sync) set(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case err == nil && !s.up:
-		s.up = true
+	case err == nil && !s.down.IsZero():
+		s.down = time.Time{}
 		close(s.ups)
 		s.log.Info("Redis answers")
-	case err != nil && s.up:
-		s.up, s.ups, s.down = false, make(chan struct{}), s.now()
+	case err != nil && s.down.IsZero():
+		s.ups, s.down = make(chan struct{}), s.now()
 		s.log.Warn("Redis does not answer: sending waits", "err", err)
 	}
 }
 
-// Answers tells whether Redis does.
-func (s *Sync) Answers() bool {
+// Down returns since when Redis has not answered; zero if it does.
+func (s *Sync) Down() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.up
+	return s.down
 }
+
+// Answers tells whether Redis does.
+func (s *Sync) Answers() bool { return s.Down().IsZero() }
 
 // alive blocks until Redis answers or ctx ends.
 func (s *Sync) alive(ctx context.Context) error {
 	s.mu.Lock()
-	up, ups := s.up, s.ups
+	ups := s.ups
 	s.mu.Unlock()
-	if up {
-		return ctx.Err()
-	}
 	select {
 	case <-ups:
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	return ctx.Err()
 }
 
 // exchange tells Redis what this replica did, and asks what all did.
@@ -201,13 +199,7 @@ func (s *Sync) Rate(ctx context.Context, id int64) (float64, error) {
 
 // number is the count that MGET answered, 0 for none.
 func number(v any) int64 {
-	text, ok := v.(string)
-	if !ok {
-		return 0
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0
-	}
+	text, _ := v.(string)
+	n, _ := strconv.ParseInt(text, 10, 64)
 	return n
 }

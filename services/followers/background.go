@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
 )
 
 // StartSync begins a Sync in the background and returns at once; confirmed makes
@@ -52,10 +53,8 @@ func (s *Service) Complete(ctx context.Context) error {
 		if !errors.As(err, &busy) || busy.Code != models.ErrSyncRunning {
 			return err
 		}
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := loop.Sleep(ctx, time.Second); err != nil {
+			return err
 		}
 		// The list that the other one completed need not be pulled again.
 		if pulled, err := s.EverPulled(ctx); pulled || err != nil {

@@ -57,10 +57,7 @@ func New(cfg Config) *Service {
 
 // Stats is how many people there are of each sort.
 type Stats struct {
-	Followers int64 // those who follow
-	OptedOut  int64 // of these, who said stop
-	Testers   int64 // who is on the test list
-	Left      int64 // those who followed once
+	models.RecipientCounts
 	// LastSync is when a sync last saw the whole list; zero for never.
 	LastSync time.Time
 }
@@ -72,16 +69,7 @@ func (s *Service) Stats(ctx context.Context) (Stats, error) {
 		return Stats{}, err
 	}
 	last, err := s.store.LastSync(ctx)
-	if err != nil {
-		return Stats{}, err
-	}
-	return Stats{
-		Followers: counts.Followers,
-		OptedOut:  counts.OptedOut,
-		Testers:   counts.Testers,
-		Left:      counts.Left,
-		LastSync:  last.CompleteAt.Time,
-	}, nil
+	return Stats{counts, last.CompleteAt.Time}, err
 }
 
 // EverPulled tells whether the follower list was ever complete: before that, a

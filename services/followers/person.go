@@ -68,18 +68,9 @@ func (s *Service) Unsubscribed(ctx context.Context, openID string, at time.Time)
 	})
 }
 
-// OptOut takes a person who wrote to the account out of all broadcasts. It
-// tells whether that changed anything.
-func (s *Service) OptOut(ctx context.Context, openID string) (changed bool, err error) {
-	return s.setOptedOut(ctx, openID, true)
-}
-
-// OptIn takes back OptOut. It tells whether that changed anything.
-func (s *Service) OptIn(ctx context.Context, openID string) (changed bool, err error) {
-	return s.setOptedOut(ctx, openID, false)
-}
-
-func (s *Service) setOptedOut(ctx context.Context, openID string, out bool) (changed bool, err error) {
+// SetOptedOut takes a person who wrote to the account out of all broadcasts, or back
+// into them. It tells whether that changed anything.
+func (s *Service) SetOptedOut(ctx context.Context, openID string, out bool) (changed bool, err error) {
 	if err := checkOpenID(openID); err != nil {
 		return false, err
 	}

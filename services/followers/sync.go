@@ -169,12 +169,12 @@ func (s *Service) pull(ctx context.Context, st models.SyncState, asked map[strin
 	next.Pages++
 	next.Listed += int64(len(openIDs))
 	next.Skipped += int64(len(page.OpenIDs) - len(openIDs))
-	if page.Total > 0 || page.Count > 0 {
+	if page.Total > 0 || len(page.OpenIDs) > 0 {
 		next.Announced = int64(page.Total)
 	} // else it is the empty page behind the last full one
 	// A page that is not full is the last one, but if someone is missing it costs
 	// little to ask once more.
-	next.Pulled = page.Count == 0 || page.Next == "" || page.Last && !next.Missing()
+	next.Pulled = len(page.OpenIDs) == 0 || page.Next == "" || page.Last && !next.Missing()
 
 	asked[st.Next] = struct{}{}
 	if _, again := asked[next.Next]; again && !next.Pulled {

@@ -57,7 +57,7 @@ func TestSyncTellsWhatChanged(t *testing.T) {
 					modelstest.OpenID(1): false, modelstest.OpenID(2): true, modelstest.OpenID(28): true, modelstest.OpenID(29): false,
 				})
 				stats, err := h.Stats(t.Context())
-				want := followers.Stats{Followers: 27, Left: 5, LastSync: h.clock.now()}
+				want := followers.Stats{RecipientCounts: models.RecipientCounts{Followers: 27, Left: 5}, LastSync: h.clock.now()}
 				if diff := cmp.Diff(want, stats); diff != "" || err != nil {
 					t.Errorf("stats: %v (-want +got):\n%s", err, diff)
 				}

@@ -250,7 +250,11 @@ func (r *reader) message(f *File, p pair) *Definition {
 	r.addValues(d.checkName())
 
 	before := len(r.found)
-	r.parts(d, p)
+	r.entries(path, p.node, p.value,
+		entry{"template_id", r.into(&d.TemplateID), words("hint.template_id")},
+		entry{"url", r.into(&d.URL), Words{}},
+		entry{"miniprogram", func(at string, node *yaml.Node) { d.MiniProgram = r.miniProgram(at, node) }, Words{}},
+		entry{"data", func(at string, node *yaml.Node) { d.Data = r.data(at, node) }, words("hint.fields")})
 	r.addValues(d.checkValues())
 	if len(r.found) == before {
 		_, problems := d.compile()
@@ -261,32 +265,37 @@ func (r *reader) message(f *File, p pair) *Definition {
 	return d
 }
 
-func (r *reader) parts(d *Definition, p pair) {
-	parts := r.pairs(d.path(), p.value, "template_id", "url", "miniprogram", "data")
-	for _, part := range parts {
-		at := join(d.path(), part.key)
-		r.places[at] = r.here(part.value)
-		switch part.key {
-		case "template_id":
-			d.TemplateID = r.text(at, part.value)
-		case "url":
-			d.URL = r.text(at, part.value)
-		case "miniprogram":
-			d.MiniProgram = r.miniProgram(at, part.value)
-		case "data":
-			d.Data = r.data(at, part.value)
-		}
-	}
-	r.require("template_id", d.path(), p, parts, words("hint.template_id"))
-	r.require("data", d.path(), p, parts, words("hint.fields"))
+// entry is a key that a mapping may have: how its value is read and, if the key must
+// not be missing, how to write it.
+type entry struct {
+	key     string
+	read    func(path string, node *yaml.Node)
+	missing Words
 }
 
-// require adds the problem of a key that is missing from the parts of a mapping.
-func (r *reader) require(key, path string, mapping pair, parts []pair, hint Words) {
-	given := slices.ContainsFunc(parts, func(part pair) bool { return part.key == key })
-	if mapping.value.Kind == yaml.MappingNode && !given {
-		r.add(join(path, key), mapping.node, words("problem.missing"), hint)
-		r.unread[join(path, key)] = true
+// into returns how a text is read into a place.
+func (r *reader) into(to *string) func(path string, node *yaml.Node) {
+	return func(path string, node *yaml.Node) { *to = r.text(path, node) }
+}
+
+// entries reads the entries of a mapping. of is where it is said that one is missing.
+func (r *reader) entries(path string, of, mapping *yaml.Node, entries ...entry) {
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.key
+	}
+	var given []string
+	for _, p := range r.pairs(path, mapping, names...) {
+		at := join(path, p.key)
+		r.places[at] = r.here(p.value)
+		entries[slices.Index(names, p.key)].read(at, p.value)
+		given = append(given, p.key)
+	}
+	for _, e := range entries {
+		if !e.missing.none() && mapping.Kind == yaml.MappingNode && !slices.Contains(given, e.key) {
+			r.add(join(path, e.key), of, words("problem.missing"), e.missing)
+			r.unread[join(path, e.key)] = true
+		}
 	}
 }
 
@@ -295,18 +304,9 @@ func (r *reader) miniProgram(path string, node *yaml.Node) *MiniProgram {
 		return nil
 	}
 	p := &MiniProgram{}
-	parts := r.pairs(path, node, "appid", "pagepath")
-	for _, part := range parts {
-		at := join(path, part.key)
-		r.places[at] = r.here(part.value)
-		switch part.key {
-		case "appid":
-			p.AppID = r.text(at, part.value)
-		case "pagepath":
-			p.PagePath = r.text(at, part.value)
-		}
-	}
-	r.require("appid", path, pair{node: node, value: node}, parts, words("hint.appid"))
+	r.entries(path, node, node,
+		entry{"appid", r.into(&p.AppID), words("hint.appid")},
+		entry{"pagepath", r.into(&p.PagePath), Words{}})
 	return p
 }
 
@@ -333,22 +333,16 @@ func (r *reader) field(path string, p pair) Field {
 		r.unread[join(path, "value")] = true
 		return f
 	}
-	parts := r.pairs(path, p.value, "value", "color")
-	for _, part := range parts {
-		at := join(path, part.key)
-		r.places[at] = r.here(part.value)
-		switch part.key {
-		case "value":
-			f.Value = r.text(at, part.value)
-		case "color":
-			f.Color = r.text(at, part.value)
-			// Without quotes # begins a comment, and the colour is lost unseen.
-			if part.value.Kind == yaml.ScalarNode && f.Color == "" {
-				r.add(at, part.value, words("problem.color"), words("hint.color"))
-			}
+	color := func(at string, node *yaml.Node) {
+		f.Color = r.text(at, node)
+		// Without quotes # begins a comment, and the colour is lost unseen.
+		if node.Kind == yaml.ScalarNode && f.Color == "" {
+			r.add(at, node, words("problem.color"), words("hint.color"))
 		}
 	}
-	r.require("value", path, p, parts, words("hint.write", "As", p.key+`: {value: "…"}`))
+	r.entries(path, p.node, p.value,
+		entry{"value", r.into(&f.Value), words("hint.write", "As", p.key+`: {value: "…"}`)},
+		entry{"color", color, Words{}})
 	return f
 }
 

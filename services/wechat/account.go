@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -38,19 +37,7 @@ type (
 	}
 	templatesAnswer struct {
 		reply
-		List []struct {
-			ID      string `json:"template_id"`
-			Title   string `json:"title"`
-			Content string `json:"content"`
-		} `json:"template_list"`
-	}
-	textNotice struct {
-		ToUser  string     `json:"touser"`
-		MsgType string     `json:"msgtype"`
-		Text    noticeText `json:"text"`
-	}
-	noticeText struct {
-		Content string `json:"content"`
+		List []Template `json:"template_list"`
 	}
 	personAnswer struct {
 		reply
@@ -58,11 +45,7 @@ type (
 	}
 	quotaAnswer struct {
 		reply
-		Quota struct {
-			DailyLimit int64 `json:"daily_limit"`
-			Used       int64 `json:"used"`
-			Remain     int64 `json:"remain"`
-		} `json:"quota"`
+		Quota Quota `json:"quota"`
 	}
 )
 
@@ -76,7 +59,7 @@ func (a personAnswer) complete() bool { return a.Subscribe != nil }
 // first (WeChat: user/get docs; 500 calls a day). Transient faults are tried
 // again a few times. The error wraps an *APIError if the platform refused.
 func (c *Client) Followers(ctx context.Context, next string) (FollowerPage, error) {
-	req := call{method: http.MethodGet, path: followersPath, limit: pageLimit, timeout: max(c.timeout, pageTimeout)}
+	req := call{path: followersPath, limit: pageLimit, timeout: max(c.timeout, pageTimeout)}
 	if next != "" {
 		req.query = url.Values{"next_openid": {next}}
 		req.openID = next
@@ -89,7 +72,6 @@ func (c *Client) Followers(ctx context.Context, next string) (FollowerPage, erro
 	full := max(answer.Count, len(ids)) >= pageSize
 	return FollowerPage{
 		Total:   *answer.Total,
-		Count:   len(ids),
 		OpenIDs: ids,
 		Next:    answer.NextOpenID,
 		// Never by the total, which moves while one pages. A cursor that
@@ -102,14 +84,11 @@ func (c *Client) Followers(ctx context.Context, next string) (FollowerPage, erro
 // 5,000,000 calls a day). Someone whom the platform does not know does not. The
 // error wraps an *APIError if the platform refused for another reason.
 func (c *Client) Follows(ctx context.Context, openID string) (bool, error) {
-	req := call{
-		method: http.MethodGet, path: personPath, query: url.Values{"openid": {openID}},
-		limit: answerLimit, timeout: c.timeout, openID: openID,
-	}
+	req := call{path: personPath, query: url.Values{"openid": {openID}}, openID: openID}
 	answer, err := ask[personAnswer](ctx, c, req, transient)
 	var refused *APIError
 	switch {
-	case errors.As(err, &refused) && (refused.Code == 40003 || refused.Code == 49003):
+	case errors.As(err, &refused) && notAPerson(refused.Code):
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("ask for a person: %w", err)
@@ -122,14 +101,12 @@ func (c *Client) Follows(ctx context.Context, openID string) (bool, error) {
 // tried again only when it was surely not sent. The error wraps an *APIError
 // if the platform refused.
 func (c *Client) Notify(ctx context.Context, openID, text string) error {
-	body, err := encode(textNotice{ToUser: openID, MsgType: "text", Text: noticeText{Content: text}})
-	if err != nil {
-		return fmt.Errorf("notify: %w", err)
-	}
-	req := call{
-		method: http.MethodPost, path: notifyPath, body: body,
-		limit: answerLimit, timeout: c.timeout, openID: openID,
-	}
+	body := encode(struct {
+		ToUser  string            `json:"touser"`
+		MsgType string            `json:"msgtype"`
+		Text    map[string]string `json:"text"`
+	}{openID, "text", map[string]string{"content": text}})
+	req := call{path: notifyPath, body: body, openID: openID}
 	if _, err := ask[reply](ctx, c, req, surelyNotDone); err != nil {
 		return fmt.Errorf("notify: %w", err)
 	}
@@ -140,16 +117,14 @@ func (c *Client) Notify(ctx context.Context, openID, text string) error {
 // get_all_private_template docs). The error wraps an *APIError if the
 // platform refused.
 func (c *Client) Templates(ctx context.Context) ([]Template, error) {
-	req := call{method: http.MethodGet, path: templatesPath, limit: answerLimit, timeout: c.timeout}
-	answer, err := ask[templatesAnswer](ctx, c, req, transient)
+	answer, err := ask[templatesAnswer](ctx, c, call{path: templatesPath}, transient)
 	if err != nil {
 		return nil, fmt.Errorf("list templates: %w", err)
 	}
-	templates := make([]Template, 0, len(answer.List))
-	for _, t := range answer.List {
-		templates = append(templates, Template{ID: t.ID, Title: t.Title, Content: t.Content, Keys: templateKeys(t.Content)})
+	for i, t := range answer.List {
+		answer.List[i].Keys = templateKeys(t.Content)
 	}
-	return templates, nil
+	return answer.List, nil
 }
 
 // templatesLast is how long a list of templates is kept at most.
@@ -186,29 +161,22 @@ func templateKeys(content string) []string {
 // leading slash (WeChat: openapi/quota/get docs). The platform's count may
 // lag by a percent. The error wraps an *APIError if the platform refused.
 func (c *Client) Quota(ctx context.Context, path string) (Quota, error) {
-	body, err := encode(map[string]string{"cgi_path": path})
-	if err != nil {
-		return Quota{}, fmt.Errorf("get quota: %w", err)
-	}
-	req := call{method: http.MethodPost, path: quotaPath, body: body, limit: answerLimit, timeout: c.timeout}
+	req := call{path: quotaPath, body: encode(map[string]string{"cgi_path": path})}
 	answer, err := ask[quotaAnswer](ctx, c, req, transient)
 	if err != nil {
 		return Quota{}, fmt.Errorf("get quota: %w", err)
 	}
-	q := answer.Quota
-	if q.DailyLimit == 0 && q.Remain == 0 {
+	if answer.Quota.Limit == 0 && answer.Quota.Remain == 0 {
 		return Quota{}, errors.New("get quota: the platform does not tell it")
 	}
-	return Quota{Limit: q.DailyLimit, Used: q.Used, Remain: q.Remain}, nil
+	return answer.Quota, nil
 }
 
 // encode is JSON without HTML escapes, which followers would get to read.
-func encode(v any) ([]byte, error) {
+func encode(v any) []byte {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, fmt.Errorf("encode request: %w", err)
-	}
-	return buf.Bytes(), nil
+	_ = enc.Encode(v) // strings and booleans always encode
+	return buf.Bytes()
 }

@@ -43,15 +43,15 @@ func TestFollowers(t *testing.T) {
 	}{
 		"full page": {
 			"o-cursor", pageJSON(t, 23000, full, full[pageSize-1]),
-			FollowerPage{Total: 23000, Count: pageSize, OpenIDs: full, Next: full[pageSize-1]},
+			FollowerPage{Total: 23000, OpenIDs: full, Next: full[pageSize-1]},
 		},
 		"full page without a next": {
 			"", pageJSON(t, 10000, full, ""),
-			FollowerPage{Total: 10000, Count: pageSize, OpenIDs: full, Last: true},
+			FollowerPage{Total: 10000, OpenIDs: full, Last: true},
 		},
 		"short page with a next": {
 			"", `{"total":1,"data":{"openid":["o-tg"]},"count":1,"next_openid":"o-tg"}`,
-			FollowerPage{Total: 1, Count: 1, OpenIDs: []string{"o-tg"}, Next: "o-tg", Last: true},
+			FollowerPage{Total: 1, OpenIDs: []string{"o-tg"}, Next: "o-tg", Last: true},
 		},
 		"nobody": {
 			"", `{"total":0,"count":0,"next_openid":""}`,
@@ -63,15 +63,15 @@ func TestFollowers(t *testing.T) {
 		},
 		"total far above what is there": {
 			"", `{"total":99999,"count":2,"data":{"openid":["oa","ob"]},"next_openid":"ob"}`,
-			FollowerPage{Total: 99999, Count: 2, OpenIDs: []string{"oa", "ob"}, Next: "ob", Last: true},
+			FollowerPage{Total: 99999, OpenIDs: []string{"oa", "ob"}, Next: "ob", Last: true},
 		},
 		"a cursor that stays": {
 			full[0], pageJSON(t, 23000, full, full[0]),
-			FollowerPage{Total: 23000, Count: pageSize, OpenIDs: full, Next: full[0], Last: true},
+			FollowerPage{Total: 23000, OpenIDs: full, Next: full[0], Last: true},
 		},
 		"errcode as a string, an empty OpenID": {
 			"", `{"errcode":"0","total":2,"count":2,"data":{"openid":["oa",""]},"next_openid":"oa"}`,
-			FollowerPage{Total: 2, Count: 1, OpenIDs: []string{"oa"}, Next: "oa", Last: true},
+			FollowerPage{Total: 2, OpenIDs: []string{"oa"}, Next: "oa", Last: true},
 		},
 	}
 	for name, tt := range tests {

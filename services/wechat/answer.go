@@ -68,10 +68,8 @@ type text string
 
 // UnmarshalJSON never fails.
 func (t *text) UnmarshalJSON(raw []byte) error {
-	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
-		s = string(raw)
+	if json.Unmarshal(raw, (*string)(t)) != nil {
+		*t = text(raw)
 	}
-	*t = text(s)
 	return nil
 }

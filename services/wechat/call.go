@@ -18,14 +18,13 @@ const detailRunes = 200
 
 // call is one request to the platform.
 type call struct {
-	method string
-	path   string
-	query  url.Values
-	token  string
-	body   []byte
-	// limit is the longest answer read, in bytes.
+	path  string
+	query url.Values
+	token string
+	body  []byte // nil for a GET
+	// limit is the longest answer read, in bytes; answerLimit if 0.
 	limit   int64
-	timeout time.Duration
+	timeout time.Duration // the client's if 0
 	// openID is the person it is about, kept out of error texts.
 	openID string
 }
@@ -76,15 +75,10 @@ func (c *Client) do(ctx context.Context, req call) ([]byte, *fault) {
 
 // rawQuery is the call's query as it stands in its URL.
 func (req call) rawQuery() string {
-	switch {
-	case len(req.query) == 0 && req.token == "":
-		return ""
-	case len(req.query) == 0:
-		return "access_token=" + url.QueryEscape(req.token)
-	case req.token == "":
+	if req.token == "" {
 		return req.query.Encode()
 	}
-	return "access_token=" + url.QueryEscape(req.token) + "&" + req.query.Encode()
+	return strings.TrimSuffix("access_token="+url.QueryEscape(req.token)+"&"+req.query.Encode(), "&")
 }
 
 // faultOf words a transport error.

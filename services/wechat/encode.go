@@ -1,8 +1,8 @@
 package wechat
 
 import (
+	"fmt"
 	"strings"
-	"unicode/utf8"
 )
 
 // encodeMessage returns the message as the JSON that template/send wants:
@@ -52,34 +52,18 @@ func appendPair(dst []byte, name, value string) []byte {
 	return appendString(append(dst, name...), value)
 }
 
+// escapes are what JSON itself demands.
+var escapes = func() *strings.Replacer {
+	pairs := []string{`"`, `\"`, `\`, `\\`, "\n", `\n`, "\r", `\r`, "\t", `\t`}
+	for c := range rune(' ') {
+		pairs = append(pairs, string(c), fmt.Sprintf(`\u%04x`, c))
+	}
+	return strings.NewReplacer(pairs...)
+}()
+
 // appendString appends a JSON string. Only what JSON itself demands is
 // escaped; bytes that are not UTF-8 become U+FFFD.
 func appendString(dst []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "\uFFFD")
-	}
-	dst = append(dst, '"')
-	start := 0
-	for i := range len(s) {
-		b := s[i]
-		if b >= ' ' && b != '"' && b != '\\' {
-			continue
-		}
-		dst = append(dst, s[start:i]...)
-		start = i + 1
-		switch b {
-		case '"', '\\':
-			dst = append(dst, '\\', b)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hex[b>>4], hex[b&15])
-		}
-	}
-	return append(append(dst, s[start:]...), '"')
+	dst = append(append(dst, '"'), escapes.Replace(strings.ToValidUTF8(s, "\uFFFD"))...)
+	return append(dst, '"')
 }

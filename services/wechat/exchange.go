@@ -2,6 +2,7 @@ package wechat
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -18,7 +19,7 @@ const (
 // exchange carries a call to the platform and its answer back. reached tells of an
 // error whether the call may have been carried out.
 func (c *Client) exchange(ctx context.Context, req call) (a *answer, reached bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, req.timeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(req.timeout, c.timeout))
 	defer cancel()
 	r, err := c.request(ctx, req)
 	if err != nil {
@@ -29,16 +30,16 @@ func (c *Client) exchange(ctx context.Context, req call) (a *answer, reached boo
 		return nil, reached, err
 	}
 	defer res.Body.Close()
-	body, err := transport.ReadBody(res, req.limit)
+	body, err := transport.ReadBody(res, cmp.Or(req.limit, answerLimit))
 	return &answer{status: res.StatusCode, retryAfter: res.Header.Get("Retry-After"), body: body}, true, err
 }
 
 func (c *Client) request(ctx context.Context, req call) (*http.Request, error) {
-	var body io.Reader
+	method, body := http.MethodGet, io.Reader(nil)
 	if req.body != nil {
-		body = bytes.NewReader(req.body)
+		method, body = http.MethodPost, bytes.NewReader(req.body)
 	}
-	r, err := http.NewRequestWithContext(ctx, req.method, "", body)
+	r, err := http.NewRequestWithContext(ctx, method, "", body)
 	if err != nil {
 		return nil, fmt.Errorf("build request: %w", err)
 	}

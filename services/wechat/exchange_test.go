@@ -21,7 +21,7 @@ import (
 
 func testCall() call {
 	return call{
-		method: http.MethodPost, path: "/x", token: "T&1", query: url.Values{"a": {"b c"}}, body: []byte(`{"k":"值"}`),
+		path: "/x", token: "T&1", query: url.Values{"a": {"b c"}}, body: []byte(`{"k":"值"}`),
 		limit: 1 << 10, timeout: 5 * time.Second,
 	}
 }
@@ -50,7 +50,7 @@ func TestRequestSaysWhatTheCallIs(t *testing.T) {
 	}))
 	t.Cleanup(srv.Close)
 	c := newClient(t, srv.URL+"/gate%2Fway")
-	get := call{method: http.MethodGet, path: "/y", limit: 10, timeout: time.Second}
+	get := call{path: "/y", limit: 10, timeout: time.Second}
 	for _, req := range []call{testCall(), get} {
 		a, _, err := c.exchange(t.Context(), req)
 		if err != nil {

@@ -9,12 +9,9 @@ const refresh Verdict = "refresh"
 type outcome struct {
 	verdict Verdict
 	group   HaltGroup
-	// gone: the recipient no longer follows.
-	gone bool
-	// maybe: the message may have been sent all the same.
-	maybe bool
-	// after is the least time to wait before the next attempt.
-	after time.Duration
+	gone    bool          // the recipient no longer follows
+	maybe   bool          // the message may have been sent all the same
+	after   time.Duration // the least time to wait before the next attempt
 	// source is where the meaning is known from: a page of the platform's
 	// documents, a thread of its forum, another library, or "unconfirmed".
 	source string

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -65,11 +64,7 @@ func (c *Client) People(ctx context.Context, openIDs []string) ([]Person, error)
 }
 
 func (c *Client) people(ctx context.Context, openIDs []string, splits *int) ([]Person, error) {
-	body, err := encode(map[string]any{"user_list": wanted(openIDs)})
-	if err != nil {
-		return nil, err
-	}
-	req := call{method: http.MethodPost, path: peoplePath, body: body, limit: answerLimit, timeout: c.timeout}
+	req := call{path: peoplePath, body: encode(map[string]any{"user_list": wanted(openIDs)})}
 	answer, err := ask[peopleAnswer](ctx, c, req, transient)
 	var refused *APIError
 	switch {

@@ -92,7 +92,7 @@ func driveFailures(t *testing.T, h http.Handler, withToken, hangs bool) {
 		t.Errorf("send: %+v", r)
 	}
 	noSecrets(t, "send", r.Detail)
-	req := call{method: http.MethodGet, path: followersPath, limit: 1024, timeout: timeout, openID: testOpenID}
+	req := call{path: followersPath, limit: 1024, timeout: timeout, openID: testOpenID}
 	req.query = url.Values{"next_openid": {testOpenID}}
 	if _, err := askOnce[followersAnswer](t.Context(), c, req); err == nil {
 		t.Error("no error from the page of followers")

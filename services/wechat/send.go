@@ -5,7 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
+	"strconv"
 )
 
 const (
@@ -37,10 +37,7 @@ func (c *Client) sendBody(ctx context.Context, openID string, body []byte) Resul
 		if err != nil {
 			return NoToken(err)
 		}
-		req := call{
-			method: http.MethodPost, path: sendPath, token: token, body: body,
-			limit: answerLimit, timeout: c.timeout, openID: openID,
-		}
+		req := call{path: sendPath, token: token, body: body, openID: openID}
 		raw, f := c.do(ctx, req)
 		if f != nil {
 			return f.result(ctx.Err() != nil)
@@ -89,17 +86,13 @@ func judge(raw []byte) Result {
 // plainAccepted reads the answer that nearly all sends get as the platform
 // writes it, and no other, without taking the JSON apart.
 func plainAccepted(raw []byte) (msgID int64, ok bool) {
-	digits, ok := bytes.CutPrefix(raw, []byte(`{"errcode":0,"errmsg":"ok","msgid":`))
-	if !ok || len(digits) < 2 || len(digits) > 20 || digits[len(digits)-1] != '}' || digits[0] == '0' {
+	digits, plain := bytes.CutPrefix(raw, []byte(`{"errcode":0,"errmsg":"ok","msgid":`))
+	digits, whole := bytes.CutSuffix(digits, []byte("}"))
+	if !plain || !whole || len(digits) == 0 || digits[0] < '1' || digits[0] > '9' {
 		return 0, false
 	}
-	for _, d := range digits[:len(digits)-1] {
-		if d < '0' || d > '9' {
-			return 0, false
-		}
-		msgID = 10*msgID + int64(d-'0')
-	}
-	return msgID, msgID > 0 // 19 digits may be too many
+	msgID, err := strconv.ParseInt(string(digits), 10, 64)
+	return msgID, err == nil
 }
 
 // strangeAnswer is a 200 answer that is not the platform's JSON. What it says

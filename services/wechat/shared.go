@@ -38,11 +38,9 @@ func (t *tokens) obtainShared(ctx context.Context) (g grant, how string, err err
 			}
 			break
 		}
-		timer := time.NewTimer(refreshPoll)
 		select {
-		case <-timer.C:
+		case <-time.After(refreshPoll):
 		case <-ctx.Done():
-			timer.Stop()
 			return grant{}, "error", fmt.Errorf("wait for access token: %w", ctx.Err())
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
@@ -47,8 +46,7 @@ type tokens struct {
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 
-	mu      sync.Mutex
-	closed  bool
+	mu      sync.Mutex // also guards that no refresh starts once ctx has ended
 	pending *pendingRefresh
 	current string
 	expires time.Time
@@ -100,9 +98,8 @@ func newTokens(c *Client, cfg Config) *tokens {
 // close cancels the refresh under way and waits for its end.
 func (t *tokens) close() {
 	t.mu.Lock()
-	t.closed = true
-	t.mu.Unlock()
 	t.stop()
+	t.mu.Unlock()
 	t.wg.Wait()
 }
 
@@ -159,7 +156,7 @@ func (t *tokens) failedJustNow(now time.Time) bool {
 func (t *tokens) start() {
 	f := &pendingRefresh{done: make(chan struct{})}
 	t.pending = f
-	if t.closed {
+	if t.ctx.Err() != nil {
 		f.err = errClosed
 		t.pending = nil
 		close(f.done)
@@ -296,17 +293,14 @@ func untilMidnight(now time.Time) time.Duration { return zone.Midnight(now, 1).S
 // so no URL holds them (WeChat: getStableAccessToken docs).
 func (t *tokens) fetch(ctx context.Context, force bool) (grant, error) {
 	c := t.client
-	body, err := json.Marshal(map[string]any{
+	body := encode(map[string]any{
 		"grant_type":    "client_credential",
 		"appid":         c.appID,
 		"secret":        c.secret,
 		"force_refresh": force,
 	})
-	if err != nil {
-		return grant{}, fmt.Errorf("encode token request: %w", err)
-	}
 	asked := t.now()
-	req := call{method: http.MethodPost, path: stableTokenPath, body: body, limit: answerLimit, timeout: c.timeout}
+	req := call{path: stableTokenPath, body: body}
 	raw, f := c.do(ctx, req)
 	if f != nil {
 		return grant{}, fmt.Errorf("get access token: %w", f)

@@ -7,22 +7,14 @@ type Verdict string
 
 // The verdicts of a send.
 const (
-	// Accepted: the platform took the message; a receipt will follow.
-	Accepted Verdict = "accepted"
-	// Refused: this recipient will never get this message.
-	Refused Verdict = "refused"
-	// Retry: the same recipient again after a back-off, a few times.
-	Retry Verdict = "retry"
-	// Later: this recipient was sent too much just now; once more, much later.
-	Later Verdict = "later"
-	// Slow: the whole account must send slower for a while; no attempt is spent.
-	Slow Verdict = "slow"
-	// Hold: the day's quota is used up; nothing goes out until it is reset.
-	Hold Verdict = "hold"
-	// Halt: nothing will work, or the account is at stake; stop and tell the operator.
-	Halt Verdict = "halt"
-	// Away: the platform was not reached; the message was surely not sent.
-	Away Verdict = "away"
+	Accepted Verdict = "accepted" // the platform took the message; a receipt will follow
+	Refused  Verdict = "refused"  // this recipient will never get this message
+	Retry    Verdict = "retry"    // the same recipient again after a back-off, a few times
+	Later    Verdict = "later"    // this recipient was sent too much just now; once more, much later
+	Slow     Verdict = "slow"     // the whole account must send slower for a while; no attempt is spent
+	Hold     Verdict = "hold"     // the day's quota is used up; nothing goes out until it is reset
+	Halt     Verdict = "halt"     // nothing will work, or the account is at stake; stop and tell the operator
+	Away     Verdict = "away"     // the platform was not reached; the message was surely not sent
 )
 
 // HaltGroup says what is at fault when nothing can work.
@@ -31,29 +23,21 @@ type HaltGroup string
 // The groups of causes. A Result other than Halt may carry one as well: then
 // a single answer means little and a streak of them means that cause.
 const (
-	// HaltContent: the message or its template.
-	HaltContent HaltGroup = "content"
-	// HaltAccount: the platform acts against the account or the template.
-	HaltAccount HaltGroup = "account"
-	// HaltCredentials: AppID, AppSecret, IP whitelist or permissions.
-	HaltCredentials HaltGroup = "credentials"
+	HaltContent     HaltGroup = "content"     // the message or its template
+	HaltAccount     HaltGroup = "account"     // the platform acts against the account or the template
+	HaltCredentials HaltGroup = "credentials" // AppID, AppSecret, IP whitelist or permissions
 )
 
 // Message is one template message to one recipient.
 type Message struct {
-	// ToUser is the recipient's OpenID.
-	ToUser string
-	// TemplateID is the template's id in this account.
-	TemplateID string
-	// URL is opened by a tap; empty for none.
-	URL string
-	// MiniProgram is opened by a tap in preference to URL; nil for none.
-	MiniProgram *MiniProgram
+	ToUser      string // the recipient's OpenID
+	TemplateID  string
+	URL         string       // opened by a tap; empty for none
+	MiniProgram *MiniProgram // opened by a tap in preference to URL; nil for none
 	// ClientMsgID makes a repetition harmless: for ten minutes the platform
 	// sends one message for the same OpenID and id. Empty for none.
 	ClientMsgID string
-	// Data holds the template's fields, in the order in which they are sent.
-	Data []Field
+	Data        []Field // in the order in which they are sent
 }
 
 // MiniProgram is a mini program's page, linked to the account.
@@ -64,77 +48,59 @@ type MiniProgram struct {
 
 // Field is one value of a template message.
 type Field struct {
-	// Key is the parameter's name without ".DATA": thing1, time2, keyword3.
-	Key string
-	// Value is what the recipient reads.
-	Value string
-	// Color is #RRGGBB or empty; the platform ignores it on current templates.
-	Color string
+	Key   string // the parameter's name without ".DATA": thing1, time2, keyword3
+	Value string // what the recipient reads
+	Color string // #RRGGBB or empty; the platform ignores it on current templates
 }
 
 // Result is what came of one send.
 type Result struct {
-	// Verdict steers the engine.
 	Verdict Verdict
 	// MsgID is the platform's number of the message; the receipt carries it.
 	// It is 0 unless Verdict is Accepted, and may be 0 even then.
 	MsgID int64
-	// Code is the platform's errcode; 0 when there was none.
-	Code int
+	Code  int // the platform's errcode; 0 when there was none
 	// Detail is the platform's errmsg or our words for a fault: one line, at
 	// most 200 runes, free of secrets.
-	Detail string
-	// MaybeSent: the message may have been accepted although no 0 came back.
-	MaybeSent bool
-	// Gone: the recipient no longer follows the account.
-	Gone bool
-	// Group says what is at fault, for Halt and for streaks.
-	Group HaltGroup
-	// RetryAfter is the least time to wait, 0 if the platform gives none.
-	RetryAfter time.Duration
+	Detail     string
+	MaybeSent  bool          // the message may have been accepted although no 0 came back
+	Gone       bool          // the recipient no longer follows the account
+	Group      HaltGroup     // what is at fault, for Halt and for streaks
+	RetryAfter time.Duration // the least time to wait, 0 if the platform gives none
 }
 
 // FollowerPage is one page of followers.
 type FollowerPage struct {
-	// Total is the platform's count of all followers; it moves while paging.
-	Total int
-	// Count is the number of OpenIDs in this page.
-	Count int
-	// OpenIDs are this page's followers.
-	OpenIDs []string
-	// Next is where the next page starts.
-	Next string
-	// Last: no page follows.
-	Last bool
+	Total   int      // the platform's count of all followers; it moves while paging
+	OpenIDs []string // this page's followers
+	Next    string   // where the next page starts
+	Last    bool     // no page follows
 }
 
 // Person is what the platform tells of somebody (WeChat: user/info docs). Of who
 // does not follow it tells nothing else.
 type Person struct {
-	OpenID  string
-	Follows bool
-	// SubscribedAt is when they last followed; zero if it does not say.
-	SubscribedAt time.Time
+	OpenID       string
+	Follows      bool
+	SubscribedAt time.Time // when they last followed; zero if it does not say
 	// Scene is how they came to follow: "qrscene_" and the scene of the QR code, as
 	// in the subscribe event, or else the platform's name of the way
 	// ("ADD_SCENE_SEARCH").
-	Scene string
-	// Remark is the name that the account gave them on the platform; usually none.
-	Remark string
+	Scene  string
+	Remark string // the name that the account gave them on the platform; usually none
 }
 
 // Template is one of the account's templates.
 type Template struct {
-	ID      string
-	Title   string
-	Content string
-	// Keys are the parameters of Content in their order, each once.
-	Keys []string
+	ID      string   `json:"template_id"`
+	Title   string   `json:"title"`
+	Content string   `json:"content"`
+	Keys    []string `json:"-"` // the parameters of Content in their order, each once
 }
 
 // Quota is the day's allowance of one API path, in calls.
 type Quota struct {
-	Limit  int64
-	Used   int64
-	Remain int64
+	Limit  int64 `json:"daily_limit"`
+	Used   int64 `json:"used"`
+	Remain int64 `json:"remain"`
 }

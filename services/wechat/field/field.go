@@ -14,22 +14,16 @@ type Rule string
 
 // The rules of a template's typed keys.
 const (
-	// Empty: there is nothing to show.
-	Empty Rule = "empty"
-	// Length: longer than Limit characters, and of a type that would be
-	// falsified by a cut.
-	Length Rule = "length"
-	// Form: characters or a form that the type does not have.
-	Form Rule = "form"
+	Empty  Rule = "empty"  // there is nothing to show
+	Length Rule = "length" // longer than Limit characters, and a cut would falsify it
+	Form   Rule = "form"   // characters or a form that the type does not have
 )
 
 // Error is a value that the platform would refuse with 47003.
 type Error struct {
-	// Key is the template's key, thing12; Type is what it begins with, thing.
-	Key, Type string
+	Key, Type string // the template's key, thing12; what it begins with, thing
 	Rule      Rule
-	// Limit is the type's greatest length in characters, 0 if it has none.
-	Limit int
+	Limit     int // the type's greatest length in characters, 0 if it has none
 }
 
 func (e *Error) Error() string {
@@ -45,12 +39,9 @@ func (e *Error) Error() string {
 
 // valueType is what the platform allows for keys of one type.
 type valueType struct {
-	// limit is in characters, 0 for none.
-	limit int
-	// cut: a longer value is shortened; else it is refused.
-	cut bool
-	// fits tells whether the form is right; nil for any.
-	fits func(string) bool
+	limit int               // in characters, 0 for none
+	cut   bool              // a longer value is shortened; else it is refused
+	fits  func(string) bool // tells whether the form is right; nil for any
 }
 
 // The parts of timeForm.
