@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -71,6 +70,20 @@ func (m Move) To() BroadcastState { return transitions[m.Event].to }
 // MoveBroadcast has a broadcast make a move at a moment, if the table of
 // transitions lets it, and tells whether it did: of two that try, one succeeds.
 func (s *Store) MoveBroadcast(ctx context.Context, id int64, m Move, now time.Time) (bool, error) {
+	n, err := s.move(ctx, m, now, "id = ?", id)
+	return n == 1, err
+}
+
+// HaltOthers pauses every broadcast but one: the account itself is at stake. Those
+// that an admin paused stay as they are.
+func (s *Store) HaltOthers(ctx context.Context, id int64, detail string, now time.Time) error {
+	_, err := s.move(ctx, Move{Event: EventHalt, Reason: ReasonAccount, Detail: detail}, now, "id <> ?", id)
+	return err
+}
+
+// move has the broadcasts for which a condition holds make a move, those that the table
+// lets make it, and returns how many did.
+func (s *Store) move(ctx context.Context, m Move, now time.Time, where string, args ...any) (int64, error) {
 	t := transitions[m.Event]
 	set := map[string]any{
 		"state": t.to, "reason": m.Reason, "detail": cut(m.Detail, maxReason), "resume_at": At(m.ResumeAt),
@@ -85,8 +98,8 @@ func (s *Store) MoveBroadcast(ctx context.Context, id int64, m Move, now time.Ti
 		set["notified_state"] = ""
 	case Paused:
 	}
-	res := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ?", id).Where(t.condition(s, m.Event, now)).Updates(set)
-	return res.RowsAffected == 1, wrap(res.Error, "move broadcast to "+string(t.to))
+	res := s.w.WithContext(ctx).Model(&Broadcast{}).Where(where, args...).Where(t.condition(s, m.Event, now)).Updates(set)
+	return res.RowsAffected, wrap(res.Error, "move broadcast to "+string(t.to))
 }
 
 // condition is what must hold of the row of a broadcast that moves.
@@ -99,18 +112,4 @@ func (t transition) condition(s *Store, on Event, now time.Time) *gorm.DB {
 		c = c.Or("state = ? AND resume_at > 0", Paused)
 	}
 	return c
-}
-
-// HaltOthers pauses every broadcast but one: the account itself is at stake. Those
-// that an admin paused stay as they are.
-func (s *Store) HaltOthers(ctx context.Context, id int64, detail string, now time.Time) error {
-	list, err := s.Broadcasts(ctx, 1000, Scheduled, Running, Paused)
-	for _, b := range list {
-		if b.ID == id || !b.Moves(EventHalt) {
-			continue
-		}
-		_, moveErr := s.MoveBroadcast(ctx, b.ID, Move{Event: EventHalt, Reason: ReasonAccount, Detail: detail}, now)
-		err = errors.Join(err, moveErr)
-	}
-	return err
 }

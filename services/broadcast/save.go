@@ -147,13 +147,12 @@ func (e *Engine) finishLate(same string, c *creation, askedBy string) {
 	if c.err == nil {
 		asked := *c.asked // others may have it, too
 		told.Created = &asked
-	}
-	if c.err == nil && audience.Of(&told.Created.Broadcast).Undo {
-		b := &told.Created.Broadcast
-		b.NotBefore = models.At(e.now().Add(e.undoWindow))
-		_ = loop.Persist(e.inBackground, e.log, "postpone a broadcast", func(ctx context.Context) error {
-			return e.store.PostponeBroadcast(ctx, b.ID, b.NotBefore.Time)
-		})
+		if b := &asked.Broadcast; audience.Of(b).Undo {
+			b.NotBefore = models.At(e.now().Add(e.undoWindow))
+			_ = loop.Persist(e.inBackground, e.log, "postpone a broadcast", func(ctx context.Context) error {
+				return e.store.PostponeBroadcast(ctx, b.ID, b.NotBefore.Time)
+			})
+		}
 	}
 	e.mu.Lock()
 	delete(e.late, same)

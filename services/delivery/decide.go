@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -18,8 +19,6 @@ const (
 	restAtMost = 2 * time.Minute
 	// codeInvalidOpenID is the platform's refusal that is sometimes wrong.
 	codeInvalidOpenID = 40003
-	// slowRest is how long a recipient rests that was refused for sending too fast.
-	slowRest = 2 * time.Second
 	// DeferFor is how long a recipient rests that was written to too often.
 	DeferFor = 65 * time.Second
 	// requeueAfter is when another run of the batch takes up who was left.
@@ -164,9 +163,9 @@ func decideAnswer(a attempt, r result, now time.Time) (attempt, decision) {
 		}
 		return a, decision{action: putOff, state: models.Deferred, answer: res, due: now.Add(DeferFor)}
 	case wechat.Slow:
-		rest := slowRest
+		rest := throttle.SlowRest
 		if a.alone { // there is no other who could try meanwhile
-			rest = max(res.RetryAfter, slowRest)
+			rest = max(res.RetryAfter, rest)
 		}
 		return a, decision{action: retry, after: rest}
 	case wechat.Away:

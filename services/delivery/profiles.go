@@ -19,7 +19,7 @@ const (
 	// profileAgain is when a batch is tried again whose profiles could not be read.
 	profileAgain = 10 * time.Second
 	// minuteOver is the same when the platform asks to wait for the next minute.
-	minuteOver = time.Minute + 2*time.Second
+	minuteOver = time.Minute + throttle.ClockSlack
 	// The platform's codes for a quota that is used up (WeChat: API call limits docs).
 	codeDailyQuota  = 45009
 	codeMinuteQuota = 45011

@@ -175,7 +175,7 @@ func TestARefusalThatLastsIsAskedAboutOnceAMinute(t *testing.T) {
 						break
 					}
 				}
-				if again.Sub(to) > time.Minute+2*clockSlack {
+				if again.Sub(to) > time.Minute+2*ClockSlack {
 					t.Errorf("it went on %s after the last refusal", again.Sub(to))
 				}
 				first := within(p.taken, again, time.Second)

@@ -167,8 +167,8 @@ func (p Permit) Cancel() {
 	}
 }
 
-// Done tells what came of the call. It returns what stops the
-// broadcast because of it, nil if nothing does.
+// Done tells what came of the call. It returns what stops the broadcast because of
+// it, nil if nothing does.
 func (p Permit) Done(res wechat.Result) *models.Move {
 	s := p.s
 	s.t.answered(p.probe, p.single, res)

@@ -1,6 +1,7 @@
 // Package throttle decides when the next send may go: never faster than the
-// ceiling, slower for as long as the platform says that the account sends too fast, and not at all while no send makes sense. Whoever sends takes a Permit
-// for each call and tells it what came of the call.
+// ceiling, slower for as long as the platform says that the account sends too fast,
+// and not at all while no send makes sense. Whoever sends takes a Permit for each
+// call and tells it what came of the call.
 package throttle
 
 import (
@@ -16,13 +17,12 @@ const (
 	// unusableStreak is how many calls in a row without a usable answer trip the
 	// breaker. Each of them leaves a recipient who may have been sent to.
 	unusableStreak = 4
-	// slowRest is how long the account rests after a refusal for sending too fast
-	// that asks for no longer.
-	slowRest = 2 * time.Second
+	// SlowRest is the least rest after a refusal for sending too fast.
+	SlowRest = 2 * time.Second
 	// slowProbe is when, once nothing passes for that reason, the first call is made.
 	slowProbe = 3 * time.Second
-	// clockSlack is how far the platform's clock may be behind this one's.
-	clockSlack = 2 * time.Second
+	// ClockSlack is how far the platform's clock may be behind this one's.
+	ClockSlack = 2 * time.Second
 	// heardFor is how long it is taken for granted that the platform answers, after
 	// it last did. A broadcast's first call comes after a rest as a rule.
 	heardFor = 10 * time.Second
@@ -75,9 +75,6 @@ func (t *Throttle) Passes() bool { return t.breaker.passes() }
 
 // Slowed tells whether sends wait because the platform asks to go slower.
 func (t *Throttle) Slowed() bool { return t.breaker.isSlow() }
-
-// Limit returns the sends a second that are allowed now, 0 for no limit.
-func (t *Throttle) Limit() float64 { return t.limiter.current() }
 
 // Hear notes what a call brought that needed no permit.
 func (t *Throttle) Hear(res wechat.Result) {
@@ -162,7 +159,7 @@ func (t *Throttle) probe(ctx context.Context) (passes bool, stops *wechat.Result
 		return false, nil
 	case res.Verdict == wechat.Slow:
 		t.limiter.refused()
-		t.breaker.report(true, false, max(res.RetryAfter, slowRest))
+		t.breaker.report(true, false, max(res.RetryAfter, SlowRest))
 		return false, nil
 	case res.Verdict == wechat.Hold, res.Verdict == wechat.Halt && res.Group != wechat.HaltContent:
 		t.breaker.cancel()
@@ -173,7 +170,7 @@ func (t *Throttle) probe(ctx context.Context) (passes bool, stops *wechat.Result
 
 // answered tells the limiter and the breaker what came of a call. probe says that
 // it was to try whether others make sense.
-func (t *Throttle) answered(probe bool, single bool, res wechat.Result) {
+func (t *Throttle) answered(probe, single bool, res wechat.Result) {
 	ok, rest := t.passes(probe || single, res)
 	t.breaker.report(probe, ok, rest)
 	if res.Verdict == wechat.Hold {
@@ -218,5 +215,5 @@ func (t *Throttle) slow(probe bool) (ok bool, rest time.Duration) {
 	}
 	t.limiter.minuteUsedUp()
 	now := t.now()
-	return false, now.Truncate(time.Minute).Add(time.Minute + clockSlack).Sub(now)
+	return false, now.Truncate(time.Minute).Add(time.Minute + ClockSlack).Sub(now)
 }

@@ -199,7 +199,7 @@ func (w *Worker) join(b models.Broadcast) *Active {
 	case a != nil && a.Context().Err() == nil:
 		a.batches++
 		return a
-	case a != nil && (a.batches > 0 || a.Stopped() && !a.isSettled()):
+	case a != nil && a.underWay():
 		return nil // it ended, and the database may not know yet
 	case a != nil:
 		w.remove(b.ID)
@@ -229,12 +229,20 @@ func (w *Worker) awaitStop(a *Active) {
 	}
 }
 
-func (a *Active) isSettled() bool {
+// underWay tells whether calls may still wait for their answer, or a move to be stored.
+// The caller holds the worker's mu.
+func (a *Active) underWay() bool {
+	if a.batches > 0 {
+		return true
+	}
+	if !a.Stopped() {
+		return false
+	}
 	select {
 	case <-a.settled:
-		return true
-	default:
 		return false
+	default:
+		return true
 	}
 }
 
@@ -332,7 +340,7 @@ func (w *Worker) Sends(id int64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a := w.active[id]
-	return a != nil && (a.batches > 0 || a.Stopped() && !a.isSettled())
+	return a != nil && a.underWay()
 }
 
 // All returns every broadcast that this process sends.
