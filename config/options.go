@@ -106,6 +106,17 @@ var options = []option{
 		},
 	},
 	{
+		name: "WELCOME", hint: `give a text of at most 2,047 bytes; \n begins a new line`,
+		parse: func(s *Settings, v string) error { return welcome(&s.Welcome, v) },
+		print: func(s *Settings) string { return strings.ReplaceAll(s.Welcome, "\n", `\n`) },
+	},
+	{
+		name: "UNKNOWN_TEXT", fallback: "hint",
+		hint:  "give hint, silent, customer_service, or the https:// URL of the server that the callback went to before (http:// for one on this machine)",
+		parse: func(s *Settings, v string) error { return unknownText(&s.UnknownText, v) },
+		print: func(s *Settings) string { return withoutQuery(s.UnknownText) },
+	},
+	{
 		name: "LANGUAGE", fallback: "zh", hint: "give zh or en",
 		parse: func(s *Settings, v string) error { return oneOf(&s.Language, v, "zh", "en") },
 		print: func(s *Settings) string { return s.Language },
