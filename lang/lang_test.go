@@ -30,12 +30,8 @@ var parts = map[string][]string{
 // sentences returns those of a file by id; plural forms are joined.
 func sentences(t *testing.T, part, language string) map[string]string {
 	t.Helper()
-	data, err := os.ReadFile("sentences/" + part + "." + language + ".yaml")
+	more, err := filepath.Glob("sentences/" + part + "_*." + language + ".yaml")
 	if err != nil {
-		t.Fatal(err)
-	}
-	var tree map[string]any
-	if err := yaml.Unmarshal(data, &tree); err != nil {
 		t.Fatal(err)
 	}
 	all := map[string]string{}
@@ -56,7 +52,17 @@ func sentences(t *testing.T, part, language string) map[string]string {
 			t.Errorf("%s, %s: %s is a %T", part, language, id, node)
 		}
 	}
-	walk("", tree)
+	for _, file := range append(more, "sentences/"+part+"."+language+".yaml") {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var tree map[string]any
+		if err := yaml.Unmarshal(data, &tree); err != nil {
+			t.Fatal(err)
+		}
+		walk("", tree)
+	}
 	return all
 }
 

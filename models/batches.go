@@ -26,7 +26,7 @@ func (b *Broadcast) reach() (where string, args []any) {
 		return reachable + ` AND EXISTS (SELECT 1 FROM deliveries o WHERE o.broadcast_id = ?
 			AND o.recipient_id = recipients.id AND o.state IN ('failed', 'uncertain'))
 			AND NOT EXISTS (SELECT 1 FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id
-			WHERE t.retry_of = ? AND t.id <> ? AND n.recipient_id = recipients.id)`, []any{b.RetryOf, b.RetryOf, b.ID}
+			WHERE t.of_id = ? AND t.id <> ? AND n.recipient_id = recipients.id)`, []any{b.OfID, b.OfID, b.ID}
 	case AudienceAll:
 	}
 	return reachable, nil

@@ -121,7 +121,7 @@ func refuseSame(tx *gorm.DB, b *Broadcast) error {
 // retry has the content of what it retries, so that one is among same.
 func toEveryone(b Broadcast, same []Broadcast) bool {
 	for b.Audience == AudienceRetry {
-		i := slices.IndexFunc(same, func(of Broadcast) bool { return of.ID == b.RetryOf })
+		i := slices.IndexFunc(same, func(of Broadcast) bool { return of.ID == b.OfID })
 		if i < 0 {
 			return false
 		}
@@ -161,13 +161,13 @@ func refuseHalted(tx *gorm.DB) error {
 // refuseRetry refuses to retry what has not ended, or is being retried.
 func refuseRetry(tx *gorm.DB, b *Broadcast) error {
 	var of Broadcast
-	if err := tx.Take(&of, b.RetryOf).Error; err != nil {
+	if err := tx.Take(&of, b.OfID).Error; err != nil {
 		return err
 	}
 	if !of.State.Final() {
 		return NewError(Conflict, ErrWrongState, "ID", of.ID, "State", string(of.State), "Action", "retry")
 	}
-	other, err := first[Broadcast](tx.Where("retry_of = ? AND state IN ?", of.ID, []BroadcastState{Scheduled, Running, Paused}))
+	other, err := first[Broadcast](tx.Where("of_id = ? AND state IN ?", of.ID, []BroadcastState{Scheduled, Running, Paused}))
 	if err != nil || other == nil {
 		return err
 	}

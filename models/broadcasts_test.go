@@ -216,10 +216,15 @@ func TestKeptNotices(t *testing.T) {
 		}
 		first, second, third := ask("1", "oAdmin"), ask("2", "oAdmin"), ask("3", "oAdmin")
 		other, untold := ask("4", "oadmin"), ask("5", "oAdmin")
-		for _, id := range []int64{first, second, third, other} {
-			if err := s.KeepNotice(ctx, id); err != nil {
+		keep := func(by string, id int64) {
+			t.Helper()
+			if err := s.KeepNotice(ctx, by, id); err != nil {
 				t.Fatal(err)
 			}
+		}
+		keep("oadmin", other)
+		for _, id := range []int64{first, second, third} {
+			keep("oAdmin", id)
 		}
 		check := func(by, key string, n int, want ...int64) {
 			t.Helper()
@@ -237,7 +242,7 @@ func TestKeptNotices(t *testing.T) {
 		}
 		say := func(key string, ids []int64, want ...int64) {
 			t.Helper()
-			if said, err := s.SayNotices(ctx, ids, key); err != nil || !slices.Equal(said, want) {
+			if said, err := s.SayNotices(ctx, "oAdmin", ids, key); err != nil || !slices.Equal(said, want) {
 				t.Errorf("said at %q: %v, %v, want %v", key, said, err, want)
 			}
 		}
@@ -249,9 +254,7 @@ func TestKeptNotices(t *testing.T) {
 		say("m:2", []int64{second, first}, first)
 		check("oAdmin", "m:3", 9)
 		check("oadmin", "m:4", 9, other)
-		if err := s.KeepNotice(ctx, second); err != nil { // there is news of it
-			t.Fatal(err)
-		}
+		keep("oAdmin", second) // there is news of it
 		check("oAdmin", "m:5", 9, second)
 	})
 }

@@ -102,7 +102,7 @@ func TestAudiences(t *testing.T) {
 		}
 		change(1, func(r *models.Recipient) { r.Tester = true })
 		change(2, func(r *models.Recipient) { r.OptedOut = true })
-		change(3, func(r *models.Recipient) { r.Leave() })
+		change(3, func(r *models.Recipient) { r.Leave(r.UpdatedAt) })
 		change(4, func(r *models.Recipient) { r.Tester, r.OptedOut = true, true })
 		for _, test := range []struct {
 			audience models.Audience
@@ -280,7 +280,7 @@ func TestRetryReachesTheFailedAndUncertainOnce(t *testing.T) {
 		}
 		retry := func(key string) (*models.Broadcast, error) {
 			b := newBroadcast(key, t0)
-			b.Audience, b.RetryOf = models.AudienceRetry, first.ID
+			b.Audience, b.OfID = models.AudienceRetry, first.ID
 			_, err := s.CreateBroadcast(ctx, b, false)
 			return b, err
 		}

@@ -61,7 +61,7 @@ func (c *Composer) LateReply(asked *broadcast.Created, err error) string {
 // how long that is possible from now on, where to watch it, and what to mind.
 func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 	b := asked.Broadcast
-	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name, "Of": b.RetryOf}
+	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name, "Of": b.OfID}
 	switch {
 	case asked.SyncFirst:
 		id = "asked.sync_first"

@@ -48,7 +48,7 @@ type platform interface {
 type notices interface {
 	Send(ctx context.Context, openID, text string)
 	Kept(ctx context.Context, openID, key string) ([]models.Broadcast, error)
-	Say(ctx context.Context, ids []int64, key string) ([]int64, error)
+	Say(ctx context.Context, openID string, ids []int64, key string) ([]int64, error)
 }
 
 // Config is what a Chat needs. All fields are required.
@@ -76,8 +76,18 @@ type request struct {
 	Command
 	// from is the sender's OpenID.
 	from string
+	// role is the sender's, empty for whoever is no admin.
+	role models.Role
 	// key names the chat message, the same for a redelivery.
 	key string
+}
+
+// role is what a person may do.
+func (c *Chat) role(openID string) models.Role {
+	if slices.Contains(c.config.Admins, openID) {
+		return models.Owner
+	}
+	return ""
 }
 
 // New returns a Chat.
@@ -98,32 +108,37 @@ func New(c Config) *Chat {
 // copied as a whole.
 func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply string, remember bool, err error) {
 	parsed := Parse(text)
-	admin := slices.Contains(c.config.Admins, openID)
-	reply, remember, err = c.answer(ctx, openID, key, parsed, admin)
+	role := c.role(openID)
+	reply, remember, err = c.answer(ctx, request{Command: parsed, from: openID, role: role, key: key})
 	reply = wechat.FitText(reply)
-	if err == nil && admin && parsed.Name != OpenID {
+	if err == nil && role != "" && parsed.Name != OpenID {
 		reply = c.withKept(ctx, openID, key, reply)
 	}
 	return reply, remember, err
 }
 
 // answer returns the reply to a line and whether it must be remembered.
-func (c *Chat) answer(ctx context.Context, openID, key string, parsed Command, admin bool) (text string, remember bool, err error) {
-	cmd := c.find(parsed.Name)
+func (c *Chat) answer(ctx context.Context, r request) (text string, remember bool, err error) {
+	cmd := c.find(r.Name)
 	switch {
 	case cmd == nil:
-		return c.unknown(parsed.Line, admin), false, nil
-	case cmd.admin && !admin:
-		c.log.WarnContext(ctx, "admin command refused", "command", cmd.name, "from", models.MaskOpenID(openID))
-		return c.unknown("", false), false, nil
-	case parsed.Fault != "":
-		return c.fault(cmd, parsed), false, nil
+		return c.unknown(r.Line, r.role), false, nil
+	case !r.role.May(cmd.role):
+		c.log.WarnContext(ctx, "admin command refused", "command", cmd.name, "role", r.role, "from", models.MaskOpenID(r.from))
+		if r.role == "" {
+			return c.unknown("", ""), false, nil
+		}
+		return c.say("role.too_low", vars{
+			"Command": c.write(cmd.name, ""), "Role": c.say("role."+string(r.role), nil), "Takes": c.say("role."+string(cmd.role), nil),
+		}), true, nil
+	case r.Fault != "":
+		return c.fault(cmd, r.Command), false, nil
 	}
-	text, err = cmd.run(c, ctx, request{Command: parsed, from: openID, key: key})
+	text, err = cmd.run(c, ctx, r)
 	remember = cmd.remember
 	if err != nil {
 		var known bool
-		text, known = c.errorText(err, parsed)
+		text, known = c.errorText(err, r.Command)
 		switch {
 		case !known && cmd.repeatable:
 			// The database may have stored it before it failed.
@@ -135,9 +150,9 @@ func (c *Chat) answer(ctx context.Context, openID, key string, parsed Command, a
 		// A redelivery may find the database answering again.
 		remember = remember && models.KindOf(err) != models.Unavailable
 	}
-	if cmd.admin {
-		c.log.InfoContext(ctx, "admin command", "command", cmd.name, "broadcast", parsed.ID,
-			"from", models.MaskOpenID(openID), "refused", code(err))
+	if cmd.role != "" {
+		c.log.InfoContext(ctx, "admin command", "command", cmd.name, "broadcast", r.ID,
+			"from", models.MaskOpenID(r.from), "refused", code(err))
 	}
 	return text, remember, nil
 }

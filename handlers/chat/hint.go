@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/agnivade/levenshtein"
+
+	"wechat-broadcast/models"
 )
 
 // maxNear is how many commands a hint names at most.
@@ -14,8 +16,8 @@ const maxNear = 6
 
 // unknown answers a line that begins with no command. An admin gets the nearest
 // ones; everybody else gets the same sentence whatever the line.
-func (c *Chat) unknown(line string, admin bool) string {
-	if admin {
+func (c *Chat) unknown(line string, role models.Role) string {
+	if role != "" {
 		if near := c.near(line); len(near) > 0 {
 			return c.say("unknown.near", vars{"Names": near})
 		}
@@ -88,18 +90,24 @@ func (c *Chat) openID(_ context.Context, r request) (string, error) { return r.f
 
 // help lists what the sender may send.
 func (c *Chat) help(_ context.Context, r request) (string, error) {
-	items := c.helpItems(false)
-	if slices.Contains(c.config.Admins, r.from) {
-		items = append(append(items, c.say("help.admin", nil)), c.helpItems(true)...)
+	items := c.helpItems("", r.role)
+	if r.role != "" {
+		items = append(append(items, c.say("help.admin", nil)), c.helpItems(models.Viewer, r.role)...)
 	}
 	return fitList(c.say("help.head", nil), items, c.more), nil
 }
 
-func (c *Chat) helpItems(admin bool) []string {
-	arguments := map[takes]string{takesMessage: "message", takesNumber: "number", needsNumber: "needed", takesOpenID: "openid"}
+// helpItems lists the commands for everybody if from is empty, else those for admins,
+// as far as somebody with that role may use them.
+func (c *Chat) helpItems(from, role models.Role) []string {
+	arguments := map[takes]string{
+		takesMessage: "message", takesOf: "of", takesNumber: "number", needsNumber: "needed", takesTime: "time",
+		takesOpenID: "openid", takesOpenIDAndName: "openid_name", takesOpenIDAndRole: "openid_role",
+		takesName: "name", takesNameAndFields: "name_fields", takesNameAndText: "name_text",
+	}
 	var items []string
 	for _, cmd := range c.commands {
-		if cmd.admin != admin {
+		if (cmd.role == "") != (from == "") || !role.May(cmd.role) {
 			continue
 		}
 		usage := c.write(cmd.name, "")

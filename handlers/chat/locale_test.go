@@ -119,7 +119,7 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 	for _, cmd := range commands {
 		want["help."+string(cmd.name)] = true
 	}
-	for _, f := range []Fault{FaultExtra, FaultNumber, FaultNoNumber, FaultOpenID, FaultLines, FaultAt} {
+	for _, f := range []Fault{FaultExtra, FaultNumber, FaultNoNumber, FaultOpenID, FaultNoTime, FaultNoName, FaultNoRole, FaultNoText, FaultQuote, FaultField} {
 		want["fault."+string(f)] = true
 	}
 	for kind := range noticeKinds {

@@ -162,7 +162,7 @@ func (s stageNotices) Kept(_ context.Context, openID, key string) ([]models.Broa
 	return s.kept.of(openID, key), s.kept.err
 }
 
-func (s stageNotices) Say(_ context.Context, ids []int64, key string) ([]int64, error) {
+func (s stageNotices) Say(_ context.Context, _ string, ids []int64, key string) ([]int64, error) {
 	return s.kept.say(ids, key), s.kept.err
 }
 

@@ -74,5 +74,5 @@ func Sample(ctx context.Context, store *models.Store, b *models.Broadcast) ([]mo
 			code = models.ErrTestersAway
 		}
 	}
-	return nil, models.NewError(models.Conflict, code, "ID", b.RetryOf)
+	return nil, models.NewError(models.Conflict, code, "ID", b.OfID)
 }

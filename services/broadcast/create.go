@@ -65,7 +65,7 @@ func (e *Engine) Retry(ctx context.Context, id int64, askedBy, requestKey string
 	if err != nil {
 		return nil, err
 	}
-	b.RetryOf = of.ID
+	b.OfID = of.ID
 	return e.submit(ctx, b, &def, false)
 }
 

@@ -34,7 +34,7 @@ type creation struct {
 func (e *Engine) save(ctx context.Context, b *models.Broadcast, again bool, warnings []Warning) (*Created, error) {
 	ctx, cancel := beforeDeadline(ctx, replySlack)
 	defer cancel()
-	same := fmt.Sprintln(b.AskedBy, b.Audience, b.RetryOf, b.Digest)
+	same := fmt.Sprintln(b.AskedBy, b.Audience, b.OfID, b.Digest)
 	if c := e.lateCreation(same); c != nil {
 		select {
 		case <-c.done:
