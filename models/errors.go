@@ -94,3 +94,9 @@ const (
 	ErrTesterUnchecked    = "tester_unchecked"     // Code, Reason: the platform can't be asked whether the person follows
 	ErrSyncShort          = "sync_short"           // Listed, Before, Announced: the follower list is too short to be believed
 )
+
+// Those about what words are answered.
+const (
+	ErrRepliesFull  = "replies_full"  // Limit: as many words have a reply as may
+	ErrReplyUnknown = "reply_unknown" // the word has none
+)
