@@ -61,14 +61,16 @@ type Config struct {
 	Platform  platform
 	Notices   notices
 	Messages  *message.Source
+	Replies   replyStore
 	Log       *slog.Logger
 }
 
 // Chat answers chat lines. It is safe for concurrent use.
 type Chat struct {
 	*Composer
-	config Config
-	log    *slog.Logger
+	config  Config
+	log     *slog.Logger
+	replies *replies
 }
 
 // request is a command that may be carried out.
@@ -80,6 +82,8 @@ type request struct {
 	role models.Role
 	// key names the chat message, the same for a redelivery.
 	key string
+	// text is all that was written.
+	text string
 }
 
 // role is what a person may do.
@@ -94,7 +98,7 @@ func (c *Chat) role(openID string) models.Role {
 func New(c Config) *Chat {
 	// An empty sender must never be an admin, whatever the settings say.
 	c.Admins = slices.DeleteFunc(slices.Clone(c.Admins), func(id string) bool { return id == "" })
-	return &Chat{Composer: c.Composer, config: c, log: c.Log}
+	return &Chat{Composer: c.Composer, config: c, log: c.Log, replies: newReplies(c.Replies)}
 }
 
 // Reply answers one chat line of openID. key names the chat message and is the
@@ -109,7 +113,7 @@ func New(c Config) *Chat {
 func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply string, remember bool, err error) {
 	parsed := Parse(text)
 	role := c.role(openID)
-	reply, remember, err = c.answer(ctx, request{Command: parsed, from: openID, role: role, key: key})
+	reply, remember, err = c.answer(ctx, request{Command: parsed, from: openID, role: role, key: key, text: text})
 	reply = wechat.FitText(reply)
 	if err == nil && role != "" && parsed.Name != OpenID {
 		reply = c.withKept(ctx, openID, key, reply)
@@ -122,15 +126,17 @@ func (c *Chat) answer(ctx context.Context, r request) (text string, remember boo
 	cmd := c.find(r.Name)
 	switch {
 	case cmd == nil:
-		return c.unknown(r.Line, r.role), false, nil
+		return c.noCommand(ctx, r, r.Line), false, nil
 	case !r.role.May(cmd.role):
-		c.log.WarnContext(ctx, "admin command refused", "command", cmd.name, "role", r.role, "from", models.MaskOpenID(r.from))
+		c.logRefused(ctx, cmd, r)
 		if r.role == "" {
-			return c.unknown("", ""), false, nil
+			return c.noCommand(ctx, r, ""), false, nil
 		}
 		return c.say("role.too_low", vars{
 			"Command": c.write(cmd.name, ""), "Role": c.say("role."+string(r.role), nil), "Takes": c.say("role."+string(cmd.role), nil),
 		}), true, nil
+	case r.Fault != "" && r.role == "" && cmd.name == Stop:
+		return c.noCommand(ctx, r, r.text), false, nil
 	case r.Fault != "":
 		return c.fault(cmd, r.Command), false, nil
 	}

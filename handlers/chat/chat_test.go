@@ -165,6 +165,10 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 			text += " " + follower
 		case needsNumber:
 			text += " #7"
+		case takesName:
+			text += " hours"
+		case takesNameAndText:
+			text += " hours\nnine to five"
 		case takesNothing, takesMessage, takesNumber:
 		}
 		_, remember, err := s.Reply(t.Context(), admin, text, "m:1")

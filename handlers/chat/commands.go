@@ -37,6 +37,9 @@ const (
 	Sync          Name = "sync"
 	SyncConfirm   Name = "sync_confirm"
 	Stats         Name = "stats"
+	Replies       Name = "replies"
+	RepliesSet    Name = "replies_set"
+	RepliesRemove Name = "replies_remove"
 )
 
 // takes is what may follow a command's name.
@@ -97,6 +100,9 @@ var commands = []command{
 	{name: Testers, en: []string{"testers"}, zh: []string{"测试名单"}, role: models.Editor, remember: true, run: (*Chat).testers},
 	{name: TestersAdd, en: []string{"testers add", "testers 添加"}, zh: []string{"测试名单 添加", "测试名单 add"}, takes: takesOpenID, role: models.Editor, remember: true, repeatable: true, run: (*Chat).addTester},
 	{name: TestersRemove, en: []string{"testers remove", "testers 删除"}, zh: []string{"测试名单 删除", "测试名单 remove"}, takes: takesOpenID, role: models.Editor, remember: true, repeatable: true, run: (*Chat).removeTester},
+	{name: Replies, en: []string{"replies"}, zh: []string{"回复"}, role: models.Editor, remember: true, run: (*Chat).listReplies},
+	{name: RepliesSet, en: []string{"replies set", "replies 设置"}, zh: []string{"回复 设置", "回复 set"}, takes: takesNameAndText, role: models.Editor, remember: true, repeatable: true, run: (*Chat).setReply},
+	{name: RepliesRemove, en: []string{"replies remove", "replies 删除"}, zh: []string{"回复 删除", "回复 remove"}, takes: takesName, role: models.Editor, remember: true, repeatable: true, run: (*Chat).removeReply},
 	{name: Sync, en: []string{"sync"}, zh: []string{"同步"}, role: models.Sender, remember: true, run: (*Chat).sync},
 	{name: SyncConfirm, en: []string{"sync confirm", "sync 确认"}, zh: []string{"同步 确认", "同步 confirm"}, role: models.Sender, remember: true, run: (*Chat).sync},
 	{name: Stats, en: []string{"stats"}, zh: []string{"统计"}, role: models.Viewer, remember: true, run: (*Chat).stats},

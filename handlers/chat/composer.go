@@ -24,6 +24,8 @@ type links interface {
 type Composer struct {
 	locale   locale
 	commands []command
+	// parse is Parse, which the table of commands must not refer to either.
+	parse func(text string) Command
 	links    links
 	now      func() time.Time
 }
@@ -35,7 +37,7 @@ func NewComposer(language string, links links, now func() time.Time, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	return &Composer{locale: sentences, commands: commands, links: links, now: now}, nil
+	return &Composer{locale: sentences, commands: commands, parse: Parse, links: links, now: now}, nil
 }
 
 // Busy asks a person to try again in a moment.
@@ -96,6 +98,10 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		}
 	case models.ErrSameMessage:
 		return c.sameText(e), true
+	case models.ErrRepliesFull:
+		v["Remove"] = c.write(RepliesRemove, "")
+	case models.ErrReplyUnknown:
+		v["Word"], v["Replies"] = quotable(asked.Arg), c.write(Replies, "")
 	case models.ErrNotKnownYet:
 		v["Status"] = c.write(Status, "")
 	case models.ErrHalted:

@@ -70,6 +70,9 @@ type word struct{ raw, folded string }
 // around and between words do not matter, save the case of OpenIDs. It accepts
 // every string.
 func Parse(text string) Command {
+	if name := optWord(text); name != Unknown {
+		return Command{Name: name}
+	}
 	first, further := firstLine(text)
 	for _, a := range aliases {
 		rest, ok := a.match(first)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,7 @@ type stage struct {
 	quota   func(context.Context) (wechat.Quota, error)
 	link    string
 	history string
+	replies stageReplies
 	// onTheWay is how many calls are under way when a cancel comes.
 	onTheWay int64
 	kept     keptNotices
@@ -96,7 +98,7 @@ func newStage(t *testing.T, language string) *stage {
 	s.Chat = New(Config{
 		Admins: []string{"", "oOther", admin}, Composer: composer,
 		Engine: stageEngine{s}, Followers: stageFollowers{s}, Platform: stagePlatform{s},
-		Notices: stageNotices{s}, Messages: s.file.Source, Log: log,
+		Notices: stageNotices{s}, Messages: s.file.Source, Replies: &s.replies, Log: log,
 	})
 	return s
 }
@@ -251,4 +253,38 @@ func wantAll(t *testing.T, reply string, parts ...string) {
 			t.Errorf("no %q in the reply:\n%s", part, reply)
 		}
 	}
+}
+
+// stageReplies stands in for the store of the replies.
+type stageReplies struct {
+	list  []models.AutoReply
+	err   error
+	reads int
+}
+
+func (s *stageReplies) AutoReplies(context.Context) ([]models.AutoReply, error) {
+	s.reads++
+	return s.list, s.err
+}
+
+func (s *stageReplies) SetAutoReply(_ context.Context, r models.AutoReply) (before *models.AutoReply, err error) {
+	i := slices.IndexFunc(s.list, func(one models.AutoReply) bool { return one.Folded == r.Folded })
+	if i < 0 {
+		s.list = append(slices.Clone(s.list), r)
+		return nil, s.err
+	}
+	was := s.list[i]
+	s.list = slices.Clone(s.list)
+	s.list[i] = r
+	return &was, s.err
+}
+
+func (s *stageReplies) RemoveAutoReply(_ context.Context, folded string) (*models.AutoReply, error) {
+	i := slices.IndexFunc(s.list, func(one models.AutoReply) bool { return one.Folded == folded })
+	if i < 0 {
+		return nil, models.NewError(models.NotFound, models.ErrReplyUnknown)
+	}
+	was := s.list[i]
+	s.list = slices.Delete(slices.Clone(s.list), i, i+1)
+	return &was, s.err
 }
