@@ -166,16 +166,18 @@ func (r *relay) exchange(ctx context.Context, m *received) ([]byte, error) {
 	return body, nil
 }
 
-// plainly returns an error of an exchange without the URL, which is signed.
+// plainly returns an error of an exchange without the URL, which is signed, and without
+// what it quotes of an answer.
 func plainly(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return errors.New("no answer in time")
 	}
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
-		return wrapped.Err
+		err = wrapped.Err
 	}
-	return err
+	words, _, _ := strings.Cut(err.Error(), `"`)
+	return errors.New(strings.TrimSpace(words))
 }
 
 // enter takes one of the places for a handover. leave must follow.
