@@ -12,7 +12,7 @@ import (
 // folded, and without space. What an admin in a hurry writes to have a broadcast stop,
 // such as 停发, is not among them.
 var leaveWords = []string{
-	"td", "t", "退", "退订", "退定", "退阅", "回td", "回复td", "退订td", "td退订",
+	"stop", "td", "t", "退", "退订", "退定", "退阅", "回td", "回复td", "退订td", "td退订",
 	"我要退订", "我想退订", "我退订", "要退订", "想退订", "请退订", "申请退订", "帮我退订", "请帮我退订", "给我退订", "马上退订", "立即退订",
 	"取消订阅", "我要取消订阅", "我想取消订阅", "取消关注", "我要取消关注", "取关", "不订阅", "不订阅了", "我不订阅了",
 	"不要再发了", "不要再发", "别再发了", "别再发", "不要给我发了", "别给我发了", "不要再给我发了", "别再给我发了", "请不要再发", "请不要再发了",
@@ -21,12 +21,12 @@ var leaveWords = []string{
 	"拒收", "我要拒收", "屏蔽", "请勿打扰", "勿扰", "不要打扰", "别打扰我", "不要骚扰我", "别骚扰我",
 	"unsubscribe", "unsubscribeme", "pleaseunsubscribe", "pleaseunsubscribeme", "unsub", "quit", "stopall", "optout", "optmeout", "iwanttooptout",
 	"removeme", "pleaseremoveme", "takemeoff", "takemeoffthelist", "takemeoffyourlist", "cancelsubscription", "cancelmysubscription",
-	"nomore", "nomoremessages", "leavemealone", "dontsendmemessages", "don'tsendmemessages", "donotsendmemessages",
+	"nomore", "nomoremessages", "leavemealone", "dontsendmemessages", "donotsendmemessages",
 }
 
 // returnWords are what people write to get broadcasts again, likewise.
 var returnWords = []string{
-	"订阅", "我要订阅", "我想订阅", "重新订阅", "恢复订阅", "继续订阅", "恢复接收", "恢复推送", "开启推送", "打开推送", "取消退订",
+	"start", "订阅", "我要订阅", "我想订阅", "重新订阅", "恢复订阅", "继续订阅", "恢复接收", "恢复推送", "开启推送", "打开推送", "取消退订",
 	"subscribe", "subscribeme", "resubscribe", "unstop", "optin", "optmein",
 }
 
@@ -51,7 +51,10 @@ const trimmed = "。．.!！,，、;；:：~～…·-—*#「」『』“”‘�
 
 // optWord tells whether the whole of a text is what people write to leave or to come
 // back: Stop, Start, or Unknown.
-func optWord(text string) Name { return optWords[strings.Trim(squeezed(text), trimmed)] }
+func optWord(text string) Name { return optWords[strings.Trim(unhyphened.Replace(squeezed(text)), trimmed)] }
+
+// unhyphened writes opt-out and don't like optout and dont.
+var unhyphened = strings.NewReplacer("-", "", "'", "", "’", "")
 
 // wantsOut tells whether a text that is more than such a word has one in it, so that its
 // sender should be told how to leave.
