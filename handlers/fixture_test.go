@@ -31,8 +31,8 @@ const (
 	testBusy   = "请稍后再试。"
 
 	testOnlyTexts = "只看得懂文字。"
-	testGH     = "gh_7f083739789a"
-	testSender = "oia2TjuEGTNoeX76QEjQNrcURxG8"
+	testGH        = "gh_7f083739789a"
+	testSender    = "oia2TjuEGTNoeX76QEjQNrcURxG8"
 )
 
 var testNow = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
@@ -82,7 +82,9 @@ func (s *services) Reply(ctx context.Context, openID, text, key string) (reply s
 
 func (s *services) Remembers(text string) bool { return s.remembers(text) }
 
-func (s *services) Knows(_ context.Context, _, text string, typed bool) bool { return s.knows(text, typed) }
+func (s *services) Knows(_ context.Context, _, text string, typed bool) bool {
+	return s.knows(text, typed)
+}
 
 func (s *services) OnlyTexts() string { return testOnlyTexts }
 

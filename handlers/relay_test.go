@@ -266,7 +266,9 @@ func badAnswers(elsewhere string) []bad {
 			w.WriteHeader(http.StatusCreated)
 			saying(good)(w, nil)
 		}, "status 201"},
-		{"a redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect) }, "status 307"},
+		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect)
+		}, "status 307"},
 		{"an image", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "image/png")
 			saying(good)(w, nil)

@@ -26,8 +26,8 @@ type Composer struct {
 	commands []command
 	// parse is Parse, which the table of commands must not refer to either.
 	parse func(text string) Command
-	links    links
-	now      func() time.Time
+	links links
+	now   func() time.Time
 }
 
 // NewComposer returns a Composer for one of lang.Languages, or for the first of them

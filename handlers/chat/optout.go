@@ -51,7 +51,9 @@ const trimmed = "。．.!！,，、;；:：~～…·-—*#「」『』“”‘�
 
 // optWord tells whether the whole of a text is what people write to leave or to come
 // back: Stop, Start, or Unknown.
-func optWord(text string) Name { return optWords[strings.Trim(unhyphened.Replace(squeezed(text)), trimmed)] }
+func optWord(text string) Name {
+	return optWords[strings.Trim(unhyphened.Replace(squeezed(text)), trimmed)]
+}
 
 // unhyphened writes opt-out and don't like optout and dont.
 var unhyphened = strings.NewReplacer("-", "", "'", "", "’", "")
