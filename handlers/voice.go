@@ -14,9 +14,9 @@ import (
 // has it. Any other value is the URL of the account's existing server.
 //
 //	                    text, image, voice …   event, menu click   follow events
-//	hint                a hint                 nothing             WELCOME
-//	silent              nothing                nothing             WELCOME
-//	customer_service    transferred            nothing             WELCOME
+//	hint                a hint                 -                   WELCOME
+//	silent              -                      -                   WELCOME
+//	customer_service    transferred            -                   WELCOME
 //	a URL               handed on              handed on           a copy handed on
 //
 // Receipts are never handed on. To a subscribe event the person is answered WELCOME
