@@ -26,11 +26,30 @@ func (b *Broadcast) reach() (where string, args []any) {
 		return reachable + ` AND EXISTS (SELECT 1 FROM deliveries o WHERE o.broadcast_id = ?
 			AND o.recipient_id = recipients.id AND o.state IN ('failed', 'uncertain'))
 			AND NOT EXISTS (SELECT 1 FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id
-			WHERE t.of_id = ? AND t.id <> ? AND n.recipient_id = recipients.id)`, []any{b.OfID, b.OfID, b.ID}
+			WHERE t.of_id = ? AND t.audience = 'retry' AND t.id <> ? AND n.recipient_id = recipients.id)`, []any{b.OfID, b.OfID, b.ID}
+	case AudienceReached:
+		// One that a crash left as sending may have been sent.
+		return reachable + ` AND EXISTS (SELECT 1 FROM deliveries o WHERE o.broadcast_id = ?
+			AND o.recipient_id = recipients.id AND o.state IN ('accepted', 'delivered', 'uncertain', 'sending'))`, []any{b.OfID}
+	case AudienceRest:
+		return rest, []any{b.OfID, b.OfID, b.OfID, b.ID}
 	case AudienceAll:
 	}
 	return reachable, nil
 }
+
+// rest is the condition of AudienceRest. The highest recipient of the earlier broadcast,
+// once fixed, is that of the rest, too (see CreateBroadcast).
+const rest = reachable + ` AND EXISTS (SELECT 1 FROM broadcasts o WHERE o.id = ? AND (o.audience = 'all'
+		OR o.audience = 'test' AND recipients.tester = 1
+		OR o.audience = 'me' AND recipients.openid = o.asked_by
+		OR o.audience IN ('retry', 'reached') AND EXISTS (SELECT 1 FROM deliveries d
+			WHERE d.broadcast_id = o.of_id AND d.recipient_id = recipients.id
+			AND (d.state = 'uncertain' OR o.audience = 'retry' AND d.state = 'failed'
+				OR o.audience = 'reached' AND d.state IN ('accepted', 'delivered', 'sending')))))
+	AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.broadcast_id = ? AND d.recipient_id = recipients.id)
+	AND NOT EXISTS (SELECT 1 FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id
+		WHERE t.of_id = ? AND t.audience = 'rest' AND t.id <> ? AND n.recipient_id = recipients.id)`
 
 // reached narrows a query of recipients to those that a broadcast goes to.
 func reached(q *gorm.DB, b *Broadcast) *gorm.DB {

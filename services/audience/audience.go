@@ -40,6 +40,10 @@ var policies = map[models.Audience]Policy{
 	models.AudienceTest:  {Lane: laneTests, empty: models.ErrNoTesters},
 	models.AudienceAll:   {Lane: laneAll, Undo: true, NeedsSync: true, empty: models.ErrNoRecipients},
 	models.AudienceRetry: {Lane: laneAll, empty: models.ErrNothingToRetry},
+	// Who was reached, or is left, is known without the follower list, unless nothing was
+	// planned yet.
+	models.AudienceReached: {Lane: laneAll, Undo: true, empty: models.ErrNobodyReached},
+	models.AudienceRest:    {Lane: laneAll, Undo: true, NeedsSync: true, empty: models.ErrNothingRest},
 }
 
 // Of returns the policy of a broadcast's audience.
