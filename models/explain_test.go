@@ -49,6 +49,9 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 		})
 		met := models.Batch{BroadcastID: b.ID, AfterID: ids[100], ThroughID: ids[150]}
 		unmet := models.Batch{BroadcastID: b.ID, AfterID: ids[tried], ThroughID: ids[tried+50]}
+		if _, err := plain.PlanDone(ctx, b.ID, t0); err != nil {
+			t.Fatal(err)
+		}
 		rest, reached := newBroadcast("rest", t0), newBroadcast("reached", t0)
 		rest.Audience, rest.OfID = models.AudienceRest, b.ID
 		reached.Audience, reached.OfID = models.AudienceReached, b.ID
@@ -79,6 +82,7 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 			"sample of the audience":   func() error { _, err := s.SampleAudience(ctx, b, 20); return err },
 			"audience of a rest":       func() error { _, err := s.AudienceIDs(ctx, rest, ids[100], ids[people-1], 100); return err },
 			"count of a rest":          func() error { _, err := s.CountAudience(ctx, rest); return err },
+			"sample of a rest":         func() error { _, err := s.SampleAudience(ctx, rest, 20); return err },
 			"read a batch of a rest":   func() error { _, err := s.Tasks(ctx, rest, ofRest); return err },
 			"audience of a correction": func() error { _, err := s.AudienceIDs(ctx, reached, ids[100], ids[people-1], 100); return err },
 			"count of a correction":    func() error { _, err := s.CountAudience(ctx, reached); return err },

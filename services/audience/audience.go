@@ -66,7 +66,10 @@ func Sample(ctx context.Context, store *models.Store, b *models.Broadcast) ([]mo
 		return nil, err
 	}
 	if b.Recipients > 0 {
-		return store.SampleAudience(ctx, b, SampleSize)
+		people, err := store.SampleAudience(ctx, b, SampleSize)
+		if err != nil || len(people) > 0 {
+			return people, err
+		}
 	}
 	code := p.empty
 	if code == models.ErrNoTesters {
