@@ -11,11 +11,9 @@ import (
 	"wechat-broadcast/services/broadcast"
 )
 
-// Panic is what an admin writes in alarm. It is no row of the commands: only whole lines
-// count, and `stop` is one only while there is something to stop.
-const Panic Name = "panic"
-
-// panicWords are written without space and punctuation.
+// panicWords are what an admin writes in alarm, here without space and punctuation. They
+// are no rows of the commands: only whole texts count, and `stop` is one only while there
+// is something to stop.
 var panicWords = []string{
 	"stop", "stopit", "stopnow", "stopall", "stopsending", "stopbroadcast", "stopbroadcasts", "stopeverything", "stopthebroadcast",
 	"stopthebroadcasts", "broadcaststop", "halt", "abort", "dontsend", "don'tsend", "donotsend", "recall", "undo", "emergencystop",
@@ -58,9 +56,6 @@ func (c *Chat) panicked(ctx context.Context, r request) (text string, handled bo
 		return "", true, err
 	case len(done.Paused) == 0 && r.Name != Unknown:
 		return "", false, nil
-	}
-	for _, st := range done.Paused {
-		c.log.InfoContext(ctx, "panic word", "broadcast", st.Broadcast.ID, "from", models.MaskOpenID(r.from))
 	}
 	return c.haltedText(done), true, nil
 }

@@ -29,7 +29,7 @@ func (e *Engine) PauseAll(ctx context.Context, by string) (*Halted, error) {
 	}
 	for _, b := range list {
 		e.halt(b.ID)
-		e.log.InfoContext(ctx, "broadcast paused by a panic word", "broadcast", b.ID, "admin", models.MaskOpenID(by))
+		e.log.InfoContext(ctx, "broadcast paused by an alarm", "broadcast", b.ID, "admin", models.MaskOpenID(by))
 	}
 	e.wake()
 	h := &Halted{}
