@@ -277,3 +277,22 @@ func TestTheRestOnEachDatabase(t *testing.T) {
 		}
 	})
 }
+
+// Calls are under way, and more people claimed, when the rest is asked for: it waits until
+// it is known who was tried.
+func TestTheRestWaitsForTheCallsUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 200, Faults: simulator.Faults{Latency: 4 * time.Second}}})
+		a.start()
+		first := a.ask("", models.AudienceAll)
+		a.until("calls side by side", func() bool { return a.sim.Stats().InFlight == 16 })
+		a.pause(first)
+		rest := a.mustAskOf("", models.AudienceRest, first).Broadcast.ID
+		a.reaches(rest, models.Finished)
+		a.everyoneOnce()
+		if n := a.counts(first).Tried() + a.counts(rest).Tried(); n != 201 {
+			t.Errorf("%d tried by both", n)
+		}
+	})
+}
