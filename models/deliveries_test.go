@@ -281,7 +281,7 @@ func TestRetryReachesTheFailedAndUncertainOnce(t *testing.T) {
 		retry := func(key string) (*models.Broadcast, error) {
 			b := newBroadcast(key, t0)
 			b.Audience, b.OfID = models.AudienceRetry, first.ID
-			_, err := s.CreateBroadcast(ctx, b, false)
+			_, err := s.CreateBroadcast(ctx, b, models.Asked{})
 			return b, err
 		}
 		if _, err := retry("too early"); models.KindOf(err) != models.Conflict {
@@ -330,7 +330,7 @@ func TestNothingIsTakenWhileTheAccountIsAtStake(t *testing.T) {
 	halted := newBroadcast("1", t0)
 	halted.State, halted.Reason = models.Paused, models.ReasonAccount
 	create(t, s, halted)
-	_, err := s.CreateBroadcast(ctx, newBroadcast("2", t0), true)
+	_, err := s.CreateBroadcast(ctx, newBroadcast("2", t0), models.Asked{Again: true})
 	var e *models.Error
 	if !errors.As(err, &e) || e.Code != models.ErrHalted {
 		t.Fatalf("got %v, want %s", err, models.ErrHalted)

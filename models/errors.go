@@ -79,6 +79,9 @@ const (
 	ErrHalted           = "halted"            // ID, Detail: the account is at stake and an admin has not said resume
 	ErrRetryRunning     = "retry_running"     // ID, Retry: it is being retried already
 	ErrNothingToRetry   = "nothing_to_retry"  // ID: nobody failed or is uncertain
+	ErrRestRunning      = "rest_running"      // ID, Rest, State: another broadcast goes to the rest of it
+	ErrNothingRest      = "nothing_rest"      // ID: all of its audience were tried
+	ErrNobodyReached    = "nobody_reached"    // ID: nobody got it
 	ErrWrongState       = "wrong_state"       // ID, State, Action: it cannot do that now
 	ErrNothingTo        = "nothing_to"        // Action (pause|resume|cancel): no broadcast that it could be meant for
 	ErrOpenIDInvalid    = "openid_invalid"    // OpenID: not the shape of one

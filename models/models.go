@@ -95,6 +95,12 @@ const (
 	AudienceAll  Audience = "all"
 	// AudienceRetry are those of an earlier broadcast that failed or are uncertain.
 	AudienceRetry Audience = "retry"
+	// AudienceReached are those to whom an earlier broadcast was accepted or delivered, or
+	// is uncertain.
+	AudienceReached Audience = "reached"
+	// AudienceRest are those of an earlier broadcast's audience who were never tried,
+	// neither by it nor by another rest of it.
+	AudienceRest Audience = "rest"
 )
 
 // BroadcastState is where a broadcast stands.

@@ -73,6 +73,8 @@ func TestRepliesRefuse(t *testing.T) {
 		{"回复 设置 help\n好", []string{"会被当作指令「帮助」"}, []string{"the command “help”"}},
 		{"回复 设置 TD\n好", []string{"是读者用来发「退订」的词"}, []string{"followers write for “stop”"}},
 		{"回复 设置 不要再发了。\n好", []string{"是读者用来发「退订」的词"}, []string{"followers write for “stop”"}},
+		{"回复 设置 停发\n好", []string{"「停发」是管理员用来叫停群发的词"}, []string{"admins stop a broadcast with"}},
+		{"回复 设置 stop\n好", []string{"「stop」是管理员用来叫停群发的词"}, []string{"admins stop a broadcast with"}},
 		{"回复 设置 重新订阅\n好", []string{"是读者用来发「订阅」的词"}, []string{"followers write for “start”"}},
 		{"回复 设置 " + long + "\n好", []string{"关键词有 65 个字，最多 64 个"}, []string{"has 65 characters; it may have 64"}},
 		{"回复 设置 词\n" + strings.Repeat("字", 683), []string{"049 字节", "047 字节", "请缩短"}, []string{"049 bytes", "047, so"}},
@@ -175,6 +177,10 @@ func TestKnows(t *testing.T) {
 		{admin, "群发全部", true, true},
 		{admin, "群发全部 notice x y", true, true},
 		{admin, "开放时间", true, true},
+		{admin, "停发！", true, true},
+		{admin, "停停停", true, true},
+		{admin, "快停下来吧", true, false}, // what would pause
+		{follower, "停发", false, false},
 		{admin, "brodcast all", true, false}, // did you mean
 		{admin, "群发", true, false},
 		{admin, "V1001_ABOUT_US", false, false},

@@ -20,13 +20,13 @@ import (
 // engine is what the chat asks of a *broadcast.Engine.
 type engine interface {
 	Create(ctx context.Context, r broadcast.Request) (*broadcast.Created, error)
-	Retry(ctx context.Context, id int64, askedBy, requestKey string) (*broadcast.Created, error)
 	Status(ctx context.Context, id int64) (*broadcast.Status, error)
 	List(ctx context.Context, n int) ([]broadcast.Status, error)
 	SentToday(ctx context.Context) (int64, error)
 	Pause(ctx context.Context, id int64, by string) (*models.Broadcast, error)
 	Resume(ctx context.Context, id int64, by string) (*models.Broadcast, error)
 	Cancel(ctx context.Context, id int64, by string) (*broadcast.Cancelled, error)
+	PauseAll(ctx context.Context, by string) (*broadcast.Halted, error)
 }
 
 // followerList is what the chat asks of a *followers.Service.
@@ -78,6 +78,8 @@ type request struct {
 	Command
 	// from is the sender's OpenID.
 	from string
+	// alarm says that the text is a panic word.
+	alarm bool
 	// role is the sender's, empty for whoever is no admin.
 	role models.Role
 	// key names the chat message, the same for a redelivery.
@@ -113,7 +115,9 @@ func New(c Config) *Chat {
 func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply string, remember bool, err error) {
 	parsed := Parse(text)
 	role := c.role(openID)
-	reply, remember, err = c.answer(ctx, request{Command: parsed, from: openID, role: role, key: key, text: text})
+	// Of an admin a word to leave that sounds like one to stop is that first.
+	alarm := alarming(text) || optWord(text) == Stop && soundsAlarmed(squeezed(text))
+	reply, remember, err = c.answer(ctx, request{Command: parsed, from: openID, role: role, alarm: alarm, key: key, text: text})
 	reply = wechat.FitText(reply)
 	if err == nil && role != "" && parsed.Name != OpenID {
 		reply = c.withKept(ctx, openID, key, reply)
@@ -123,6 +127,16 @@ func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply strin
 
 // answer returns the reply to a line and whether it must be remembered.
 func (c *Chat) answer(ctx context.Context, r request) (text string, remember bool, err error) {
+	if r.role != "" && r.alarm {
+		text, handled, err := c.panicked(ctx, r)
+		if err != nil {
+			c.log.WarnContext(ctx, "it is not known whether a panic word was carried out", "err", err)
+			return c.say("halted.unknown", nil), false, nil
+		}
+		if handled {
+			return text, true, nil
+		}
+	}
 	cmd := c.find(r.Name)
 	switch {
 	case cmd == nil:
@@ -167,7 +181,7 @@ func (c *Chat) answer(ctx context.Context, r request) (text string, remember boo
 // text, so that a redelivery must be answered from memory.
 func (c *Chat) Remembers(text string) bool {
 	cmd := c.find(Parse(text).Name)
-	return cmd != nil && cmd.remember
+	return cmd != nil && cmd.remember || alarming(text)
 }
 
 // fault says why a known command can't be carried out as written.

@@ -72,18 +72,24 @@ func TestUnknownTextsGetAHint(t *testing.T) {
 		language, text string
 		want           []string
 	}{
-		{"en", "brodcast all notice", []string{"“broadcast all”"}},
-		{"en", "broadcast al", []string{"“broadcast all”"}},
+		{"en", "brodcast all notice", []string{"“brodcast all notice”", "mean to send", "“help”"}},
+		{"en", "broadcast al", []string{"mean to send"}},
 		{"en", "broadcast stauts", []string{"“broadcast status”"}},
 		{"en", "tester", []string{"“testers”"}},
 		{"en", "hepl", []string{"“help”"}},
-		{"en", "broadcast", []string{"“broadcast me”", "“broadcast test”", "“broadcast all”", "“broadcast status”"}},
-		{"en", "群发全不", []string{"“broadcast all”"}},
-		{"zh", "群发全不", []string{"「群发全部」"}},
-		{"zh", "群发", []string{"「群发自己」", "「群发测试」", "「群发全部」"}},
-		{"zh", "群发全步 notice", []string{"「群发全部」"}},
+		{"en", "broadcast", []string{"mean to send"}},
+		{"en", "群发全不", []string{"mean to send"}},
+		{"zh", "群发全不", []string{"看不懂「群发全不」", "要发给谁", "「帮助」"}},
+		{"zh", "群发", []string{"要发给谁"}},
+		{"zh", "群发会员", []string{"要发给谁"}},
+		{"zh", "群发全步 notice", []string{"要发给谁"}},
+		{"zh", "请群发全部", []string{"要发给谁"}},
 		{"zh", "暂停一下", []string{"「暂停」"}},
-		{"zh", "brodcast all", []string{"「群发全部」"}},
+		{"zh", "改消息", []string{"「消息」"}},
+		{"zh", "快点别发了呀", []string{"没有执行", "请发送：停"}},
+		{"zh", "撤回 #7", []string{"没有执行", "请发送：停"}},
+		{"en", "please stop it at once", []string{"did nothing", "send: stop"}},
+		{"zh", "brodcast all", []string{"要发给谁"}},
 		{"zh", "今天天气不错", []string{"「帮助」"}},
 		{"en", "what a lovely day", []string{"“help”"}},
 		{"en", "", []string{"“help”"}},
@@ -163,7 +169,7 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 		switch cmd.takes {
 		case takesOpenID:
 			text += " " + follower
-		case needsNumber:
+		case needsNumber, takesOf:
 			text += " #7"
 		case takesName:
 			text += " hours"

@@ -29,6 +29,8 @@ const (
 	Resume        Name = "resume"
 	Cancel        Name = "cancel"
 	Retry         Name = "retry"
+	Reached       Name = "reached"
+	Rest          Name = "rest"
 	List          Name = "list"
 	Testers       Name = "testers"
 	TestersAdd    Name = "testers_add"
@@ -73,6 +75,8 @@ type command struct {
 	// remember: the reply depends on more than the line, so that a redelivered
 	// line must be answered from memory.
 	remember bool
+	// sends: it has messages sent, so that no guess at a mistyped line proposes it.
+	sends bool
 	// repeatable: it changes something, and carrying it out twice is the same as once.
 	repeatable bool
 	// run carries it out for a sender who may use it.
@@ -87,14 +91,16 @@ var commands = []command{
 	{name: Stop, en: []string{"stop"}, zh: []string{"退订", "取消订阅"}, remember: true, repeatable: true, run: (*Chat).optOut},
 	{name: Start, en: []string{"start"}, zh: []string{"订阅"}, remember: true, repeatable: true, run: (*Chat).optOut},
 
-	{name: BroadcastMe, en: []string{"broadcast me"}, zh: []string{"群发自己"}, takes: takesMessage, role: models.Editor, remember: true, run: (*Chat).broadcast},
-	{name: BroadcastTest, en: []string{"broadcast test"}, zh: []string{"群发测试"}, takes: takesMessage, role: models.Editor, remember: true, run: (*Chat).broadcast},
-	{name: BroadcastAll, en: []string{"broadcast all"}, zh: []string{"群发全部"}, takes: takesMessage, role: models.Sender, remember: true, run: (*Chat).broadcast},
+	{name: BroadcastMe, en: []string{"broadcast me"}, zh: []string{"发给自己", "群发自己"}, takes: takesMessage, role: models.Editor, sends: true, remember: true, run: (*Chat).broadcast},
+	{name: BroadcastTest, en: []string{"broadcast test"}, zh: []string{"群发测试"}, takes: takesMessage, role: models.Editor, sends: true, remember: true, run: (*Chat).broadcast},
+	{name: BroadcastAll, en: []string{"broadcast all", "broadcast everyone", "broadcast everybody"}, zh: []string{"群发全部", "群发所有人", "群发所有", "群发全体", "群发全员"}, takes: takesMessage, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
 	{name: Status, en: []string{"broadcast status", "status"}, zh: []string{"群发状态"}, takes: takesNumber, role: models.Viewer, remember: true, run: (*Chat).status},
 	{name: Pause, en: []string{"broadcast pause", "pause"}, zh: []string{"暂停", "群发暂停"}, takes: takesNumber, role: models.Sender, remember: true, repeatable: true, run: (*Chat).pause},
-	{name: Resume, en: []string{"broadcast resume", "resume"}, zh: []string{"继续", "群发继续"}, takes: takesNumber, role: models.Sender, remember: true, repeatable: true, run: (*Chat).resume},
+	{name: Resume, en: []string{"broadcast resume", "resume"}, zh: []string{"继续", "群发继续"}, takes: takesNumber, role: models.Sender, sends: true, remember: true, repeatable: true, run: (*Chat).resume},
 	{name: Cancel, en: []string{"broadcast cancel", "cancel"}, zh: []string{"取消", "群发取消"}, takes: takesNumber, role: models.Sender, remember: true, repeatable: true, run: (*Chat).cancel},
-	{name: Retry, en: []string{"broadcast retry", "retry"}, zh: []string{"重发", "群发重发"}, takes: needsNumber, role: models.Sender, remember: true, run: (*Chat).retry},
+	{name: Retry, en: []string{"broadcast retry", "retry"}, zh: []string{"重发", "群发重发"}, takes: needsNumber, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
+	{name: Rest, en: []string{"broadcast rest", "rest"}, zh: []string{"群发其余", "其余"}, takes: takesOf, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
+	{name: Reached, en: []string{"broadcast reached", "reached"}, zh: []string{"群发已达", "已达"}, takes: takesOf, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
 	{name: List, en: []string{"broadcast list"}, zh: []string{"群发记录"}, role: models.Viewer, remember: true, run: (*Chat).list},
 	{name: Messages, en: []string{"messages"}, zh: []string{"消息"}, role: models.Editor, remember: true, run: (*Chat).messages},
 	{name: Testers, en: []string{"testers"}, zh: []string{"测试名单"}, role: models.Editor, remember: true, run: (*Chat).testers},

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"wechat-broadcast/lang"
@@ -96,6 +97,11 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		if e.Args["Code"] == 0 {
 			delete(v, "Code") // there was no answer that could have had one
 		}
+	case models.ErrRestRunning:
+		id, _ := e.Args["Rest"].(int64)
+		v["Rest"], v["Resume"], v["Instead"] = strconv.FormatInt(id, 10), c.on(Resume, id), c.on(Rest, id)
+		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
+		v["Paused"] = e.Args["State"] == string(models.Paused)
 	case models.ErrSameMessage:
 		return c.sameText(e), true
 	case models.ErrRepliesFull:

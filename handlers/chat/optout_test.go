@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"wechat-broadcast/lang"
+	"wechat-broadcast/services/broadcast"
 )
 
 // What people write to leave, as they write it.
@@ -33,7 +34,7 @@ func TestWhatPeopleWriteToLeaveOptsThemOut(t *testing.T) {
 func TestATextThatOnlyContainsSuchAWordGetsTheHintHowToLeave(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"怎么退订", "退订后还能看吗", "退订吧", "退订？", "我想问一下怎么取消订阅", "你们不要再发了好吗", "别再发了，烦死了", "请问如何关闭推送", "退订\n谢谢",
+		"怎么退订", "退订后还能看吗", "退订吧", "退订？", "我想问一下怎么取消订阅", "你们不要再发了好吗", "别再发了，烦死了", "请问如何关闭推送", "退订\n谢谢", "别发了", "停发！", "停",
 		"stop please", "please stop", "how do I unsubscribe?", "I want to opt out of this", "remove me from the list", "can I quit",
 	} {
 		for _, language := range lang.Languages {
@@ -64,10 +65,38 @@ func TestOptWordsAreFolded(t *testing.T) {
 			t.Errorf("%q does both", w)
 		}
 	}
-	// An admin in a hurry writes these to have a broadcast stop.
-	for _, w := range []string{"停", "停止", "停发", "别发了", "撤回", "撤销", "中止", "停止群发"} {
-		if optWord(w) != Unknown {
-			t.Errorf("%q opts out", w)
+	for _, w := range append([]string{"停"}, panicWords...) {
+		if optWord(w) != Unknown && !strings.HasPrefix(w, "stop") {
+			t.Errorf("%q stops broadcasts, and opts out", w)
+		}
+	}
+}
+
+// An admin in a hurry who writes what followers leave with must not only be opted out
+// while the broadcast goes on.
+func TestAnAdminsWordToLeaveStopsBroadcastsFirst(t *testing.T) {
+	t.Parallel()
+	for text, stops := range map[string]bool{
+		"stop": true, "Stop.": true, "「stop」": true, "stop all": true, "不要再发了！": true, "别再发了": true, "请不要再发": true,
+		"TD": false, "退订": false, "unsubscribe": false, "取消订阅": false, "不想收了": false,
+	} {
+		for _, running := range []bool{true, false} {
+			s := newStage(t, "zh")
+			if running {
+				s.halted.Paused = []broadcast.Status{{Broadcast: sample()}}
+			}
+			got := s.ask(t, admin, text)
+			switch {
+			case stops && running:
+				wantAll(t, got, "#7")
+				s.wantCalls(t, "pause all by "+admin)
+			case stops:
+				wantAll(t, got, "已退订")
+				s.wantCalls(t, "pause all by "+admin, "opt out "+admin)
+			default:
+				wantAll(t, got, "已退订")
+				s.wantCalls(t, "opt out "+admin)
+			}
 		}
 	}
 }

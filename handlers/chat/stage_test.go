@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +63,8 @@ type stage struct {
 	replies stageReplies
 	// onTheWay is how many calls are under way when a cancel comes.
 	onTheWay int64
+	// halted is what a panic word stops.
+	halted broadcast.Halted
 	kept     keptNotices
 	// syncEnded ends the sync that was started.
 	syncEnded func(ctx context.Context, res followers.SyncResult, err error)
@@ -110,14 +113,25 @@ func (s *stage) record(format string, args ...any) {
 // stageEngine stands in for the engine.
 type stageEngine struct{ *stage }
 
+// given writes the fields of a request that are set.
+func given(r broadcast.Request) string {
+	var parts []string
+	for v, i := reflect.ValueOf(r), 0; i < v.NumField(); i++ {
+		if !v.Field(i).IsZero() {
+			parts = append(parts, fmt.Sprintf("%s:%v", v.Type().Field(i).Name, v.Field(i)))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
 func (s stageEngine) Create(_ context.Context, r broadcast.Request) (*broadcast.Created, error) {
-	s.record("ask %+v", r)
+	s.record("ask %s", given(r))
 	return s.asked, s.err
 }
 
-func (s stageEngine) Retry(_ context.Context, id int64, askedBy, key string) (*broadcast.Created, error) {
-	s.record("retry %d for %s by %s", id, askedBy, key)
-	return s.asked, s.err
+func (s stageEngine) PauseAll(_ context.Context, by string) (*broadcast.Halted, error) {
+	s.record("pause all by %s", by)
+	return &s.halted, s.err
 }
 
 func (s stageEngine) Status(_ context.Context, id int64) (*broadcast.Status, error) {
@@ -150,7 +164,8 @@ func (s stageEngine) Resume(_ context.Context, id int64, by string) (*models.Bro
 
 func (s stageEngine) Cancel(_ context.Context, id int64, by string) (*broadcast.Cancelled, error) {
 	b, err := s.move("cancel", id, by)
-	return &broadcast.Cancelled{Broadcast: *b, Counted: true, Taken: s.stage.status.Counts.Taken(), OnTheWay: s.onTheWay}, err
+	n := s.stage.status.Counts
+	return &broadcast.Cancelled{Broadcast: *b, Counted: true, Taken: n.Taken(), Left: b.Recipients - n.Tried(), OnTheWay: s.onTheWay}, err
 }
 
 // stageNotices stands in for the notifier.

@@ -8,7 +8,7 @@ import (
 
 // Knows tells whether Reply has more to say to a text than a hint: it is a command that
 // this person may use, or has a reply of the account. A text that an admin typed is
-// known, too, if it is near a command. What else comes of a text is not for the chat to
+// known, too, if the hint to it is more than the one to everybody. What else comes of a text is not for the chat to
 // say. An admin command of a stranger is logged.
 //
 // A command with words behind it that mean nothing there is known from an admin alone:
@@ -17,7 +17,7 @@ func (c *Chat) Knows(ctx context.Context, openID, text string, typed bool) bool 
 	parsed, role := Parse(text), c.role(openID)
 	cmd := c.find(parsed.Name)
 	switch {
-	case cmd != nil && role != "":
+	case cmd != nil && role != "", role != "" && alarming(text):
 		return true
 	case cmd != nil && cmd.role == "" && parsed.Fault == "":
 		return true
@@ -27,7 +27,7 @@ func (c *Chat) Knows(ctx context.Context, openID, text string, typed bool) bool 
 	if _, found := c.autoReply(ctx, text); found {
 		return true
 	}
-	return typed && role != "" && len(c.near(parsed.Line)) > 0
+	return typed && role != "" && c.unknown(parsed.Line, role) != c.unknown("", role)
 }
 
 // noCommand answers a text that is no command of its sender.
