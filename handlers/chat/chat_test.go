@@ -171,6 +171,14 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 			text += " " + follower
 		case needsNumber, takesOf:
 			text += " #7"
+		case takesTime:
+			text += " #7 at tomorrow 09:00"
+		case takesOpenIDAndName, takesOpenIDAndRole:
+			text += " " + follower + " viewer"
+		case takesName:
+			text += " word"
+		case takesNameAndFields, takesNameAndText:
+			text += " word\nthing1=x"
 		case takesNothing, takesMessage, takesNumber:
 		}
 		_, remember, err := s.Reply(t.Context(), admin, text, "m:1")
