@@ -92,4 +92,3 @@ func lockRequests(tx *gorm.DB) error {
 	return tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "name"}}, DoUpdates: clause.AssignmentColumns([]string{"value"})}).
 		Table("facts").Create(map[string]any{"name": "ask", "value": ""}).Error
 }
-

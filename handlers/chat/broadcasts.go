@@ -138,8 +138,8 @@ func (c *Chat) cancel(ctx context.Context, r request) (string, error) {
 	return joined(lines), nil
 }
 
-// goOn says how the people can be written to to whom a broadcast that ended early did
-// not come, and those who got it.
+// goOn says how to write to those to whom a broadcast that ended early did not come, and
+// to those who got it.
 func (c *Composer) goOn(b models.Broadcast, left, taken int64) string {
 	var lines []string
 	if left > 0 && (b.State == models.Cancelled || taken > 0) { // nobody got what failed at once

@@ -171,11 +171,15 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 			text += " " + follower
 		case needsNumber, takesOf:
 			text += " #7"
+		case takesTime:
+			text += " #7 at tomorrow 09:00"
+		case takesOpenIDAndName, takesOpenIDAndRole:
+			text += " " + follower + " viewer"
 		case takesName:
-			text += " hours"
-		case takesNameAndText:
-			text += " hours\nnine to five"
-		default:
+			text += " word"
+		case takesNameAndFields, takesNameAndText:
+			text += " word\nthing1=x"
+		case takesNothing, takesMessage, takesNumber:
 		}
 		_, remember, err := s.Reply(t.Context(), admin, text, "m:1")
 		if want := cmd.name != OpenID && cmd.name != Help; err != nil || remember != want {

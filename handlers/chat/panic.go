@@ -37,7 +37,9 @@ func alarming(text string) bool {
 }
 
 // trimPunctuation returns a line without the marks at its end.
-func trimPunctuation(line string) string { return strings.TrimRight(line, " .!?。！？~～…,，、;；") }
+func trimPunctuation(line string) string {
+	return strings.TrimRight(line, " .!?。！？~～…,，、;；")
+}
 
 // alarmParts are what a line of an admin has that means to stop, whatever else is said.
 var alarmParts = []string{"停", "别发", "别群发", "不要发", "不要再发", "别再发", "撤回", "撤销", "中止", "终止", "发错", "stop", "abort"}

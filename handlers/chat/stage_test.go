@@ -65,7 +65,7 @@ type stage struct {
 	onTheWay int64
 	// halted is what a panic word stops.
 	halted broadcast.Halted
-	kept     keptNotices
+	kept   keptNotices
 	// syncEnded ends the sync that was started.
 	syncEnded func(ctx context.Context, res followers.SyncResult, err error)
 }
