@@ -180,7 +180,7 @@ func TestKnows(t *testing.T) {
 		{admin, "停发！", true, true},
 		{admin, "停停停", true, true},
 		{admin, "快停下来吧", true, false}, // what would pause
-		{follower, "停发", false, false},
+		{follower, "停发", true, true},
 		{admin, "brodcast all", true, false}, // did you mean
 		{admin, "群发", true, false},
 		{admin, "V1001_ABOUT_US", false, false},

@@ -9,13 +9,12 @@ import (
 
 // leaveWords are what people write to get no more broadcasts, beside the command: as the
 // whole text, whatever its case, width, space and the punctuation around it. They are
-// folded, and without space. Of the panicWords only those with stop are among them: to
-// an admin they mean this only while there is nothing to stop.
+// folded, and without space. Some are panicWords, too, which count first from an admin.
 var leaveWords = []string{
 	"stop", "td", "t", "退", "退订", "退定", "退阅", "回td", "回复td", "退订td", "td退订",
 	"我要退订", "我想退订", "我退订", "要退订", "想退订", "请退订", "申请退订", "帮我退订", "请帮我退订", "给我退订", "马上退订", "立即退订",
 	"取消订阅", "我要取消订阅", "我想取消订阅", "取消关注", "我要取消关注", "取关", "不订阅", "不订阅了", "我不订阅了",
-	"不要再发了", "不要再发", "别再发了", "不要给我发了", "别给我发了", "不要再给我发了", "别再给我发了", "请不要再发", "请不要再发了",
+	"别发", "别发了", "别再发", "不要发", "不要发了", "停发", "停止发送", "停止推送", "不要再发了", "不要再发", "别再发了", "不要给我发了", "别给我发了", "不要再给我发了", "别再给我发了", "请不要再发", "请不要再发了",
 	"不要发消息了", "别发消息了", "不想收了", "我不想收了", "不想再收了", "不想收到了", "不想再收到", "不想再收到了", "不想收消息", "不想收消息了", "不收了", "我不收了",
 	"取消推送", "关闭推送", "不要推送", "不要推送了", "别推送了", "不要再推送", "不要再推送了", "别再推送了", "取消通知", "关闭通知", "不要通知了", "关闭消息", "取消消息",
 	"拒收", "我要拒收", "屏蔽", "请勿打扰", "勿扰", "不要打扰", "别打扰我", "不要骚扰我", "别骚扰我",

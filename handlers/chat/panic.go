@@ -28,11 +28,7 @@ var onlyStop = regexp.MustCompile(`^停+$`)
 // alarming tells whether a whole text is a panic word. Case, width, space and the marks
 // at its end do not matter.
 func alarming(text string) bool {
-	var bare string
-	for _, w := range words(text) {
-		bare += w.folded
-	}
-	bare = trimPunctuation(bare)
+	bare := trimPunctuation(squeezed(text))
 	return onlyStop.MatchString(bare) || slices.Contains(panicWords, bare)
 }
 
@@ -50,13 +46,13 @@ func soundsAlarmed(line string) bool {
 }
 
 // panicked carries out an admin's panic word. handled is false if there was nothing to
-// pause and the line means something else too, as `stop` does for everybody.
+// pause and the word is what everybody leaves by, as `stop` is; `停发` from an admin is not.
 func (c *Chat) panicked(ctx context.Context, r request) (text string, handled bool, err error) {
 	done, err := c.config.Engine.PauseAll(ctx, r.from)
 	switch {
 	case err != nil:
 		return "", true, err
-	case len(done.Paused) == 0 && r.Name != Unknown:
+	case len(done.Paused) == 0 && r.Name == Stop && !(alarming(r.text) && !strings.Contains(squeezed(r.text), "stop")):
 		return "", false, nil
 	}
 	return c.haltedText(done), true, nil
