@@ -165,6 +165,8 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 			text += " " + follower
 		case needsNumber:
 			text += " #7"
+		case takesTime:
+			text += " #7 tomorrow 09:00"
 		case takesNothing, takesMessage, takesNumber:
 		}
 		_, remember, err := s.Reply(t.Context(), admin, text, "m:1")

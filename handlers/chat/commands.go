@@ -29,6 +29,8 @@ const (
 	Resume        Name = "resume"
 	Cancel        Name = "cancel"
 	Retry         Name = "retry"
+	Reschedule    Name = "reschedule"
+	Schedule      Name = "schedule"
 	List          Name = "list"
 	Testers       Name = "testers"
 	TestersAdd    Name = "testers_add"
@@ -92,6 +94,8 @@ var commands = []command{
 	{name: Resume, en: []string{"broadcast resume", "resume"}, zh: []string{"继续", "群发继续"}, takes: takesNumber, role: models.Sender, remember: true, repeatable: true, run: (*Chat).resume},
 	{name: Cancel, en: []string{"broadcast cancel", "cancel"}, zh: []string{"取消", "群发取消"}, takes: takesNumber, role: models.Sender, remember: true, repeatable: true, run: (*Chat).cancel},
 	{name: Retry, en: []string{"broadcast retry", "retry"}, zh: []string{"重发", "群发重发"}, takes: needsNumber, role: models.Sender, remember: true, run: (*Chat).retry},
+	{name: Reschedule, en: []string{"reschedule"}, zh: []string{"改期"}, takes: takesTime, role: models.Sender, remember: true, repeatable: true, run: (*Chat).reschedule},
+	{name: Schedule, en: []string{"schedule"}, zh: []string{"日程"}, role: models.Sender, remember: true, run: (*Chat).schedule},
 	{name: List, en: []string{"broadcast list"}, zh: []string{"群发记录"}, role: models.Viewer, remember: true, run: (*Chat).list},
 	{name: Messages, en: []string{"messages"}, zh: []string{"消息"}, role: models.Editor, remember: true, run: (*Chat).messages},
 	{name: Testers, en: []string{"testers"}, zh: []string{"测试名单"}, role: models.Editor, remember: true, run: (*Chat).testers},

@@ -16,6 +16,7 @@ import (
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/message/messagetest"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/zone"
 )
 
 const (
@@ -50,6 +51,7 @@ type stage struct {
 	asked   *broadcast.Created
 	status  broadcast.Status
 	list    []broadcast.Status
+	waiting []models.Broadcast
 	testers []models.Recipient
 	stats   followers.Stats
 	changed bool
@@ -109,7 +111,7 @@ func (s *stage) record(format string, args ...any) {
 type stageEngine struct{ *stage }
 
 func (s stageEngine) Create(_ context.Context, r broadcast.Request) (*broadcast.Created, error) {
-	s.record("ask %+v", r)
+	s.record("%s", strings.Replace(fmt.Sprintf("ask %+v", r), " At:0001-01-01 00:00:00 +0000 UTC", "", 1))
 	return s.asked, s.err
 }
 
@@ -129,6 +131,15 @@ func (s stageEngine) Status(_ context.Context, id int64) (*broadcast.Status, err
 func (s stageEngine) List(_ context.Context, n int) ([]broadcast.Status, error) {
 	s.record("list %d", n)
 	return s.stage.list, s.err
+}
+
+func (s stageEngine) Reschedule(_ context.Context, id int64, at time.Time, by string) (*models.Broadcast, error) {
+	return s.move("reschedule to "+at.In(zone.Beijing).Format("2006-01-02 15:04:05"), id, by)
+}
+
+func (s stageEngine) Waiting(context.Context) ([]models.Broadcast, error) {
+	s.record("waiting")
+	return s.stage.waiting, s.err
 }
 
 func (s stageEngine) SentToday(context.Context) (int64, error) { return 24_800, s.err }

@@ -68,6 +68,7 @@ func (e *Engine) status(ctx context.Context, b models.Broadcast) (*Status, error
 	if b.State != models.Running {
 		return st, nil
 	}
+	st.Warnings = e.plannedWarnings(&b)
 	if counts.Deferred > 0 {
 		st.Again = counts.DeferredSince.Add(delivery.DeferFor)
 	}
