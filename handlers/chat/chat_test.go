@@ -167,7 +167,7 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 			text += " #7"
 		case takesTime:
 			text += " #7 tomorrow 09:00"
-		case takesNothing, takesMessage, takesNumber:
+		case takesNothing, takesMessage, takesNumber, takesOf, takesOpenIDAndName, takesOpenIDAndRole, takesName, takesNameAndFields, takesNameAndText:
 		}
 		_, remember, err := s.Reply(t.Context(), admin, text, "m:1")
 		if want := cmd.name != OpenID && cmd.name != Help; err != nil || remember != want {

@@ -34,7 +34,7 @@ func (c *Chat) startAt(r request) (time.Time, error) {
 // severalText says what errors that were joined mean, one after the other; known is false
 // if err is none of that kind.
 func (c *Composer) severalText(err error, asked Command) (text string, known bool) {
-	joint, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what errors.Join made is not wrapped
+	joint, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return "", false
 	}

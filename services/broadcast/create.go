@@ -82,10 +82,7 @@ func (e *Engine) submit(ctx context.Context, b *models.Broadcast, def *message.D
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	if e.todays(b.NotBefore.Time) { // of another day's quota nothing is known yet
-		warnings = append(warnings, e.quotaWarnings(b, quota)...)
-	}
-	return e.save(ctx, b, again, warnings)
+	return e.save(ctx, b, again, append(warnings, e.checks.Quota(b, quota)...))
 }
 
 // created describes a broadcast to whoever asked for it.

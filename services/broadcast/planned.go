@@ -2,19 +2,10 @@ package broadcast
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/audience"
-	"wechat-broadcast/services/check"
-	"wechat-broadcast/services/message"
-	"wechat-broadcast/services/throttle"
-	"wechat-broadcast/services/wechat"
-	"wechat-broadcast/zone"
 )
 
 // waitingAtMost is how many broadcasts Waiting returns.
@@ -72,63 +63,13 @@ func (e *Engine) Reschedule(ctx context.Context, id int64, at time.Time, by stri
 	return b, nil
 }
 
-// checkPlanned asks the platform again what it was asked when the broadcast was asked
-// for, since days may have passed: whether the template still fits, and whether anything
-// is left of the day's quota. It returns how the broadcast stops if it must. Of one that
-// is not planned or has recipients already it asks nothing.
+// checkPlanned asks the platform again before a planned broadcast is planned out, and
+// returns how it stops if it must.
 func (r *run) checkPlanned(ctx context.Context) *models.Move {
 	if r.b.PlannedStart.IsZero() || r.b.MaxRecipientID != 0 {
 		return nil
 	}
-	var def message.Definition
-	if err := json.Unmarshal([]byte(r.b.Message), &def); err != nil {
-		return nil // Unfillable says so
-	}
-	quota, err := r.checks.Platform(ctx, &def, 0)
+	quota, m := r.checks.Start(ctx, &r.b)
 	r.quota.Store(quota)
-	var refused *models.Error
-	switch {
-	case errors.As(err, &refused):
-		r.log.WarnContext(ctx, "the template of a planned broadcast does not fit any more", "broadcast", r.b.ID, "err", err)
-		return &models.Move{Event: models.EventFail, Reason: models.ReasonTemplate, Detail: misfits(refused)}
-	case quota != nil && quota.Remain <= 0 && (r.b.StartedAt.IsZero() || r.todays(r.b.StartedAt.Time)): // or it waited for a reset already
-		return &models.Move{Event: models.EventStop, Reason: models.ReasonQuota}
-	}
-	return nil
-}
-
-// misfits names the fields in which a message and its template do not fit.
-func misfits(refused *models.Error) string {
-	var fields []string
-	for _, name := range []string{"Missing", "Unknown"} {
-		if list := fmt.Sprint(refused.Args[name]); refused.Args[name] != nil && list != "" {
-			fields = append(fields, list)
-		}
-	}
-	return strings.Join(fields, ", ")
-}
-
-// plannedWarnings are what the admin is told of a planned broadcast at its start.
-func (e *Engine) plannedWarnings(b *models.Broadcast) []check.Warning {
-	r := e.runs.find(b.ID)
-	if r == nil {
-		return nil
-	}
-	return e.quotaWarnings(b, r.quota.Load())
-}
-
-// todays tells whether a moment has the same daily quota as this one.
-func (e *Engine) todays(at time.Time) bool {
-	return zone.Day(at.Add(-e.resetAt)) == zone.Day(e.now().Add(-e.resetAt))
-}
-
-// quotaWarnings warn of a quota that is too small for a broadcast; nil is one that is not
-// known.
-func (e *Engine) quotaWarnings(b *models.Broadcast, quota *wechat.Quota) []check.Warning {
-	if quota == nil || b.Recipients <= quota.Remain {
-		return nil
-	}
-	return []check.Warning{{Code: check.WarnQuota, Args: map[string]any{
-		"Remain": quota.Remain, "Recipients": b.Recipients, "ResumeAt": throttle.QuotaReset(e.now(), e.resetAt),
-	}}}
+	return m
 }

@@ -23,8 +23,10 @@ const (
 type Checker struct {
 	Store  *models.Store
 	Client *wechat.Client
-	Now    func() time.Time
-	Log    *slog.Logger
+	// ResetAt is when, after midnight in Beijing, the platform's daily quota starts anew.
+	ResetAt time.Duration
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Warning is something that the admin should know but that does not forbid the
