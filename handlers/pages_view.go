@@ -167,7 +167,7 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 	text["reason"] = cmp.Or(w.SayIf("reason."+kind), b.Reason)
 	switch {
 	case b.Detail == "":
-	case b.Reason == models.ReasonMessage:
+	case b.Reason == models.ReasonMessage || b.Reason == models.ReasonTemplate:
 		text["said"] = w.Say("reason.field", lang.Vars{"Field": b.Detail})
 	default:
 		text["said"] = w.Say("reason.said", lang.Vars{"Detail": b.Detail})

@@ -42,6 +42,10 @@ func (c *Composer) progress(st broadcast.Status) string {
 	v := vars{"State": c.state(b), "Cancel": c.on(Cancel, b.ID)}
 	wait := b.NotBefore.Sub(c.now())
 	switch {
+	case waitsForTime(b) && b.State == models.Scheduled && wait > 0:
+		return c.say("status.planned", c.startVars(b))
+	case waitsForTime(b) && b.State == models.Paused:
+		return c.say("status.paused_start", c.startVars(b))
 	case b.State == models.Scheduled && wait > 0:
 		v["In"] = wait
 		return c.say("status.starts", v)
@@ -167,7 +171,7 @@ func (c *Composer) reason(b models.Broadcast) string {
 	if !c.locale.Has(id) {
 		id = "reason.unlisted"
 	}
-	return c.say(id, vars{"Reason": b.Reason, "Detail": b.Detail, "Sync": c.write(Sync, ""), "Retry": c.on(Retry, b.ID)})
+	return c.say(id, vars{"Reason": b.Reason, "Detail": b.Detail, "Sync": c.write(Sync, ""), "Retry": c.on(Retry, b.ID), "Planned": c.moment(b.PlannedStart.Time)})
 }
 
 // todo says how a paused broadcast goes on.
@@ -175,7 +179,10 @@ func (c *Composer) todo(b models.Broadcast) string {
 	if b.State != models.Paused {
 		return ""
 	}
-	v := vars{"Resume": c.on(Resume, b.ID), "Cancel": c.on(Cancel, b.ID), "At": b.ResumeAt}
+	v := vars{"Resume": c.on(Resume, b.ID), "Cancel": c.on(Cancel, b.ID), "Reschedule": c.on(Reschedule, b.ID), "At": b.ResumeAt}
+	if b.Reason == models.ReasonMissed {
+		return c.say("todo.missed", v)
+	}
 	if b.ResumeAt.IsZero() {
 		return c.say("todo.resume", v)
 	}
@@ -190,6 +197,9 @@ func (c *Composer) Notice(kind string, st broadcast.Status) string {
 	if ofStall && st.Stall != nil {
 		return c.stallNotice(kind, st)
 	}
+	if kind == notify.Started {
+		return c.startedNotice(st)
+	}
 	b := st.Broadcast
 	id := "notice." + kind
 	if ofStall || !noticeKinds[kind] {
@@ -203,6 +213,7 @@ func (c *Composer) Notice(kind string, st broadcast.Status) string {
 }
 
 var noticeKinds = map[string]bool{
+	notify.Started:  true,
 	notify.Finished: true,
 	notify.Paused:   true,
 	notify.Failed:   true,
