@@ -33,6 +33,7 @@ func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	r.about(asked.Broadcast.ID)
 	return c.askedText(asked, asked.Broadcast.AskedAt.Time), nil
 }
 
@@ -41,6 +42,7 @@ func (c *Chat) retry(ctx context.Context, r request) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	r.about(asked.Broadcast.ID)
 	return c.askedText(asked, asked.Broadcast.AskedAt.Time), nil
 }
 
@@ -104,6 +106,7 @@ func (c *Chat) pause(ctx context.Context, r request) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	r.about(b.ID)
 	return c.say("paused", vars{"ID": b.ID, "Resume": c.on(Resume, b.ID), "Cancel": c.on(Cancel, b.ID)}), nil
 }
 
@@ -112,6 +115,7 @@ func (c *Chat) resume(ctx context.Context, r request) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	r.about(b.ID)
 	return c.say("resumed", vars{"ID": b.ID}), nil
 }
 
@@ -121,6 +125,7 @@ func (c *Chat) cancel(ctx context.Context, r request) (string, error) {
 		return "", err
 	}
 	b := done.Broadcast
+	r.about(b.ID)
 	if b.StartedAt.IsZero() {
 		return c.say("cancelled.unstarted", vars{"ID": b.ID}), nil
 	}

@@ -161,8 +161,10 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 		s.asked.Broadcast, s.status.Broadcast = sample(), sample()
 		text := cmd.en[0]
 		switch cmd.takes {
-		case takesOpenID:
+		case takesOpenID, takesOpenIDAndName:
 			text += " " + follower
+		case takesOpenIDAndRole:
+			text += " " + follower + " viewer"
 		case needsNumber:
 			text += " #7"
 		case takesNothing, takesMessage, takesNumber:
