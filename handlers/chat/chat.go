@@ -210,7 +210,7 @@ func code(err error) string {
 
 // parts returns the errors that err joins, if it joins any.
 func parts(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // what wraps a joined error says more than its parts
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // what wraps a joined error says more than its parts
 		return joined.Unwrap()
 	}
 	return nil

@@ -167,7 +167,7 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 			text += " " + follower + " viewer"
 		case needsNumber:
 			text += " #7"
-		case takesNothing, takesMessage, takesNumber:
+		case takesNothing, takesMessage, takesNumber, takesOf, takesTime, takesName, takesNameAndFields, takesNameAndText:
 		}
 		_, remember, err := s.Reply(t.Context(), admin, text, "m:1")
 		if want := cmd.name != OpenID && cmd.name != Help; err != nil || remember != want {

@@ -9,7 +9,7 @@ import (
 )
 
 // maxHeard is how much of a person's last text is shown, in runes.
-const maxHeard = 100
+const maxHeard = 60
 
 // who tells what is known of a person.
 func (c *Chat) who(ctx context.Context, r request) (string, error) {
@@ -104,7 +104,7 @@ func (c *Chat) sent(s models.Sent) string {
 	if at.IsZero() {
 		at = s.UpdatedAt
 	}
-	v := vars{"ID": s.BroadcastID, "Name": clip(s.Name, 24), "How": c.say("who.state."+how, nil), "Code": "", "At": at}
+	v := vars{"ID": s.BroadcastID, "Name": clip(s.Name, 16), "How": c.say("who.state."+how, nil), "Code": "", "At": at}
 	if s.ErrCode != 0 {
 		v["Code"] = s.ErrCode
 	}

@@ -48,7 +48,7 @@ func TestANameIsGivenWithAPlaceOnTheTestList(t *testing.T) {
 		// All that is wrong is told.
 		_, err := h.AddTester(ctx, "oTypo", strings.Repeat("名", 65))
 		for _, code := range []string{models.ErrOpenIDInvalid, models.ErrNameTooLong} {
-			if joined, ok := err.(interface{ Unwrap() []error }); !ok || //nolint:errorlint // the parts are what is asked for
+			if joined, ok := err.(interface{ Unwrap() []error }); !ok ||
 				!slices.ContainsFunc(joined.Unwrap(), func(e error) bool { var m *models.Error; return errors.As(e, &m) && m.Code == code }) {
 				t.Errorf("%v has no %s", err, code)
 			}

@@ -170,9 +170,8 @@ func (n *Notifier) tellHalt(ctx context.Context, again rests, to string, head br
 	if told {
 		return true, nil
 	}
-	outcome := taken
 	if !n.took[key] { // else it could not be recorded
-		outcome, err = n.hand(ctx, &notice{
+		outcome, err := n.hand(ctx, &notice{
 			key: key, kind: Paused, to: to, broadcast: head.Broadcast.ID, also: others,
 			text: func() string { return n.Words.Halts(head, others) },
 		})
