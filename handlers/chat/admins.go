@@ -42,11 +42,9 @@ func (c *Chat) admins(ctx context.Context, _ request) (string, error) {
 	}
 	items := make([]string, len(all))
 	for i, a := range all {
-		v := vars{"Who": person(a.OpenID, names[a.OpenID]), "Role": c.roleWord(a.Role), "Since": ""}
-		if !a.AddedAt.IsZero() {
-			v["Since"] = a.AddedAt
-		}
-		items[i] = c.say("admins.item", v)
+		items[i] = c.say("admins.item", vars{
+			"Who": person(a.OpenID, names[a.OpenID]), "Role": c.roleWord(a.Role), "Since": since(a.AddedAt),
+		})
 	}
 	head := c.say("admins.head", vars{"Count": int64(len(all)), "Add": c.write(AdminsAdd, "")})
 	return fitList(head, items, c.more), nil

@@ -94,7 +94,7 @@ func TestAdminsAreShownWhole(t *testing.T) {
 	s := newStage(t, "en")
 	s.given[helper] = models.Sender
 	s.names = map[string]string{helper: "小林"}
-	wantAll(t, s.ask(t, admin, "admins"), "2 admins", admin+" · owner · by the server's settings", "小林 · "+helper+" · sender · since 11-24 09:00")
+	wantAll(t, s.ask(t, admin, "admins"), "2 admins", admin+" · owner · by the server's settings", "小林 · "+helper+" · sender · since 2026-11-24 09:00")
 	for i := range 5_000 {
 		s.given[fmt.Sprintf("oMany0000000000000000000%04d", i)] = models.Viewer
 	}
@@ -279,15 +279,15 @@ func TestWho(t *testing.T) {
 				d(9, models.Delivered, 0, "", -time.Hour), d(8, models.FailedFor, 43004, "require subscribe", -2*time.Hour),
 				d(7, models.FailedFor, 0, "failed: system failed", -3*time.Hour), d(6, models.FailedFor, 0, "thing1", -4*time.Hour),
 			}
-		}, "小林 · " + follower + "\nFollows since 11-24 08:00\nHas not opted out\nOn the test list\nWould get the next broadcast to all.\n" +
-			"Last wrote “when do you open?” (11-24 08:59)\nThe last 4 broadcasts:\n#9 notice · delivered · 11-24 08:00\n#8 notice · failed (43004) · 11-24 07:00\n" +
-			"#7 notice · failed: WeChat could not deliver it · 11-24 06:00\n#6 notice · failed: the message could not be filled in · 11-24 05:00"},
+		}, "小林 · " + follower + "\nFollows since 2026-11-24 08:00\nHas not opted out\nOn the test list\nWould get the next broadcast to all.\n" +
+			"Last wrote “when do you open?” (2026-11-24 08:59)\nThe last 4 broadcasts:\n#9 notice · delivered · 2026-11-24 08:00\n#8 notice · failed (43004) · 2026-11-24 07:00\n" +
+			"#7 notice · failed: WeChat could not deliver it · 2026-11-24 06:00\n#6 notice · failed: the message could not be filled in · 2026-11-24 05:00"},
 		{"opted out", "zh", nil, func(k *followers.Known) {
 			k.OptedOut, k.OptedOutAt = true, at(-time.Hour)
 			k.Sent = []models.Sent{{Name: "notice", Delivery: models.Delivery{BroadcastID: 9, State: models.Blocked, UpdatedAt: at(0)}}}
-		}, follower + "\n已关注\n已退订（11-24 08:00）\n下次群发给全体时不会收到：已退订。\n最近 1 次群发：\n#9 notice · 对方拒收 · 11-24 09:00"},
+		}, follower + "\n已关注\n已退订（2026-11-24 08:00）\n下次群发给全体时不会收到：已退订。\n最近 1 次群发：\n#9 notice · 对方拒收 · 2026-11-24 09:00"},
 		{"left", "en", nil, func(k *followers.Known) { k.Subscribed, k.LeftAt = false, at(-time.Hour) }, follower +
-			"\nDoesn't follow any more, since 11-24 08:00\nHas not opted out\nWould not get the next broadcast to all: doesn't follow.\nNone of the last 50 broadcasts was sent to this person."},
+			"\nDoesn't follow any more, since 2026-11-24 08:00\nHas not opted out\nWould not get the next broadcast to all: doesn't follow.\nNone of the last 50 broadcasts was sent to this person."},
 		{"left and opted out", "zh", nil, func(k *followers.Known) { k.Subscribed, k.OptedOut = false, true }, follower +
 			"\n已取消关注\n已退订\n下次群发给全体时不会收到：已取消关注，并且已退订。\n最近 50 次群发都没有发给此人。"},
 		{

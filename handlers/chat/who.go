@@ -4,12 +4,21 @@ import (
 	"context"
 	"strings"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/followers"
 )
 
 // maxHeard is how much of a person's last text is shown, in runes.
 const maxHeard = 60
+
+// since writes a moment that may be years ago, in Beijing time; empty for none.
+func since(at models.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return lang.Moment(at.Time)[:len("2006-01-02 15:04")]
+}
 
 // who tells what is known of a person.
 func (c *Chat) who(ctx context.Context, r request) (string, error) {
@@ -27,7 +36,7 @@ func (c *Chat) who(ctx context.Context, r request) (string, error) {
 	}
 	lines = append(lines, c.next(k))
 	if k.Heard != "" {
-		lines = append(lines, c.say("who.heard", vars{"Text": clip(strings.Join(strings.Fields(k.Heard), " "), maxHeard), "At": k.HeardAt}))
+		lines = append(lines, c.say("who.heard", vars{"Text": clip(strings.Join(strings.Fields(k.Heard), " "), maxHeard), "At": since(k.HeardAt)}))
 	}
 	if len(k.Sent) == 0 {
 		return joined(append(lines, c.say("who.sent_none", nil))), nil
@@ -57,11 +66,7 @@ func (c *Chat) follows(k *followers.Known) string {
 	if !k.Subscribed {
 		id, at = "who.left", k.LeftAt
 	}
-	v := vars{"Since": ""}
-	if !at.IsZero() {
-		v["Since"] = at
-	}
-	return c.say(id, v)
+	return c.say(id, vars{"Since": since(at)})
 }
 
 // wish says whether the person opted out, and since when.
@@ -69,11 +74,7 @@ func (c *Chat) wish(k *followers.Known) string {
 	if !k.OptedOut {
 		return c.say("who.opted_in", nil)
 	}
-	v := vars{"Since": ""}
-	if !k.OptedOutAt.IsZero() {
-		v["Since"] = k.OptedOutAt
-	}
-	return c.say("who.opted_out", v)
+	return c.say("who.opted_out", vars{"Since": since(k.OptedOutAt)})
 }
 
 // next says whether the person would get the next broadcast to all, and why not.
@@ -104,7 +105,7 @@ func (c *Chat) sent(s models.Sent) string {
 	if at.IsZero() {
 		at = s.UpdatedAt
 	}
-	v := vars{"ID": s.BroadcastID, "Name": clip(s.Name, 16), "How": c.say("who.state."+how, nil), "Code": "", "At": at}
+	v := vars{"ID": s.BroadcastID, "Name": clip(s.Name, 16), "How": c.say("who.state."+how, nil), "Code": "", "At": since(at)}
 	if s.ErrCode != 0 {
 		v["Code"] = s.ErrCode
 	}
