@@ -15,6 +15,7 @@ import (
 	"wechat-broadcast/handlers"
 	"wechat-broadcast/handlers/chat"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/message"
@@ -66,11 +67,12 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Now: time.Now, Log: a.log})
 	messages := message.NewSource(settings.MessagesFile)
 	a.engine = a.newEngine(p.redis, messages)
+	roles := admins.New(admins.Config{Store: store, Owners: settings.AdminOpenIDs, Now: time.Now, Log: a.log})
 	a.notifier = notify.New(notify.Config{
-		Store: store, Platform: a.platform, Engine: a.engine, Words: composer, Now: time.Now, Log: a.log,
+		Store: store, Platform: a.platform, Engine: a.engine, Admins: roles, Words: composer, Now: time.Now, Log: a.log,
 	})
 	a.chat = chat.New(chat.Config{
-		Admins: settings.AdminOpenIDs, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
+		Roles: roles, Audit: store, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
 		Notices: a.notifier, Messages: messages, Replies: store, Log: a.log,
 	})
 	a.callback = handlers.NewCallback(handlers.CallbackConfig{

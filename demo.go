@@ -133,7 +133,7 @@ func (a *account) prepareDemo(ctx context.Context, testers []string) error {
 		return fmt.Errorf("pull the followers of the demo: %w", err)
 	}
 	for _, openID := range testers {
-		if _, err := a.followers.AddTester(ctx, openID); err != nil {
+		if _, err := a.followers.AddTester(ctx, openID, ""); err != nil {
 			return fmt.Errorf("fill the test list of the demo: %w", err)
 		}
 	}

@@ -33,6 +33,7 @@ type commands struct {
 	Serve     serveCommand     `cmd:"" default:"1" help:"Serve the account's callback and run broadcasts (the default)."`
 	Demo      demoCommand      `cmd:"" help:"Try it with nothing to set up: a simulated platform, 1,000 followers and a chat."`
 	Sync      syncCommand      `cmd:"" help:"Pull every follower into the recipients table once."`
+	Export    exportCommand    `cmd:"" help:"Print a table as CSV with a header."`
 	Simulator simulatorCommand `cmd:"" help:"Run the platform simulator alone, for rehearsals and load tests."`
 	Version   versionCommand   `cmd:"" help:"Print version, commit and Go version."`
 

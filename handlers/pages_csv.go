@@ -84,14 +84,14 @@ func (w *words) csvRow(u models.Unreached) []string {
 		code = strconv.Itoa(u.ErrCode)
 	}
 	return []string{
-		cell(u.OpenID), w.Say("csv." + string(u.State)), code, w.cause(u.State, u.ErrCode, u.Detail).What,
-		cell(u.Detail), strconv.Itoa(u.Attempts), lang.Moment(u.SentAt.Time),
+		Cell(u.OpenID), w.Say("csv." + string(u.State)), code, w.cause(u.State, u.ErrCode, u.Detail).What,
+		Cell(u.Detail), strconv.Itoa(u.Attempts), lang.Moment(u.SentAt.Time),
 	}
 }
 
-// cell makes a text that came from outside harmless to a spreadsheet, which
+// Cell makes a text that came from outside harmless to a spreadsheet, which
 // would take some for a formula.
-func cell(text string) string {
+func Cell(text string) string {
 	if strings.TrimLeft(text, " ") != "" && strings.ContainsRune("=+-@\t\r\n|%", rune(strings.TrimLeft(text, " ")[0])) {
 		return "'" + text
 	}

@@ -333,12 +333,12 @@ func TestFailedCSV(t *testing.T) {
 func TestCSVCellsAreNoFormulas(t *testing.T) {
 	t.Parallel()
 	for _, evil := range []string{"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "|calc", "\n=2"} {
-		if got := cell(evil); got != "'"+evil {
+		if got := Cell(evil); got != "'"+evil {
 			t.Errorf("%q became %q", evil, got)
 		}
 	}
 	for _, plain := range []string{"", " ", "oia2TjuEGTNoeX76QEjQNrcURxG8", "system error", "图书馆", "1=1"} {
-		if got := cell(plain); got != plain {
+		if got := Cell(plain); got != plain {
 			t.Errorf("%q became %q", plain, got)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"wechat-broadcast/handlers/chat"
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
+	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/wechat"
@@ -34,9 +35,10 @@ func realChat(tb testing.TB, store *models.Store) func(*setup) {
 		people := followers.New(followers.Config{Store: store, Platform: platform, Now: c.Now, Log: log})
 		tb.Cleanup(people.Close)
 		c.Store, c.Followers = store, people
+		roles := admins.New(admins.Config{Store: store, Owners: []string{testAdmin}, Now: c.Now, Log: log})
 		c.Chat = chat.New(chat.Config{
-			Admins: []string{testAdmin}, Composer: composer, Followers: people, Platform: platform, Replies: store, Log: c.Log,
-			Notices: notify.New(notify.Config{Store: store, Platform: platform, Words: composer, Now: c.Now, Log: log}),
+			Roles: roles, Audit: store, Composer: composer, Followers: people, Platform: platform, Replies: store, Log: c.Log,
+			Notices: notify.New(notify.Config{Store: store, Platform: platform, Admins: roles, Words: composer, Now: c.Now, Log: log}),
 		})
 	}
 }

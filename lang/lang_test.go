@@ -85,9 +85,15 @@ func TestBothLanguagesHaveTheSameSentences(t *testing.T) {
 		}
 	}
 	found, err := fs.Glob(os.DirFS("sentences"), "*")
-	found = slices.DeleteFunc(found, func(file string) bool { return strings.Contains(file, "_") }) // of the part before the _
-	if err != nil || len(found) != len(parts)*len(lang.Languages)+1 {
-		t.Errorf("the files are %v, %v", found, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range found {
+		part, _, _ := strings.Cut(file, ".")
+		part, _, _ = strings.Cut(part, "_")
+		if parts[part] == nil && file != lang.Plain+".en.yaml" {
+			t.Errorf("no part has the file %s", file)
+		}
 	}
 }
 

@@ -113,3 +113,15 @@ const (
 	ErrTimePast    = "time_past"    // Words, Moment: it is past
 	ErrTimeFar     = "time_far"     // Words, Moment: it is more than a year away
 )
+
+// Those about admins, and about people as admins call them.
+const (
+	ErrRoleUnknown     = "role_unknown"     // Role: there is no such role
+	ErrRoleOwner       = "role_owner"       // it can't be given
+	ErrAdminIsOwner    = "admin_is_owner"   // OpenID: an owner by the settings
+	ErrAdminUnknown    = "admin_unknown"    // no admin
+	ErrPersonUnknown   = "person_unknown"   // nobody is called that
+	ErrPersonAmbiguous = "person_ambiguous" // People: more than one is
+	ErrNameTaken       = "name_taken"       // Name, OpenID: somebody else has the name
+	ErrNameTooLong     = "name_too_long"    // Most: how many characters it may have
+)

@@ -66,6 +66,7 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		begun := &models.Broadcast{ID: b.ID, StartedAt: models.At(t0)}
 		steps := map[string]func() error{
 			"read a batch":             func() error { _, err := s.Tasks(ctx, b, unmet); return err },
 			"read a batch once more":   func() error { _, err := s.Tasks(ctx, b, met); return err },
@@ -94,6 +95,19 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 			"receipts that were early": func() error { _, err := s.JoinReceipts(ctx, t0, 20, t0); return err },
 			"a reply":                  func() error { _, _, err := s.FindReply(ctx, "fill:1"); return err },
 			"kept notices":             func() error { _, err := s.KeptNotices(ctx, "oAdmin", "m:1", 20); return err },
+			"a notice of a role":       func() error { _, err := s.RoleNoticeKept(ctx, "oAdmin", "m:1"); return err },
+			"a notice handed over":     func() error { _, err := s.WasHandedOver(ctx, "oAdmin", b.ID, "x"); return err },
+			"an admin's action": func() error {
+				return s.AddAudit(ctx, models.Audit{Admin: "oAdmin", Action: "stats", MessageKey: "m:1"})
+			},
+			"a page of the audit":      func() error { _, err := s.AuditAfter(ctx, 7, 100); return err },
+			"a person by OpenID":       func() error { _, err := s.FindRecipient(ctx, openIDs[1]); return err },
+			"people with a name":       func() error { _, err := s.Named(ctx); return err },
+			"what a person was sent":   func() error { _, err := s.SentTo(ctx, ids[5], 50, 10); return err },
+			"the price of a broadcast": func() error { _, err := s.CountPrice(ctx, begun, t0.Add(time.Hour)); return err },
+			"what people wrote": func() error {
+				return s.StoreHeard(ctx, []models.Heard{{OpenID: openIDs[1], Text: "hello", At: t0}})
+			},
 			"a person": func() error {
 				return s.ChangeRecipient(ctx, openIDs[0], func(r *models.Recipient) { r.OptedOut = !r.OptedOut })
 			},
@@ -128,7 +142,7 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 
 // whole is how the two databases say that they mean to read all of a table, or
 // of an index of it.
-var whole = regexp.MustCompile(`detail=SCAN (\w+)( USING INDEX recipients_testers)?|table=(\w+) .*type=(?:ALL|index) .* rows=(\d+)`)
+var whole = regexp.MustCompile(`detail=SCAN (\w+)( USING INDEX recipients_(?:testers|name))?|table=(\w+) .*type=(?:ALL|index) .* rows=(\d+)`)
 
 // readsAll tells whether a line of a plan is the reading of a whole table.
 func readsAll(line string) bool {
@@ -139,7 +153,7 @@ func readsAll(line string) bool {
 		return true
 	}
 	m := whole.FindStringSubmatch(line)
-	if m == nil || m[2] != "" { // that index has the testers alone
+	if m == nil || m[2] != "" { // those indexes have the testers and the named people alone
 		return false
 	}
 	switch table := m[1] + m[3]; table {

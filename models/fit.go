@@ -22,10 +22,10 @@ const (
 	maxReason = 1000  // runes of broadcasts.detail
 	maxScene  = 255   // runes of recipients.scene
 	maxRemark = 255   // runes of recipients.remark
-	maxName   = 64    // runes of recipients.name
 	maxHeard  = 255   // runes of recipients.heard
 	maxKey    = 191   // bytes of inbound.message_key and broadcasts.request_key, which are ASCII
 	maxText   = 65535 // bytes of a TEXT
+	maxTarget = 191   // runes of audit.target
 )
 
 // cut returns s as valid UTF-8 without NUL and of at most n runes.

@@ -167,8 +167,8 @@ type Broadcast struct {
 	StartedAt  Time
 	PlannedAt  Time
 	FinishedAt Time
-	// NotifiedState is the last state that the asking admin was told about, or whose
-	// notice is kept.
+	// NotifiedState is the last state that admins were told about, or whose notice is
+	// kept; or that some of several admins are told of it.
 	NotifiedState string
 }
 

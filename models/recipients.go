@@ -50,7 +50,7 @@ func changeRecipient(tx *gorm.DB, openID string, change func(r *Recipient)) erro
 	}
 	r := was
 	change(&r)
-	r.Scene, r.Name, r.Heard = firstRunes(r.Scene, maxScene), firstRunes(r.Name, maxName), cut(r.Heard, maxHeard)
+	r.Scene, r.Name, r.Heard = firstRunes(r.Scene, maxScene), firstRunes(r.Name, MaxName), cut(r.Heard, maxHeard)
 	if r == was {
 		return nil
 	}

@@ -44,6 +44,7 @@ func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	r.about(asked.Broadcast.ID)
 	return c.askedText(asked, asked.Broadcast.AskedAt.Time), nil
 }
 
@@ -112,6 +113,7 @@ func (c *Chat) pause(ctx context.Context, r request) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	r.about(b.ID)
 	text := c.say("paused", vars{"ID": b.ID, "Resume": c.on(Resume, b.ID), "Cancel": c.on(Cancel, b.ID)})
 	if waitsForTime(*b) {
 		text += "\n" + c.say("pause.planned", vars{"At": c.moment(b.NotBefore.Time)})
@@ -124,6 +126,7 @@ func (c *Chat) resume(ctx context.Context, r request) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	r.about(b.ID)
 	return c.resumedText(*b), nil
 }
 
@@ -133,6 +136,7 @@ func (c *Chat) cancel(ctx context.Context, r request) (string, error) {
 		return "", err
 	}
 	b := done.Broadcast
+	r.about(b.ID)
 	if b.StartedAt.IsZero() {
 		return c.say("cancelled.unstarted", vars{"ID": b.ID}), nil
 	}

@@ -37,9 +37,14 @@ type engine interface {
 type followerList interface {
 	SetOptedOut(ctx context.Context, openID string, out bool) (changed bool, err error)
 	Testers(ctx context.Context) ([]models.Recipient, error)
-	AddTester(ctx context.Context, openID string) (added bool, err error)
+	AddTester(ctx context.Context, openID, name string) (followers.AddedTester, error)
 	RemoveTester(ctx context.Context, openID string) (removed bool, err error)
 	Stats(ctx context.Context) (followers.Stats, error)
+	MustFollow(ctx context.Context, openID string) error
+	Find(ctx context.Context, text string) (*models.Recipient, error)
+	Who(ctx context.Context, text string) (*followers.Known, error)
+	Names(ctx context.Context) (map[string]string, error)
+	Heard(openID, text string)
 	StartSync(ctx context.Context, confirmed bool, ended func(ctx context.Context, res followers.SyncResult, err error)) error
 }
 
@@ -53,12 +58,29 @@ type notices interface {
 	Send(ctx context.Context, openID, text string)
 	Kept(ctx context.Context, openID, key string) ([]models.Broadcast, error)
 	Say(ctx context.Context, openID string, ids []int64, key string) ([]int64, error)
+	SendRole(ctx context.Context, openID, text string)
+	RoleKept(ctx context.Context, openID, key string) (bool, error)
+	SayRole(ctx context.Context, openID, key string) error
+}
+
+// roles is what the chat asks of an *admins.Service.
+type roles interface {
+	RoleOf(ctx context.Context, openID string) models.Role
+	List(ctx context.Context) ([]models.Admin, error)
+	Add(ctx context.Context, openID string, role models.Role, by string) (was models.Role, err error)
+	Remove(ctx context.Context, openID string) (was models.Role, err error)
+}
+
+// audit is what the chat asks of a *models.Store: to keep what admins did.
+type audit interface {
+	AddAudit(ctx context.Context, a models.Audit) error
 }
 
 // Config is what a Chat needs. All fields are required.
 type Config struct {
-	// Admins is the whitelist: OpenIDs, compared byte for byte.
-	Admins    []string
+	// Roles says who may do what.
+	Roles     roles
+	Audit     audit
 	Composer  *Composer
 	Engine    engine
 	Followers followerList
@@ -88,22 +110,14 @@ type request struct {
 	role models.Role
 	// key names the chat message, the same for a redelivery.
 	key string
-	// text is all that was written.
+	// text is the message as it was written.
 	text string
-}
-
-// role is what a person may do.
-func (c *Chat) role(openID string) models.Role {
-	if slices.Contains(c.config.Admins, openID) {
-		return models.Owner
-	}
-	return ""
+	// target is what the command is carried out on, for the audit.
+	target *string
 }
 
 // New returns a Chat.
 func New(c Config) *Chat {
-	// An empty sender must never be an admin, whatever the settings say.
-	c.Admins = slices.DeleteFunc(slices.Clone(c.Admins), func(id string) bool { return id == "" })
 	return &Chat{Composer: c.Composer, config: c, log: c.Log, replies: newReplies(c.Replies)}
 }
 
@@ -118,13 +132,16 @@ func New(c Config) *Chat {
 // copied as a whole.
 func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply string, remember bool, err error) {
 	parsed := Parse(text)
-	role := c.role(openID)
+	role := c.config.Roles.RoleOf(ctx, openID)
+	c.config.Followers.Heard(openID, text)
 	// Of an admin a word to leave that sounds like one to stop is that first.
 	alarm := alarming(text) || optWord(text) == Stop && soundsAlarmed(squeezed(text))
-	reply, remember, err = c.answer(ctx, request{Command: parsed, from: openID, role: role, alarm: alarm, key: key, text: text})
+	reply, remember, err = c.answer(ctx, request{
+		Command: parsed, from: openID, role: role, alarm: alarm, key: key, text: text, target: new(string),
+	})
 	reply = wechat.FitText(reply)
 	if err == nil && role != "" && parsed.Name != OpenID {
-		reply = c.withKept(ctx, openID, key, reply)
+		reply = c.withKept(ctx, openID, key, c.withRole(ctx, openID, role, key, reply))
 	}
 	return reply, remember, err
 }
@@ -133,6 +150,9 @@ func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply strin
 func (c *Chat) answer(ctx context.Context, r request) (text string, remember bool, err error) {
 	if r.role != "" && r.alarm {
 		text, handled, err := c.panicked(ctx, r)
+		if handled {
+			c.keep(ctx, r, &command{name: Panic}, c.came(err, r.Command))
+		}
 		if err != nil {
 			c.log.WarnContext(ctx, "it is not known whether a panic word was carried out", "err", err)
 			return c.say("halted.unknown", nil), false, nil
@@ -150,6 +170,7 @@ func (c *Chat) answer(ctx context.Context, r request) (text string, remember boo
 		if r.role == "" {
 			return c.noCommand(ctx, r, ""), false, nil
 		}
+		c.keep(ctx, r, cmd, refusedFor("role"))
 		return c.say("role.too_low", vars{
 			"Command": c.write(cmd.name, ""), "Role": c.say("role."+string(r.role), nil), "Takes": c.say("role."+string(cmd.role), nil),
 		}), true, nil
@@ -160,6 +181,9 @@ func (c *Chat) answer(ctx context.Context, r request) (text string, remember boo
 	}
 	text, err = cmd.run(c, ctx, r)
 	remember = cmd.remember
+	if cmd.role != "" && !cmd.reads {
+		c.keep(ctx, r, cmd, c.came(err, r.Command))
+	}
 	if err != nil {
 		var known bool
 		text, known = c.errorText(err, r.Command)
@@ -206,11 +230,26 @@ func (c *Chat) fault(cmd *command, parsed Command) string {
 	})
 }
 
-// code returns an Error's code for the log, or "".
+// code returns an Error's code for the log, or "". Of several joined ones it has all.
 func code(err error) string {
+	var codes []string
+	for _, one := range parts(err) {
+		codes = append(codes, code(one))
+	}
+	if len(codes) > 0 && !slices.Contains(codes, "") {
+		return strings.Join(codes, ", ")
+	}
 	var e *models.Error
 	if errors.As(err, &e) {
 		return e.Code
 	}
 	return ""
+}
+
+// parts returns the errors that err joins, if it joins any.
+func parts(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // what wraps a joined error says more than its parts
+		return joined.Unwrap()
+	}
+	return nil
 }

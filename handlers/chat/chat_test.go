@@ -167,14 +167,14 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 		s.asked.Broadcast, s.status.Broadcast = sample(), sample()
 		text := cmd.en[0]
 		switch cmd.takes {
-		case takesOpenID:
+		case takesOpenID, takesOpenIDAndName:
 			text += " " + follower
+		case takesOpenIDAndRole:
+			text += " " + follower + " viewer"
 		case needsNumber, takesOf:
 			text += " #7"
 		case takesTime:
 			text += " #7 at tomorrow 09:00"
-		case takesOpenIDAndName, takesOpenIDAndRole:
-			text += " " + follower + " viewer"
 		case takesName:
 			text += " word"
 		case takesNameAndFields, takesNameAndText:

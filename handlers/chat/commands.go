@@ -44,6 +44,10 @@ const (
 	Replies       Name = "replies"
 	RepliesSet    Name = "replies_set"
 	RepliesRemove Name = "replies_remove"
+	Who           Name = "who"
+	Admins        Name = "admins"
+	AdminsAdd     Name = "admins_add"
+	AdminsRemove  Name = "admins_remove"
 )
 
 // takes is what may follow a command's name.
@@ -56,9 +60,9 @@ const (
 	takesNumber              // [#id]
 	needsNumber              // #id
 	takesTime                // #id TIME
-	takesOpenID              // OPENID
+	takesOpenID              // OPENID, or a person's name
 	takesOpenIDAndName       // OPENID [NAME]
-	takesOpenIDAndRole       // OPENID ROLE
+	takesOpenIDAndRole       // OPENID, or a person's name, ROLE
 	takesName                // NAME
 	takesNameAndFields       // NAME, lines field=value
 	takesNameAndText         // NAME, a text on further lines
@@ -74,6 +78,9 @@ type command struct {
 	takes  takes
 	// role is the least one that may use it; empty for everybody.
 	role models.Role
+	// reads: it changes nothing and shows nothing personal, so that the audit has no row
+	// of it.
+	reads bool
 	// remember: the reply depends on more than the line, so that a redelivered
 	// line must be answered from memory.
 	remember bool
@@ -96,7 +103,7 @@ var commands = []command{
 	{name: BroadcastMe, en: []string{"broadcast me"}, zh: []string{"发给自己", "群发自己"}, takes: takesMessage, role: models.Editor, sends: true, remember: true, run: (*Chat).broadcast},
 	{name: BroadcastTest, en: []string{"broadcast test"}, zh: []string{"群发测试"}, takes: takesMessage, role: models.Editor, sends: true, remember: true, run: (*Chat).broadcast},
 	{name: BroadcastAll, en: []string{"broadcast all", "broadcast everyone", "broadcast everybody"}, zh: []string{"群发全部", "群发所有人", "群发所有", "群发全体", "群发全员"}, takes: takesMessage, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
-	{name: Status, en: []string{"broadcast status", "status"}, zh: []string{"群发状态"}, takes: takesNumber, role: models.Viewer, remember: true, run: (*Chat).status},
+	{name: Status, en: []string{"broadcast status", "status"}, zh: []string{"群发状态"}, takes: takesNumber, role: models.Viewer, reads: true, remember: true, run: (*Chat).status},
 	{name: Pause, en: []string{"broadcast pause", "pause"}, zh: []string{"暂停", "群发暂停"}, takes: takesNumber, role: models.Sender, remember: true, repeatable: true, run: (*Chat).pause},
 	{name: Resume, en: []string{"broadcast resume", "resume"}, zh: []string{"继续", "群发继续"}, takes: takesNumber, role: models.Sender, sends: true, remember: true, repeatable: true, run: (*Chat).resume},
 	{name: Cancel, en: []string{"broadcast cancel", "cancel"}, zh: []string{"取消", "群发取消"}, takes: takesNumber, role: models.Sender, remember: true, repeatable: true, run: (*Chat).cancel},
@@ -104,18 +111,23 @@ var commands = []command{
 	{name: Rest, en: []string{"broadcast rest", "rest"}, zh: []string{"群发其余", "其余"}, takes: takesOf, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
 	{name: Reached, en: []string{"broadcast reached", "reached"}, zh: []string{"群发已达", "已达"}, takes: takesOf, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
 	{name: Reschedule, en: []string{"reschedule"}, zh: []string{"改期"}, takes: takesTime, role: models.Sender, remember: true, repeatable: true, run: (*Chat).reschedule},
-	{name: Schedule, en: []string{"schedule"}, zh: []string{"日程"}, role: models.Sender, remember: true, run: (*Chat).schedule},
-	{name: List, en: []string{"broadcast list"}, zh: []string{"群发记录"}, role: models.Viewer, remember: true, run: (*Chat).list},
-	{name: Messages, en: []string{"messages"}, zh: []string{"消息"}, role: models.Editor, remember: true, run: (*Chat).messages},
-	{name: Testers, en: []string{"testers"}, zh: []string{"测试名单"}, role: models.Editor, remember: true, run: (*Chat).testers},
-	{name: TestersAdd, en: []string{"testers add", "testers 添加"}, zh: []string{"测试名单 添加", "测试名单 add"}, takes: takesOpenID, role: models.Editor, remember: true, repeatable: true, run: (*Chat).addTester},
+	{name: Schedule, en: []string{"schedule"}, zh: []string{"日程"}, role: models.Sender, reads: true, remember: true, run: (*Chat).schedule},
+	{name: List, en: []string{"broadcast list"}, zh: []string{"群发记录"}, role: models.Viewer, reads: true, remember: true, run: (*Chat).list},
+	{name: Messages, en: []string{"messages"}, zh: []string{"消息"}, role: models.Editor, reads: true, remember: true, run: (*Chat).messages},
+	{name: Testers, en: []string{"testers"}, zh: []string{"测试名单"}, role: models.Editor, reads: true, remember: true, run: (*Chat).testers},
+	{name: TestersAdd, en: []string{"testers add", "testers 添加"}, zh: []string{"测试名单 添加", "测试名单 add"}, takes: takesOpenIDAndName, role: models.Editor, remember: true, repeatable: true, run: (*Chat).addTester},
 	{name: TestersRemove, en: []string{"testers remove", "testers 删除"}, zh: []string{"测试名单 删除", "测试名单 remove"}, takes: takesOpenID, role: models.Editor, remember: true, repeatable: true, run: (*Chat).removeTester},
-	{name: Replies, en: []string{"replies"}, zh: []string{"回复"}, role: models.Editor, remember: true, run: (*Chat).listReplies},
+	{name: Replies, en: []string{"replies"}, zh: []string{"回复"}, role: models.Editor, reads: true, remember: true, run: (*Chat).listReplies},
 	{name: RepliesSet, en: []string{"replies set", "replies 设置"}, zh: []string{"回复 设置", "回复 set"}, takes: takesNameAndText, role: models.Editor, remember: true, repeatable: true, run: (*Chat).setReply},
 	{name: RepliesRemove, en: []string{"replies remove", "replies 删除"}, zh: []string{"回复 删除", "回复 remove"}, takes: takesName, role: models.Editor, remember: true, repeatable: true, run: (*Chat).removeReply},
 	{name: Sync, en: []string{"sync"}, zh: []string{"同步"}, role: models.Sender, remember: true, run: (*Chat).sync},
 	{name: SyncConfirm, en: []string{"sync confirm", "sync 确认"}, zh: []string{"同步 确认", "同步 confirm"}, role: models.Sender, remember: true, run: (*Chat).sync},
-	{name: Stats, en: []string{"stats"}, zh: []string{"统计"}, role: models.Viewer, remember: true, run: (*Chat).stats},
+	{name: Stats, en: []string{"stats"}, zh: []string{"统计"}, role: models.Viewer, reads: true, remember: true, run: (*Chat).stats},
+
+	{name: Who, en: []string{"who"}, zh: []string{"查询"}, takes: takesOpenID, role: models.Viewer, remember: true, run: (*Chat).who},
+	{name: Admins, en: []string{"admins"}, zh: []string{"管理员"}, role: models.Owner, reads: true, remember: true, run: (*Chat).admins},
+	{name: AdminsAdd, en: []string{"admins add", "admins 添加"}, zh: []string{"管理员 添加", "管理员 add"}, takes: takesOpenIDAndRole, role: models.Owner, remember: true, repeatable: true, run: (*Chat).addAdmin},
+	{name: AdminsRemove, en: []string{"admins remove", "admins 删除"}, zh: []string{"管理员 删除", "管理员 remove"}, takes: takesOpenID, role: models.Owner, remember: true, repeatable: true, run: (*Chat).removeAdmin},
 }
 
 // alias is one way to write a command.

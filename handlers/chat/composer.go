@@ -73,11 +73,23 @@ func (c *Composer) on(name Name, id int64) string {
 	return c.write(name, fmt.Sprintf("#%d", id))
 }
 
+// faultTexts says what several Errors mean, each on a line; known is false if one of
+// them has no sentence, or if there are none.
+func (c *Composer) faultTexts(errs []error, asked Command) (text string, known bool) {
+	lines := make([]string, len(errs))
+	for i, err := range errs {
+		if lines[i], known = c.errorText(err, asked); !known {
+			return "", false
+		}
+	}
+	return joined(lines), known
+}
+
 // errorText says what an Error means; known is false if err is none or has no
 // sentence.
 func (c *Composer) errorText(err error, asked Command) (text string, known bool) {
-	if text, known = c.severalText(err, asked); known {
-		return text, known
+	if text, known = c.faultTexts(parts(err), asked); known {
+		return text, true
 	}
 	var e *models.Error
 	if !errors.As(err, &e) || !c.locale.Has("error."+e.Code) {
@@ -91,7 +103,11 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 			return c.messagesFile(reason), true
 		}
 	case models.ErrOpenIDInvalid, models.ErrTesterUnknown:
-		v["OpenID"] = models.MaskOpenID(asked.OpenID)
+		v["OpenID"] = quotable(asked.OpenID)
+	case models.ErrRoleUnknown:
+		v["Role"] = quotable(asked.Arg)
+	case models.ErrAdminUnknown, models.ErrPersonUnknown:
+		v["Who"] = quotable(asked.OpenID)
 	case models.ErrMessageUnknown:
 		v["Name"] = quotable(fmt.Sprint(e.Args["Name"]))
 		if looksLikeTime(fmt.Sprint(e.Args["Name"])) {

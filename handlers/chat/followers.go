@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"regexp"
 	"time"
 
 	"wechat-broadcast/models"
@@ -39,7 +38,7 @@ func (c *Chat) testers(ctx context.Context, _ request) (string, error) {
 	}
 	items := make([]string, len(all))
 	for i, t := range all {
-		items[i] = t.OpenID
+		items[i] = person(t.OpenID, t.Name)
 		switch {
 		case !t.Subscribed:
 			items[i] += " · " + c.say("testers.left", nil)
@@ -50,26 +49,50 @@ func (c *Chat) testers(ctx context.Context, _ request) (string, error) {
 	return fitList(c.say("testers.head", vars{"Count": int64(len(all))}), items, c.more), nil
 }
 
+// person is how admins are shown somebody: the name that one of them gave, and the whole
+// OpenID, so that they can tell people apart.
+func person(openID, name string) string {
+	if name == "" {
+		return openID
+	}
+	return name + " · " + openID
+}
+
 func (c *Chat) addTester(ctx context.Context, r request) (string, error) {
-	added, err := c.config.Followers.AddTester(ctx, r.OpenID)
+	done, err := c.config.Followers.AddTester(ctx, r.OpenID, r.Arg)
 	if err != nil {
 		return "", err
 	}
 	id := "testers.already"
-	if added {
+	switch {
+	case done.Added:
 		id = "testers.added"
+	case done.Named:
+		id = "testers.named"
 	}
-	return c.say(id, vars{"OpenID": r.OpenID}), nil
+	return c.say(id, vars{"OpenID": person(r.OpenID, r.Arg), "Name": r.Arg}), nil
 }
 
 func (c *Chat) removeTester(ctx context.Context, r request) (string, error) {
-	openID, matches, err := c.unmask(ctx, r.OpenID)
+	all, err := c.config.Followers.Testers(ctx)
 	if err != nil {
 		return "", err
 	}
-	if matches > 1 {
-		return c.say("testers.ambiguous", vars{"OpenID": clip(r.OpenID, 40)}), nil
+	var openID string
+	var meant []string
+	for _, t := range all {
+		if followers.Means(r.OpenID, t.OpenID, t.Name) {
+			openID, meant = t.OpenID, append(meant, person(t.OpenID, t.Name))
+		}
 	}
+	switch len(meant) {
+	case 0:
+		return "", models.NewError(models.NotFound, models.ErrTesterUnknown)
+	case 1:
+	default:
+		return "", models.NewError(models.Conflict, models.ErrPersonAmbiguous, "People", meant)
+	}
+	r.concerns(openID)
 	removed, err := c.config.Followers.RemoveTester(ctx, openID)
 	if err != nil {
 		return "", err
@@ -78,33 +101,7 @@ func (c *Chat) removeTester(ctx context.Context, r request) (string, error) {
 	if removed {
 		id = "testers.removed"
 	}
-	return c.say(id, vars{"OpenID": models.MaskOpenID(openID)}), nil
-}
-
-// masked is an OpenID as logs show it, however its dots were typed.
-var masked = regexp.MustCompile(`^([^….]{4})[….]+([^….]{3})$`)
-
-// unmask finds the tester whose OpenID is masked like this. What is not masked
-// is returned as it is; matches is how many testers it may be.
-func (c *Chat) unmask(ctx context.Context, openID string) (full string, matches int, err error) {
-	parts := masked.FindStringSubmatch(openID)
-	if parts == nil {
-		return openID, 1, nil
-	}
-	all, err := c.config.Followers.Testers(ctx)
-	if err != nil {
-		return "", 0, err
-	}
-	for _, t := range all {
-		if models.MaskOpenID(t.OpenID) == parts[1]+"…"+parts[2] {
-			full = t.OpenID
-			matches++
-		}
-	}
-	if matches == 0 {
-		return "", 0, models.NewError(models.NotFound, models.ErrTesterUnknown)
-	}
-	return full, matches, nil
+	return c.say(id, vars{"OpenID": meant[0]}), nil
 }
 
 func (c *Chat) sync(ctx context.Context, r request) (string, error) {

@@ -14,6 +14,27 @@ import (
 // after 5 s; a reply without them is better than none.
 const keptWithin = time.Second
 
+// withRole begins a reply to an admin with what their role lets them do, if they were not
+// told yet and it fits. The owners in the settings need not be told.
+func (c *Chat) withRole(ctx context.Context, openID string, role models.Role, key, reply string) string {
+	if until, ok := ctx.Deadline(); role == models.Owner || ok && time.Until(until) < 2*keptWithin {
+		return reply
+	}
+	ctx, cancel := context.WithTimeout(ctx, keptWithin)
+	defer cancel()
+	kept, err := c.config.Notices.RoleKept(ctx, openID, key)
+	text := c.roleText(role) + "\n\n" + reply
+	if err == nil && kept && len(text) <= wechat.MaxText {
+		if err = c.config.Notices.SayRole(ctx, openID, key); err == nil {
+			return text
+		}
+	}
+	if err != nil {
+		c.log.WarnContext(ctx, "look whether an admin knows their role; it comes with the next reply", "err", err)
+	}
+	return reply
+}
+
 // withKept adds to a reply to an admin the notices that the platform refused
 // before, as far as they fit. The rest comes with the reply to the admin's next
 // message.

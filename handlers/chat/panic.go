@@ -11,6 +11,9 @@ import (
 	"wechat-broadcast/services/broadcast"
 )
 
+// Panic is what a panic word does, in the audit.
+const Panic Name = "panic"
+
 // panicWords are what an admin writes in alarm, here without space and punctuation. They
 // are no rows of the commands: only whole texts count, and `stop` is one only while there
 // is something to stop.

@@ -19,7 +19,8 @@ type Command struct {
 	Message string
 	// ID is a broadcast's number; 0 if none was given.
 	ID int64
-	// OpenID is the OpenID that was given, in its own case and the usual width.
+	// OpenID is the OpenID that was given, in its own case and the usual width, or the
+	// name of a person that stands for it.
 	OpenID string
 	// Again is true if the line says that the same message may go out again.
 	Again bool
@@ -106,14 +107,14 @@ func (cmd *Command) arguments(takes takes, rest []word, further string) {
 			cmd.time(rest)
 		}
 	case takesOpenID:
-		cmd.extra(cmd.openID(append(rest, words(further)...)))
+		cmd.extra(cmd.person(append(rest, words(further)...)))
 	case takesOpenIDAndName:
 		rest = cmd.openID(append(rest, words(further)...))
 		if cmd.Arg = raw(rest); cmd.Arg != "" {
 			cmd.extra(cmd.name(rest))
 		}
 	case takesOpenIDAndRole:
-		rest = cmd.openID(append(rest, words(further)...))
+		rest = cmd.person(append(rest, words(further)...))
 		if cmd.Fault == "" && len(rest) == 0 {
 			cmd.Fault = FaultNoRole
 		}
@@ -215,6 +216,18 @@ func (cmd *Command) openID(rest []word) []word {
 	}
 	cmd.OpenID = strings.Map(narrow, rest[0].raw)
 	return rest[1:]
+}
+
+// person reads an OpenID, or the name that an admin gave somebody, and returns what
+// follows.
+func (cmd *Command) person(rest []word) []word {
+	if len(rest) == 0 {
+		cmd.Fault = FaultOpenID
+		return nil
+	}
+	rest = cmd.name(rest)
+	cmd.OpenID, cmd.Arg = strings.Map(narrow, cmd.Arg), ""
+	return rest
 }
 
 // needName reads a name.

@@ -31,24 +31,6 @@ func (c *Chat) startAt(r request) (time.Time, error) {
 	return time.Time{}, err
 }
 
-// severalText says what errors that were joined mean, one after the other; known is false
-// if err is none of that kind.
-func (c *Composer) severalText(err error, asked Command) (text string, known bool) {
-	joint, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return "", false
-	}
-	var lines []string
-	for _, one := range joint.Unwrap() {
-		line, known := c.errorText(one, asked)
-		if !known {
-			return "", false
-		}
-		lines = append(lines, line)
-	}
-	return strings.Join(lines, "\n"), true
-}
-
 // moment writes a moment to come or past with its date and weekday, in Beijing time.
 func (c *Composer) moment(at time.Time) string {
 	at = at.In(zone.Beijing)

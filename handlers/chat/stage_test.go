@@ -70,6 +70,7 @@ type stage struct {
 	kept   keptNotices
 	// syncEnded ends the sync that was started.
 	syncEnded func(ctx context.Context, res followers.SyncResult, err error)
+	people
 }
 
 // watch fails the test when a sentence is missing, and keeps the log.
@@ -88,6 +89,8 @@ func (w watch) Handle(ctx context.Context, r slog.Record) error {
 func newStage(t *testing.T, language string) *stage {
 	t.Helper()
 	s := &stage{
+		people: people{given: map[string]models.Role{}, untold: map[string]string{}},
+
 		asked:   &broadcast.Created{},
 		changed: true,
 		file:    messagetest.New(t, messageFile),
@@ -101,7 +104,7 @@ func newStage(t *testing.T, language string) *stage {
 		t.Fatal(err)
 	}
 	s.Chat = New(Config{
-		Admins: []string{"", "oOther", admin}, Composer: composer,
+		Roles: stageRoles{s}, Audit: stageAudit{s}, Composer: composer,
 		Engine: stageEngine{s}, Followers: stageFollowers{s}, Platform: stagePlatform{s},
 		Notices: stageNotices{s}, Messages: s.file.Source, Replies: &s.replies, Log: log,
 	})
@@ -209,8 +212,9 @@ func (s stageFollowers) SetOptedOut(_ context.Context, openID string, out bool) 
 	return s.person("opt in", openID)
 }
 
-func (s stageFollowers) AddTester(_ context.Context, openID string) (bool, error) {
-	return s.person("add", openID)
+func (s stageFollowers) AddTester(_ context.Context, openID, name string) (followers.AddedTester, error) {
+	changed, err := s.person("add", strings.TrimSpace(openID+" "+name))
+	return followers.AddedTester{Added: changed, Named: name != ""}, err
 }
 
 func (s stageFollowers) RemoveTester(_ context.Context, openID string) (bool, error) {

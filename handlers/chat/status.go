@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"fmt"
 	"strings"
 
 	"wechat-broadcast/lang"
@@ -17,6 +18,7 @@ func (c *Composer) statusText(st broadcast.Status) string {
 		c.say("title", vars{"ID": b.ID, "Name": b.Name, "Audience": c.audience(b)}),
 		c.progress(st),
 		c.counts(st),
+		c.price(st),
 		c.pace(st),
 		c.withdrawn(b),
 		c.waits(st),
@@ -71,6 +73,14 @@ func (c *Composer) counts(st broadcast.Status) string {
 		return c.say("status.none", nil)
 	}
 	return strings.Join(parts, " · ")
+}
+
+// price says how many left because of the broadcast, once somebody may have got it.
+func (c *Composer) price(st broadcast.Status) string {
+	if st.Counts.Accepted+st.Counts.Delivered+st.Counts.Uncertain == 0 {
+		return ""
+	}
+	return c.say("status.price", vars{"Left": st.Price.Left, "OptedOut": st.Price.OptedOut})
 }
 
 type outcome struct {
@@ -212,6 +222,21 @@ func (c *Composer) Notice(kind string, st broadcast.Status) string {
 	return wechat.FitText(joined([]string{c.say(id, v), c.reason(b), c.noticeCounts(st), c.todo(b), c.mend(st)}))
 }
 
+// Halts returns what admins are told of broadcasts that were paused at once: where the
+// first one stands, and the numbers of the others.
+func (c *Composer) Halts(first broadcast.Status, others []int64) string {
+	text := c.Notice(notify.Paused, first)
+	if len(others) == 0 {
+		return text
+	}
+	numbers := make([]string, len(others))
+	for i, id := range others {
+		numbers[i] = fmt.Sprintf("#%d", id)
+	}
+	head, rest, _ := strings.Cut(text, "\n")
+	return wechat.FitText(joined([]string{head, c.say("notice.also", vars{"Numbers": numbers}), rest}))
+}
+
 var noticeKinds = map[string]bool{
 	notify.Started:  true,
 	notify.Finished: true,
@@ -245,6 +270,9 @@ func (c *Composer) noticeCounts(st broadcast.Status) string {
 	}
 	if left := st.Remaining() - n.Sending; left > 0 {
 		lines = append(lines, c.say("notice.left", vars{"N": left}))
+	}
+	if p := st.Price; p.Left+p.OptedOut > 0 {
+		lines = append(lines, c.say("notice.price", vars{"Left": p.Left, "OptedOut": p.OptedOut}))
 	}
 	return joined(append(lines, c.withdrawn(st.Broadcast)))
 }

@@ -14,7 +14,7 @@ import (
 // A command with words behind it that mean nothing there is known from an admin alone:
 // a follower who writes “help me find a book” has no command in mind.
 func (c *Chat) Knows(ctx context.Context, openID, text string, typed bool) bool {
-	parsed, role := Parse(text), c.role(openID)
+	parsed, role := Parse(text), c.config.Roles.RoleOf(ctx, openID)
 	cmd := c.find(parsed.Name)
 	switch {
 	case cmd != nil && role != "", role != "" && alarming(text):

@@ -19,6 +19,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
+	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/message/messagetest"
 	"wechat-broadcast/services/notify"
@@ -79,6 +80,7 @@ type account struct {
 	set    setup
 
 	engine   *broadcast.Engine
+	admins   *admins.Service
 	messages *messagetest.File
 	pulls    atomic.Int64
 	pulled   atomic.Bool
@@ -125,6 +127,7 @@ func newAccount(t *testing.T, set setup) *account {
 	t.Cleanup(a.client.Close)
 	a.store, a.db = openStore(t, set.driver)
 	a.messages = messagetest.New(t, messageFile)
+	a.admins = admins.New(admins.Config{Store: a.store, Owners: []string{admin}, Now: a.now, Log: modelstest.Log(t)})
 	a.pulled.Store(!set.unpulled)
 	a.pull = a.fill
 	if !set.unpulled {
@@ -263,6 +266,15 @@ func (a *account) Notice(kind string, st broadcast.Status) string {
 	return text
 }
 
+// Halts words the notice of a halt as the chat would.
+func (a *account) Halts(first broadcast.Status, others []int64) string {
+	text := a.Notice("paused", first)
+	if len(others) > 0 {
+		text += fmt.Sprintf(" and %d", others)
+	}
+	return text
+}
+
 // LateReply words what became of a request that was not confirmed in time.
 func (a *account) LateReply(asked *broadcast.Created, err error) string {
 	a.mu.Lock()
@@ -305,7 +317,10 @@ func (a *account) run(e *broadcast.Engine) (stop func()) {
 
 // notifier returns one that tells what an engine does.
 func (a *account) notifier(e *broadcast.Engine) *notify.Notifier {
-	return notify.New(notify.Config{Store: a.store, Platform: a.client, Engine: e, Words: a, Now: a.now, Log: modelstest.Log(a.t)})
+	return notify.New(notify.Config{
+		Store: a.store, Platform: a.client, Engine: e, Words: a, Now: a.now, Log: modelstest.Log(a.t),
+		Admins: a.admins,
+	})
 }
 
 // ask asks for a broadcast that nobody has a reason to refuse.

@@ -16,7 +16,12 @@ func (e *Engine) Status(ctx context.Context, id int64) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.status(ctx, *b)
+	st, err := e.status(ctx, *b)
+	if err != nil {
+		return nil, err
+	}
+	st.Price, err = e.store.CountPrice(ctx, b, e.now())
+	return st, err
 }
 
 // Recent returns a Status that may be a little old: for those who look again and

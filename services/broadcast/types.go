@@ -46,6 +46,8 @@ type Created struct {
 type Status struct {
 	Broadcast models.Broadcast
 	Counts    models.Counts
+	// Price is how many left because of it so far; a List has none.
+	Price models.Price
 	// Rate is how many sends a second were made lately; 0 when it is not running.
 	Rate float64
 	// Left is the time that the rest should take, but for those who are put off; 0

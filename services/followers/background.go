@@ -31,7 +31,7 @@ func (s *Service) StartSync(ctx context.Context, confirmed bool, ended func(ctx 
 	return nil
 }
 
-// Close ends what StartSync began and waits for it.
+// Close ends what StartSync and Heard began and waits for it.
 func (s *Service) Close() {
 	s.mu.Lock()
 	s.endBackground()

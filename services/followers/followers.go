@@ -38,9 +38,13 @@ type Service struct {
 	background    context.Context
 	endBackground context.CancelFunc
 	tasks         sync.WaitGroup
+
+	// heard are the texts that are to be stored; storeHeard begins to, once.
+	heard      chan models.Heard
+	storeHeard func()
 }
 
-// New returns a Service. Close must follow if StartSync is used.
+// New returns a Service. Close must follow if StartSync or Heard is used.
 func New(cfg Config) *Service {
 	s := &Service{
 		store:    cfg.Store,
@@ -52,6 +56,8 @@ func New(cfg Config) *Service {
 		s.now = time.Now
 	}
 	s.background, s.endBackground = context.WithCancel(context.Background())
+	s.heard = make(chan models.Heard, maxHeard)
+	s.storeHeard = sync.OnceFunc(s.startHeard)
 	return s
 }
 

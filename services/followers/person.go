@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"time"
+	"unicode/utf8"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/wechat"
@@ -90,31 +91,79 @@ func (s *Service) Testers(ctx context.Context) ([]models.Recipient, error) {
 	return s.store.Testers(ctx)
 }
 
-// AddTester puts a follower on the test list, also one who is not known yet. It
-// tells whether they were not on it before. The platform is asked about the
-// person: whoever does not follow, or whom it does not know, is not added
-// (models.ErrTesterNotFollowing), nor is anybody while it can't be asked
-// (models.ErrTesterUnchecked). What has not the form of an OpenID:
-// models.ErrOpenIDInvalid.
-func (s *Service) AddTester(ctx context.Context, openID string) (added bool, err error) {
-	if len(openID) < minOpenID || !typed.MatchString(openID) || !models.ValidOpenID(openID) {
-		return false, models.NewError(models.Invalid, models.ErrOpenIDInvalid, "OpenID", models.MaskOpenID(openID))
-	}
-	now := s.now()
-	if err := s.mustFollow(ctx, openID); err != nil {
-		return false, err
-	}
-	err = s.store.ChangeRecipient(ctx, openID, func(r *models.Recipient) {
-		follows(r, now)
-		added = !r.Tester
-		r.Tester = true
-	})
-	return added && err == nil, err
+// AddedTester is what AddTester changed.
+type AddedTester struct {
+	Added bool // was not on the list before
+	Named bool // got another name
 }
 
-// mustFollow asks the platform whether a person follows and returns an error
-// unless they surely do.
-func (s *Service) mustFollow(ctx context.Context, openID string) error {
+// AddTester puts a follower on the test list, also one who is not known yet, and gives
+// them a name if it is not empty. The platform is asked about the person, as MustFollow
+// does. A name that is too long is models.ErrNameTooLong, one that somebody else has
+// models.ErrNameTaken.
+func (s *Service) AddTester(ctx context.Context, openID, name string) (done AddedTester, err error) {
+	if err := errors.Join(checkTyped(openID), s.checkName(ctx, openID, name)); err != nil {
+		return done, err
+	}
+	if err := s.MustFollow(ctx, openID); err != nil {
+		return done, err
+	}
+	now := s.now()
+	err = s.store.ChangeRecipient(ctx, openID, func(r *models.Recipient) {
+		follows(r, now)
+		done = AddedTester{Added: !r.Tester, Named: name != "" && name != r.Name}
+		r.Tester = true
+		if name != "" {
+			r.Name = name
+		}
+	})
+	if err != nil {
+		return AddedTester{}, err
+	}
+	return done, nil
+}
+
+// LikeOpenID tells whether what somebody typed has the form of an OpenID.
+func LikeOpenID(s string) bool {
+	return len(s) >= minOpenID && typed.MatchString(s) && models.ValidOpenID(s)
+}
+
+// checkTyped returns models.ErrOpenIDInvalid for what somebody typed and is no OpenID.
+func checkTyped(openID string) error {
+	if !LikeOpenID(openID) {
+		return models.NewError(models.Invalid, models.ErrOpenIDInvalid, "OpenID", models.MaskOpenID(openID))
+	}
+	return nil
+}
+
+// checkName tells why a person can't have a name.
+func (s *Service) checkName(ctx context.Context, openID, name string) error {
+	if utf8.RuneCountInString(name) > models.MaxName {
+		return models.NewError(models.Invalid, models.ErrNameTooLong, "Most", int64(models.MaxName))
+	}
+	if name == "" {
+		return nil
+	}
+	others, err := s.named(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, r := range others {
+		if r.OpenID != openID {
+			return models.NewError(models.Conflict, models.ErrNameTaken, "Name", r.Name, "OpenID", r.OpenID)
+		}
+	}
+	return nil
+}
+
+// MustFollow asks the platform whether a person follows and returns an error unless they
+// surely do: models.ErrTesterNotFollowing for whoever does not follow, or whom it does not
+// know, models.ErrTesterUnchecked while it can't be asked, and models.ErrOpenIDInvalid
+// for what has not the form of an OpenID.
+func (s *Service) MustFollow(ctx context.Context, openID string) error {
+	if err := checkTyped(openID); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, askPatience)
 	defer cancel()
 	following, err := s.platform.Follows(ctx, openID)
@@ -123,7 +172,7 @@ func (s *Service) mustFollow(ctx context.Context, openID string) error {
 	case errors.As(err, &refused):
 		return models.NewError(models.Unavailable, models.ErrTesterUnchecked, "Code", refused.Code, "Reason", refused.Msg)
 	case err != nil:
-		s.log.WarnContext(ctx, "ask whether a tester follows", "openid", models.MaskOpenID(openID), "err", err)
+		s.log.WarnContext(ctx, "ask whether a person follows", "openid", models.MaskOpenID(openID), "err", err)
 		return models.NewError(models.Unavailable, models.ErrTesterUnchecked, "Code", 0)
 	case !following:
 		return models.NewError(models.Invalid, models.ErrTesterNotFollowing)

@@ -67,7 +67,7 @@ func TestUnsubscribedErases(t *testing.T) {
 		if err := h.Subscribed(ctx, alice, morning.Add(-time.Hour), "qrscene_图书馆"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.AddTester(ctx, alice); err != nil {
+		if _, err := h.AddTester(ctx, alice, ""); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := h.SetOptedOut(ctx, alice, true); err != nil {
@@ -80,6 +80,7 @@ func TestUnsubscribedErases(t *testing.T) {
 		want := models.Recipient{
 			OpenID: alice, Subscribed: true, OptedOut: true, Tester: true, SubscribedAt: models.At(morning.Add(-time.Hour)),
 			Scene: "qrscene_图书馆", Fields: `{"name":"Alice"}`, CreatedAt: models.At(morning), UpdatedAt: models.At(morning.Add(-time.Hour)),
+			OptedOutAt: models.At(morning),
 		}
 		ignore := cmpopts.IgnoreFields(models.Recipient{}, "ID")
 		if diff := cmp.Diff(want, h.person(t, alice), ignore); diff != "" {
@@ -88,7 +89,10 @@ func TestUnsubscribedErases(t *testing.T) {
 		if err := h.Unsubscribed(ctx, alice, morning); err != nil {
 			t.Fatal(err)
 		}
-		want = models.Recipient{OpenID: alice, OptedOut: true, Tester: true, CreatedAt: models.At(morning), UpdatedAt: models.At(morning)}
+		want = models.Recipient{
+			OpenID: alice, OptedOut: true, Tester: true, OptedOutAt: models.At(morning), LeftAt: models.At(morning),
+			CreatedAt: models.At(morning), UpdatedAt: models.At(morning),
+		}
 		if diff := cmp.Diff(want, h.person(t, alice), ignore); diff != "" {
 			t.Errorf("after (-want +got):\n%s", diff)
 		}
@@ -181,8 +185,8 @@ func TestTesters(t *testing.T) {
 			openID string
 			added  bool
 		}{{alice, true}, {bob, true}, {alice, false}} {
-			added, err := h.AddTester(ctx, c.openID)
-			if added != c.added || err != nil {
+			added, err := h.AddTester(ctx, c.openID, "")
+			if added.Added != c.added || err != nil {
 				t.Errorf("step %d: added %v, %v, want %v", i, added, err, c.added)
 			}
 		}
@@ -212,8 +216,8 @@ func TestATesterMustFollow(t *testing.T) {
 		h.platform.set(people(0, 3)...)
 		refused := func(openID, code string) {
 			t.Helper()
-			added, err := h.AddTester(t.Context(), openID)
-			if wantCode(t, err, code); added {
+			added, err := h.AddTester(t.Context(), openID, "")
+			if wantCode(t, err, code); added.Added {
 				t.Errorf("added %s", openID)
 			}
 			wantTesters(t, h)
@@ -234,7 +238,7 @@ func TestATesterMustFollow(t *testing.T) {
 			t.Errorf("stats: %v (-want +got):\n%s", err, diff)
 		}
 		h.platform.info = nil
-		if added, err := h.AddTester(t.Context(), modelstest.OpenID(1)); !added || err != nil {
+		if added, err := h.AddTester(t.Context(), modelstest.OpenID(1), ""); !added.Added || err != nil {
 			t.Errorf("a follower: added %v, %v", added, err)
 		}
 		h.wantFollowers(t, map[string]bool{modelstest.OpenID(1): true})
@@ -249,7 +253,7 @@ func TestTheTestListSurvives(t *testing.T) {
 		h.platform.set(people(0, 10)...)
 		h.sync(t)
 		for _, openID := range people(0, 3) {
-			if _, err := h.AddTester(ctx, openID); err != nil {
+			if _, err := h.AddTester(ctx, openID, ""); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -294,7 +298,7 @@ func TestWhatIsNoOpenIDIsRefused(t *testing.T) {
 			"subscribed":   func() error { return h.Subscribed(t.Context(), openID, morning, "") },
 			"unsubscribed": func() error { return h.Unsubscribed(t.Context(), openID, morning) },
 			"opt out":      func() error { _, err := h.SetOptedOut(t.Context(), openID, true); return err },
-			"add tester":   func() error { _, err := h.AddTester(t.Context(), openID); return err },
+			"add tester":   func() error { _, err := h.AddTester(t.Context(), openID, ""); return err },
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

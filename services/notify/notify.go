@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/wechat"
@@ -50,6 +51,9 @@ const (
 type Words interface {
 	// Notice words what is told of a broadcast.
 	Notice(kind string, st broadcast.Status) string
+	// Halts words what is told of broadcasts that were paused at once for the same reason:
+	// where the first one stands, and the numbers of the others.
+	Halts(first broadcast.Status, others []int64) string
 	// LateReply words what became of a request: asked, or err if it came to nothing.
 	LateReply(asked *broadcast.Created, err error) string
 }
@@ -59,9 +63,11 @@ type Config struct {
 	Store    *models.Store
 	Platform *wechat.Client
 	Engine   *broadcast.Engine
-	Words    Words
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Admins says who is told. Whoever is no admin any more is told nothing.
+	Admins *admins.Service
+	Words  Words
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Notifier hands notices over.
@@ -70,6 +76,9 @@ type Notifier struct {
 	// pending are the notices that are in no database, by key.
 	pending map[string]*notice
 	sent    chan *notice
+	// took are the notices of halts that the platform took, by key, until all of a halt
+	// are told. It is the stored notices' loop's.
+	took map[string]bool
 }
 
 // notice is one on its way to an admin.
@@ -78,12 +87,15 @@ type notice struct {
 	kind string
 	to   string
 	text func() string
-	// broadcast is the one that it is about, 0 for none.
+	// broadcast is the one that it is about, 0 for none, and also are further ones.
 	broadcast int64
+	also      []int64
 	// outdated tells whether it need not be told any more; nil for never.
 	outdated func(ctx context.Context) bool
 	// until is when it is given up; zero for never.
 	until time.Time
+	// ofRole says that it is about the admin's role.
+	ofRole bool
 }
 
 // rests are the notices that wait for their next try, by key.
@@ -109,7 +121,7 @@ func (r rests) note(key string, done bool, now time.Time) {
 
 // New returns a Notifier. Run makes it tell.
 func New(c Config) *Notifier {
-	return &Notifier{Config: c, pending: map[string]*notice{}, sent: make(chan *notice, 16)}
+	return &Notifier{Config: c, pending: map[string]*notice{}, sent: make(chan *notice, 16), took: map[string]bool{}}
 }
 
 // Run tells admins what they do not know until ctx ends. Of the broadcasts in the
@@ -183,6 +195,41 @@ func (n *Notifier) Send(ctx context.Context, to, text string) {
 	}
 }
 
+// SendRole has somebody told that they are an admin now. What the platform does not take
+// comes with the reply to their next word.
+func (n *Notifier) SendRole(ctx context.Context, to, text string) {
+	m := &notice{key: "role of " + to, kind: "role", to: to, text: func() string { return text }, until: n.Now().Add(lateFor), ofRole: true}
+	m.outdated = func(ctx context.Context) bool { // a reply told of it meanwhile
+		ctx, cancel := context.WithTimeout(ctx, askStoreFor)
+		defer cancel()
+		kept, err := n.RoleKept(ctx, to, "")
+		return err == nil && !kept
+	}
+	select {
+	case n.sent <- m:
+	case <-ctx.Done():
+	}
+}
+
+// roleTaken records that the platform took a notice of a role.
+func (n *Notifier) roleTaken(ctx context.Context, to string) {
+	if err := n.SayRole(ctx, to, ""); err != nil {
+		n.Log.WarnContext(ctx, "a notice of a role may come again", "admin", models.MaskOpenID(to), "err", err)
+	}
+}
+
+// RoleKept tells whether an admin is still to be told of their role in the reply to a
+// message of that key.
+func (n *Notifier) RoleKept(ctx context.Context, openID, key string) (bool, error) {
+	return n.Store.RoleNoticeKept(ctx, openID, key)
+}
+
+// SayRole records that the reply to an admin's message tells them of their role, or with
+// no key that the platform took the notice.
+func (n *Notifier) SayRole(ctx context.Context, openID, key string) error {
+	return n.Store.RoleNoticeSaid(ctx, openID, key)
+}
+
 // Kept returns the broadcasts of which an admin could not be told, the newest first,
 // for the reply to a message of that key. What was said in an earlier copy of that
 // reply is returned again.
@@ -237,58 +284,19 @@ func (n *Notifier) tellPending(ctx context.Context, again rests) {
 			done = true
 		}
 		if !done {
-			var err error
-			if done, err = n.hand(ctx, m); err != nil {
+			outcome, err := n.hand(ctx, m)
+			if err != nil {
 				n.Log.WarnContext(ctx, "keep a notice, trying again", "broadcast", m.broadcast, "err", err)
 			}
+			if outcome == taken && m.ofRole {
+				n.roleTaken(ctx, m.to)
+			}
+			done = outcome != away
 		}
 		if again.note(key, done, n.Now()); done {
 			delete(n.pending, key)
 		}
 	}
-}
-
-// tellStored tells the asking admins of what ended, paused or stopped by itself, or began
-// at its planned start.
-func (n *Notifier) tellStored(ctx context.Context, again rests) error {
-	if !n.Engine.Leads() {
-		return nil
-	}
-	list, err := n.Store.Unnotified(ctx)
-	if err != nil {
-		return err
-	}
-	for _, b := range list {
-		ready, err := n.ready(ctx, b)
-		if err != nil {
-			return err
-		}
-		kind := kindOf(b.State)
-		key := fmt.Sprintf("%s %d", kind, b.ID)
-		if !ready || again.waits(key, n.Now()) {
-			continue
-		}
-		st, err := n.Engine.Status(ctx, b.ID)
-		if err != nil {
-			return err
-		}
-		if st.Broadcast.State != b.State {
-			continue // somebody moved it just now
-		}
-		done, err := n.hand(ctx, &notice{
-			key: key, kind: kind, to: b.AskedBy, broadcast: b.ID, text: func() string { return n.Words.Notice(kind, *st) },
-		})
-		if err != nil {
-			return err
-		}
-		if again.note(key, done, n.Now()); !done {
-			continue
-		}
-		if err := n.Store.MarkNotified(ctx, b.ID, b.NoticeMark()); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // ready tells whether what is to be told of a broadcast is known: its last calls are
@@ -313,28 +321,44 @@ func (n *Notifier) ready(ctx context.Context, b models.Broadcast) (bool, error) 
 	return st.Broadcast.State == models.Finished && st.Counts.Accepted == 0, nil
 }
 
+// handed is what came of handing a notice over.
+type handed int
+
+const (
+	away  handed = iota // the platform or the database is: try again
+	taken               // the platform took it
+	kept                // it refused it, and it is kept for the admin's next word if it can be
+	moot                // whom it is for is no admin any more
+)
+
 // hand hands a notice over. One that the platform refuses is kept for the admin's
-// next word, if it is about a broadcast. done is false if the platform is away or the
-// database, which keeps it.
-func (n *Notifier) hand(ctx context.Context, m *notice) (done bool, err error) {
-	err = n.Platform.Notify(ctx, m.to, m.text())
+// next word, if it is about broadcasts; that of a role is kept until it was taken.
+func (n *Notifier) hand(ctx context.Context, m *notice) (handed, error) {
+	if n.Admins.RoleOf(ctx, m.to) == "" {
+		return moot, nil
+	}
+	err := n.Platform.Notify(ctx, m.to, m.text())
 	var refused *wechat.APIError
 	switch {
 	case err == nil:
-		return true, nil
+		return taken, nil
 	case !errors.As(err, &refused), busyCode(refused.Code):
-		return false, nil
+		return away, nil
 	}
 	log := n.Log.With("notice", m.kind, "admin", models.MaskOpenID(m.to), "err", err)
 	if m.broadcast == 0 {
 		log.WarnContext(ctx, "the platform does not take the notice")
-		return true, nil
+		return kept, nil
 	}
 	log.WarnContext(ctx, "the platform does not take the notice; the admin is told in the reply to their next word", "broadcast", m.broadcast)
 	ctx, cancel := context.WithTimeout(ctx, askStoreFor)
 	defer cancel()
-	err = n.Store.KeepNotice(ctx, m.to, m.broadcast)
-	return err == nil, err
+	for _, id := range append([]int64{m.broadcast}, m.also...) {
+		if err := n.Store.KeepNotice(ctx, m.to, id); err != nil {
+			return away, err
+		}
+	}
+	return kept, nil
 }
 
 // busyCode tells whether a refusal says that the platform is busy, and nothing of

@@ -7,13 +7,14 @@ ALTER TABLE broadcasts
     ADD KEY broadcasts_of_id (of_id);
 
 ALTER TABLE recipients
-    ADD COLUMN name         VARCHAR(64)  NOT NULL DEFAULT '',
+    ADD COLUMN name         VARCHAR(64)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '',
     ADD COLUMN opted_out_at BIGINT       NOT NULL DEFAULT 0,
     ADD COLUMN left_at      BIGINT       NOT NULL DEFAULT 0,
     ADD COLUMN heard        VARCHAR(255) NOT NULL DEFAULT '',
     ADD COLUMN heard_at     BIGINT       NOT NULL DEFAULT 0,
     ADD KEY recipients_opted_out_at (opted_out_at),
-    ADD KEY recipients_left_at (left_at);
+    ADD KEY recipients_left_at (left_at),
+    ADD KEY recipients_name (name);
 
 CREATE TABLE messages (
     folded     VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
@@ -45,7 +46,8 @@ CREATE TABLE audit (
     action      VARCHAR(32)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     target      VARCHAR(191)  NOT NULL DEFAULT '',
     detail      VARCHAR(1000) NOT NULL DEFAULT '',
-    message_key VARCHAR(191)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT ''
+    message_key VARCHAR(191)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    UNIQUE KEY audit_message (message_key)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4;
 
 -- A notice may be for several admins.
@@ -73,6 +75,7 @@ DROP TABLE admins;
 DROP TABLE replies;
 DROP TABLE messages;
 ALTER TABLE recipients
+    DROP KEY recipients_name,
     DROP KEY recipients_left_at,
     DROP KEY recipients_opted_out_at,
     DROP COLUMN heard_at,

@@ -12,6 +12,7 @@ ALTER TABLE recipients ADD COLUMN heard TEXT NOT NULL DEFAULT '';
 ALTER TABLE recipients ADD COLUMN heard_at BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX recipients_opted_out_at ON recipients (opted_out_at) WHERE opted_out_at > 0;
 CREATE INDEX recipients_left_at ON recipients (left_at) WHERE left_at > 0;
+CREATE INDEX recipients_name ON recipients (name) WHERE name <> '';
 
 CREATE TABLE messages (
     folded     TEXT   NOT NULL PRIMARY KEY COLLATE BINARY,
@@ -43,8 +44,9 @@ CREATE TABLE audit (
     action      TEXT   NOT NULL,
     target      TEXT   NOT NULL DEFAULT '',
     detail      TEXT   NOT NULL DEFAULT '',
-    message_key TEXT   NOT NULL DEFAULT ''
+    message_key TEXT   NOT NULL
 );
+CREATE UNIQUE INDEX audit_message ON audit (message_key);
 
 -- A notice may be for several admins.
 CREATE TABLE notices (
@@ -69,6 +71,7 @@ DROP TABLE audit;
 DROP TABLE admins;
 DROP TABLE replies;
 DROP TABLE messages;
+DROP INDEX recipients_name;
 DROP INDEX recipients_left_at;
 DROP INDEX recipients_opted_out_at;
 ALTER TABLE recipients DROP COLUMN heard_at;

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"io"
+
+	"wechat-broadcast/handlers"
+	"wechat-broadcast/lang"
+	"wechat-broadcast/models"
+)
+
+// exportPage is how many rows are read at a time.
+const exportPage = 1000
+
+// exportCommand has a command for each table that can be exported.
+type exportCommand struct {
+	Audit exportAudit `cmd:"" help:"What admins did: at (Beijing time), admin, action, target, detail."`
+}
+
+type exportAudit struct{}
+
+// Run prints the audit as CSV, also beside a running server.
+func (exportAudit) Run(s *session) error {
+	settings, log, err := s.load()
+	if err != nil {
+		return err
+	}
+	p, err := newProcess(settings, log)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.close() }()
+	store := p.account.store
+	if err := store.Migrate(s.ctx); err != nil {
+		return startFault(err)
+	}
+	return writeAudit(s.ctx, store, s.stdout)
+}
+
+// writeAudit writes the audit as CSV, the first action first.
+func writeAudit(ctx context.Context, store *models.Store, to io.Writer) error {
+	out := csv.NewWriter(to)
+	_ = out.Write([]string{"at", "admin", "action", "target", "detail"}) // its error is told by Flush
+	for after := int64(0); ; {
+		page, err := store.AuditAfter(ctx, after, exportPage)
+		if err != nil {
+			return err
+		}
+		for _, a := range page {
+			_ = out.Write([]string{lang.Moment(a.At.Time), handlers.Cell(a.Admin), a.Action, handlers.Cell(a.Target), handlers.Cell(a.Detail)})
+			after = a.ID
+		}
+		if out.Flush(); out.Error() != nil || len(page) < exportPage {
+			return out.Error()
+		}
+	}
+}

@@ -1,0 +1,36 @@
+package broadcast_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
+	"wechat-broadcast/simulator"
+)
+
+func TestAStatusTellsWhoLeftBecauseOfIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 10}})
+		a.start()
+		id := a.ask("", models.AudienceAll)
+		a.reaches(id, models.Finished)
+		for hours, openID := range []string{a.sim.Follower(1), a.sim.Follower(2), a.sim.Follower(3)} {
+			_ = loop.Sleep(t.Context(), time.Duration(hours+1)*10*time.Hour) // 10, 30 and 60 hours after it
+			at := models.At(a.now())
+			if err := a.store.ChangeRecipient(t.Context(), openID, func(r *models.Recipient) { r.Leave(at); r.OptedOutAt = at }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		st, err := a.engine.Status(t.Context(), id)
+		if want := (models.Price{Left: 1, OptedOut: 1}); err != nil || st.Price != want {
+			t.Errorf("%+v, %v, want %+v", st.Price, err, want)
+		}
+		recent, err := a.engine.Recent(id)
+		if err != nil || recent.Price != st.Price {
+			t.Errorf("for those who look again and again: %+v, %v", recent.Price, err)
+		}
+	})
+}

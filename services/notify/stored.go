@@ -1,0 +1,191 @@
+package notify
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
+)
+
+// tellStored tells admins of what ended, paused or stopped by itself, or began at its
+// planned start.
+func (n *Notifier) tellStored(ctx context.Context, again rests) error {
+	if !n.Engine.Leads() {
+		return nil
+	}
+	list, err := n.Store.Unnotified(ctx)
+	if err != nil {
+		return err
+	}
+	halts := map[string][]models.Broadcast{} // by their reason
+	for _, b := range list {
+		if halted(b) {
+			halts[b.Reason] = append(halts[b.Reason], b)
+			continue
+		}
+		ready, err := n.ready(ctx, b)
+		if err != nil {
+			return err
+		}
+		if !ready {
+			continue
+		}
+		if err := n.tell(ctx, again, b); err != nil {
+			return err
+		}
+	}
+	for _, same := range halts {
+		if err := n.tellHalts(ctx, again, same); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// halted tells whether a broadcast was stopped for what concerns the account, and so
+// everybody who may send.
+func halted(b models.Broadcast) bool {
+	return b.State == models.Paused && (b.Reason == models.ReasonAccount || b.Reason == models.ReasonCredentials)
+}
+
+// tell tells the admin who asked for a broadcast how it ended, why it paused, or that it
+// began.
+func (n *Notifier) tell(ctx context.Context, again rests, b models.Broadcast) error {
+	kind := kindOf(b.State)
+	key := fmt.Sprintf("%s %d", kind, b.ID)
+	if again.waits(key, n.Now()) {
+		return nil
+	}
+	st, err := n.Engine.Status(ctx, b.ID)
+	if err != nil {
+		return err
+	}
+	if st.Broadcast.State != b.State {
+		return nil // somebody moved it just now
+	}
+	outcome, err := n.hand(ctx, &notice{
+		key: key, kind: kind, to: b.AskedBy, broadcast: b.ID, text: func() string { return n.Words.Notice(kind, *st) },
+	})
+	if err != nil {
+		return err
+	}
+	if again.note(key, outcome != away, n.Now()); outcome == away {
+		return nil
+	}
+	return n.Store.MarkNotified(ctx, b.ID, b.NoticeMark())
+}
+
+// tellHalts tells of broadcasts that were stopped for the same reason: all who may send,
+// and whoever asked for one of them. Each gets one notice, once the counts of the first
+// broadcast are known. Who was told is recorded, so that nobody is told again if the
+// program ends before all are.
+func (n *Notifier) tellHalts(ctx context.Context, again rests, halts []models.Broadcast) error {
+	// The one that met the reason was being sent; the others may not have begun.
+	begun := slices.IndexFunc(halts, func(b models.Broadcast) bool { return !b.StartedAt.IsZero() })
+	head := halts[max(begun, 0)]
+	if ready, err := n.ready(ctx, head); err != nil || !ready {
+		return err
+	}
+	if err := n.beginTelling(ctx, halts); err != nil {
+		return err
+	}
+	st, err := n.Engine.Status(ctx, head.ID)
+	if err != nil {
+		return err
+	}
+	if st.Broadcast.State != models.Paused {
+		return nil // somebody resumed it just now
+	}
+	all := true
+	for _, to := range n.concerned(ctx, halts) {
+		done, err := n.tellHalt(ctx, again, to, *st, halts)
+		if err != nil {
+			return err
+		}
+		all = all && done
+	}
+	if !all {
+		return nil
+	}
+	for _, b := range halts {
+		if err := n.Store.MarkNotified(ctx, b.ID, b.NoticeMark()); err != nil {
+			return err
+		}
+	}
+	clear(n.took)
+	return nil
+}
+
+// telling begins the mark of a halt of which not all are told yet. A name of its own
+// follows it, since the same broadcast may be halted for the same reason again.
+const telling = "telling "
+
+// beginTelling gives each halt such a mark, if it has none.
+func (n *Notifier) beginTelling(ctx context.Context, halts []models.Broadcast) error {
+	for i := range halts {
+		b := &halts[i]
+		if strings.HasPrefix(b.NotifiedState, telling) {
+			continue
+		}
+		b.NotifiedState = telling + rand.Text()
+		if err := n.Store.MarkNotified(ctx, b.ID, b.NotifiedState); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// concerned are those who are told of halts.
+func (n *Notifier) concerned(ctx context.Context, halts []models.Broadcast) []string {
+	to := n.Admins.Senders(ctx)
+	for _, b := range halts {
+		if !slices.Contains(to, b.AskedBy) {
+			to = append(to, b.AskedBy)
+		}
+	}
+	return to
+}
+
+// tellHalt tells one admin of halts; head is where the first of them stands. done says
+// that the admin need not be told any more.
+func (n *Notifier) tellHalt(ctx context.Context, again rests, to string, head broadcast.Status, halts []models.Broadcast) (done bool, err error) {
+	key := fmt.Sprintf("halt %d %s %s", head.Broadcast.ID, halts[0].NotifiedState, to)
+	if again.waits(key, n.Now()) {
+		return false, nil
+	}
+	var others []int64
+	told := true
+	for _, b := range halts {
+		if b.ID != head.Broadcast.ID {
+			others = append(others, b.ID)
+		}
+		took, err := n.Store.WasHandedOver(ctx, to, b.ID, b.NotifiedState)
+		if err != nil {
+			return false, err
+		}
+		told = told && took
+	}
+	if told {
+		return true, nil
+	}
+	if !n.took[key] { // else it could not be recorded
+		outcome, err := n.hand(ctx, &notice{
+			key: key, kind: Paused, to: to, broadcast: head.Broadcast.ID, also: others,
+			text: func() string { return n.Words.Halts(head, others) },
+		})
+		if again.note(key, outcome != away, n.Now()); err != nil || outcome != taken {
+			return outcome != away, err
+		}
+		n.took[key] = true
+	}
+	for _, b := range halts {
+		if err := n.Store.NoticeHandedOver(ctx, to, b.ID, b.NotifiedState); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
