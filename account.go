@@ -64,7 +64,9 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	}
 	a.platform = a.newPlatform(shared)
 	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Now: time.Now, Log: a.log})
-	messages := message.NewSource(settings.MessagesFile)
+	messages := message.NewSource(message.SourceConfig{
+		Path: settings.MessagesFile, Language: settings.Language, Store: store, Templates: a.platform, Now: time.Now,
+	})
 	a.engine = a.newEngine(p.redis, messages)
 	a.notifier = notify.New(notify.Config{
 		Store: store, Platform: a.platform, Engine: a.engine, Words: composer, Now: time.Now, Log: a.log,

@@ -87,7 +87,9 @@ func newParts(ctx context.Context, task programTask) (*parts, error) {
 	p.followers = followers.New(followers.Config{Store: store, Platform: p.platform, Now: time.Now, Log: log})
 	p.engine = broadcast.New(broadcast.Config{
 		Store: store, Platform: p.platform,
-		Messages:    message.NewSource(messages),
+		Messages: message.NewSource(message.SourceConfig{
+			Path: messages, Language: "zh", Store: store, Templates: p.platform, Now: time.Now,
+		}),
 		EverPulled:  p.followers.EverPulled,
 		Pull:        func(ctx context.Context) error { _, err := p.followers.Sync(ctx, nil); return err },
 		Concurrency: task.InFlight,

@@ -85,6 +85,11 @@ func TestBothLanguagesHaveTheSameSentences(t *testing.T) {
 		}
 	}
 	found, err := fs.Glob(os.DirFS("sentences"), "*")
+	// Files such as chat_messages.zh.yaml belong to a part.
+	found = slices.DeleteFunc(found, func(file string) bool {
+		part, _, further := strings.Cut(file, "_")
+		return further && parts[part] != nil
+	})
 	if err != nil || len(found) != len(parts)*len(lang.Languages)+1 {
 		t.Errorf("the files are %v, %v", found, err)
 	}

@@ -105,6 +105,6 @@ const (
 	ErrNoDefaultMessage   = "no_default_message"  // Known: no name was given, and none is the default
 	ErrMessagesFull       = "messages_full"       // Max: there are as many as there may be
 	ErrTemplatesUnchecked = "templates_unchecked" // the platform can't be asked for the account's templates
-	ErrFieldNamesUnknown  = "field_names_unknown" // Fields, Known: names that only the platform could tell, and it can't be asked
+	ErrFieldNamesUnknown  = "field_names_unknown" // Name, Known: fields by names that only the platform could tell, and it can't be asked
 	ErrMessageBusy        = "message_busy"        // Name: others changed it at the same moment, several times
 )

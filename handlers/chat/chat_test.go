@@ -165,6 +165,8 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 			text += " " + follower
 		case needsNumber:
 			text += " #7"
+		case takesName, takesNameAndFields:
+			text += " closing"
 		case takesNothing, takesMessage, takesNumber:
 		}
 		_, remember, err := s.Reply(t.Context(), admin, text, "m:1")

@@ -14,6 +14,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/message/messagetest"
 	"wechat-broadcast/services/wechat"
 )
@@ -55,9 +56,12 @@ type stage struct {
 	changed bool
 	err     error
 	file    *messagetest.File
-	quota   func(context.Context) (wechat.Quota, error)
-	link    string
-	history string
+	// store has the messages that were written in the chat.
+	store     messagetest.Store
+	templates messagetest.Templates
+	quota     func(context.Context) (wechat.Quota, error)
+	link      string
+	history   string
 	// onTheWay is how many calls are under way when a cancel comes.
 	onTheWay int64
 	kept     keptNotices
@@ -96,7 +100,9 @@ func newStage(t *testing.T, language string) *stage {
 	s.Chat = New(Config{
 		Admins: []string{"", "oOther", admin}, Composer: composer,
 		Engine: stageEngine{s}, Followers: stageFollowers{s}, Platform: stagePlatform{s},
-		Notices: stageNotices{s}, Messages: s.file.Source, Log: log,
+		Notices: stageNotices{s}, Messages: message.NewSource(message.SourceConfig{
+			Path: s.file.Path, Language: language, Store: &s.store, Templates: stagePlatform{s}, Now: func() time.Time { return now },
+		}), Log: log,
 	})
 	return s
 }
@@ -211,6 +217,10 @@ func (s stagePlatform) Quota(ctx context.Context, path string) (wechat.Quota, er
 		return wechat.Quota{}, fmt.Errorf("asked for the quota of %s", path)
 	}
 	return s.stage.quota(ctx)
+}
+
+func (s stagePlatform) KnownTemplates(ctx context.Context, age time.Duration) ([]wechat.Template, time.Time, error) {
+	return s.stage.templates.KnownTemplates(ctx, age)
 }
 
 // stageLinks stands in for the links.

@@ -20,6 +20,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/message/messagetest"
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/wechat"
@@ -149,7 +150,9 @@ func (a *account) newEngine() *broadcast.Engine {
 	figures := prometheus.NewRegistry()
 	c := broadcast.Config{
 		Store: a.store, Platform: a.client,
-		Messages:   a.messages.Source,
+		Messages: message.NewSource(message.SourceConfig{
+			Path: a.messages.Path, Language: "zh", Store: a.store, Templates: a.client, Now: a.now,
+		}),
 		EverPulled: func(context.Context) (bool, error) { return a.pulled.Load(), nil },
 		Pull: func(ctx context.Context) error {
 			a.pulls.Add(1)

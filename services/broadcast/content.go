@@ -16,14 +16,16 @@ import (
 // profilePatience is how long a reply waits for the profiles of its sample.
 const profilePatience = 1500 * time.Millisecond
 
-// checkContent fills the message for some of its recipients.
-func (e *Engine) checkContent(ctx context.Context, b *models.Broadcast, people []models.Recipient) ([]Warning, error) {
+// checkContent fills the message for some of its recipients, and returns that of the
+// first.
+func (e *Engine) checkContent(ctx context.Context, b *models.Broadcast, people []models.Recipient) (wechat.Message, []Warning, error) {
+	var first wechat.Message
 	refuse := func(err error) error {
 		return models.NewError(models.Invalid, models.ErrContent, "Name", b.Name, "Reason", err)
 	}
 	c, err := message.NewContent(*b)
 	if err != nil {
-		return nil, refuse(err)
+		return first, nil, refuse(err)
 	}
 	if len(people) == 0 || !c.Varies() {
 		people = []models.Recipient{{OpenID: b.AskedBy}}
@@ -31,13 +33,15 @@ func (e *Engine) checkContent(ctx context.Context, b *models.Broadcast, people [
 	checked, err := e.checkable(ctx, c, people)
 	warnings := unchecked(c, b, len(checked), err)
 	seen := map[string]bool{}
-	for _, p := range checked {
-		_, cuts, err := c.Fill(p.Recipient)
+	for i, p := range checked {
+		m, cuts, err := c.Fill(p.Recipient)
 		switch {
 		case errors.As(err, new(*message.RenderError)), errors.As(err, new(*field.Error)):
-			return nil, refuse(err)
+			return first, nil, refuse(err)
 		case err != nil:
-			return nil, err
+			return first, nil, err
+		case i == 0:
+			first = m
 		}
 		for _, f := range cuts {
 			if !seen[f.Key] {
@@ -46,7 +50,7 @@ func (e *Engine) checkContent(ctx context.Context, b *models.Broadcast, people [
 			}
 		}
 	}
-	return warnings, nil
+	return first, warnings, nil
 }
 
 // unchecked says of which recipients it is not known whether the message can be

@@ -25,15 +25,15 @@ const (
 	templatesLast = time.Minute
 )
 
-// Create takes a broadcast: it fixes the message as it stands in the message file
-// now, checks it against the platform's rules, the account's template and some
+// Create takes a broadcast: it fixes the message as it stands now, with the changes for
+// this broadcast, checks it against the platform's rules, the account's template and some
 // of the recipients, and stores it. It returns at once; Run does the rest. The
 // same RequestKey gets the same broadcast.
 func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 	if b, err := e.store.FindRequest(ctx, q.RequestKey); b != nil || err != nil {
-		return e.created(ctx, b, err)
+		return e.shown(ctx, b, err)
 	}
-	def, err := e.messages.Get(q.Message)
+	def, err := e.messages.Resolve(ctx, q.Message, q.Fields)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 // again to those of its recipients that failed or are uncertain.
 func (e *Engine) Retry(ctx context.Context, id int64, askedBy, requestKey string) (*Created, error) {
 	if b, err := e.store.FindRequest(ctx, requestKey); b != nil || err != nil {
-		return e.created(ctx, b, err)
+		return e.shown(ctx, b, err)
 	}
 	of, err := e.store.FindBroadcast(ctx, id)
 	if err != nil {
@@ -71,27 +71,64 @@ func (e *Engine) Retry(ctx context.Context, id int64, askedBy, requestKey string
 
 // submit validates a broadcast and stores it.
 func (e *Engine) submit(ctx context.Context, b *models.Broadcast, def *message.Definition, again bool) (*Created, error) {
-	var warnings []Warning
+	var checked Created
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		people, err := e.sample(gctx, b)
 		if err != nil {
 			return err
 		}
-		warnings, err = e.checkContent(gctx, b, people)
+		checked.Message, checked.Warnings, err = e.checkContent(gctx, b, people)
 		return err
 	})
 	var quota *wechat.Quota
-	group.Go(func() (err error) { quota, err = e.checkPlatform(gctx, def); return err })
+	group.Go(func() (err error) { checked.Template, quota, err = e.checkPlatform(gctx, def); return err })
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return nil, e.inWords(ctx, def, err)
 	}
+	nameFields(checked)
 	if quota != nil && b.Recipients > quota.Remain {
-		warnings = append(warnings, Warning{WarnQuota, map[string]any{
+		checked.Warnings = append(checked.Warnings, Warning{WarnQuota, map[string]any{
 			"Remain": quota.Remain, "Recipients": b.Recipients, "ResumeAt": throttle.QuotaReset(e.now(), e.resetAt),
 		}})
 	}
-	return e.save(ctx, b, again, warnings)
+	return e.save(ctx, b, again, checked)
+}
+
+// inWords returns a refusal of a message with its fields as the template calls them,
+// if the platform tells it in time.
+func (e *Engine) inWords(ctx context.Context, def *message.Definition, err error) error {
+	var told *models.Error
+	if !errors.As(err, &told) || told.Code != models.ErrContent {
+		return err
+	}
+	if reason, ok := told.Args["Reason"].(error); ok {
+		t, _ := e.messages.Template(ctx, def.TemplateID)
+		told.Args["Reason"] = message.InWords(reason, t)
+	}
+	return err
+}
+
+// nameFields has the warnings name fields as the template calls them.
+func nameFields(checked Created) {
+	for _, w := range checked.Warnings {
+		if key, ok := w.Args["Field"].(string); ok {
+			w.Args["Field"] = checked.Template.Name(key)
+		}
+	}
+}
+
+// shown is created with the message as it looks.
+func (e *Engine) shown(ctx context.Context, b *models.Broadcast, err error) (*Created, error) {
+	a, err := e.created(ctx, b, err)
+	if err != nil {
+		return nil, err
+	}
+	if m, err := e.Preview(ctx, a.Broadcast); err == nil {
+		a.Message = m
+		a.Template, _ = e.messages.Template(ctx, m.TemplateID)
+	}
+	return a, nil
 }
 
 // created describes a broadcast to whoever asked for it.
@@ -163,10 +200,10 @@ func (e *Engine) pullSoon(ctx context.Context) (pulled bool, err error) {
 	}
 }
 
-// checkPlatform holds the message against the account's template and reads what
-// is left of the day's quota, nil if that is not known. A platform that does not
-// answer in time forbids nothing.
-func (e *Engine) checkPlatform(ctx context.Context, def *message.Definition) (*wechat.Quota, error) {
+// checkPlatform holds the message against the account's template, which it returns,
+// and reads what is left of the day's quota, nil if that is not known. A platform that
+// does not answer in time forbids nothing.
+func (e *Engine) checkPlatform(ctx context.Context, def *message.Definition) (wechat.Template, *wechat.Quota, error) {
 	ctx, cancel := context.WithTimeout(ctx, askPlatform)
 	defer cancel()
 	var quota *wechat.Quota
@@ -179,14 +216,15 @@ func (e *Engine) checkPlatform(ctx context.Context, def *message.Definition) (*w
 		}
 		quota = &q
 	})
-	err := e.checkTemplate(ctx, def)
+	t, err := e.checkTemplate(ctx, def)
 	wait.Wait()
-	return quota, err
+	return t, quota, err
 }
 
 // checkTemplate refuses a message whose template the account does not have, or
-// that does not fit it. A list that can't be read forbids nothing.
-func (e *Engine) checkTemplate(ctx context.Context, def *message.Definition) error {
+// that does not fit it, and returns the template. A list that can't be read forbids
+// nothing; then the template is the zero one.
+func (e *Engine) checkTemplate(ctx context.Context, def *message.Definition) (wechat.Template, error) {
 	asked := time.Now()
 	list, read, err := e.platform.KnownTemplates(ctx, templatesLast)
 	has := func(t wechat.Template) bool { return t.ID == def.TemplateID }
@@ -195,11 +233,11 @@ func (e *Engine) checkTemplate(ctx context.Context, def *message.Definition) err
 	}
 	if err != nil {
 		e.log.WarnContext(ctx, "the account's templates could not be read, so the message goes unchecked", "err", err)
-		return nil
+		return wechat.Template{}, nil
 	}
 	i := slices.IndexFunc(list, has)
 	if i < 0 {
-		return models.NewError(models.Invalid, models.ErrTemplateUnknown, "Name", def.Name, "ID", def.TemplateID)
+		return wechat.Template{}, models.NewError(models.Invalid, models.ErrTemplateUnknown, "Name", def.Name, "ID", def.TemplateID)
 	}
-	return def.CheckTemplate(list[i])
+	return list[i], def.CheckTemplate(list[i])
 }

@@ -84,6 +84,13 @@ func (e *Engine) startDue(ctx context.Context) error {
 			if running[b.ID], err = e.store.MoveBroadcast(ctx, b.ID, models.Move{Event: on}, e.now()); err != nil {
 				return err
 			}
+			if running[b.ID] { // the move sets when it started, which its message may say
+				moved, err := e.store.FindBroadcast(ctx, b.ID)
+				if err != nil {
+					return err
+				}
+				b, running[b.ID] = *moved, moved.State == models.Running
+			}
 		}
 		if running[b.ID] {
 			e.startRun(ctx, b)

@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/wechat"
 )
 
 // Request asks for a broadcast.
 type Request struct {
-	// Message is a name in the message file; empty for the default.
+	// Message is a message's name; empty for the default.
 	Message  string
 	Audience models.Audience
 	// AskedBy is the OpenID of the admin.
@@ -20,6 +22,8 @@ type Request struct {
 	RequestKey string
 	// Again allows the same message to everyone within 24 hours.
 	Again bool
+	// Fields are changes of the message for this broadcast alone.
+	Fields []message.Change
 }
 
 // Created is the answer to a Request.
@@ -30,6 +34,11 @@ type Created struct {
 	// SyncFirst says that the followers are pulled before anything is sent.
 	SyncFirst bool
 	Warnings  []Warning
+	// Message is what one of the first recipients gets, or else what the admin would get;
+	// without a template id if that is not known.
+	Message wechat.Message
+	// Template is the account's template of the message, the zero one if it is not known.
+	Template wechat.Template
 }
 
 // Warning is something that the admin should know but that does not forbid the

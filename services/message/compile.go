@@ -52,7 +52,7 @@ func (b *builder) add(at string, problem, hint Words) { b.problems.add(b.path(at
 // part prepares one value. Errors name it as field when it is filled, and as at
 // when it is wrong.
 func (b *builder) part(field, at, source string) part {
-	p := part{field: field}
+	p := part{field: field, plain: slices.Contains(b.compiled.def.Plain, field)}
 	if len(source) > maxValueBytes {
 		b.add(at, tooLong, words("hint.shorten"))
 		return p
@@ -73,7 +73,7 @@ func (b *builder) part(field, at, source string) part {
 	if check.faulty {
 		return p
 	}
-	p.template, p.remark = t, check.remark
+	p.template, p.remark, p.names = t, check.remark, check.names
 	if check.perRecipient {
 		b.compiled.varies = true
 	} else {
@@ -136,9 +136,10 @@ type templateCheck struct {
 	builder      *builder
 	at           string
 	faulty       bool
-	variable     bool // uses any variable
-	perRecipient bool // uses one that differs between recipients
-	remark       bool // uses .Remark
+	variable     bool     // uses any variable
+	perRecipient bool     // uses one that differs between recipients
+	remark       bool     // uses .Remark
+	names        []string // the fields of the recipient that it uses, as far as they are plain to see
 }
 
 func (c *templateCheck) add(problem, hint Words) {
@@ -207,6 +208,11 @@ func (c *templateCheck) call(n *parse.CommandNode, piped bool) {
 				c.add(words("problem.width", "Max", maxWidth), words("hint.narrow"))
 			}
 		}
+		if len(n.Args) == 3 && called.Ident == "index" {
+			if key, ok := n.Args[2].(*parse.StringNode); ok {
+				c.names = append(c.names, key.Text)
+			}
+		}
 		return
 	case *parse.FieldNode:
 		names = called.Ident
@@ -242,6 +248,9 @@ func (c *templateCheck) uses(names []string) {
 		c.perRecipient = true
 	}
 	c.remark = c.remark || names[0] == "Remark"
+	if names[0] == "Fields" && len(names) > 1 {
+		c.names = append(c.names, names[1])
+	}
 	c.builder.compiled.uses = append(c.builder.compiled.uses, names[0])
 	if exists(reflect.TypeFor[vars](), names) {
 		return

@@ -210,7 +210,7 @@ func (r *reader) setDefault(f *File, node *yaml.Node) {
 		return
 	}
 	if d, ok := f.Get(f.Default); ok {
-		f.Default = d.Name
+		f.Default, f.named = d.Name, true
 	} else {
 		r.add("default", node, words("problem.no_such_message", "Name", f.Default), words("hint.name_one", "Names", f.Names()))
 	}

@@ -23,6 +23,11 @@ func (d *Definition) CheckTemplate(t wechat.Template) error {
 	if len(missing)+len(unknown) == 0 {
 		return nil
 	}
+	for i, key := range missing {
+		if name := t.Name(key); name != key { // who corrects a message file needs both
+			missing[i] = name + "(" + key + ")"
+		}
+	}
 	return models.NewError(models.Invalid, models.ErrTemplateField, "Name", d.Name,
 		"Missing", strings.Join(missing, ", "), "Unknown", strings.Join(unknown, ", "))
 }

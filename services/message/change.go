@@ -1,0 +1,210 @@
+package message
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/wechat/field"
+)
+
+// Change is a line `field=value` that an admin wrote.
+type Change struct {
+	// Field is the key of a field, or what the template calls it, or a word for the
+	// link.
+	Field string
+	// Value is plain text.
+	Value string
+}
+
+// urlWords are those for the link. A field that the template calls by one of them
+// wins, save for the first.
+var urlWords = []string{"url", "link", "链接", "网址"}
+
+// Apply returns a message with changes for one broadcast. Names of fields are those of
+// its template; while the platform can't be asked for it, keys still work. The error
+// is a *models.Error with all that is wrong.
+func (s *Source) Apply(ctx context.Context, d *Definition, changes []Change) (*Definition, error) {
+	if len(changes) == 0 {
+		return d, nil
+	}
+	t, known := s.Template(ctx, d.TemplateID)
+	lines := lines{source: s, template: t, draft: draftOf(d)}
+	var unknown []string
+	for _, c := range changes {
+		if !lines.apply(c) {
+			unknown = append(unknown, c.Field)
+		}
+	}
+	if len(unknown) > 0 && !known {
+		return nil, models.NewError(models.Unavailable, models.ErrFieldNamesUnknown,
+			"Name", strings.Join(unknown, ", "), "Known", strings.Join(lines.names(), ", "))
+	}
+	if err := errors.Join(lines.faults...); err != nil {
+		return nil, models.NewError(models.Invalid, models.ErrFieldsRefused, "Name", d.Name, "Reason", err)
+	}
+	changed := lines.draft.definition(s.config.Language)
+	for _, part := range d.Plain { // the draft has them as templates
+		if !slices.Contains(changed.Plain, part) {
+			changed.Plain = append(changed.Plain, part)
+		}
+	}
+	return changed, nil
+}
+
+// lines applies what an admin wrote to a draft, and gathers all that is wrong.
+type lines struct {
+	source   *Source
+	template wechat.Template // the draft's; without fields if it is not known
+	draft    draft
+	given    []string // the fields that were changed
+	faults   []error
+	cuts     []wechat.Field // the values that the platform shortens, by the fields' names
+}
+
+func (l *lines) add(name string, problem, hint Words) {
+	l.faults = append(l.faults, Problems{{Path: name, Problem: problem, Hint: hint}})
+}
+
+// apply makes one change, and tells whether its field is known.
+func (l *lines) apply(c Change) (known bool) {
+	key, isURL := l.key(c.Field), slices.Contains(urlWords, fold(c.Field))
+	switch {
+	case isURL && (key == "" || fold(c.Field) == urlWords[0]):
+		key = "url"
+	case key == "":
+		l.add(c.Field, words("problem.no_field"), words("hint.known_fields", "Names", l.names()))
+		return false
+	default:
+		isURL = false
+	}
+	switch {
+	case slices.Contains(l.given, key):
+		l.add(c.Field, words("problem.given_twice"), words("hint.one_of_two_lines"))
+	case isURL:
+		l.setURL(c)
+	default:
+		l.set(key, c.Value)
+	}
+	l.given = append(l.given, key)
+	return true
+}
+
+// key returns the key of the field that a word means, empty for none.
+func (l *lines) key(word string) string {
+	wanted := fold(word)
+	for _, f := range l.template.Fields {
+		if fold(f.Key) == wanted {
+			return f.Key
+		}
+	}
+	for _, f := range l.template.Fields {
+		if fold(f.Name) == wanted {
+			return f.Key
+		}
+	}
+	if len(l.template.Fields) == 0 {
+		for _, f := range l.draft.Data {
+			if fold(f.Key) == wanted {
+				return f.Key
+			}
+		}
+	}
+	return ""
+}
+
+// names are those by which the fields go, with that of the link.
+func (l *lines) names() (names []string) {
+	for _, f := range ShownFields(l.template) {
+		names = append(names, f.Name)
+	}
+	if len(names) == 0 {
+		for _, f := range l.draft.Data {
+			names = append(names, f.Key)
+		}
+	}
+	return append(names, "url")
+}
+
+// ShownFields are the fields that a phone shows of a template. Since May 2023 it shows
+// no first and no remark, so a message may have them or not; one of a template with no
+// other field has those.
+func ShownFields(t wechat.Template) []wechat.TemplateField {
+	shown := slices.DeleteFunc(slices.Clone(t.Fields), func(f wechat.TemplateField) bool { return f.Key == "first" || f.Key == "remark" })
+	if len(shown) == 0 {
+		return t.Fields
+	}
+	return shown
+}
+
+// setURL changes the link.
+func (l *lines) setURL(c Change) {
+	template := plainTemplate(c.Value, l.source.config.Language)
+	switch {
+	case len(template) > maxValueBytes:
+		l.add(c.Field, tooLong, words("hint.shorten"))
+	case !isWebURLTemplate(template):
+		l.add(c.Field, words("problem.url"), words("hint.url"))
+	default:
+		l.draft.setURL(c.Value)
+	}
+}
+
+// set gives a field a plain text, if the platform takes it there.
+func (l *lines) set(key, text string) {
+	name := l.template.Name(key)
+	if isBlank(text) {
+		l.add(name, words("problem.empty"), words("hint.value"))
+		return
+	}
+	one := draft{Data: []draftField{{Key: key, Value: draftText{Plain: text}}}}
+	_, cuts, err := one.definition(l.source.config.Language).preview(models.Recipient{}, l.source.config.Now())
+	var (
+		problems Problems
+		unfilled *RenderError
+	)
+	switch {
+	case errors.As(err, &problems):
+		l.add(name, problems[0].Problem, problems[0].Hint)
+	case errors.As(err, &unfilled):
+		l.add(name, unfilled.Problem, words("hint.value"))
+	case err != nil:
+		l.faults = append(l.faults, InWords(err, l.template))
+	default:
+		for _, f := range cuts {
+			l.cuts = append(l.cuts, wechat.Field{Key: name, Value: f.Value})
+		}
+		l.draft.set(key, text)
+	}
+}
+
+// InWords returns the error of a Content with the fields as a template calls them.
+func InWords(err error, t wechat.Template) error {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, InWords(e, t))
+		}
+		return errors.Join(all...)
+	}
+	var (
+		unfilled *RenderError
+		misfit   *field.Error
+	)
+	switch {
+	case errors.As(err, &unfilled):
+		named := *unfilled
+		named.Field = t.Name(named.Field)
+		return &named
+	case errors.As(err, &misfit):
+		named := *misfit
+		named.Key = t.Name(named.Key)
+		return fmt.Errorf("field %s: %w", misfit.Key, &named)
+	}
+	return err
+}
