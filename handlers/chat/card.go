@@ -49,14 +49,13 @@ func (c *Composer) withCard(before string, card []string, after string) string {
 	if after != "" {
 		after = "\n" + after
 	}
-	room := wechat.MaxText - len(before) - len(after) - len("\n")
-	if len(c.cardCut())+1 > room {
+	if len(before)+len(after)+len("\n"+c.cardCut()) > wechat.MaxText {
 		return before + after
 	}
-	// fitList counts the text before the items against the same limit.
-	head := strings.Repeat(" ", wechat.MaxText-room)
-	shown := strings.TrimPrefix(fitList(head, card, func(int) string { return c.cardCut() }), head)
-	return before + "\n" + shown + after
+	// The items must fit beside both texts.
+	both := strings.Repeat(" ", len(before)+len(after))
+	shown := strings.TrimPrefix(fitList(both, card, func(int) string { return c.cardCut() }), both)
+	return before + shown + after
 }
 
 func (c *Composer) cardCut() string { return c.say("card.cut", nil) }

@@ -156,6 +156,16 @@ func (c *Composer) messageError(e *models.Error) (text string, ok bool) {
 		if isError {
 			return fitList(c.say("error."+e.Code, v), c.locale.faults(reason), c.more), true
 		}
+	case models.ErrContent:
+		if !isError {
+			return "", false
+		}
+		items := c.locale.faults(reason)
+		if len(items) == 1 {
+			return "", false
+		}
+		v["Reason"] = ""
+		return fitList(strings.TrimSpace(c.say("error."+e.Code, v)), items, c.more), true
 	case models.ErrMessageInFile:
 		v["Copy"] = c.write(MessagesSet, "")
 	case models.ErrMessageTwice:

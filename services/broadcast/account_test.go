@@ -144,15 +144,20 @@ type replicated struct {
 	Account string
 }
 
+// source returns the account's messages.
+func (a *account) source() *message.Source {
+	return message.NewSource(message.SourceConfig{
+		Path: a.messages.Path, Language: "zh", Store: a.store, Templates: a.client, Now: a.now,
+	})
+}
+
 // newEngine makes a further engine on the account.
 func (a *account) newEngine() *broadcast.Engine {
 	a.t.Helper()
 	figures := prometheus.NewRegistry()
 	c := broadcast.Config{
 		Store: a.store, Platform: a.client,
-		Messages: message.NewSource(message.SourceConfig{
-			Path: a.messages.Path, Language: "zh", Store: a.store, Templates: a.client, Now: a.now,
-		}),
+		Messages:   a.source(),
 		EverPulled: func(context.Context) (bool, error) { return a.pulled.Load(), nil },
 		Pull: func(ctx context.Context) error {
 			a.pulls.Add(1)

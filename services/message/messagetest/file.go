@@ -51,6 +51,14 @@ func (f *File) Set(content string) {
 	}
 }
 
+// Remove deletes the file.
+func (f *File) Remove() {
+	f.tb.Helper()
+	if err := os.Remove(f.Path); err != nil {
+		f.tb.Fatal(err)
+	}
+}
+
 // Templates are the account's, or why they can't be read.
 type Templates struct {
 	List []wechat.Template
