@@ -167,7 +167,7 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 			text += " #7"
 		case takesName, takesNameAndFields:
 			text += " closing"
-		case takesNothing, takesMessage, takesNumber:
+		case takesNothing, takesMessage, takesNumber, takesOf, takesTime, takesOpenIDAndName, takesOpenIDAndRole, takesNameAndText:
 		}
 		_, remember, err := s.Reply(t.Context(), admin, text, "m:1")
 		if want := cmd.name != OpenID && cmd.name != Help; err != nil || remember != want {

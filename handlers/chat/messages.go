@@ -58,7 +58,7 @@ func (c *Chat) messages(ctx context.Context, r request) (string, error) {
 	}
 	var items []string
 	if all.FileFault != nil {
-		items = append(items, c.say("error."+models.ErrMessagesFile, nil)+"\n"+strings.Join(c.locale.faults(all.FileFault), "\n"))
+		items = append(items, c.fileFault(all.FileFault)...)
 	}
 	for _, m := range all.Messages {
 		title := m.Name
@@ -78,6 +78,21 @@ func (c *Chat) messages(ctx context.Context, r request) (string, error) {
 // a reply can hold.
 func (c *Composer) messagesFile(err error) string {
 	return fitList(c.say("error.messages_file", nil), c.locale.faults(err), c.more)
+}
+
+// fileFault says in a few lines why the message file can't be used: other messages
+// follow.
+func (c *Composer) fileFault(err error) []string {
+	const shown = 2
+	lines := []string{c.say("error.messages_file", nil)}
+	faults := c.locale.faults(err)
+	for _, f := range faults[:min(shown, len(faults))] {
+		lines = append(lines, clip(f, 120))
+	}
+	if len(faults) > shown {
+		lines = append(lines, c.more(len(faults)-shown))
+	}
+	return lines
 }
 
 // preview draws a message for one person, or says why that can't be done.
@@ -107,12 +122,12 @@ func (c *Chat) setMessage(ctx context.Context, r request) (string, error) {
 	if saved.New {
 		id = "messages.made"
 	}
-	lines := []string{c.say(id, vars{"Name": def.Name})}
+	card := c.preview(saved.Template, def, r.from)
 	for _, f := range saved.Cuts {
-		lines = append(lines, c.say("warning.cut", vars{"Field": f.Key, "Value": f.Value}))
+		card = append(card, c.say("warning.cut", vars{"Field": f.Key, "Value": f.Value}))
 	}
 	next := c.say("messages.next", vars{"Me": c.write(BroadcastMe, c.named(def.Name)), "Test": c.write(BroadcastTest, c.named(def.Name))})
-	return c.withCard(fitList("", lines, c.more), c.preview(saved.Template, def, r.from), next), nil
+	return c.withCard(c.say(id, vars{"Name": def.Name}), card, next), nil
 }
 
 // canBeNamed tells whether a command on a message that has those words after it means
@@ -166,6 +181,9 @@ func (c *Composer) messageError(e *models.Error) (text string, ok bool) {
 		}
 		v["Reason"] = ""
 		return fitList(strings.TrimSpace(c.say("error."+e.Code, v)), items, c.more), true
+	case models.ErrTemplateUnknown:
+		v["Set"] = c.write(MessagesSet, c.named(name))
+		return c.say("error."+e.Code, v) + "\n" + c.say("messages.other_template", v), true
 	case models.ErrMessageInFile:
 		v["Copy"] = c.write(MessagesSet, "")
 	case models.ErrMessageTwice:

@@ -115,12 +115,14 @@ func TestMessagesAreWrittenInTheChat(t *testing.T) {
 		"all faults at once": {
 			{
 				"消息 设置 闭馆\n模板=2\n模板=3\n通知内容=\n时间=9:00\n通知时间=明天\n通知时间=9:00\n链接=example.com",
-				[]string{"「闭馆」没有保存", "模板：写了两次；请只留一行", "通知内容：是空的；请写上要给关注者看的内容", "时间：没有这个字段；可以写：通知内容、通知时间、备注、url",
-					"通知时间 不符合", "通知时间：写了两次", "备注：缺少这一项；请写成 备注=…", "链接：不是 http 或 https 网址"},
+				[]string{
+					"「闭馆」没有保存", "模板：写了两次；请只留一行", "通知内容：是空的；请写上要给关注者看的内容", "时间：没有这个字段；可以写：通知内容、通知时间、备注、链接",
+					"通知时间 不符合", "通知时间：写了两次", "备注：缺少这一项；请写成 备注=…", "链接：不是 http 或 https 网址",
+				},
 				[]string{"thing1", "time2", "更多", "通知内容：缺少"},
 			},
-			{"消息 设置 闭馆\n链接=x\n通知内容=a", []string{"template：缺少这一项", "链接：不是 http"}, nil},
-			{"消息 设置 闭馆", []string{"template：缺少这一项；请写「模板=编号」"}, nil},
+			{"消息 设置 闭馆\n链接=x\n通知内容=a", []string{"模板：缺少这一项", "链接：不是 http"}, nil},
+			{"消息 设置 闭馆", []string{"模板：缺少这一项；请写「模板=编号」"}, nil},
 			{"消息", nil, []string{"闭馆\n"}},
 			{closing, []string{"已写好"}, nil},
 			{"消息 设置 闭馆", []string{"没有写要改什么"}, nil},
@@ -137,7 +139,7 @@ func TestMessagesAreWrittenInTheChat(t *testing.T) {
 			{"消息 删除 NOTICE", []string{"「notice」写在消息文件里"}, nil},
 			{"消息 设置 闭馆\n复制=Notice\n备注=c", []string{"已写好", "通知内容：图书馆周三闭馆，请各位读者提前归还所借…\n通知时间：2026年11月24日 09:00\n备注：c\n→ https://example.com/notices/1"}, nil},
 			{"消息 设置 闭馆2\ncopy=闭馆\n通知内容=d", []string{"通知内容：d\n通知时间：2026年11月24日 09:00\n备注：c"}, nil},
-			{"消息 设置 x\n复制=没有\n链接=y", []string{"复制：没有名为「没有」的消息；可以写：notice、birthday、闭馆、闭馆2", "链接：不是 http"}, []string{"template"}},
+			{"消息 设置 x\n复制=没有\n链接=y", []string{"复制：没有名为「没有」的消息；可以写：notice、birthday、闭馆、闭馆2", "链接：不是 http"}, []string{"模板："}},
 		},
 		"another template": {
 			{closing, []string{"已写好"}, nil},
@@ -145,6 +147,8 @@ func TestMessagesAreWrittenInTheChat(t *testing.T) {
 			{"消息 设置 闭馆\n模板=4\n内容=x", []string{"已改好", "【双胞胎】\n内容：x\n→ https"}, []string{"备注"}},
 		},
 		"names": {
+			{strings.Replace(closing, "闭馆\n", "“日 报”\n", 1), []string{"「日 报」已写好"}, nil},
+			{"消息 设置 x\n复制=“日 报”", []string{"「x」已写好"}, nil},
 			{strings.Replace(closing, "闭馆\n", "“闭 馆　日”\n", 1), []string{"「闭 馆 日」已写好", "群发自己 “闭 馆 日”"}, nil},
 			{"消息 设置 「闭 馆 日」\n备注=x", []string{"已改好"}, nil},
 			{strings.Replace(closing, "闭馆\n", "ＡbC\n", 1), []string{"「ＡbC」已写好"}, nil},
@@ -180,7 +184,8 @@ func TestMessagesInEnglish(t *testing.T) {
 	s.steps(t, []step{
 		{
 			"messages set closing\ntemplate=2\nthing1=Closed\ntime2={date}\nkeyword3=x\nlink=https://example.com/1",
-			[]string{"“closing” is written. It looks like this:\n[通知提醒]\n通知内容: Closed\n通知时间: 2026-11-24\n备注: x\n→ https://example.com/1\nTo see it on your phone: broadcast me closing"}, nil,
+			[]string{"“closing” is written. It looks like this:\n[通知提醒]\n通知内容: Closed\n通知时间: 2026-11-24\n备注: x\n→ https://example.com/1\nTo see it on your phone: broadcast me closing"},
+			nil,
 		},
 		{"messages set closing\ntime2=soon\nnope=1", []string{"“closing” was not saved", "通知时间 is not what", "nope: there is no such field; it can be: 通知内容, 通知时间, 备注, url"}, nil},
 		{"messages", []string{"closing\n[通知提醒]\n通知内容: Closed", "changed by " + admin + " at 11-24 09:00"}, nil},

@@ -154,7 +154,7 @@ func TestWrongLinesSendNothing(t *testing.T) {
 			{
 				[]message.Change{{Field: "通知", Value: "x"}, {Field: "通知时间", Value: "soon"}, {Field: "备注", Value: ""}, {Field: "time2", Value: "9:00"}, {Field: "url", Value: "x"}, {Field: "模板", Value: "2"}},
 				models.ErrFieldsRefused,
-				[]string{"通知: there is no such field", "通知内容, 通知时间, 备注, url", "通知时间: not what a time", "备注: is empty", "time2: is given twice", "url: ", "模板: there is no such field"},
+				[]string{"通知: there is no such field", "通知内容, 通知时间, 备注, 链接", "通知时间: not what a time", "备注: is empty", "time2: is given twice", "url: ", "模板: there is no such field"},
 			},
 			{[]message.Change{{Field: "备注", Value: "{城市}"}}, models.ErrContent, []string{"备注", "{城市}"}},
 		} {
@@ -185,7 +185,7 @@ func TestKeysWorkWhileThePlatformIsAway(t *testing.T) {
 		a.wire.down.Store(true)
 		var told *models.Error
 		_, err := a.askWith("notice", models.AudienceAll, message.Change{Field: "thing1", Value: "x"}, message.Change{Field: "通知时间", Value: "9:00"})
-		if !errors.As(err, &told) || told.Code != models.ErrFieldNamesUnknown || told.Args["Name"] != "通知时间" || told.Args["Known"] != "thing1, time2, keyword3, url" {
+		if !errors.As(err, &told) || told.Code != models.ErrFieldNamesUnknown || told.Args["Name"] != "通知时间" || told.Args["Known"] != "thing1, time2, keyword3, 链接" {
 			t.Errorf("by a name: %v", err)
 		}
 		asked, err := a.askWith("notice", models.AudienceAll, message.Change{Field: "thing1", Value: "x"}, message.Change{Field: "time2", Value: "9:00"})
@@ -197,6 +197,7 @@ func TestKeysWorkWhileThePlatformIsAway(t *testing.T) {
 		if got := a.read(a.sim.Follower(0)); !slices.Equal(got, []string{"x|9:00|请相互转告"}) {
 			t.Errorf("a follower read %q", got)
 		}
+		_ = loop.Sleep(t.Context(), time.Minute) // the last read of the templates ends
 	})
 }
 

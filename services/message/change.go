@@ -21,9 +21,25 @@ type Change struct {
 	Value string
 }
 
-// urlWords are those for the link. A field that the template calls by one of them
-// wins, save for the first.
-var urlWords = []string{"url", "link", "链接", "网址"}
+// wordsFor are the ways to write what a line is about, if it is no field. The first is
+// taught in English, the second in Chinese.
+type wordsFor []string
+
+var (
+	urlWords      = wordsFor{"url", "链接", "网址", "link"}
+	templateWords = wordsFor{"template", "模板", "模版"}
+	copyWords     = wordsFor{"copy", "复制"}
+)
+
+func (w wordsFor) has(word string) bool { return slices.Contains(w, fold(word)) }
+
+// taught returns the one that is taught in a language.
+func (w wordsFor) taught(language string) string {
+	if language == "zh" {
+		return w[1]
+	}
+	return w[0]
+}
 
 // Apply returns a message with changes for one broadcast. Names of fields are those of
 // its template; while the platform can't be asked for it, keys still work. The error
@@ -72,8 +88,9 @@ func (l *lines) add(name string, problem, hint Words) {
 
 // apply makes one change, and tells whether its field is known.
 func (l *lines) apply(c Change) (known bool) {
-	key, isURL := l.key(c.Field), slices.Contains(urlWords, fold(c.Field))
+	key, isURL := l.key(c.Field), urlWords.has(c.Field)
 	switch {
+	// A field that the template calls by such a word wins, save for "url" itself.
 	case isURL && (key == "" || fold(c.Field) == urlWords[0]):
 		key = "url"
 	case key == "":
@@ -127,7 +144,7 @@ func (l *lines) names() (names []string) {
 			names = append(names, f.Key)
 		}
 	}
-	return append(names, "url")
+	return append(names, urlWords.taught(l.source.config.Language))
 }
 
 // ShownFields are the fields that a phone shows of a template. Since May 2023 it shows

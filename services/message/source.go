@@ -23,6 +23,8 @@ const (
 	// templatesLast is how old the account's templates may be for that: the platform
 	// counts the calls, and a template number is that of a list that was just shown.
 	templatesLast = 10 * time.Minute
+	// templatesSoon is how old they may be when a template is not among them.
+	templatesSoon = 10 * time.Second
 )
 
 // store is what a Source asks of a *models.Store.
@@ -196,8 +198,10 @@ func (s *Source) Templates(ctx context.Context, age time.Duration) ([]wechat.Tem
 
 // Template returns the account's template of that id, and whether it is known.
 func (s *Source) Template(ctx context.Context, id string) (t wechat.Template, known bool) {
+	ctx, cancel := context.WithTimeout(ctx, askPlatform)
+	defer cancel()
 	has := func(t wechat.Template) bool { return t.ID == id }
-	for _, age := range []time.Duration{templatesLast, templatesLast / 60} { // it may have been added just now
+	for _, age := range []time.Duration{templatesLast, templatesSoon} { // it may have been added just now
 		list, err := s.Templates(ctx, age)
 		if err != nil {
 			return wechat.Template{}, false

@@ -13,12 +13,6 @@ import (
 	"wechat-broadcast/services/wechat"
 )
 
-// The words for what a message is made of, beside its fields and its link.
-var (
-	templateWords = []string{"template", "模板", "模版"}
-	copyWords     = []string{"copy", "复制"}
-)
-
 // Edit is what an admin writes of a message.
 type Edit struct {
 	Name string
@@ -108,7 +102,7 @@ func (w *writer) checkName(name string) {
 	for _, p := range d.checkName() {
 		w.add(name, p.Problem, p.Hint)
 	}
-	if strings.ContainsAny(name, "“”「」\"") {
+	if strings.ContainsAny(name, quotes) {
 		w.add(name, words("problem.quotes"), words("hint.rename"))
 	}
 }
@@ -120,9 +114,9 @@ func (w *writer) write(all []Change) {
 	for i := range all {
 		c := &all[i]
 		switch {
-		case slices.Contains(copyWords, fold(c.Field)):
+		case copyWords.has(c.Field):
 			w.once(&from, c)
-		case slices.Contains(templateWords, fold(c.Field)):
+		case templateWords.has(c.Field):
 			w.once(&to, c)
 		default:
 			rest = append(rest, *c)
@@ -135,7 +129,7 @@ func (w *writer) write(all []Change) {
 	copied := from == nil || w.copy(*from)
 	if !copied || !w.setTemplate(to) {
 		for _, c := range rest {
-			if slices.Contains(urlWords, fold(c.Field)) {
+			if urlWords.has(c.Field) {
 				w.apply(c)
 			}
 		}
@@ -164,16 +158,23 @@ func (w *writer) once(to **Change, c *Change) {
 
 // copy takes over another message, and tells whether there is one.
 func (w *writer) copy(c Change) bool {
-	other, err := w.list.get(c.Value)
-	if err != nil || c.Value == "" {
-		w.add(c.Field, words("problem.no_such_message", "Name", c.Value), words("hint.name_one", "Names", w.list.Names()))
+	name := unquoted(c.Value)
+	other, err := w.list.get(name)
+	if err != nil || name == "" {
+		w.add(c.Field, words("problem.no_such_message", "Name", name), words("hint.name_one", "Names", w.list.Names()))
 		return false
 	}
-	name := w.draft.Name
+	own := w.draft.Name
 	w.draft = other.draft
-	w.draft.Name, w.draft.Data = name, slices.Clone(other.draft.Data)
+	w.draft.Name, w.draft.Data = own, slices.Clone(other.draft.Data)
 	return true
 }
+
+// unquoted returns a name without the quotation marks around it.
+func unquoted(name string) string { return strings.Trim(name, quotes) }
+
+// quotes are the marks in which a command has a name of several words.
+const quotes = "“”「」\""
 
 // setTemplate takes the template that a line names, or keeps the one that the message
 // has if there is no such line, and tells whether the message has one now.
@@ -181,14 +182,14 @@ func (w *writer) setTemplate(c *Change) bool {
 	from := w.known(w.draft.TemplateID)
 	switch {
 	case c != nil:
-		found := w.find(c.Value)
+		found := w.find(unquoted(c.Value))
 		if len(found) != 1 {
 			w.noTemplate(*c, found)
 			return false
 		}
 		w.template = w.templates[found[0]]
 	case w.draft.TemplateID == "":
-		w.add(templateWords[0], words("problem.missing"), words("hint.template"))
+		w.add(templateWords.taught(w.source.config.Language), words("problem.missing"), words("hint.template"))
 		return false
 	case from.ID == "":
 		w.add(w.draft.TemplateID, words("problem.template_gone"), words("hint.template"))
