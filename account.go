@@ -17,7 +17,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
-	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/wechat"
 )
@@ -64,16 +64,16 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	}
 	a.platform = a.newPlatform(shared)
 	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Now: time.Now, Log: a.log})
-	messages := message.NewSource(message.SourceConfig{
+	source := messages.NewSource(messages.SourceConfig{
 		Path: settings.MessagesFile, Language: settings.Language, Store: store, Templates: a.platform, Now: time.Now,
 	})
-	a.engine = a.newEngine(p.redis, messages)
+	a.engine = a.newEngine(p.redis, source)
 	a.notifier = notify.New(notify.Config{
 		Store: store, Platform: a.platform, Engine: a.engine, Words: composer, Now: time.Now, Log: a.log,
 	})
 	a.chat = chat.New(chat.Config{
 		Admins: settings.AdminOpenIDs, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
-		Notices: a.notifier, Messages: messages, Log: a.log,
+		Notices: a.notifier, Messages: source, Log: a.log,
 	})
 	a.callback = handlers.NewCallback(handlers.CallbackConfig{
 		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),
@@ -104,9 +104,9 @@ func (a *account) newPlatform(shared redis.UniversalClient) *wechat.Client {
 	})
 }
 
-func (a *account) newEngine(shared *redis.Client, messages *message.Source) *broadcast.Engine {
+func (a *account) newEngine(shared *redis.Client, source *messages.Source) *broadcast.Engine {
 	return broadcast.New(broadcast.Config{
-		Store: a.store, Platform: a.platform, Messages: messages,
+		Store: a.store, Platform: a.platform, Messages: source,
 		EverPulled: a.followers.EverPulled, Pull: a.followers.Complete,
 		Concurrency: a.settings.SendConcurrency, Rate: a.settings.SendRate,
 		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset, Redis: shared, Account: a.settings.AppID,

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -61,10 +61,10 @@ func (c *Composer) withCard(before string, card []string, after string) string {
 func (c *Composer) cardCut() string { return c.say("card.cut", nil) }
 
 // changes are the lines `field=value` as a message takes them.
-func changes(lines []FieldLine) []message.Change {
-	var all []message.Change
+func changes(lines []FieldLine) []messages.Change {
+	var all []messages.Change
 	for _, l := range lines {
-		all = append(all, message.Change{Field: l.Field, Value: l.Value})
+		all = append(all, messages.Change{Field: l.Field, Value: l.Value})
 	}
 	return all
 }

@@ -13,7 +13,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
-	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -60,7 +60,7 @@ type Config struct {
 	Followers followerList
 	Platform  platform
 	Notices   notices
-	Messages  *message.Source
+	Messages  *messages.Source
 	Log       *slog.Logger
 }
 

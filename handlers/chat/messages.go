@@ -9,6 +9,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -113,7 +114,7 @@ func (c *Chat) setMessage(ctx context.Context, r request) (string, error) {
 	if !canBeNamed(c.named(r.Arg), r.Arg) {
 		return c.say("messages.not_a_name", vars{"Name": quotable(r.Arg)}), nil
 	}
-	saved, err := c.config.Messages.Set(ctx, message.Edit{Name: r.Arg, Lines: changes(r.Fields), By: r.from})
+	saved, err := c.config.Messages.Set(ctx, messages.Edit{Name: r.Arg, Lines: changes(r.Fields), By: r.from})
 	if err != nil {
 		return "", err
 	}
@@ -190,7 +191,7 @@ func (c *Composer) messageError(e *models.Error) (text string, ok bool) {
 		v["Remove"] = c.write(MessagesRemove, c.named(name))
 	case models.ErrNoMessages, models.ErrNoDefaultMessage, models.ErrFieldNamesUnknown, models.ErrMessageBusy:
 	case models.ErrMessagesFull:
-		v["Max"], v["Remove"] = message.MaxKept, c.write(MessagesRemove, "")
+		v["Max"], v["Remove"] = messages.MaxKept, c.write(MessagesRemove, "")
 	case models.ErrTemplatesUnchecked:
 		if v["Code"] == 0 {
 			delete(v, "Code")

@@ -13,6 +13,7 @@ import (
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/message/messagetest"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -240,7 +241,7 @@ func TestThereIsALimitOfMessages(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "zh")
 	s.templates = accountTemplates()
-	for i := range message.MaxKept {
+	for i := range messages.MaxKept {
 		wantAll(t, s.ask(t, admin, strings.Replace(closing, "闭馆\n", fmt.Sprintf("m%d\n", i), 1)), "已写好")
 	}
 	wantAll(t, s.ask(t, admin, closing), "已有 200 条消息，不能再多了，没有保存", "消息 删除 名称")

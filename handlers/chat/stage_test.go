@@ -14,8 +14,8 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
-	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/message/messagetest"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -100,7 +100,7 @@ func newStage(t *testing.T, language string) *stage {
 	s.Chat = New(Config{
 		Admins: []string{"", "oOther", admin}, Composer: composer,
 		Engine: stageEngine{s}, Followers: stageFollowers{s}, Platform: stagePlatform{s},
-		Notices: stageNotices{s}, Messages: message.NewSource(message.SourceConfig{
+		Notices: stageNotices{s}, Messages: messages.NewSource(messages.SourceConfig{
 			Path: s.file.Path, Language: language, Store: &s.store, Templates: stagePlatform{s}, Now: func() time.Time { return now },
 		}), Log: log,
 	})

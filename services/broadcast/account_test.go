@@ -20,8 +20,8 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
 	"wechat-broadcast/services/broadcast"
-	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/message/messagetest"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
@@ -145,8 +145,8 @@ type replicated struct {
 }
 
 // source returns the account's messages.
-func (a *account) source() *message.Source {
-	return message.NewSource(message.SourceConfig{
+func (a *account) source() *messages.Source {
+	return messages.NewSource(messages.SourceConfig{
 		Path: a.messages.Path, Language: "zh", Store: a.store, Templates: a.client, Now: a.now,
 	})
 }

@@ -12,24 +12,24 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/loop"
-	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/simulator"
 	"wechat-broadcast/zone"
 )
 
 // write writes a message as the chat does.
-func (a *account) write(name string, lines ...message.Change) {
+func (a *account) write(name string, lines ...messages.Change) {
 	a.t.Helper()
-	if _, err := a.source().Set(a.t.Context(), message.Edit{Name: name, Lines: lines, By: admin}); err != nil {
+	if _, err := a.source().Set(a.t.Context(), messages.Edit{Name: name, Lines: lines, By: admin}); err != nil {
 		a.t.Fatal(err)
 	}
 }
 
 // closing are the lines of a message about when it is sent.
-var closing = []message.Change{{Field: "模板", Value: "通知提醒"}, {Field: "通知内容", Value: "闭馆"}, {Field: "通知时间", Value: "{date} {time}"}, {Field: "备注", Value: "{{.OpenID}}"}}
+var closing = []messages.Change{{Field: "模板", Value: "通知提醒"}, {Field: "通知内容", Value: "闭馆"}, {Field: "通知时间", Value: "{date} {time}"}, {Field: "备注", Value: "{{.OpenID}}"}}
 
 // askWith asks for a broadcast with changes of its message.
-func (a *account) askWith(message string, to models.Audience, changes ...message.Change) (*broadcast.Created, error) {
+func (a *account) askWith(message string, to models.Audience, changes ...messages.Change) (*broadcast.Created, error) {
 	a.mu.Lock()
 	a.asks++
 	key := fmt.Sprintf("ask %d", a.asks)
@@ -85,8 +85,8 @@ func TestLinesChangeTheMessageForOneBroadcast(t *testing.T) {
 			}
 			return a.reaches(asked.Broadcast.ID, models.Finished)
 		}
-		asked, err := a.askWith("闭馆", models.AudienceAll, message.Change{Field: "通知内容", Value: "今天照常开放"}, message.Change{Field: "KEYWORD3", Value: "{time}"},
-			message.Change{Field: "网址", Value: "https://example.com/2"})
+		asked, err := a.askWith("闭馆", models.AudienceAll, messages.Change{Field: "通知内容", Value: "今天照常开放"}, messages.Change{Field: "KEYWORD3", Value: "{time}"},
+			messages.Change{Field: "网址", Value: "https://example.com/2"})
 		changed := finished(asked, err)
 		if asked.Template.Title != "通知提醒" || len(asked.Message.Data) != 3 || asked.Message.Data[0].Value != "今天照常开放" || asked.Message.URL != "https://example.com/2" {
 			t.Errorf("the asker sees %+v of %+v", asked.Message, asked.Template)
@@ -110,12 +110,12 @@ func TestLinesChangeTheMessageForOneBroadcast(t *testing.T) {
 			t.Errorf("the link is %s", received[0].Content.URL)
 		}
 		// The same lines make the same message, and other ones another.
-		same := []message.Change{{Field: "网址", Value: "https://example.com/2"}, {Field: "备注", Value: "{时间}"}, {Field: "thing1", Value: "今天照常开放"}}
+		same := []messages.Change{{Field: "网址", Value: "https://example.com/2"}, {Field: "备注", Value: "{时间}"}, {Field: "thing1", Value: "今天照常开放"}}
 		if _, err := a.askWith("闭馆", models.AudienceAll, same...); errorCode(err) != models.ErrSameMessage {
 			t.Errorf("the same again: %v", err)
 		}
 		finished(a.askWith("闭馆", models.AudienceAll))
-		if _, err := a.askWith("闭馆", models.AudienceAll, message.Change{Field: "通知内容", Value: "闭馆"}); errorCode(err) != models.ErrSameMessage {
+		if _, err := a.askWith("闭馆", models.AudienceAll, messages.Change{Field: "通知内容", Value: "闭馆"}); errorCode(err) != models.ErrSameMessage {
 			t.Errorf("with a line that changes nothing: %v", err)
 		}
 	})
@@ -126,16 +126,16 @@ func TestTheFilesMessageAndTheChatsCanBeTheSame(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 3}})
-		a.write("copied", message.Change{Field: "复制", Value: "notice"})
-		a.write("typed", message.Change{Field: "模板", Value: "1"}, message.Change{Field: "通知内容", Value: "图书馆周三闭馆"},
-			message.Change{Field: "通知时间", Value: "9:00"}, message.Change{Field: "备注", Value: "请相互转告"})
+		a.write("copied", messages.Change{Field: "复制", Value: "notice"})
+		a.write("typed", messages.Change{Field: "模板", Value: "1"}, messages.Change{Field: "通知内容", Value: "图书馆周三闭馆"},
+			messages.Change{Field: "通知时间", Value: "9:00"}, messages.Change{Field: "备注", Value: "请相互转告"})
 		a.start()
 		a.reaches(a.ask("notice", models.AudienceAll), models.Finished)
 		if _, err := a.askWith("copied", models.AudienceAll); errorCode(err) != models.ErrSameMessage {
 			t.Errorf("a copy: %v", err)
 		}
 		a.reaches(a.ask("typed", models.AudienceAll), models.Finished)
-		if _, err := a.askWith("notice", models.AudienceAll, message.Change{Field: "通知时间", Value: "9:00"}); errorCode(err) != models.ErrSameMessage {
+		if _, err := a.askWith("notice", models.AudienceAll, messages.Change{Field: "通知时间", Value: "9:00"}); errorCode(err) != models.ErrSameMessage {
 			t.Errorf("one of the file, changed to be the same: %v", err)
 		}
 	})
@@ -147,16 +147,16 @@ func TestWrongLinesSendNothing(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 3}})
 		a.start()
 		for _, tt := range []struct {
-			lines []message.Change
+			lines []messages.Change
 			code  string
 			told  []string
 		}{
 			{
-				[]message.Change{{Field: "通知", Value: "x"}, {Field: "通知时间", Value: "soon"}, {Field: "备注", Value: ""}, {Field: "time2", Value: "9:00"}, {Field: "url", Value: "x"}, {Field: "模板", Value: "2"}},
+				[]messages.Change{{Field: "通知", Value: "x"}, {Field: "通知时间", Value: "soon"}, {Field: "备注", Value: ""}, {Field: "time2", Value: "9:00"}, {Field: "url", Value: "x"}, {Field: "模板", Value: "2"}},
 				models.ErrFieldsRefused,
 				[]string{"通知: there is no such field", "通知内容, 通知时间, 备注, 链接", "通知时间: not what a time", "备注: is empty", "time2: is given twice", "url: ", "模板: there is no such field"},
 			},
-			{[]message.Change{{Field: "备注", Value: "{城市}"}}, models.ErrContent, []string{"备注", "{城市}"}},
+			{[]messages.Change{{Field: "备注", Value: "{城市}"}}, models.ErrContent, []string{"备注", "{城市}"}},
 		} {
 			_, err := a.askWith("notice", models.AudienceAll, tt.lines...)
 			var told *models.Error
@@ -184,11 +184,11 @@ func TestKeysWorkWhileThePlatformIsAway(t *testing.T) {
 		a.start()
 		a.wire.down.Store(true)
 		var told *models.Error
-		_, err := a.askWith("notice", models.AudienceAll, message.Change{Field: "thing1", Value: "x"}, message.Change{Field: "通知时间", Value: "9:00"})
+		_, err := a.askWith("notice", models.AudienceAll, messages.Change{Field: "thing1", Value: "x"}, messages.Change{Field: "通知时间", Value: "9:00"})
 		if !errors.As(err, &told) || told.Code != models.ErrFieldNamesUnknown || told.Args["Name"] != "通知时间" || told.Args["Known"] != "thing1, time2, keyword3, 链接" {
 			t.Errorf("by a name: %v", err)
 		}
-		asked, err := a.askWith("notice", models.AudienceAll, message.Change{Field: "thing1", Value: "x"}, message.Change{Field: "time2", Value: "9:00"})
+		asked, err := a.askWith("notice", models.AudienceAll, messages.Change{Field: "thing1", Value: "x"}, messages.Change{Field: "time2", Value: "9:00"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +209,7 @@ func TestAChangeOfAMessageChangesNoBroadcast(t *testing.T) {
 		a.write("闭馆", closing...)
 		a.start()
 		first := a.ask("闭馆", models.AudienceAll)
-		a.write("闭馆", message.Change{Field: "通知内容", Value: "改了"})
+		a.write("闭馆", messages.Change{Field: "通知内容", Value: "改了"})
 		second := a.ask("闭馆", models.AudienceAll)
 		if _, err := a.source().Remove(t.Context(), "闭馆"); err != nil {
 			t.Fatal(err)
@@ -234,9 +234,9 @@ func TestChangesAtOnceAreBothKept(t *testing.T) {
 	a := newAccount(t, setup{Options: simulator.Options{Followers: 1}, overHTTP: true})
 	a.write("闭馆", closing...)
 	done := make(chan error, 2)
-	for _, c := range []message.Change{{Field: "通知内容", Value: "甲"}, {Field: "备注", Value: "乙"}} {
+	for _, c := range []messages.Change{{Field: "通知内容", Value: "甲"}, {Field: "备注", Value: "乙"}} {
 		go func() {
-			_, err := a.source().Set(t.Context(), message.Edit{Name: "闭馆", Lines: []message.Change{c}, By: admin})
+			_, err := a.source().Set(t.Context(), messages.Edit{Name: "闭馆", Lines: []messages.Change{c}, By: admin})
 			done <- err
 		}()
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
-	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -23,7 +23,7 @@ type Request struct {
 	// Again allows the same message to everyone within 24 hours.
 	Again bool
 	// Fields are changes of the message for this broadcast alone.
-	Fields []message.Change
+	Fields []messages.Change
 }
 
 // Created is the answer to a Request.

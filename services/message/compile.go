@@ -23,7 +23,7 @@ func (d *Definition) compile() (*compiled, Problems) {
 	for _, f := range d.Data {
 		at := "data." + f.Key + ".value"
 		b.compiled.data = append(b.compiled.data, b.part(f.Key, at, f.Value))
-		if isBlank(f.Value) {
+		if IsBlank(f.Value) {
 			b.add(at, words("problem.empty"), words("hint.value"))
 		}
 	}
@@ -88,7 +88,7 @@ func (b *builder) try(p part, at string, check templateCheck) {
 	sample := vars{Now: time.Date(2026, time.January, 2, 15, 4, 5, 0, zone.Beijing)}
 	sample.Broadcast.ID = 1
 	value, variable, problem := execute(p.template, sample)
-	if problem.none() && !check.variable && isBlank(value) {
+	if problem.none() && !check.variable && IsBlank(value) {
 		problem = words("problem.blank")
 	}
 	if !problem.none() {

@@ -89,12 +89,12 @@ func (c *Content) Fill(r models.Recipient) (m wechat.Message, cuts []wechat.Fiel
 // {NAME} of plain text stands for itself if the follower has no such field. The error
 // is that of NewContent.
 func (d *Definition) Preview(r models.Recipient, now time.Time) (wechat.Message, error) {
-	m, _, err := d.preview(r, now)
+	m, _, err := d.Try(r, now)
 	return m, err
 }
 
-// preview is Preview, with the fields that were shortened.
-func (d *Definition) preview(r models.Recipient, now time.Time) (m wechat.Message, cuts []wechat.Field, err error) {
+// Try is Preview, with the fields that were shortened.
+func (d *Definition) Try(r models.Recipient, now time.Time) (m wechat.Message, cuts []wechat.Field, err error) {
 	compiled, problems := d.compile()
 	if err := problems.or(); err != nil {
 		return wechat.Message{}, nil, err

@@ -37,9 +37,14 @@ type File struct {
 	// one the file says, or the only one there is. Empty if neither holds.
 	Default string
 
-	named bool // the file says which one is the default
-	list  []*Definition
+	// Named is true if the file says which one is the default.
+	Named bool
+
+	list []*Definition
 }
+
+// Messages returns the messages in the order of the file.
+func (f *File) Messages() []*Definition { return f.list }
 
 // Names returns the messages' names in the order of the file.
 func (f *File) Names() []string {
@@ -53,15 +58,15 @@ func (f *File) Names() []string {
 // Get returns the message of that name. Case, full-width letters and
 // surrounding space do not matter; no two names in a file differ only in them.
 func (f *File) Get(name string) (*Definition, bool) {
-	wanted := fold(name)
-	i := slices.IndexFunc(f.list, func(d *Definition) bool { return fold(d.Name) == wanted })
+	wanted := Fold(name)
+	i := slices.IndexFunc(f.list, func(d *Definition) bool { return Fold(d.Name) == wanted })
 	if i < 0 {
 		return nil, false
 	}
 	return f.list[i], true
 }
 
-// fold brings the spellings of one name together.
-func fold(name string) string {
+// Fold brings the spellings of one name together.
+func Fold(name string) string {
 	return strings.ToLower(strings.TrimSpace(width.Fold.String(name)))
 }

@@ -23,9 +23,9 @@ var (
 	timeWords = []string{"time", "时间"}
 )
 
-// plainTemplate returns the template that says what a plain text does, with the date
+// PlainTemplate returns the template that says what a plain text does, with the date
 // as it is written in a language.
-func plainTemplate(text, language string) string {
+func PlainTemplate(text, language string) string {
 	var b strings.Builder
 	for {
 		before, _, braced := strings.Cut(text, "{")
@@ -54,11 +54,11 @@ func plainTemplate(text, language string) string {
 // empty if that is text.
 func plainAction(name, language string) string {
 	switch {
-	case slices.Contains(dateWords, fold(name)) && language == "en":
+	case slices.Contains(dateWords, Fold(name)) && language == "en":
 		return `{{.Now.Format "2006-01-02"}}`
-	case slices.Contains(dateWords, fold(name)):
+	case slices.Contains(dateWords, Fold(name)):
 		return `{{.Now.Format "2006年1月2日"}}`
-	case slices.Contains(timeWords, fold(name)):
+	case slices.Contains(timeWords, Fold(name)):
 		return `{{.Now.Format "15:04"}}`
 	case !fieldName.MatchString(name):
 		return ""

@@ -15,7 +15,7 @@ import (
 
 // plain returns a message whose only value is that plain text.
 func plain(text, language string) *Definition {
-	return draft{Name: "m", TemplateID: "t", Data: []draftField{{Key: "keyword1", Value: draftText{Plain: text}}}}.definition(language)
+	return &Definition{Name: "m", TemplateID: "t", Data: []Field{{Key: "keyword1", Value: PlainTemplate(text, language)}}, Plain: []string{"keyword1"}}
 }
 
 func TestPlainTextIsReplacedInNamesAndTimesOnly(t *testing.T) {
@@ -126,7 +126,7 @@ func FuzzPlain(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if !utf8.ValidString(text) || strings.TrimSpace(text) != text || isBlank(text) || len(text) > 1000 {
+		if !utf8.ValidString(text) || strings.TrimSpace(text) != text || IsBlank(text) || len(text) > 1000 {
 			return
 		}
 		d := plain(text, "zh")
@@ -135,7 +135,7 @@ func FuzzPlain(f *testing.F) {
 		}
 		want := text
 		for _, word := range append(append([]string{}, dateWords...), timeWords...) {
-			if strings.Contains(fold(text), "{"+word+"}") {
+			if strings.Contains(Fold(text), "{"+word+"}") {
 				return
 			}
 		}

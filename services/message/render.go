@@ -172,7 +172,7 @@ func (c *compiled) value(p part, v vars) (string, error) {
 		return p.fixed, nil
 	}
 	value, variable, problem := execute(p.template, v)
-	if problem.none() && isBlank(value) {
+	if problem.none() && IsBlank(value) {
 		problem = words("problem.blank")
 	}
 	if problem.Code == "problem.blank" && p.remark {
@@ -232,8 +232,8 @@ func explain(err error) (variable string, problem Words) {
 	}
 }
 
-// isBlank tells whether a person would see nothing.
-func isBlank(text string) bool {
+// IsBlank tells whether a person would see nothing.
+func IsBlank(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
 }
 

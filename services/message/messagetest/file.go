@@ -14,14 +14,14 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
-	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/wechat"
 )
 
 // File is a message file of a test, and a source that reads it and has no other
 // messages.
 type File struct {
-	*message.Source
+	*messages.Source
 	// Path is where it is.
 	Path string
 	tb   testing.TB
@@ -31,7 +31,7 @@ type File struct {
 func New(tb testing.TB, content string) *File {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "messages.yaml")
-	source := message.NewSource(message.SourceConfig{
+	source := messages.NewSource(messages.SourceConfig{
 		Path: path, Language: "zh", Store: &Store{}, Templates: Templates{nil, errors.New("no platform")}, Now: time.Now,
 	})
 	f := &File{source, path, tb}

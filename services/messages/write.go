@@ -1,4 +1,4 @@
-package message
+package messages
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -25,7 +26,7 @@ type Edit struct {
 
 // Saved is a message that was written.
 type Saved struct {
-	Definition *Definition
+	Definition *message.Definition
 	Template   wechat.Template
 	// New is true if there was none of that name.
 	New bool
@@ -54,7 +55,7 @@ func (s *Source) Set(ctx context.Context, e Edit) (*Saved, error) {
 			return nil, fmt.Errorf("write message: %w", err)
 		}
 		row := models.Message{
-			Folded: fold(e.Name), Name: w.draft.Name, Content: string(content), ChangedBy: e.By, ChangedAt: models.At(s.config.Now()),
+			Folded: message.Fold(e.Name), Name: w.draft.Name, Content: string(content), ChangedBy: e.By, ChangedAt: models.At(s.config.Now()),
 		}
 		var old *models.Message
 		if was != nil {
@@ -98,8 +99,8 @@ type writer struct {
 // checkName checks that the message can be named in the chat: by a word, or in
 // quotation marks by several.
 func (w *writer) checkName(name string) {
-	d := Definition{Name: strings.ReplaceAll(name, " ", "_")}
-	for _, p := range d.checkName() {
+	d := message.Definition{Name: strings.ReplaceAll(name, " ", "_")}
+	for _, p := range d.CheckName() {
 		w.add(name, p.Problem, p.Hint)
 	}
 	if strings.ContainsAny(name, quotes) {
@@ -138,7 +139,7 @@ func (w *writer) write(all []Change) {
 	for _, c := range rest {
 		w.apply(c)
 	}
-	for _, f := range ShownFields(w.template) {
+	for _, f := range message.ShownFields(w.template) {
 		has := func(have draftField) bool { return have.Key == f.Key }
 		if !slices.ContainsFunc(w.draft.Data, has) && !slices.Contains(w.given, f.Key) {
 			w.add(f.Name, words("problem.missing"), words("hint.write", "As", f.Name+"=…"))
@@ -217,12 +218,12 @@ func (w *writer) known(id string) wechat.Template {
 // find returns the indexes of the templates that a word means: the number in the list,
 // an id or a title.
 func (w *writer) find(word string) (found []int) {
-	n, err := strconv.Atoi(strings.TrimPrefix(fold(word), "#"))
+	n, err := strconv.Atoi(strings.TrimPrefix(message.Fold(word), "#"))
 	for i, t := range w.templates {
 		switch {
 		case t.ID == word:
 			return []int{i}
-		case fold(t.Title) == fold(word), err == nil && n == i+1:
+		case message.Fold(t.Title) == message.Fold(word), err == nil && n == i+1:
 			found = append(found, i)
 		}
 	}

@@ -1,4 +1,4 @@
-package message
+package messages
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -32,9 +33,17 @@ func (noTemplates) KnownTemplates(context.Context, time.Duration) ([]wechat.Temp
 	return nil, time.Time{}, errors.New("no answer")
 }
 
+// twoMessages is a message file with a default.
+const twoMessages = `
+default: notice
+messages:
+  notice: {template_id: t, data: {thing1: {value: 闭馆}}}
+  借阅: {template_id: t, data: {thing1: {value: "{{.OpenID}}"}}}
+`
+
 // kept returns a message that was written in the chat.
 func kept(name string) models.Message {
-	return models.Message{Folded: fold(name), Name: name, Content: `{"template_id":"t","url":{},"data":[{"key":"thing1","value":{"plain":"{town}"}}]}`}
+	return models.Message{Folded: message.Fold(name), Name: name, Content: `{"template_id":"t","url":{},"data":[{"key":"thing1","value":{"plain":"{town}"}}]}`}
 }
 
 func TestFileAndDatabaseAreReadAsOne(t *testing.T) {
@@ -47,11 +56,11 @@ func TestFileAndDatabaseAreReadAsOne(t *testing.T) {
 		ask         string
 		want, code  string
 	}{
-		{"the file's default", fullFile, nil, "", "notice", ""},
-		{"any case", fullFile, nil, "NOTICE", "notice", ""},
-		{"the file's default beside another", fullFile, keptMessages{kept("closing")}, "", "notice", ""},
-		{"one that was written", fullFile, keptMessages{kept("Closing Day")}, "closing day", "Closing Day", ""},
-		{"one that is gone", fullFile, nil, "reminder", "", models.ErrMessageUnknown},
+		{"the file's default", twoMessages, nil, "", "notice", ""},
+		{"any case", twoMessages, nil, "NOTICE", "notice", ""},
+		{"the file's default beside another", twoMessages, keptMessages{kept("closing")}, "", "notice", ""},
+		{"one that was written", twoMessages, keptMessages{kept("Closing Day")}, "closing day", "Closing Day", ""},
+		{"one that is gone", twoMessages, nil, "reminder", "", models.ErrMessageUnknown},
 		{"the only one, in the file", one, nil, "", "only", ""},
 		{"the only one, written", "", keptMessages{kept("closing")}, "", "closing", ""},
 		{"one in each, no default", one, keptMessages{kept("closing")}, "", "", models.ErrNoDefaultMessage},
@@ -96,7 +105,7 @@ func TestSourceReadsTheFileAnew(t *testing.T) {
 	for _, tt := range []struct {
 		content string
 		want    []string
-	}{{example(t), []string{"notice", "reminder"}}, {fullFile, []string{"notice", "借阅"}}, {"messages: [", []string{}}} {
+	}{{"messages: {reminder: {template_id: t, data: {x: {value: v}}}}", []string{"reminder"}}, {twoMessages, []string{"notice", "借阅"}}, {"messages: [", []string{}}} {
 		if err := os.WriteFile(path, []byte(tt.content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +125,7 @@ func TestSourceReadsTheFileAnew(t *testing.T) {
 // A message with the same content is the same, whichever way it was written.
 func TestTheDigestKnowsNoWayOfWriting(t *testing.T) {
 	t.Parallel()
-	file := &Definition{Name: "a", TemplateID: "t", URL: "https://e/{{.Fields.town}}", Data: []Field{
+	file := &message.Definition{Name: "a", TemplateID: "t", URL: "https://e/{{.Fields.town}}", Data: []message.Field{
 		{Key: "thing1", Value: "闭馆 {x y}"}, {Key: "time2", Value: `{{.Now.Format "2006年1月2日"}} {{.Now.Format "15:04"}}`}, {Key: "thing3", Value: `{{.Fields.name}}{{index .Fields "a-b"}}{{"{{"}}`},
 	}}
 	plain := draft{Name: "b", TemplateID: "t", URL: draftText{Plain: "https://e/{town}"}, Data: []draftField{

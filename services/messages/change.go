@@ -1,15 +1,14 @@
-package message
+package messages
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
-	"wechat-broadcast/services/wechat/field"
 )
 
 // Change is a line `field=value` that an admin wrote.
@@ -31,7 +30,7 @@ var (
 	copyWords     = wordsFor{"copy", "复制"}
 )
 
-func (w wordsFor) has(word string) bool { return slices.Contains(w, fold(word)) }
+func (w wordsFor) has(word string) bool { return slices.Contains(w, message.Fold(word)) }
 
 // taught returns the one that is taught in a language.
 func (w wordsFor) taught(language string) string {
@@ -44,7 +43,7 @@ func (w wordsFor) taught(language string) string {
 // Apply returns a message with changes for one broadcast. Names of fields are those of
 // its template; while the platform can't be asked for it, keys still work. The error
 // is a *models.Error with all that is wrong.
-func (s *Source) Apply(ctx context.Context, d *Definition, changes []Change) (*Definition, error) {
+func (s *Source) Apply(ctx context.Context, d *message.Definition, changes []Change) (*message.Definition, error) {
 	if len(changes) == 0 {
 		return d, nil
 	}
@@ -82,8 +81,8 @@ type lines struct {
 	cuts     []wechat.Field // the values that the platform shortens, by the fields' names
 }
 
-func (l *lines) add(name string, problem, hint Words) {
-	l.faults = append(l.faults, Problems{{Path: name, Problem: problem, Hint: hint}})
+func (l *lines) add(name string, problem, hint message.Words) {
+	l.faults = append(l.faults, message.Problems{{Path: name, Problem: problem, Hint: hint}})
 }
 
 // apply makes one change, and tells whether its field is known.
@@ -91,7 +90,7 @@ func (l *lines) apply(c Change) (known bool) {
 	key, isURL := l.key(c.Field), urlWords.has(c.Field)
 	switch {
 	// A field that the template calls by such a word wins, save for "url" itself.
-	case isURL && (key == "" || fold(c.Field) == urlWords[0]):
+	case isURL && (key == "" || message.Fold(c.Field) == urlWords[0]):
 		key = "url"
 	case key == "":
 		l.add(c.Field, words("problem.no_field"), words("hint.known_fields", "Names", l.names()))
@@ -113,20 +112,20 @@ func (l *lines) apply(c Change) (known bool) {
 
 // key returns the key of the field that a word means, empty for none.
 func (l *lines) key(word string) string {
-	wanted := fold(word)
+	wanted := message.Fold(word)
 	for _, f := range l.template.Fields {
-		if fold(f.Key) == wanted {
+		if message.Fold(f.Key) == wanted {
 			return f.Key
 		}
 	}
 	for _, f := range l.template.Fields {
-		if fold(f.Name) == wanted {
+		if message.Fold(f.Name) == wanted {
 			return f.Key
 		}
 	}
 	if len(l.template.Fields) == 0 {
 		for _, f := range l.draft.Data {
-			if fold(f.Key) == wanted {
+			if message.Fold(f.Key) == wanted {
 				return f.Key
 			}
 		}
@@ -136,7 +135,7 @@ func (l *lines) key(word string) string {
 
 // names are those by which the fields go, with that of the link.
 func (l *lines) names() (names []string) {
-	for _, f := range ShownFields(l.template) {
+	for _, f := range message.ShownFields(l.template) {
 		names = append(names, f.Name)
 	}
 	if len(names) == 0 {
@@ -147,42 +146,27 @@ func (l *lines) names() (names []string) {
 	return append(names, urlWords.taught(l.source.config.Language))
 }
 
-// ShownFields are the fields that a phone shows of a template. Since May 2023 it shows
-// no first and no remark, so a message may have them or not; one of a template with no
-// other field has those.
-func ShownFields(t wechat.Template) []wechat.TemplateField {
-	shown := slices.DeleteFunc(slices.Clone(t.Fields), func(f wechat.TemplateField) bool { return f.Key == "first" || f.Key == "remark" })
-	if len(shown) == 0 {
-		return t.Fields
-	}
-	return shown
-}
-
 // setURL changes the link.
 func (l *lines) setURL(c Change) {
-	template := plainTemplate(c.Value, l.source.config.Language)
-	switch {
-	case len(template) > maxValueBytes:
-		l.add(c.Field, tooLong, words("hint.shorten"))
-	case !isWebURLTemplate(template):
-		l.add(c.Field, words("problem.url"), words("hint.url"))
-	default:
-		l.draft.setURL(c.Value)
+	link := message.Definition{URL: message.PlainTemplate(c.Value, l.source.config.Language)}
+	for _, p := range link.CheckURL() {
+		l.add(c.Field, p.Problem, p.Hint)
 	}
+	l.draft.setURL(c.Value)
 }
 
 // set gives a field a plain text, if the platform takes it there.
 func (l *lines) set(key, text string) {
 	name := l.template.Name(key)
-	if isBlank(text) {
+	if message.IsBlank(text) {
 		l.add(name, words("problem.empty"), words("hint.value"))
 		return
 	}
 	one := draft{Data: []draftField{{Key: key, Value: draftText{Plain: text}}}}
-	_, cuts, err := one.definition(l.source.config.Language).preview(models.Recipient{}, l.source.config.Now())
+	_, cuts, err := one.definition(l.source.config.Language).Try(models.Recipient{}, l.source.config.Now())
 	var (
-		problems Problems
-		unfilled *RenderError
+		problems message.Problems
+		unfilled *message.RenderError
 	)
 	switch {
 	case errors.As(err, &problems):
@@ -190,38 +174,11 @@ func (l *lines) set(key, text string) {
 	case errors.As(err, &unfilled):
 		l.add(name, unfilled.Problem, words("hint.value"))
 	case err != nil:
-		l.faults = append(l.faults, InWords(err, l.template))
+		l.faults = append(l.faults, message.InWords(err, l.template))
 	default:
 		for _, f := range cuts {
 			l.cuts = append(l.cuts, wechat.Field{Key: name, Value: f.Value})
 		}
 		l.draft.set(key, text)
 	}
-}
-
-// InWords returns the error of a Content with the fields as a template calls them.
-func InWords(err error, t wechat.Template) error {
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) {
-		var all []error
-		for _, e := range joined.Unwrap() {
-			all = append(all, InWords(e, t))
-		}
-		return errors.Join(all...)
-	}
-	var (
-		unfilled *RenderError
-		misfit   *field.Error
-	)
-	switch {
-	case errors.As(err, &unfilled):
-		named := *unfilled
-		named.Field = t.Name(named.Field)
-		return &named
-	case errors.As(err, &misfit):
-		named := *misfit
-		named.Key = t.Name(named.Key)
-		return fmt.Errorf("field %s: %w", misfit.Key, &named)
-	}
-	return err
 }

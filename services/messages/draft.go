@@ -1,18 +1,19 @@
-package message
+package messages
 
 import (
 	"slices"
 
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
 // draft is a message as it was written in the chat. Its JSON is kept in the database.
 type draft struct {
-	Name        string       `json:"-"`
-	TemplateID  string       `json:"template_id"`
-	URL         draftText    `json:"url"`
-	MiniProgram *MiniProgram `json:"miniprogram,omitempty"` // of a copy from the message file
-	Data        []draftField `json:"data"`
+	Name        string               `json:"-"`
+	TemplateID  string               `json:"template_id"`
+	URL         draftText            `json:"url"`
+	MiniProgram *message.MiniProgram `json:"miniprogram,omitempty"` // of a copy from the message file
+	Data        []draftField         `json:"data"`
 }
 
 // draftField is one value of a draft.
@@ -30,7 +31,7 @@ type draftText struct {
 }
 
 // draftOf returns a message of the file as a draft.
-func draftOf(d *Definition) draft {
+func draftOf(d *message.Definition) draft {
 	copied := draft{Name: d.Name, TemplateID: d.TemplateID, URL: draftText{Template: d.URL}, MiniProgram: d.MiniProgram}
 	for _, f := range d.Data {
 		copied.Data = append(copied.Data, draftField{f.Key, draftText{Template: f.Value}, f.Color})
@@ -40,17 +41,17 @@ func draftOf(d *Definition) draft {
 
 // definition returns the message that a draft is, with dates as they are written in a
 // language.
-func (d draft) definition(language string) *Definition {
-	def := &Definition{Name: d.Name, TemplateID: d.TemplateID, MiniProgram: d.MiniProgram}
+func (d draft) definition(language string) *message.Definition {
+	def := &message.Definition{Name: d.Name, TemplateID: d.TemplateID, MiniProgram: d.MiniProgram}
 	template := func(part string, w draftText) string {
 		if w.Plain == "" {
 			return w.Template
 		}
 		def.Plain = append(def.Plain, part)
-		return plainTemplate(w.Plain, language)
+		return message.PlainTemplate(w.Plain, language)
 	}
 	for _, f := range d.Data {
-		def.Data = append(def.Data, Field{Key: f.Key, Value: template(f.Key, f.Value), Color: f.Color})
+		def.Data = append(def.Data, message.Field{Key: f.Key, Value: template(f.Key, f.Value), Color: f.Color})
 	}
 	def.URL = template("url", d.URL)
 	return def

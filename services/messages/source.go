@@ -1,4 +1,6 @@
-package message
+// Package messages knows every message that can be sent: those of the message file and
+// those that were written in the chat. It checks what admins write of them.
+package messages
 
 import (
 	"context"
@@ -11,11 +13,15 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
 // MaxKept is how many messages the database may hold.
 const MaxKept = 200
+
+// words are those about what is wrong; their sentences are in lang.
+var words = message.NewWords
 
 const (
 	// askPlatform is how long somebody who writes a message waits for the platform.
@@ -60,7 +66,7 @@ func NewSource(c SourceConfig) *Source { return &Source{c} }
 
 // Listed is a message that can be sent.
 type Listed struct {
-	*Definition
+	*message.Definition
 	// Kept is the row of a message that was written in the chat; nil for one of the file.
 	Kept *models.Message
 
@@ -87,13 +93,13 @@ func (s *Source) List(ctx context.Context) (*List, error) {
 	}
 	l := &List{}
 	named := false
-	file, err := ReadFile(s.config.Path)
+	file, err := message.ReadFile(s.config.Path)
 	switch {
 	case err == nil:
-		for _, d := range file.list {
+		for _, d := range file.Messages() {
 			l.Messages = append(l.Messages, Listed{Definition: d, draft: draftOf(d)})
 		}
-		l.Default, named = file.Default, file.named
+		l.Default, named = file.Default, file.Named
 	case !errors.Is(err, fs.ErrNotExist):
 		l.FileFault = err
 	}
@@ -128,7 +134,7 @@ func (l *List) find(name string) (inFile, kept *Listed) {
 	for i := range l.Messages {
 		m := &l.Messages[i]
 		switch {
-		case fold(m.Name) != fold(name):
+		case message.Fold(m.Name) != message.Fold(name):
 		case m.Kept == nil:
 			inFile = m
 		default:
@@ -166,7 +172,7 @@ func (l *List) get(name string) (*Listed, error) {
 
 // Resolve returns the message of that name, or the default one for an empty name, with
 // changes for one broadcast. The error is a *models.Error for the admin who asked.
-func (s *Source) Resolve(ctx context.Context, name string, changes []Change) (*Definition, error) {
+func (s *Source) Resolve(ctx context.Context, name string, changes []Change) (*message.Definition, error) {
 	l, err := s.List(ctx)
 	if err != nil {
 		return nil, err
