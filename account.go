@@ -18,7 +18,7 @@ import (
 	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
-	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/wechat"
 )
@@ -65,15 +65,17 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	}
 	a.platform = a.newPlatform(shared)
 	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Now: time.Now, Log: a.log})
-	messages := message.NewSource(settings.MessagesFile)
-	a.engine = a.newEngine(p.redis, messages)
+	source := messages.NewSource(messages.SourceConfig{
+		Path: settings.MessagesFile, Language: settings.Language, Store: store, Templates: a.platform, Now: time.Now,
+	})
+	a.engine = a.newEngine(p.redis, source)
 	roles := admins.New(admins.Config{Store: store, Owners: settings.AdminOpenIDs, Now: time.Now, Log: a.log})
 	a.notifier = notify.New(notify.Config{
 		Store: store, Platform: a.platform, Engine: a.engine, Admins: roles, Words: composer, Now: time.Now, Log: a.log,
 	})
 	a.chat = chat.New(chat.Config{
 		Roles: roles, Audit: store, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
-		Notices: a.notifier, Messages: messages, Replies: store, Log: a.log,
+		Notices: a.notifier, Messages: source, Replies: store, Log: a.log,
 	})
 	a.callback = handlers.NewCallback(handlers.CallbackConfig{
 		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),
@@ -105,9 +107,9 @@ func (a *account) newPlatform(shared redis.UniversalClient) *wechat.Client {
 	})
 }
 
-func (a *account) newEngine(shared *redis.Client, messages *message.Source) *broadcast.Engine {
+func (a *account) newEngine(shared *redis.Client, source *messages.Source) *broadcast.Engine {
 	return broadcast.New(broadcast.Config{
-		Store: a.store, Platform: a.platform, Messages: messages,
+		Store: a.store, Platform: a.platform, Messages: source,
 		EverPulled: a.followers.EverPulled, Pull: a.followers.Complete,
 		Concurrency: a.settings.SendConcurrency, Rate: a.settings.SendRate,
 		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset, Redis: shared, Account: a.settings.AppID,

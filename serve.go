@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -53,8 +54,11 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, lis
 	if len(settings.AdminOpenIDs) == 0 {
 		log.WarnContext(ctx, "ADMIN_OPENIDS is empty: nobody can broadcast. Send `openid` to the account and put the answer there")
 	}
-	if _, err := message.NewSource(settings.MessagesFile).All(); err != nil {
-		log.WarnContext(ctx, "MESSAGES_FILE can't be used: nothing can be broadcast. It is read again for each broadcast",
+	switch _, err := message.ReadFile(settings.MessagesFile); {
+	case errors.Is(err, fs.ErrNotExist):
+		log.InfoContext(ctx, "there is no MESSAGES_FILE: messages are those written in the chat", "file", settings.MessagesFile)
+	case err != nil:
+		log.WarnContext(ctx, "MESSAGES_FILE can't be used, nor any message in it. It is read again for each broadcast",
 			"file", settings.MessagesFile, "err", err)
 	}
 	return p.serve(ctx, listener)

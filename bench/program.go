@@ -16,7 +16,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
-	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -76,8 +76,8 @@ func newParts(ctx context.Context, task programTask) (*parts, error) {
 	if p.folder, err = os.MkdirTemp("", "messages"); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	messages := filepath.Join(p.folder, "messages.yaml")
-	if err := os.WriteFile(messages, []byte(messageFile), 0o600); err != nil {
+	file := filepath.Join(p.folder, "messages.yaml")
+	if err := os.WriteFile(file, []byte(messageFile), 0o600); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	p.platform = wechat.New(wechat.Config{
@@ -87,7 +87,9 @@ func newParts(ctx context.Context, task programTask) (*parts, error) {
 	p.followers = followers.New(followers.Config{Store: store, Platform: p.platform, Now: time.Now, Log: log})
 	p.engine = broadcast.New(broadcast.Config{
 		Store: store, Platform: p.platform,
-		Messages:    message.NewSource(messages),
+		Messages: messages.NewSource(messages.SourceConfig{
+			Path: file, Language: "zh", Store: store, Templates: p.platform, Now: time.Now,
+		}),
 		EverPulled:  p.followers.EverPulled,
 		Pull:        func(ctx context.Context) error { _, err := p.followers.Sync(ctx, nil); return err },
 		Concurrency: task.InFlight,

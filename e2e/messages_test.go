@@ -16,8 +16,8 @@ func TestFaultyMessagesInChinese(t *testing.T) {
 	s := startServer(t, p, sqlite(t).url, settings{"LANGUAGE": "zh"})
 	for _, test := range []struct{ old, broken, want string }{
 		{"thing1: {value", "thing1: {valeu", "messages.notice.data.thing1.valeu（第 7 行）：没有这个键；是不是想写 value？"},
-		{`.Now.Format "2006年1月2日 15:04"`, ".Fields.town", "「notice」的内容填不上，没有发送：time2（.Fields.town）：没有值：目前还没有带这种字段的名单，请从消息里删去它"},
-		{`{{.Now.Format "2006年1月2日 15:04"}}`, "soon", "「notice」的内容填不上，没有发送：time2 不符合 time 类字段的格式"},
+		{`.Now.Format "2006年1月2日 15:04"`, ".Fields.town", "「notice」的内容填不上，没有发送：通知时间（.Fields.town）：没有值：目前还没有带这种字段的名单，请从消息里删去它"},
+		{`{{.Now.Format "2006年1月2日 15:04"}}`, "soon", "「notice」的内容填不上，没有发送：通知时间 不符合 time 类字段的格式"},
 		{"default: notice", "default: [", "不是合法的 YAML"},
 	} {
 		broken := strings.Replace(messagesFile, test.old, test.broken, 1)

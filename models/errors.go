@@ -125,3 +125,17 @@ const (
 	ErrNameTaken       = "name_taken"       // Name, OpenID: somebody else has the name
 	ErrNameTooLong     = "name_too_long"    // Most: how many characters it may have
 )
+
+// Those about what is written of a message in the chat.
+const (
+	ErrMessageNotSaved    = "message_not_saved"   // Name, Reason: all that is wrong with it
+	ErrFieldsRefused      = "fields_refused"      // Name, Reason: all that is wrong with the lines after a broadcast
+	ErrMessageInFile      = "message_in_file"     // Name: it is one of the message file, so it can't be changed in the chat
+	ErrMessageTwice       = "message_twice"       // Name: the message file has one of that name, and so has the database
+	ErrNoMessages         = "no_messages"         // there is no message yet
+	ErrNoDefaultMessage   = "no_default_message"  // Known: no name was given, and none is the default
+	ErrMessagesFull       = "messages_full"       // Max: there are as many as there may be
+	ErrTemplatesUnchecked = "templates_unchecked" // the platform can't be asked for the account's templates
+	ErrFieldNamesUnknown  = "field_names_unknown" // Name, Known: fields by names that only the platform could tell, and it can't be asked
+	ErrMessageBusy        = "message_busy"        // Name: others changed it at the same moment, several times
+)

@@ -11,7 +11,6 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/check"
-	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -28,7 +27,7 @@ var audiences = map[Name]models.Audience{
 }
 
 func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
-	at, err := c.startAt(r)
+	at, err := c.startAt(ctx, r)
 	if err != nil {
 		return "", err
 	}
@@ -40,6 +39,7 @@ func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
 		RequestKey: r.key,
 		Again:      r.Again,
 		At:         at,
+		Fields:     changes(r.Fields),
 	})
 	if err != nil {
 		return "", err
@@ -62,7 +62,8 @@ func (c *Composer) LateReply(asked *broadcast.Created, err error) string {
 }
 
 // askedText says what was begun: number, message, recipients, how to stop it and
-// how long that is possible from now on, where to watch it, and what to mind.
+// how long that is possible from now on, where to watch it, what to mind, and the
+// message as it looks, as far as there is room.
 func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 	b := asked.Broadcast
 	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name, "Of": strconv.FormatInt(b.OfID, 10)}
@@ -87,7 +88,11 @@ func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 		lines = append(lines, c.say("asked.now", vars{"Cancel": cancel}))
 	}
 	lines = append(lines, c.link(b.ID))
-	return fitList(joined(lines), c.warnings(b.ID, asked.Warnings), c.more)
+	text := fitList(joined(lines), c.warnings(b.ID, asked.Warnings), c.more)
+	if asked.Message.TemplateID == "" {
+		return text
+	}
+	return c.withCard(text, c.card(asked.Template, asked.Message), "")
 }
 
 func (c *Composer) warnings(id int64, warnings []check.Warning) []string {
@@ -194,50 +199,6 @@ func (c *Chat) list(ctx context.Context, _ request) (string, error) {
 	// at the end.
 	rest := strings.TrimPrefix(fitList(head+link, items, c.more), head+link)
 	return head + rest + link, nil
-}
-
-// messages shows the message file as the asker's phone would show it.
-func (c *Chat) messages(_ context.Context, r request) (string, error) {
-	all, err := c.config.Messages.All()
-	if err != nil {
-		return c.messagesFile(err), nil
-	}
-	var items []string
-	for _, name := range all.Names() {
-		title := name
-		if name == all.Default {
-			title = c.say("messages.default", vars{"Name": name})
-		}
-		if def, ok := all.Get(name); ok {
-			items = append(items, "\n"+title+"\n"+c.preview(def, r.from))
-		}
-	}
-	return fitList(c.say("messages.head", vars{"Count": int64(len(items))}), items, c.more), nil
-}
-
-// messagesFile says why the message file can't be used: as many of its faults as
-// a reply can hold.
-func (c *Composer) messagesFile(err error) string {
-	return fitList(c.say("error.messages_file", nil), c.locale.faults(err), c.more)
-}
-
-// preview renders a message for one person, or says why that can't be done.
-func (c *Chat) preview(def *message.Definition, openID string) string {
-	now := c.now()
-	m, err := def.Preview(models.Recipient{OpenID: openID, SubscribedAt: models.At(now), Scene: "ADD_SCENE_SEARCH"}, now)
-	if err != nil {
-		return c.say("messages.broken", vars{"Reason": err})
-	}
-	var lines []string
-	for _, f := range m.Data {
-		lines = append(lines, f.Key+": "+clip(f.Value, 60))
-	}
-	if p := m.MiniProgram; p != nil {
-		lines = append(lines, "→ "+clip(p.AppID+" "+p.PagePath, 80))
-	} else if m.URL != "" {
-		lines = append(lines, "→ "+clip(m.URL, 80))
-	}
-	return strings.Join(lines, "\n")
 }
 
 func (c *Composer) more(n int) string { return c.say("help.more", vars{"Count": int64(n)}) }

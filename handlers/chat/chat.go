@@ -15,7 +15,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
-	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -86,7 +86,7 @@ type Config struct {
 	Followers followerList
 	Platform  platform
 	Notices   notices
-	Messages  *message.Source
+	Messages  *messages.Source
 	Replies   replyStore
 	Log       *slog.Logger
 }

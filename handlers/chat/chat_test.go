@@ -175,10 +175,10 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 			text += " #7"
 		case takesTime:
 			text += " #7 at tomorrow 09:00"
-		case takesName:
-			text += " word"
-		case takesNameAndFields, takesNameAndText:
-			text += " word\nthing1=x"
+		case takesName, takesNameAndFields:
+			text += " closing"
+		case takesNameAndText:
+			text += " word\ntext"
 		case takesNothing, takesMessage, takesNumber:
 		}
 		_, remember, err := s.Reply(t.Context(), admin, text, "m:1")

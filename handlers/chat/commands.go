@@ -48,6 +48,9 @@ const (
 	Admins        Name = "admins"
 	AdminsAdd     Name = "admins_add"
 	AdminsRemove  Name = "admins_remove"
+	MessagesSet    Name = "messages_set"
+	MessagesRemove Name = "messages_remove"
+	Templates      Name = "templates"
 )
 
 // takes is what may follow a command's name.
@@ -114,6 +117,9 @@ var commands = []command{
 	{name: Schedule, en: []string{"schedule"}, zh: []string{"日程"}, role: models.Sender, reads: true, remember: true, run: (*Chat).schedule},
 	{name: List, en: []string{"broadcast list"}, zh: []string{"群发记录"}, role: models.Viewer, reads: true, remember: true, run: (*Chat).list},
 	{name: Messages, en: []string{"messages"}, zh: []string{"消息"}, role: models.Editor, reads: true, remember: true, run: (*Chat).messages},
+	{name: MessagesSet, en: []string{"messages set", "messages 设置"}, zh: []string{"消息 设置", "消息 set"}, takes: takesNameAndFields, role: models.Editor, remember: true, repeatable: true, run: (*Chat).setMessage},
+	{name: MessagesRemove, en: []string{"messages remove", "messages 删除"}, zh: []string{"消息 删除", "消息 remove"}, takes: takesName, role: models.Editor, remember: true, repeatable: true, run: (*Chat).removeMessage},
+	{name: Templates, en: []string{"templates"}, zh: []string{"模板", "模版"}, role: models.Editor, reads: true, remember: true, run: (*Chat).templates},
 	{name: Testers, en: []string{"testers"}, zh: []string{"测试名单"}, role: models.Editor, reads: true, remember: true, run: (*Chat).testers},
 	{name: TestersAdd, en: []string{"testers add", "testers 添加"}, zh: []string{"测试名单 添加", "测试名单 add"}, takes: takesOpenIDAndName, role: models.Editor, remember: true, repeatable: true, run: (*Chat).addTester},
 	{name: TestersRemove, en: []string{"testers remove", "testers 删除"}, zh: []string{"测试名单 删除", "测试名单 remove"}, takes: takesOpenID, role: models.Editor, remember: true, repeatable: true, run: (*Chat).removeTester},

@@ -95,13 +95,12 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 	if !errors.As(err, &e) || !c.locale.Has("error."+e.Code) {
 		return "", false
 	}
+	if text, ok := c.messageError(e); ok {
+		return text, true
+	}
 	v := vars{"Add": c.write(TestersAdd, ""), "Testers": c.write(Testers, "")}
 	maps.Copy(v, e.Args)
 	switch e.Code {
-	case models.ErrMessagesFile:
-		if reason, ok := e.Args["Reason"].(error); ok {
-			return c.messagesFile(reason), true
-		}
 	case models.ErrOpenIDInvalid, models.ErrTesterUnknown:
 		v["OpenID"] = quotable(asked.OpenID)
 	case models.ErrRoleUnknown:

@@ -12,6 +12,14 @@ import (
 // with what fills a message: an item for each fault. What has no sentence, such
 // as the words of a library, is repeated.
 func (l locale) faults(err error) []string {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		var items []string
+		for _, e := range joined.Unwrap() {
+			items = append(items, l.faults(e)...)
+		}
+		return items
+	}
 	var (
 		many     message.Problems
 		unfilled *message.RenderError

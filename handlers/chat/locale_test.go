@@ -105,8 +105,10 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 			want[source.ids+value] = true
 		}
 	}
-	for _, code := range said(t, "services/message", "words") {
-		want["file."+code] = true
+	for _, folder := range []string{"services/message", "services/messages"} {
+		for _, code := range said(t, folder, "words") {
+			want["file."+code] = true
+		}
 	}
 	for _, state := range []models.BroadcastState{
 		models.Scheduled, models.Running, models.Paused, models.Finished, models.Cancelled, models.Failed,

@@ -17,7 +17,7 @@ const scheduleTitle = 24
 
 // startAt reads the time that a broadcast was asked for; zero for none. If that is no
 // time, and the message is not there either, the error says both.
-func (c *Chat) startAt(r request) (time.Time, error) {
+func (c *Chat) startAt(ctx context.Context, r request) (time.Time, error) {
 	if r.At == "" {
 		return time.Time{}, nil
 	}
@@ -25,8 +25,10 @@ func (c *Chat) startAt(r request) (time.Time, error) {
 	if err == nil {
 		return at, nil
 	}
-	if _, unknown := c.config.Messages.Get(r.Message); models.KindOf(unknown) == models.Invalid {
-		err = errors.Join(err, unknown)
+	if r.Message != "" || r.ID == 0 { // the rest of a broadcast has a message
+		if _, unknown := c.config.Messages.Resolve(ctx, r.Message, nil); models.KindOf(unknown) == models.Invalid {
+			err = errors.Join(err, unknown)
+		}
 	}
 	return time.Time{}, err
 }

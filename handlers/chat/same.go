@@ -16,7 +16,7 @@ func (c *Composer) sameText(e *models.Error) string {
 		again = againWords[1]
 	}
 	v := vars{
-		"ID": id, "Name": e.Args["Name"], "Again": c.write(BroadcastAll, fmt.Sprintf("%v %s", e.Args["Name"], again)),
+		"ID": id, "Name": e.Args["Name"], "Again": c.write(BroadcastAll, c.named(fmt.Sprint(e.Args["Name"]))+" "+again),
 		"Status": c.on(Status, id), "Resume": c.on(Resume, id), "Cancel": c.on(Cancel, id),
 	}
 	st, ok := e.Args["Status"].(broadcast.Status)

@@ -17,6 +17,7 @@ import (
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/message/messagetest"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/zone"
 )
@@ -59,10 +60,13 @@ type stage struct {
 	changed bool
 	err     error
 	file    *messagetest.File
-	quota   func(context.Context) (wechat.Quota, error)
-	link    string
-	history string
-	replies stageReplies
+	// store has the messages that were written in the chat.
+	store     messagetest.Store
+	templates messagetest.Templates
+	quota     func(context.Context) (wechat.Quota, error)
+	link      string
+	history   string
+	replies   stageReplies
 	// onTheWay is how many calls are under way when a cancel comes.
 	onTheWay int64
 	// halted is what a panic word stops.
@@ -106,7 +110,9 @@ func newStage(t *testing.T, language string) *stage {
 	s.Chat = New(Config{
 		Roles: stageRoles{s}, Audit: stageAudit{s}, Composer: composer,
 		Engine: stageEngine{s}, Followers: stageFollowers{s}, Platform: stagePlatform{s},
-		Notices: stageNotices{s}, Messages: s.file.Source, Replies: &s.replies, Log: log,
+		Notices: stageNotices{s}, Messages: messages.NewSource(messages.SourceConfig{
+			Path: s.file.Path, Language: language, Store: &s.store, Templates: stagePlatform{s}, Now: func() time.Time { return now },
+		}), Replies: &s.replies, Log: log,
 	})
 	return s
 }
@@ -243,6 +249,10 @@ func (s stagePlatform) Quota(ctx context.Context, path string) (wechat.Quota, er
 		return wechat.Quota{}, fmt.Errorf("asked for the quota of %s", path)
 	}
 	return s.stage.quota(ctx)
+}
+
+func (s stagePlatform) KnownTemplates(ctx context.Context, age time.Duration) ([]wechat.Template, time.Time, error) {
+	return s.stage.templates.KnownTemplates(ctx, age)
 }
 
 // stageLinks stands in for the links.

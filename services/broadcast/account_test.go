@@ -22,6 +22,7 @@ import (
 	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/message/messagetest"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
@@ -146,13 +147,20 @@ type replicated struct {
 	Account string
 }
 
+// source returns the account's messages.
+func (a *account) source() *messages.Source {
+	return messages.NewSource(messages.SourceConfig{
+		Path: a.messages.Path, Language: "zh", Store: a.store, Templates: a.client, Now: a.now,
+	})
+}
+
 // newEngine makes a further engine on the account.
 func (a *account) newEngine() *broadcast.Engine {
 	a.t.Helper()
 	figures := prometheus.NewRegistry()
 	c := broadcast.Config{
 		Store: a.store, Platform: a.client,
-		Messages:   a.messages.Source,
+		Messages:   a.source(),
 		EverPulled: func(context.Context) (bool, error) { return a.pulled.Load(), nil },
 		Pull: func(ctx context.Context) error {
 			a.pulls.Add(1)

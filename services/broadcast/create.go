@@ -21,19 +21,19 @@ import (
 // askPlatform is how long a request waits for the first pull of the followers.
 const askPlatform = 2 * time.Second
 
-// Create takes a broadcast: it fixes the message as it stands in the message file
-// now, checks it against the platform's rules, the account's template and some
+// Create takes a broadcast: it fixes the message as it stands now, with the changes for
+// this broadcast, checks it against the platform's rules, the account's template and some
 // of the recipients, and stores it. It returns at once; Run does the rest. The
 // same RequestKey gets the same broadcast.
 func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 	if b, err := e.store.FindRequest(ctx, q.RequestKey); b != nil || err != nil {
-		return e.created(ctx, b, err)
+		return e.shown(ctx, b, err)
 	}
 	of, err := e.earlier(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	def, err := e.definition(q, of)
+	def, err := e.definition(ctx, q, of)
 	if err != nil {
 		return nil, err
 	}
@@ -49,35 +49,67 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 }
 
 // definition is the message that a request asks for.
-func (e *Engine) definition(q Request, of *models.Broadcast) (*message.Definition, error) {
+func (e *Engine) definition(ctx context.Context, q Request, of *models.Broadcast) (*message.Definition, error) {
 	if of == nil || q.Message != "" || q.Audience == models.AudienceReached {
-		return e.messages.Get(q.Message)
+		return e.messages.Resolve(ctx, q.Message, q.Fields)
 	}
 	var def message.Definition
 	if err := json.Unmarshal([]byte(of.Message), &def); err != nil {
 		return nil, fmt.Errorf("read message: %w", err)
 	}
-	return &def, nil
+	return e.messages.Apply(ctx, &def, q.Fields)
 }
 
 // submit validates a broadcast and stores it.
 func (e *Engine) submit(ctx context.Context, b *models.Broadcast, def *message.Definition, q models.Asked) (*Created, error) {
-	var warnings []check.Warning
+	var checked Created
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		people, err := e.sample(gctx, b)
 		if err != nil {
 			return err
 		}
-		warnings, err = e.checks.Content(gctx, b, people)
+		checked.Message, checked.Warnings, err = e.checks.Content(gctx, b, people)
 		return err
 	})
 	var quota *wechat.Quota
-	group.Go(func() (err error) { quota, err = e.checks.Platform(gctx, def, check.TemplatesLast); return err })
+	group.Go(func() (err error) {
+		checked.Template, quota, err = e.checks.Platform(gctx, def, check.TemplatesLast)
+		return err
+	})
 	if err := group.Wait(); err != nil {
+		return nil, e.inWords(ctx, def, err)
+	}
+	check.NameFields(checked.Warnings, checked.Template)
+	checked.Warnings = append(checked.Warnings, e.checks.Quota(b, quota)...)
+	return e.save(ctx, b, q, checked)
+}
+
+// inWords returns a refusal of a message with its fields as the template calls them,
+// if the platform tells it in time.
+func (e *Engine) inWords(ctx context.Context, def *message.Definition, err error) error {
+	var told *models.Error
+	if !errors.As(err, &told) || told.Code != models.ErrContent {
+		return err
+	}
+	if reason, ok := told.Args["Reason"].(error); ok {
+		t, _ := e.messages.Template(ctx, def.TemplateID)
+		told.Args["Reason"] = message.InWords(reason, t)
+	}
+	return err
+}
+
+// shown is created with the message as it looks.
+func (e *Engine) shown(ctx context.Context, b *models.Broadcast, err error) (*Created, error) {
+	a, err := e.created(ctx, b, err)
+	if err != nil {
 		return nil, err
 	}
-	return e.save(ctx, b, q, append(warnings, e.checks.Quota(b, quota)...))
+	if m, err := e.Preview(ctx, a.Broadcast); err == nil {
+		a.Message = m
+		a.Template, _ = e.messages.Template(ctx, m.TemplateID)
+	}
+	return a, nil
 }
 
 // created describes a broadcast to whoever asked for it.

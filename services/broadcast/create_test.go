@@ -254,7 +254,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		}
 		a.messages.Set(file("thing1: {value: a}, thing9: {value: d}"))
 		_, err := a.tryAsk("", models.AudienceMe, false)
-		if e := new(models.Error); !errors.As(err, &e) || e.Args["Missing"] != "time2, keyword3" || e.Args["Unknown"] != "thing9" {
+		if e := new(models.Error); !errors.As(err, &e) || e.Args["Missing"] != "通知时间(time2), 备注(keyword3)" || e.Args["Unknown"] != "thing9" {
 			t.Errorf("fields that do not fit: %v", err)
 		}
 		a.messages.Set(messageFile)

@@ -17,7 +17,7 @@ import (
 	"wechat-broadcast/services/cluster"
 	"wechat-broadcast/services/delivery"
 	"wechat-broadcast/services/loop"
-	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/services/worker"
@@ -34,7 +34,7 @@ const (
 type Config struct {
 	Store    *models.Store
 	Platform *wechat.Client
-	Messages *message.Source
+	Messages *messages.Source
 	// EverPulled tells whether the follower list was ever complete, and Pull
 	// completes it.
 	EverPulled func(ctx context.Context) (bool, error)
@@ -64,7 +64,7 @@ type Config struct {
 type Engine struct {
 	store      *models.Store
 	checks     *check.Checker
-	messages   *message.Source
+	messages   *messages.Source
 	everPulled func(ctx context.Context) (bool, error)
 	pull       func(ctx context.Context) error
 	undoWindow time.Duration

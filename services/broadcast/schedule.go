@@ -101,6 +101,13 @@ func (e *Engine) startDue(ctx context.Context) error {
 				return err
 			}
 			running[b.ID] = moved && m.To() == models.Running
+			if running[b.ID] { // the move sets when it started, which its message may say
+				stored, err := e.store.FindBroadcast(ctx, b.ID)
+				if err != nil {
+					return err
+				}
+				b, running[b.ID] = *stored, stored.State == models.Running
+			}
 		}
 		if running[b.ID] {
 			e.startRun(ctx, b)

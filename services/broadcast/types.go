@@ -7,6 +7,8 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/check"
+	"wechat-broadcast/services/messages"
+	"wechat-broadcast/services/wechat"
 )
 
 // Request asks for a broadcast.
@@ -27,6 +29,8 @@ type Request struct {
 	At time.Time
 	// Again allows the same message to everyone within 24 hours.
 	Again bool
+	// Fields are changes of the message for this broadcast alone.
+	Fields []messages.Change
 }
 
 // Created is the answer to a Request.
@@ -40,6 +44,11 @@ type Created struct {
 	// for none.
 	Instead  int64
 	Warnings []check.Warning
+	// Message is what one of the first recipients gets, or else what the admin would get;
+	// without a template id if that is not known.
+	Message wechat.Message
+	// Template is the account's template of the message, the zero one if it is not known.
+	Template wechat.Template
 }
 
 // Status is where a broadcast stands.

@@ -48,10 +48,19 @@ const (
 	WarnSampled  = "sampled"  // Variables, Checked: only so many were checked, and they differ
 )
 
-// Platform holds the message against the account's template, as listed no longer ago
-// than that, and reads what is left of the day's quota, nil if that is not known. A
+// NameFields has the warnings name fields as the template calls them.
+func NameFields(warnings []Warning, t wechat.Template) {
+	for _, w := range warnings {
+		if key, ok := w.Args["Field"].(string); ok {
+			w.Args["Field"] = t.Name(key)
+		}
+	}
+}
+
+// Platform holds the message against the account's template, which it returns, as listed
+// no longer ago than that, and reads what is left of the day's quota, nil if that is not known. A
 // platform that does not answer in time forbids nothing.
-func (c *Checker) Platform(ctx context.Context, def *message.Definition, listed time.Duration) (*wechat.Quota, error) {
+func (c *Checker) Platform(ctx context.Context, def *message.Definition, listed time.Duration) (wechat.Template, *wechat.Quota, error) {
 	ctx, cancel := context.WithTimeout(ctx, askPlatform)
 	defer cancel()
 	var quota *wechat.Quota
@@ -64,14 +73,15 @@ func (c *Checker) Platform(ctx context.Context, def *message.Definition, listed 
 		}
 		quota = &q
 	})
-	err := c.template(ctx, def, listed)
+	t, err := c.template(ctx, def, listed)
 	wait.Wait()
-	return quota, err
+	return t, quota, err
 }
 
 // template refuses a message whose template the account does not have, or
-// that does not fit it. A list that can't be read forbids nothing.
-func (c *Checker) template(ctx context.Context, def *message.Definition, listed time.Duration) error {
+// that does not fit it, and returns the template. A list that can't be read forbids
+// nothing; then the template is the zero one.
+func (c *Checker) template(ctx context.Context, def *message.Definition, listed time.Duration) (wechat.Template, error) {
 	asked := time.Now()
 	list, read, err := c.Client.KnownTemplates(ctx, listed)
 	has := func(t wechat.Template) bool { return t.ID == def.TemplateID }
@@ -80,11 +90,11 @@ func (c *Checker) template(ctx context.Context, def *message.Definition, listed 
 	}
 	if err != nil {
 		c.Log.WarnContext(ctx, "the account's templates could not be read, so the message goes unchecked", "err", err)
-		return nil
+		return wechat.Template{}, nil
 	}
 	i := slices.IndexFunc(list, has)
 	if i < 0 {
-		return models.NewError(models.Invalid, models.ErrTemplateUnknown, "Name", def.Name, "ID", def.TemplateID)
+		return wechat.Template{}, models.NewError(models.Invalid, models.ErrTemplateUnknown, "Name", def.Name, "ID", def.TemplateID)
 	}
-	return def.CheckTemplate(list[i])
+	return list[i], def.CheckTemplate(list[i])
 }

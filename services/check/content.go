@@ -12,21 +12,23 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/delivery"
 	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/services/wechat/field"
 )
 
 // profilePatience is how long a reply waits for the profiles of its sample.
 const profilePatience = 1500 * time.Millisecond
 
-// Content fills the message for some of its recipients, and returns what the admin
-// should know of it. The error is a *models.Error if it can't be filled.
-func (c *Checker) Content(ctx context.Context, b *models.Broadcast, people []models.Recipient) ([]Warning, error) {
+// Content fills the message for some of its recipients, and returns that of the first,
+// and what the admin should know of it. The error is a *models.Error if it can't be filled.
+func (c *Checker) Content(ctx context.Context, b *models.Broadcast, people []models.Recipient) (wechat.Message, []Warning, error) {
+	var first wechat.Message
 	refuse := func(err error) error {
 		return models.NewError(models.Invalid, models.ErrContent, "Name", b.Name, "Reason", err)
 	}
 	content, err := message.NewContent(*b)
 	if err != nil {
-		return nil, refuse(err)
+		return first, nil, refuse(err)
 	}
 	if len(people) == 0 || !content.Varies() {
 		people = []models.Recipient{{OpenID: b.AskedBy}}
@@ -34,13 +36,15 @@ func (c *Checker) Content(ctx context.Context, b *models.Broadcast, people []mod
 	checked, err := c.checkable(ctx, content, people)
 	warnings := unchecked(content, b, len(checked), err)
 	seen := map[string]bool{}
-	for _, p := range checked {
-		_, cuts, err := content.Fill(p.Recipient)
+	for i, p := range checked {
+		m, cuts, err := content.Fill(p.Recipient)
 		switch {
 		case errors.As(err, new(*message.RenderError)), errors.As(err, new(*field.Error)):
-			return nil, refuse(err)
+			return first, nil, refuse(err)
 		case err != nil:
-			return nil, err
+			return first, nil, err
+		case i == 0:
+			first = m
 		}
 		for _, f := range cuts {
 			if !seen[f.Key] {
@@ -49,7 +53,7 @@ func (c *Checker) Content(ctx context.Context, b *models.Broadcast, people []mod
 			}
 		}
 	}
-	return warnings, nil
+	return first, warnings, nil
 }
 
 // unchecked says of which recipients it is not known whether the message can be

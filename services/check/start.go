@@ -24,7 +24,7 @@ func (c *Checker) Start(ctx context.Context, b *models.Broadcast) (*wechat.Quota
 	if err := json.Unmarshal([]byte(b.Message), &def); err != nil {
 		return nil, nil //nolint:nilerr // whoever fills it in says so
 	}
-	quota, err := c.Platform(ctx, &def, 0)
+	_, quota, err := c.Platform(ctx, &def, 0)
 	var refused *models.Error
 	switch {
 	case errors.As(err, &refused):

@@ -23,7 +23,7 @@ func (d *Definition) compile() (*compiled, Problems) {
 	for _, f := range d.Data {
 		at := "data." + f.Key + ".value"
 		b.compiled.data = append(b.compiled.data, b.part(f.Key, at, f.Value))
-		if isBlank(f.Value) {
+		if IsBlank(f.Value) {
 			b.add(at, words("problem.empty"), words("hint.value"))
 		}
 	}
@@ -52,7 +52,7 @@ func (b *builder) add(at string, problem, hint Words) { b.problems.add(b.path(at
 // part prepares one value. Errors name it as field when it is filled, and as at
 // when it is wrong.
 func (b *builder) part(field, at, source string) part {
-	p := part{field: field}
+	p := part{field: field, plain: slices.Contains(b.compiled.def.Plain, field)}
 	if len(source) > maxValueBytes {
 		b.add(at, tooLong, words("hint.shorten"))
 		return p
@@ -73,7 +73,7 @@ func (b *builder) part(field, at, source string) part {
 	if check.faulty {
 		return p
 	}
-	p.template, p.remark = t, check.remark
+	p.template, p.remark, p.names = t, check.remark, check.names
 	if check.perRecipient {
 		b.compiled.varies = true
 	} else {
@@ -88,7 +88,7 @@ func (b *builder) try(p part, at string, check templateCheck) {
 	sample := vars{Now: time.Date(2026, time.January, 2, 15, 4, 5, 0, zone.Beijing)}
 	sample.Broadcast.ID = 1
 	value, variable, problem := execute(p.template, sample)
-	if problem.none() && !check.variable && isBlank(value) {
+	if problem.none() && !check.variable && IsBlank(value) {
 		problem = words("problem.blank")
 	}
 	if !problem.none() {
@@ -136,9 +136,10 @@ type templateCheck struct {
 	builder      *builder
 	at           string
 	faulty       bool
-	variable     bool // uses any variable
-	perRecipient bool // uses one that differs between recipients
-	remark       bool // uses .Remark
+	variable     bool     // uses any variable
+	perRecipient bool     // uses one that differs between recipients
+	remark       bool     // uses .Remark
+	names        []string // the fields of the recipient that it uses, as far as they are plain to see
 }
 
 func (c *templateCheck) add(problem, hint Words) {
@@ -207,6 +208,11 @@ func (c *templateCheck) call(n *parse.CommandNode, piped bool) {
 				c.add(words("problem.width", "Max", maxWidth), words("hint.narrow"))
 			}
 		}
+		if len(n.Args) == 3 && called.Ident == "index" {
+			if key, ok := n.Args[2].(*parse.StringNode); ok {
+				c.names = append(c.names, key.Text)
+			}
+		}
 		return
 	case *parse.FieldNode:
 		names = called.Ident
@@ -242,6 +248,9 @@ func (c *templateCheck) uses(names []string) {
 		c.perRecipient = true
 	}
 	c.remark = c.remark || names[0] == "Remark"
+	if names[0] == "Fields" && len(names) > 1 {
+		c.names = append(c.names, names[1])
+	}
 	c.builder.compiled.uses = append(c.builder.compiled.uses, names[0])
 	if exists(reflect.TypeFor[vars](), names) {
 		return

@@ -9,7 +9,6 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/wechat"
-	"wechat-broadcast/services/wechat/field"
 )
 
 // Content is a broadcast's message, ready to be filled for each recipient. It is
@@ -24,18 +23,14 @@ type Content struct {
 }
 
 // NewContent returns the content of a broadcast from the definition that is stored
-// with it. Its templates see the moment at which the broadcast was asked for. The
-// error is Problems, a *RenderError or a *field.Error if the message can be
-// sent to nobody.
+// with it. Its templates see the moment at which the broadcast started, or is to
+// start. The error is Problems, or joins *RenderErrors and *field.Errors, if the
+// message can be sent to nobody.
 func NewContent(b models.Broadcast) (*Content, error) {
 	var d Definition
 	if err := json.Unmarshal([]byte(b.Message), &d); err != nil {
 		return nil, fmt.Errorf("read message: %w", err)
 	}
-	return newContent(b, &d)
-}
-
-func newContent(b models.Broadcast, d *Definition) (*Content, error) {
 	compiled, problems := d.compile()
 	if err := problems.or(); err != nil {
 		return nil, err
@@ -58,8 +53,8 @@ func (c *Content) Varies() bool { return c.compiled.varies }
 // Uses tells whether the message uses a variable, such as "Remark".
 func (c *Content) Uses(variable string) bool { return slices.Contains(c.compiled.uses, variable) }
 
-// For returns the message for a recipient, addressed to them. The error is a
-// *RenderError or a *field.Error if it can't be filled.
+// For returns the message for a recipient, addressed to them. The error joins
+// *RenderErrors and *field.Errors if it can't be filled.
 func (c *Content) For(r models.Recipient) (wechat.Message, error) {
 	m, _, err := c.Fill(r)
 	if err != nil {
@@ -87,30 +82,35 @@ func (c *Content) Fill(r models.Recipient) (m wechat.Message, cuts []wechat.Fiel
 	if err != nil {
 		return wechat.Message{}, nil, err
 	}
-	if m, err = c.compiled.render(v); err != nil {
-		return wechat.Message{}, nil, err
-	}
-	for i := range m.Data {
-		f := &m.Data[i]
-		value, cut, err := field.Check(f.Key, f.Value)
-		if err != nil {
-			return wechat.Message{}, nil, fmt.Errorf("field %s: %w", f.Key, err)
-		}
-		f.Value = value
-		if cut {
-			cuts = append(cuts, *f)
-		}
-	}
-	return m, cuts, nil
+	return c.compiled.fill(v, nil)
 }
 
-// Preview returns the message as a follower would read it if it was broadcast now.
-// The error is that of NewContent.
+// Preview returns the message as a follower would read it if it was broadcast now. A
+// {NAME} of plain text stands for itself if the follower has no such field. The error
+// is that of NewContent.
 func (d *Definition) Preview(r models.Recipient, now time.Time) (wechat.Message, error) {
-	c, err := newContent(models.Broadcast{AskedAt: models.At(now)}, d)
-	if err != nil {
-		return wechat.Message{}, err
-	}
-	m, _, err := c.Fill(r)
+	m, _, err := d.Try(r, now)
 	return m, err
+}
+
+// Try is Preview, with the fields that were shortened.
+func (d *Definition) Try(r models.Recipient, now time.Time) (m wechat.Message, cuts []wechat.Field, err error) {
+	compiled, problems := d.compile()
+	if err := problems.or(); err != nil {
+		return wechat.Message{}, nil, err
+	}
+	v, err := newVars(models.Broadcast{AskedAt: models.At(now)}, r)
+	if err != nil {
+		return wechat.Message{}, nil, err
+	}
+	var standIns []string
+	for _, p := range append(compiled.data, compiled.url) {
+		for _, name := range p.names {
+			if _, known := v.Fields[name]; p.plain && !known {
+				v.Fields[name] = "{" + name + "}"
+				standIns = append(standIns, name)
+			}
+		}
+	}
+	return compiled.fill(v, standIns)
 }

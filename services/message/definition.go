@@ -18,6 +18,9 @@ type Definition struct {
 	URL         string       `json:"url,omitempty"` // a template; where a tap leads
 	MiniProgram *MiniProgram `json:"miniprogram,omitempty"`
 	Data        []Field      `json:"data"` // in the order of the file
+	// Plain are the keys of the data, and "url", that were written as plain text: what
+	// is wrong with them is told in its terms.
+	Plain []string `json:"plain,omitempty"`
 }
 
 // MiniProgram is the page of a mini program that a tap on the message opens.
@@ -36,10 +39,10 @@ type Field struct {
 }
 
 // Digest returns a hash of what the message says, in hex. The message's name and
-// the order of its fields do not change it.
+// the order of its fields do not change it, nor does the way in which it was written.
 func (d *Definition) Digest() string {
 	said := *d
-	said.Name = ""
+	said.Name, said.Plain = "", nil
 	said.Data = slices.SortedFunc(slices.Values(d.Data), func(a, b Field) int { return cmp.Compare(a.Key, b.Key) })
 	// Strings and structs of strings always encode.
 	content, _ := json.Marshal(said)

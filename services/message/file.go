@@ -8,26 +8,19 @@ import (
 
 	"golang.org/x/text/width"
 
-	"wechat-broadcast/models"
 	"wechat-broadcast/textfile"
 )
 
-// Source is the message file at a path. It is read anew for every call, so that a
-// change takes effect without a restart.
-type Source struct{ path string }
-
-// NewSource returns the message file at a path as a source. It reads nothing yet.
-func NewSource(path string) *Source { return &Source{path} }
-
-// All returns every message. The error is Problems with everything that is wrong
-// with the file, or says why it can't be read.
-func (s *Source) All() (*File, error) {
-	data, err := textfile.Read(s.path, textfile.MaxBytes)
+// ReadFile returns the messages of the file at a path. The error is Problems with
+// everything that is wrong with the file, or says why it can't be read; it wraps
+// fs.ErrNotExist if there is none.
+func ReadFile(path string) (*File, error) {
+	data, err := textfile.Read(path, textfile.MaxBytes)
 	switch {
 	case errors.Is(err, textfile.ErrNotRegular):
-		return nil, unusable(words("problem.not_a_file", "Path", s.path))
+		return nil, unusable(words("problem.not_a_file", "Path", path))
 	case errors.Is(err, textfile.ErrTooLarge):
-		return nil, unusable(words("problem.big_file", "Path", s.path, "Max", textfile.MaxBytes))
+		return nil, unusable(words("problem.big_file", "Path", path, "Max", textfile.MaxBytes))
 	case err != nil:
 		return nil, fmt.Errorf("read messages: %w", err)
 	}
@@ -38,32 +31,20 @@ func unusable(problem Words) Problems {
 	return Problems{{Path: "MESSAGES_FILE", Problem: problem, Hint: words("hint.name_file")}}
 }
 
-// Get returns the message of that name, or the default one for an empty name. The
-// error is a *models.Error for the admin who asked.
-func (s *Source) Get(name string) (*Definition, error) {
-	file, err := s.All()
-	if err != nil {
-		return nil, models.NewError(models.Invalid, models.ErrMessagesFile, "Reason", err)
-	}
-	if name == "" {
-		name = file.Default
-	}
-	def, ok := file.Get(name)
-	if !ok {
-		return nil, models.NewError(models.Invalid, models.ErrMessageUnknown,
-			"Name", name, "Known", strings.Join(file.Names(), ", "))
-	}
-	return def, nil
-}
-
 // File is the content of a message file.
 type File struct {
 	// Default is the name of the message that is meant when none is given: the
 	// one the file says, or the only one there is. Empty if neither holds.
 	Default string
 
+	// Named is true if the file says which one is the default.
+	Named bool
+
 	list []*Definition
 }
+
+// Messages returns the messages in the order of the file.
+func (f *File) Messages() []*Definition { return f.list }
 
 // Names returns the messages' names in the order of the file.
 func (f *File) Names() []string {
@@ -77,15 +58,15 @@ func (f *File) Names() []string {
 // Get returns the message of that name. Case, full-width letters and
 // surrounding space do not matter; no two names in a file differ only in them.
 func (f *File) Get(name string) (*Definition, bool) {
-	wanted := fold(name)
-	i := slices.IndexFunc(f.list, func(d *Definition) bool { return fold(d.Name) == wanted })
+	wanted := Fold(name)
+	i := slices.IndexFunc(f.list, func(d *Definition) bool { return Fold(d.Name) == wanted })
 	if i < 0 {
 		return nil, false
 	}
 	return f.list[i], true
 }
 
-// fold brings the spellings of one name together.
-func fold(name string) string {
+// Fold brings the spellings of one name together.
+func Fold(name string) string {
 	return strings.ToLower(strings.TrimSpace(width.Fold.String(name)))
 }

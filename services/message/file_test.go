@@ -2,15 +2,11 @@ package message
 
 import (
 	"errors"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"wechat-broadcast/models"
 )
 
 func mustParse(tb testing.TB, file string) *File {
@@ -219,41 +215,5 @@ func TestFilesThatAreRefused(t *testing.T) {
 				t.Errorf("%d lines for %d problems:\n%v", got, want, err)
 			}
 		})
-	}
-}
-
-func TestSourceReadsTheFileAnew(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "messages.yaml")
-	source := NewSource(path)
-	if _, err := source.All(); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("absent file: %v", err)
-	}
-	write := func(content string) {
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(example(t))
-	f, err := source.All()
-	if err != nil {
-		t.Fatalf("the example: %v", err)
-	}
-	if diff := cmp.Diff([]string{"notice", "reminder"}, f.Names()); diff != "" {
-		t.Errorf("the example's names (-want +got):\n%s", diff)
-	}
-	write(fullFile)
-	for name, want := range map[string]string{"": "notice", "NOTICE": "notice", "借阅": "借阅"} {
-		if d, err := source.Get(name); err != nil || d.Name != want {
-			t.Errorf("%q is %+v, %v", name, d, err)
-		}
-	}
-	var told *models.Error
-	if _, err := source.Get("reminder"); !errors.As(err, &told) || told.Code != models.ErrMessageUnknown || told.Args["Known"] != "notice, 借阅" {
-		t.Errorf("a message that is gone: %v", err)
-	}
-	write("messages: [")
-	if _, err := source.Get(""); !errors.As(err, &told) || told.Code != models.ErrMessagesFile {
-		t.Errorf("a broken file: %v", err)
 	}
 }

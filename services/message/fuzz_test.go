@@ -58,7 +58,7 @@ func FuzzRender(f *testing.F) {
 			return
 		}
 		value := first.Data[0].Value
-		if isBlank(value) || len(value) > maxValueBytes || (utf8.ValidString(template) && !utf8.ValidString(value)) {
+		if IsBlank(value) || len(value) > maxValueBytes || (utf8.ValidString(template) && !utf8.ValidString(value)) {
 			t.Errorf("rendered %q", value)
 		}
 		if c.varies {

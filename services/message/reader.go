@@ -210,7 +210,7 @@ func (r *reader) setDefault(f *File, node *yaml.Node) {
 		return
 	}
 	if d, ok := f.Get(f.Default); ok {
-		f.Default = d.Name
+		f.Default, f.Named = d.Name, true
 	} else {
 		r.add("default", node, words("problem.no_such_message", "Name", f.Default), words("hint.name_one", "Names", f.Names()))
 	}
@@ -247,7 +247,7 @@ func (r *reader) message(f *File, p pair) *Definition {
 	}
 	r.unread = map[string]bool{}
 	r.places = map[string]place{path: r.here(p.node)}
-	r.addValues(d.checkName())
+	r.addValues(d.CheckName())
 
 	before := len(r.found)
 	r.entries(path, p.node, p.value,

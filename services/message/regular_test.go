@@ -31,7 +31,7 @@ func TestMessageFileIsARegularFile(t *testing.T) {
 		fifo: "not a regular file", "/dev/zero": "not a regular file", t.TempDir(): "not a regular file",
 		write(textfile.MaxBytes): "larger than 1048576 bytes",
 	} {
-		_, err := NewSource(path).All()
+		_, err := ReadFile(path)
 		if diff := cmp.Diff([]string{"MESSAGES_FILE"}, paths(t, err)); diff != "" {
 			t.Errorf("%s: %s", path, diff)
 		}
@@ -43,7 +43,7 @@ func TestMessageFileIsARegularFile(t *testing.T) {
 	if err := os.Symlink(write(textfile.MaxBytes/2), link); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewSource(link).All(); err != nil {
+	if _, err := ReadFile(link); err != nil {
 		t.Error(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/wechat/field"
 	"wechat-broadcast/zone"
 )
 
@@ -23,7 +25,7 @@ const maxValueBytes = 4096
 // vars is what a template sees as its dot.
 type vars struct {
 	OpenID    string
-	Now       time.Time // when the broadcast was asked for, in Beijing time
+	Now       time.Time // when the broadcast starts, in Beijing time
 	Broadcast struct{ ID int64 }
 	Scene     string // how the follower found the account
 	Remark    string
@@ -35,7 +37,7 @@ type vars struct {
 // newVars returns what the templates can say of a broadcast and of a recipient.
 func newVars(b models.Broadcast, r models.Recipient) (vars, error) {
 	v := vars{
-		OpenID: r.OpenID, Now: b.AskedAt.In(zone.Beijing), Scene: r.Scene, Remark: r.Remark,
+		OpenID: r.OpenID, Now: startOf(b).In(zone.Beijing), Scene: r.Scene, Remark: r.Remark,
 		Fields: map[string]string{}, subscribedAt: r.SubscribedAt.Time,
 	}
 	v.Broadcast.ID = b.ID
@@ -45,6 +47,18 @@ func newVars(b models.Broadcast, r models.Recipient) (vars, error) {
 		}
 	}
 	return v, nil
+}
+
+// startOf returns when a broadcast started, or is to start as far as that is known.
+func startOf(b models.Broadcast) time.Time {
+	switch {
+	case !b.StartedAt.IsZero():
+		return b.StartedAt.Time
+	case !b.NotBefore.IsZero():
+		return b.NotBefore.Time
+	default:
+		return b.AskedAt.Time
+	}
 }
 
 // SubscribedAt returns when the follower subscribed, in Beijing time. If that is
@@ -61,7 +75,7 @@ func (v vars) SubscribedAt() (time.Time, error) {
 type RenderError struct {
 	Message  string // the message's name
 	Field    string // the key of the data, or "url" or "miniprogram.pagepath"
-	Variable string // as in the template, such as .Fields.city; may be empty
+	Variable string // as it was written, such as .Fields.city or {city}; may be empty
 	Problem  Words
 }
 
@@ -90,34 +104,67 @@ type part struct {
 	fixed    string             // the value itself if it has no template
 	template *template.Template // nil if the value is fixed
 	remark   bool               // uses .Remark, which most people do not have
+	plain    bool               // was written as plain text
+	names    []string           // the fields of the recipient that it uses
 }
 
-// render fills in the templates. The error is a *RenderError if a variable has
-// no value, or a value is blank, longer than 4 KB or no text.
+// render fills in the templates. The error joins *RenderErrors for variables without a
+// value and for values that are blank, longer than 4 KB or no text; those values are
+// empty in the message.
 func (c *compiled) render(v vars) (wechat.Message, error) {
 	m := wechat.Message{TemplateID: c.def.TemplateID, Data: make([]wechat.Field, len(c.data))}
+	var faults []error
 	for i, p := range c.data {
 		value, err := c.value(p, v)
-		if err != nil {
-			return wechat.Message{}, err
-		}
 		m.Data[i] = wechat.Field{Key: c.def.Data[i].Key, Value: value, Color: c.def.Data[i].Color}
+		faults = append(faults, err)
 	}
-	var err error
+	return m, errors.Join(append(faults, c.fillLink(&m, v))...)
+}
+
+// fill returns the message with its values fitted to the platform's rules, and the
+// fields that were shortened. Values that name one of the standIns are not fitted:
+// they are others in the end. The error joins those of render and *field.Errors.
+func (c *compiled) fill(v vars, standIns []string) (m wechat.Message, cuts []wechat.Field, err error) {
+	m, err = c.render(v)
+	faults := []error{err}
+	isStandIn := func(name string) bool { return slices.Contains(standIns, name) }
+	for i, p := range c.data {
+		f := &m.Data[i]
+		if f.Value == "" || slices.ContainsFunc(p.names, isStandIn) {
+			continue
+		}
+		value, cut, err := field.Check(f.Key, f.Value)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("field %s: %w", f.Key, err))
+		}
+		f.Value = value
+		if cut {
+			cuts = append(cuts, *f)
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return wechat.Message{}, nil, err
+	}
+	return m, cuts, nil
+}
+
+// fillLink sets where a tap on the message leads.
+func (c *compiled) fillLink(m *wechat.Message, v vars) (err error) {
 	if m.URL, err = c.value(c.url, v); err != nil {
-		return wechat.Message{}, err
+		return err
 	}
 	if c.url.template != nil && !isWebURL(m.URL) {
-		return wechat.Message{}, &RenderError{c.def.Name, c.url.field, "", words("problem.url")}
+		return &RenderError{c.def.Name, c.url.field, "", words("problem.url")}
 	}
 	if c.def.MiniProgram != nil {
 		page, err := c.value(c.pagePath, v)
 		if err != nil {
-			return wechat.Message{}, err
+			return err
 		}
 		m.MiniProgram = &wechat.MiniProgram{AppID: c.def.MiniProgram.AppID, PagePath: page}
 	}
-	return m, nil
+	return nil
 }
 
 func (c *compiled) value(p part, v vars) (string, error) {
@@ -125,13 +172,16 @@ func (c *compiled) value(p part, v vars) (string, error) {
 		return p.fixed, nil
 	}
 	value, variable, problem := execute(p.template, v)
-	if problem.none() && isBlank(value) {
+	if problem.none() && IsBlank(value) {
 		problem = words("problem.blank")
 	}
 	if problem.Code == "problem.blank" && p.remark {
 		variable, problem = ".Remark", words("problem.blank_remark")
 	}
 	if !problem.none() {
+		if p.plain {
+			variable = plainVariable(variable)
+		}
 		return "", &RenderError{c.def.Name, p.field, variable, problem}
 	}
 	return value, nil
@@ -182,8 +232,8 @@ func explain(err error) (variable string, problem Words) {
 	}
 }
 
-// isBlank tells whether a person would see nothing.
-func isBlank(text string) bool {
+// IsBlank tells whether a person would see nothing.
+func IsBlank(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
 }
 

@@ -24,14 +24,14 @@ var reservedNames = []string{"again", "再发", "at", "定时", "now", "现在",
 
 func (d *Definition) path() string { return join("messages", d.Name) }
 
-// checkName checks that the message can be named in a chat command.
-func (d *Definition) checkName() (problems Problems) {
+// CheckName checks that the message can be named in a chat command.
+func (d *Definition) CheckName() (problems Problems) {
 	switch {
 	case strings.ContainsFunc(d.Name, func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsPrint(c) }):
 		problems.add(d.path(), words("problem.spaces"), words("hint.one_word"))
 	case utf8.RuneCountInString(d.Name) > maxNameRunes:
 		problems.add(d.path(), words("problem.long_name", "Max", maxNameRunes), words("hint.shorten"))
-	case strings.HasPrefix(fold(d.Name), "#") || slices.Contains(reservedNames, fold(d.Name)):
+	case strings.HasPrefix(Fold(d.Name), "#") || slices.Contains(reservedNames, Fold(d.Name)):
 		problems.add(d.path(), words("problem.reserved"), words("hint.rename"))
 	}
 	return problems
@@ -41,9 +41,7 @@ func (d *Definition) checkName() (problems Problems) {
 func (d *Definition) checkValues() (problems Problems) {
 	path := d.path()
 	problems.addID(join(path, "template_id"), d.TemplateID, words("hint.template_id"))
-	if !isWebURLTemplate(d.URL) {
-		problems.add(join(path, "url"), words("problem.url"), words("hint.url"))
-	}
+	problems = append(problems, d.CheckURL()...)
 	if d.MiniProgram != nil {
 		problems.addID(join(path, "miniprogram.appid"), d.MiniProgram.AppID, words("hint.appid"))
 	}
@@ -64,6 +62,18 @@ func (d *Definition) checkValues() (problems Problems) {
 		if f.Color != "" && !colorShape.MatchString(f.Color) {
 			problems.add(join(at, "color"), words("problem.color"), words("hint.color"))
 		}
+	}
+	return problems
+}
+
+// CheckURL checks the link, as far as that can be done before it is filled.
+func (d *Definition) CheckURL() (problems Problems) {
+	at := join(d.path(), "url")
+	switch {
+	case len(d.URL) > maxValueBytes:
+		problems.add(at, tooLong, words("hint.shorten"))
+	case !isWebURLTemplate(d.URL):
+		problems.add(at, words("problem.url"), words("hint.url"))
 	}
 	return problems
 }

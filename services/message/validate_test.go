@@ -10,7 +10,7 @@ import (
 // validate returns everything that is wrong with a definition, without lines. The
 // templates are only checked when all other values are right.
 func validate(d *Definition) Problems {
-	problems := d.checkName()
+	problems := d.CheckName()
 	values := d.checkValues()
 	if len(values) == 0 {
 		_, values = d.compile()

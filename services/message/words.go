@@ -17,8 +17,8 @@ type Words struct {
 
 func (w Words) none() bool { return w.Code == "" }
 
-// words returns the sentence of a code; args are alternating names and values.
-func words(code string, args ...any) Words {
+// NewWords returns the sentence of a code; args are alternating names and values.
+func NewWords(code string, args ...any) Words {
 	w := Words{Code: code}
 	for i := 0; i+1 < len(args); i += 2 {
 		if w.Args == nil {
@@ -28,6 +28,9 @@ func words(code string, args ...any) Words {
 	}
 	return w
 }
+
+// words are those about what is wrong with a message.
+var words = NewWords
 
 // ID is that of the sentence in lang.
 func (w Words) ID() string { return "file." + w.Code }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"time"
 
@@ -121,8 +120,8 @@ func (c *Client) Templates(ctx context.Context) ([]Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list templates: %w", err)
 	}
-	for i, t := range answer.List {
-		answer.List[i].Keys = templateKeys(t.Content)
+	for i := range answer.List {
+		answer.List[i].read()
 	}
 	return answer.List, nil
 }
@@ -142,19 +141,6 @@ func (c *Client) newTemplateCache() *cache.Cache[struct{}, []Template] {
 // of ctx.
 func (c *Client) KnownTemplates(ctx context.Context, age time.Duration) ([]Template, time.Time, error) {
 	return c.templates.GetWithin(ctx, struct{}{}, age)
-}
-
-var placeholder = regexp.MustCompile(`\{\{\s*([A-Za-z0-9_]+)\.DATA\s*\}\}`)
-
-// templateKeys lists the {{key.DATA}} of a template in their order.
-func templateKeys(content string) []string {
-	var keys []string
-	for _, m := range placeholder.FindAllStringSubmatch(content, -1) {
-		if !slices.Contains(keys, m[1]) {
-			keys = append(keys, m[1])
-		}
-	}
-	return keys
 }
 
 // Quota returns today's allowance of an API, named by its path from the

@@ -211,7 +211,7 @@ func TestTemplates(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Template{
-		{ID: "A", Title: "通知", Content: "订单号：{{character_string1.DATA}}\n时间：{{time4.DATA}}\n再：{{ character_string1.DATA }}", Keys: []string{"character_string1", "time4"}},
+		{ID: "A", Title: "通知", Content: "订单号：{{character_string1.DATA}}\n时间：{{time4.DATA}}\n再：{{ character_string1.DATA }}", Keys: []string{"character_string1", "time4"}, Fields: []TemplateField{{"character_string1", "订单号"}, {"time4", "时间"}}},
 		{ID: "B", Title: "空", Content: "无"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -90,14 +90,6 @@ type Person struct {
 	Remark string // the name that the account gave them on the platform; usually none
 }
 
-// Template is one of the account's templates.
-type Template struct {
-	ID      string   `json:"template_id"`
-	Title   string   `json:"title"`
-	Content string   `json:"content"`
-	Keys    []string `json:"-"` // the parameters of Content in their order, each once
-}
-
 // Quota is the day's allowance of one API path, in calls.
 type Quota struct {
 	Limit  int64 `json:"daily_limit"`
