@@ -27,16 +27,13 @@ const (
 	Demo     = "demo"
 )
 
-// Vars fill a sentence. Numbers get separators (save ID and Code, which are names)
-// and spans and moments become words; Count also picks the plural.
+// Vars fill a sentence. Numbers get separators (save those that are names, such as
+// ID and Code), and spans and moments become words; Count also picks the plural.
 type Vars map[string]any
 
 // Locale says sentences in one language. It is safe for concurrent use.
 type Locale struct {
 	Language string
-	// SeparatorsFrom is the number from which on there are separators in it; 1,000
-	// if it is 0.
-	SeparatorsFrom int64
 
 	localizer *i18n.Localizer
 	log       *slog.Logger

@@ -26,7 +26,6 @@ func newLocale(language string, log *slog.Logger) (locale, error) {
 	if err != nil {
 		return locale{}, err
 	}
-	l.SeparatorsFrom = 10_000
 	return locale{l}, nil
 }
 

@@ -132,12 +132,12 @@ func TestStatus(t *testing.T) {
 		{
 			"running", "en", func(*broadcast.Status) {},
 			"Broadcast #7 · notice · all followers\nRunning · 12,450 of 24,900 (50%)\n" +
-				"delivered 11,000 · accepted 1340 · blocked 60 · failed 40 · uncertain 10 · under way 64\n98 a second · about 2 min left\nProgress: https://example.com/b/x",
+				"delivered 11,000 · accepted 1,340 · blocked 60 · failed 40 · uncertain 10 · under way 64\n98 a second · about 2 min left\nProgress: https://example.com/b/x",
 		},
 		{
 			"running", "zh", func(*broadcast.Status) {},
 			"群发 #7 · notice · 全体关注者\n进行中 · 12,450 / 24,900（50%）\n" +
-				"送达 11,000 · 已受理 1340 · 拒收 60 · 失败 40 · 不确定 10 · 发送中 64\n每秒 98 条 · 约剩 2 分钟\n进度：https://example.com/b/x",
+				"送达 11,000 · 已受理 1,340 · 拒收 60 · 失败 40 · 不确定 10 · 发送中 64\n每秒 98 条 · 约剩 2 分钟\n进度：https://example.com/b/x",
 		},
 		{
 			"some put off", "en", func(st *broadcast.Status) {
@@ -191,7 +191,7 @@ func TestStatus(t *testing.T) {
 			b.State, b.Reason, b.ResumeAt = models.Paused, models.ReasonQuota, models.At(now.Add(15*time.Hour))
 			st.Counts.Sending = 0
 		}, "Broadcast #7 · notice · all followers\nPaused · 12,450 of 24,900 (50%)\n" +
-			"delivered 11,000 · accepted 1340 · blocked 60 · failed 40 · uncertain 10\nToday's quota is used up.\n" +
+			"delivered 11,000 · accepted 1,340 · blocked 60 · failed 40 · uncertain 10\nToday's quota is used up.\n" +
 			"It goes on by itself at 11-25 00:00 (Beijing). Sooner: broadcast resume #7\nProgress: https://example.com/b/x"},
 		{"account at stake", "zh", func(st *broadcast.Status) {
 			b := &st.Broadcast
@@ -378,7 +378,7 @@ func TestNotice(t *testing.T) {
 			"finished", "en", notify.Finished,
 			broadcast.Status{Broadcast: done, Counts: models.Counts{Accepted: 4_800, Delivered: 20_000, Blocked: 60, Failed: 37, Uncertain: 3}},
 			"Broadcast #7 · notice is finished after 4 min.\nWeChat took 24,860 of 24,900 (99.8%).\nDelivered: 20,000\n" +
-				"Accepted, no receipt yet: 4800. Later ones show in: broadcast status #7\nBlocked by the recipient: 60\nFailed: 37\nUncertain, may have arrived: 3",
+				"Accepted, no receipt yet: 4,800. Later ones show in: broadcast status #7\nBlocked by the recipient: 60\nFailed: 37\nUncertain, may have arrived: 3",
 		},
 		{
 			"finished", "zh", notify.Finished,
