@@ -13,7 +13,7 @@ import (
 type words struct{ *lang.Locale }
 
 func newWords(language string, log *slog.Logger) (*words, error) {
-	l, err := lang.New(language, log, lang.Pages)
+	l, err := lang.New(language, log, lang.Platform, lang.Pages)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ var Languages = []string{"zh", "en"}
 // The parts of the program that have sentences of their own.
 const (
 	Chat     = "chat"
+	Platform = "platform" // the platform's error codes
 	Problems = "problems" // of messages and their file
 	Plain    = "plain"    // what the terminal says otherwise of problems; English only
 	Pages    = "pages"
@@ -76,11 +77,11 @@ func (l *Locale) Say(id string, vars ...Vars) string {
 }
 
 // SayIf is Say, but returns "" if there is no sentence of that id.
-func (l *Locale) SayIf(id string) string {
+func (l *Locale) SayIf(id string, vars ...Vars) string {
 	if !l.Has(id) {
 		return ""
 	}
-	return l.Say(id)
+	return l.Say(id, vars...)
 }
 
 // Has tells whether there is a sentence of that id.

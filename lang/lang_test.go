@@ -23,6 +23,7 @@ var parts = map[string][]string{
 	"common":      {"*.go", "../handlers/chat/*.go", "../demo/*.go"},
 	lang.Chat:     {"../handlers/chat/*.go"},
 	lang.Problems: {"../services/message/words.go"},
+	lang.Platform: {"platform.go", "../handlers/pages_words.go"},
 	lang.Pages:    {"../handlers/pages*.go", "../demo/*.go", "../web/templates/*.html", "*.go"},
 	lang.Demo:     {"../demo/*.go", "../web/templates/phone.html"},
 }
@@ -167,7 +168,7 @@ func TestNoSentenceIsMissing(t *testing.T) {
 
 func newLocale(t *testing.T, language string) *lang.Locale {
 	t.Helper()
-	l, err := lang.New(language, slog.New(slog.DiscardHandler), lang.Chat, lang.Pages, lang.Demo)
+	l, err := lang.New(language, slog.New(slog.DiscardHandler), lang.Platform, lang.Chat, lang.Pages, lang.Demo)
 	if err != nil {
 		t.Fatal(err)
 	}

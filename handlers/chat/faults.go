@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 
@@ -34,7 +35,10 @@ func (l locale) faults(err error) []string {
 			"Field": unfilled.Field, "Variable": unfilled.Variable, "Problem": l.words(unfilled.Problem),
 		})}
 	case errors.As(err, &misfit):
-		return []string{l.say("field."+string(misfit.Rule), vars{"Key": misfit.Key, "Type": misfit.Type, "Limit": misfit.Limit})}
+		return []string{l.say("field."+string(misfit.Rule), vars{
+			"Key": misfit.Key, "Type": misfit.Type, "Limit": misfit.Limit,
+			"Like": cmp.Or(l.SayIf("field.like."+misfit.Type), l.Say("field.like.any")),
+		})}
 	case errors.As(err, &file) && errors.Is(err, fs.ErrNotExist):
 		return []string{l.say("file.absent", vars{"Path": file.Path})}
 	case errors.As(err, &file):

@@ -18,12 +18,12 @@ func TestBrokenMessageFile(t *testing.T) {
 	const broken = "default: notcie\nmessages:\n  notice:\n    template_id: t\n    data:\n      thing1: {value: '{{.Openid}}'}\n" +
 		"  again: {template_id: t, data: {thing1: {value: x, color: red}}}\n"
 	for language, want := range map[string]string{
-		"zh": "消息文件不能用：\n" +
+		"zh": "消息文件有错误，请技术同事修改：\n" +
 			"messages.notice.data.thing1.value（第 3 行）：没有变量 .Openid；是不是想写 .OpenID？\n" +
 			"messages.again（第 7 行）：这个词在聊天指令里另有含义；请改名\n" +
 			"messages.again.data.thing1.color（第 7 行）：不是颜色；请写成 \"#173177\"，引号不能少\n" +
 			"default（第 1 行）：没有名为「notcie」的消息；可以写：notice、again",
-		"en": "The message file can't be used:\n" +
+		"en": "The message file has faults. Ask whoever runs the server to mend it:\n" +
 			"messages.notice.data.thing1.value: there is no variable .Openid (line 3); did you mean .OpenID?\n" +
 			"messages.again: means something else in a chat command (line 7); rename it\n" +
 			"messages.again.data.thing1.color: is not a colour (line 7); write it as \"#173177\", in quotes\n" +
@@ -89,14 +89,14 @@ func TestFaultsInWords(t *testing.T) {
 		},
 		{check("phrase1", ""), "phrase1 是空的", "phrase1 is empty"},
 		{check("phrase1", "一二三四五六"), "phrase1 太长，phrase 类字段最多 5 个字", "phrase1 is too long: a phrase field takes 5 characters"},
-		{check("time2", "soon"), "time2 不符合 time 类字段的格式", "time2 is not what a time field may hold"},
+		{check("time2", "soon"), "time2 要写成日期或时间，例如 2026年11月26日 09:00", "time2 takes a date or a time, such as 2026-11-26 09:00"},
 		{
 			fmt.Errorf("read messages: %w", &fs.PathError{Op: "open", Path: "messages.yaml", Err: fs.ErrNotExist}),
 			"没有这个文件：messages.yaml", "There is no file messages.yaml",
 		},
 		{
 			fmt.Errorf("read messages: %w", &fs.PathError{Op: "open", Path: "messages.yaml", Err: fs.ErrPermission}),
-			"messages.yaml 读不了：permission denied", "messages.yaml can't be read: permission denied",
+			"messages.yaml 无法读取：permission denied", "messages.yaml can't be read: permission denied",
 		},
 		{errors.New("dial: refused"), "dial: refused", "dial: refused"},
 	} {
