@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"maps"
 
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat/field"
@@ -52,5 +53,9 @@ func (l locale) words(w message.Words) string {
 	if w.Code == "" {
 		return ""
 	}
-	return l.say(w.ID(), w.Args)
+	v := maps.Clone(w.Args)
+	if parser, ok := v["Detail"].(string); ok && w.Code == "problem.yaml" {
+		v["Detail"] = l.YAMLFault(parser)
+	}
+	return l.say(w.ID(), v)
 }

@@ -74,17 +74,19 @@ func TestFaultsInWords(t *testing.T) {
 		_, _, err := field.Check(key, value)
 		return fmt.Errorf("field %s: %w", key, err)
 	}
+	_, quote := message.Parse([]byte("a: \"b\nc: d\n"))
 	_, second := message.Parse([]byte("a: b\n---\nc: d\n"))
 	for _, tt := range []struct {
 		err    error
 		zh, en string
 	}{
+		{quote, "文件格式（YAML）不对：第 3 行或它的上一行：引号不成对；值里有", "it is not valid YAML: line 3 or the one before: a quote is not closed; put a value that"},
 		{second, "messages：第 2 行又开始了一个文档，只能有一个；值里有 : # { } * & 或引号时，请用引号括起来", "messages: line 2: a second document begins; put a value that holds : # { } * & or a quote in quotes"},
 		{render("{{.Fields.town}}"), "thing1（.Fields.town）：没有值：目前还没有带这种字段的名单，请从消息里删去它", "thing1 (.Fields.town): has no value: no list with such a field exists yet, so take it out of the message"},
-		{render(`{{.SubscribedAt.Format "2006"}}`), "thing1（.SubscribedAt.Format）：这位收件人的这个值未知", "thing1 (.SubscribedAt.Format): is not known for this recipient"},
-		{render("{{.Scene}}"), "thing1：填出来是空白", "thing1: is blank"},
+		{render(`{{.SubscribedAt.Format "2006"}}`), "thing1（.SubscribedAt.Format）：有的收件人没有这一项", "thing1 (.SubscribedAt.Format): is not known for some recipients"},
+		{render("{{.Scene}}"), "thing1：填出来是空的", "thing1: is blank"},
 		{
-			render("{{.Remark}}"), "thing1（.Remark）：对有的人填出来是空白：多数人没有备注，请写上没有时的说法，例如 {{if .Remark}}{{.Remark}}{{else}}读者{{end}}",
+			render("{{.Remark}}"), "thing1（.Remark）：对有的人填出来是空的：多数人没有备注，请写上没有时的说法，例如 {{if .Remark}}{{.Remark}}{{else}}读者{{end}}",
 			"thing1 (.Remark): is blank for somebody: most people have no remark, so write what they read instead, as in {{if .Remark}}{{.Remark}}{{else}}reader{{end}}",
 		},
 		{check("phrase1", ""), "phrase1 是空的", "phrase1 is empty"},
