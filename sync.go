@@ -8,6 +8,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/services/followers"
 )
 
@@ -26,17 +27,17 @@ func (syncCommand) Run(s *session) error {
 	defer func() { _ = p.close() }()
 	a := p.account
 	if err := a.store.Migrate(s.ctx); err != nil {
-		return startFault(err)
+		return startFault(err, settings.Language)
 	}
 	var bar *progressbar.ProgressBar
 	storing := false
 	res, err := a.followers.Sync(s.ctx, func(p followers.SyncProgress) {
 		switch {
 		case bar == nil:
-			bar = syncBar(s.stderr, "pulling")
+			bar = syncBar(s.stderr, s.words, "sync.reading")
 		case p.Storing != storing:
 			_ = bar.Exit()
-			bar = syncBar(s.stderr, "storing")
+			bar = syncBar(s.stderr, s.words, "sync.storing")
 		}
 		storing = p.Storing
 		bar.ChangeMax64(p.Total)
@@ -46,7 +47,7 @@ func (syncCommand) Run(s *session) error {
 		_ = bar.Exit()
 	}
 	if s.ctx.Err() != nil {
-		return errors.New("sync: interrupted; what was pulled is kept for a day, and the next sync goes on from there")
+		return errors.New(s.words.Say("sync.interrupted"))
 	}
 	if err != nil {
 		return errors.New(a.chat.SyncNotice(res, err))
@@ -55,8 +56,8 @@ func (syncCommand) Run(s *session) error {
 	return err
 }
 
-func syncBar(w io.Writer, does string) *progressbar.ProgressBar {
-	return progressbar.NewOptions64(-1, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(does),
-		progressbar.OptionShowCount(), progressbar.OptionSetItsString("followers"), progressbar.OptionShowIts(),
+func syncBar(w io.Writer, words *lang.Locale, does string) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(-1, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(words.Say(does)),
+		progressbar.OptionShowCount(), progressbar.OptionSetItsString(words.Say("sync.followers")), progressbar.OptionShowIts(),
 		progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
 }

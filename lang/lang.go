@@ -26,6 +26,7 @@ const (
 	Plain    = "plain"    // what the terminal says otherwise of problems; English only
 	Pages    = "pages"
 	Demo     = "demo"
+	Terminal = "terminal" // of the commands but the demo: what is wrong at a start, help, progress
 )
 
 // Vars fill a sentence. Numbers get separators (save those that are names, such as

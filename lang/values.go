@@ -26,6 +26,8 @@ func (l *Locale) write(name string, value any) string {
 		return Minute(v)
 	case []string:
 		return strings.Join(v, l.Say("list_separator"))
+	case Words:
+		return v.In(l)
 	case nil:
 		return ""
 	default:

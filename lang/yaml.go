@@ -26,7 +26,7 @@ var yamlLine = regexp.MustCompile(`^line (\d+): `)
 // YAMLFault says what the YAML parser found, from its words, such as "line 6: found
 // unexpected end of stream". Of an open quote or bracket the parser notes the line
 // after it.
-func (l *Locale) YAMLFault(words string) string {
+func YAMLFault(words string) Words {
 	id := "yaml.other_fault"
 	for _, f := range yamlFaults {
 		if strings.Contains(words, f.part) {
@@ -34,5 +34,5 @@ func (l *Locale) YAMLFault(words string) string {
 			break
 		}
 	}
-	return l.Say("yaml.at", Vars{"Where": firstOf(yamlLine, words), "What": l.Say(id)})
+	return Sentence("yaml.at", "Where", firstOf(yamlLine, words), "What", Sentence(id))
 }

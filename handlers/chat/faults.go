@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat/field"
 )
@@ -55,7 +56,7 @@ func (l locale) words(w message.Words) string {
 	}
 	v := maps.Clone(w.Args)
 	if parser, ok := v["Detail"].(string); ok && w.Code == "problem.yaml" {
-		v["Detail"] = l.YAMLFault(parser)
+		v["Detail"] = lang.YAMLFault(parser)
 	}
 	return l.say(w.ID(), v)
 }
