@@ -11,6 +11,7 @@ var yamlFaults = []struct{ part, id string }{
 	{"unexpected end of stream", "yaml.quote"},
 	{"mapping values are not allowed", "yaml.colon"},
 	{"',' or", "yaml.bracket"},
+	{"node content", "yaml.bracket"},
 	{"did not find expected", "yaml.indent"},
 	{"could not find expected", "yaml.indent"},
 	{"cannot start any token", "yaml.start"},
