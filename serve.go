@@ -14,6 +14,7 @@ import (
 
 	"wechat-broadcast/config"
 	"wechat-broadcast/handlers"
+	"wechat-broadcast/lang"
 	"wechat-broadcast/services/message"
 )
 
@@ -37,7 +38,7 @@ func (serveCommand) Run(s *session) error {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(s.ctx, "tcp", settings.ListenAddr)
 	if err != nil {
-		return fmt.Errorf("LISTEN_ADDR: %w", err)
+		return errors.New(s.words.Say("listen_fault", lang.Vars{"Address": settings.ListenAddr, "Reason": lang.SystemFault(err)}))
 	}
 	return serve(s.ctx, settings, log, listener)
 }

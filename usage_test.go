@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,6 +68,24 @@ func TestANamedFileDecidesTheLanguage(t *testing.T) {
 	for _, args := range [][]string{{"--config", path, "--help"}, {"--config=" + path, "--help"}} {
 		if _, stdout, _ := runIn(t, "", args...); !strings.Contains(stdout, "Usage: ") {
 			t.Errorf("%v: %s", args, stdout)
+		}
+	}
+}
+
+func TestAnAddressThatIsTakenIsToldInTheLanguageOfTheSettings(t *testing.T) {
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	address := taken.Addr().String()
+	for language, want := range map[string]string{
+		"zh": "LISTEN_ADDR：无法在 " + address + " 监听：端口已被占用\n", "en": "LISTEN_ADDR: can't listen at " + address + ": address already in use\n",
+	} {
+		t.Setenv("LANGUAGE", language)
+		code, _, stderr := runIn(t, "wechat_app_id: wx1\nwechat_app_secret: s\nwechat_token: abc\nlisten_addr: "+address, "serve")
+		if code != exitFailed || stderr != "wechat-broadcast: "+want {
+			t.Errorf("code %d: %s", code, stderr)
 		}
 	}
 }

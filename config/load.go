@@ -178,7 +178,7 @@ func cannotRead(path string, limit int, err error) error {
 	case errors.Is(err, textfile.ErrTooLarge):
 		return wrong("too_large", "Path", path, "Limit", limit)
 	}
-	return wrong("unreadable", "Path", path, "Reason", lang.FileFault(err))
+	return wrong("unreadable", "Path", path, "Reason", lang.SystemFault(err))
 }
 
 // withoutLocale hides a LANGUAGE that is meant for gettext, such as

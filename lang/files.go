@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// fileFaults are what the system says of files, with their sentences.
-var fileFaults = []struct {
+// systemFaults are what the system says of files and addresses, with their sentences.
+var systemFaults = []struct {
 	err error
 	id  string
 }{
@@ -17,12 +17,14 @@ var fileFaults = []struct {
 	{syscall.ENOTDIR, "os.no_folder"},
 	{syscall.EISDIR, "os.folder"},
 	{fs.ErrExist, "os.exists"},
+	{syscall.EADDRINUSE, "os.in_use"},
+	{syscall.EADDRNOTAVAIL, "os.no_address"},
 }
 
-// FileFault says why a file could not be used, without its path. What has no
-// sentence is repeated.
-func FileFault(err error) Words {
-	for _, f := range fileFaults {
+// SystemFault says why the system refused a file or an address, without naming it.
+// What has no sentence is repeated.
+func SystemFault(err error) Words {
+	for _, f := range systemFaults {
 		if errors.Is(err, f.err) {
 			return Sentence(f.id)
 		}

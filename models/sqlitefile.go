@@ -85,7 +85,7 @@ func (f *sqliteFile) inspect(log *slog.Logger) error {
 		return unusableFile(f.path, err)
 	}
 	if n := hardLinks(info); n > 1 {
-		return unusable("hard_links", "Path", f.path, "N", int64(n))
+		return unusable("hard_links", "Path", f.path, "N", strconv.FormatUint(n, 10))
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 		log.Warn("others on this machine may read or write the database file, which holds OpenIDs",
@@ -143,7 +143,7 @@ func makePrivate(path string) error {
 // unusableFile words an error of a file or a folder that the database needs. One
 // that may pass, such as a full disk, is no *Unusable.
 func unusableFile(path string, err error) error {
-	reason := lang.FileFault(err)
+	reason := lang.SystemFault(err)
 	switch {
 	case errors.Is(err, fs.ErrPermission), isReadOnly(err):
 		return unusable("not_writable", "Path", path, "Reason", reason, "User", strconv.Itoa(os.Getuid()))
