@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"wechat-broadcast/services/followers"
 )
 
 // runIn runs a command line in an empty folder that has this settings file, if any.
@@ -122,5 +124,32 @@ func TestAStartThatIsRefusedSaysWhyInTheLanguageOfTheSettings(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The bar of a sync has separators in its numbers, and says no word of another language.
+func TestTheSyncsBarSpeaksTheLanguageOfTheSettings(t *testing.T) {
+	t.Parallel()
+	for language, want := range map[string][]string{
+		"zh": {"读取关注者 10,000 / 25,000", "写入名单 5,000 / 25,000"}, "en": {"reading followers: 10,000 of 25,000", "storing the list: 5,000 of 25,000"},
+	} {
+		words, err := terminalWords(language)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		bar := syncBar{words: words, w: &out}
+		for _, p := range []followers.SyncProgress{{Done: 10_000, Total: 25_000}, {Done: 5_000, Total: 25_000, Storing: true}} {
+			bar.show(p)
+		}
+		bar.end()
+		for _, part := range want {
+			if !strings.Contains(out.String(), part) {
+				t.Errorf("%s: no %q in %q", language, part, out.String())
+			}
+		}
+		if strings.Contains(out.String(), "/hr") || strings.Contains(out.String(), "25000") {
+			t.Errorf("%s: %q", language, out.String())
+		}
 	}
 }
