@@ -71,10 +71,11 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	})
 	a.chat = chat.New(chat.Config{
 		Admins: settings.AdminOpenIDs, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
-		Notices: a.notifier, Messages: messages, Log: a.log,
+		Notices: a.notifier, Messages: messages, Replies: store, Log: a.log,
 	})
 	a.callback = handlers.NewCallback(handlers.CallbackConfig{
 		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),
+		Welcome: settings.Welcome, UnknownText: settings.UnknownText,
 		Store: store, Ready: a.ready, Redis: shared, Chat: a.chat, Followers: a.followers, Engine: a.engine,
 		Metrics: a.metrics, Now: time.Now, Log: a.log,
 	})

@@ -55,7 +55,7 @@ func (b *syncBar) show(p followers.SyncProgress) {
 	if b.bar == nil || p.Storing != b.storing {
 		b.end()
 		// The count is in the description: the bar's own has no separators.
-		b.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(b.w), progressbar.OptionSetPredictTime(true),
+		b.bar = progressbar.NewOptions64(max(1, p.Total), progressbar.OptionSetWriter(b.w), progressbar.OptionSetPredictTime(true),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
 	}
 	b.storing = p.Storing

@@ -101,6 +101,16 @@ var options = []option{
 		},
 	},
 	{
+		name: "WELCOME",
+		parse: func(s *Settings, v string) error { return welcome(&s.Welcome, v) },
+		print: func(s *Settings) string { return strings.ReplaceAll(s.Welcome, "\n", `\n`) },
+	},
+	{
+		name: "UNKNOWN_TEXT", fallback: "hint",
+		parse: func(s *Settings, v string) error { return unknownText(&s.UnknownText, v) },
+		print: func(s *Settings) string { return withoutQuery(s.UnknownText) },
+	},
+	{
 		name: "LANGUAGE", fallback: "zh",
 		parse: func(s *Settings, v string) error { return oneOf(&s.Language, v, "zh", "en") },
 		print: func(s *Settings) string { return s.Language },

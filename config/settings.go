@@ -44,6 +44,9 @@ type Account struct {
 	UndoWindow      time.Duration // UNDO_WINDOW, the wait before a broadcast to all
 	QuotaReset      time.Duration // QUOTA_RESET, after midnight Beijing time
 
+	Welcome     string // WELCOME, what a new follower is answered; empty for nothing
+	UnknownText string // UNKNOWN_TEXT: "hint", "silent", "customer_service" or a URL
+
 	Language  string // LANGUAGE, "zh" or "en"
 	PublicURL string // PUBLIC_URL, without a slash at its end; empty for no links
 }

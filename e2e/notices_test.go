@@ -26,7 +26,7 @@ func TestWhatTheAdminCouldNotBeToldComesWithTheNextReply(t *testing.T) {
 		pool := openPool(t, db)
 		eventually(t, patience, "the notice is kept", func() bool {
 			var kept int
-			err := pool.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM broadcasts WHERE notice_kept = 1 AND notified_state = 'finished'").Scan(&kept)
+			err := pool.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM broadcasts b JOIN notices n ON n.broadcast_id = b.id WHERE b.notified_state = 'finished'").Scan(&kept)
 			return err == nil && kept == 1
 		})
 		first.kill()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -30,6 +31,11 @@ const (
 type conversation interface {
 	Reply(ctx context.Context, openID, text, key string) (reply string, remember bool, err error)
 	Remembers(text string) bool
+	// Knows tells whether there is an answer to a text other than a hint. typed says
+	// that a person wrote it.
+	Knows(ctx context.Context, openID, text string, typed bool) bool
+	// OnlyTexts is the hint for whoever sends an image and the like.
+	OnlyTexts() string
 	Busy() string
 }
 
@@ -54,6 +60,11 @@ type CallbackConfig struct {
 	// AESKey is the 43-character EncodingAESKey. With it only encrypted messages
 	// are accepted; empty, only plain ones.
 	AESKey string
+	// Welcome is what a new follower is answered; empty for nothing.
+	Welcome string
+	// UnknownText is what a message gets that the program does not act on, as in the
+	// setting of that name; empty is "hint".
+	UnknownText string
 	// Store keeps replies over a restart.
 	Store *models.Store
 	// Ready is closed once the database can be used. What needs it waits for
@@ -82,6 +93,8 @@ type Callback struct {
 	cfg     CallbackConfig
 	latency latency
 	work    *worker
+	// relay hands on what the program does not act on; nil unless UnknownText is a URL.
+	relay *relay
 	// seen is which body, or echostr, each signature came with; in plain mode only,
 	// since msg_signature covers what it came with.
 	seen *signatures
@@ -99,6 +112,7 @@ func NewCallback(cfg CallbackConfig) *Callback {
 		cfg:     cfg,
 		latency: newLatency(cfg.Metrics),
 		work:    newWorker(cfg),
+		relay:   newRelay(cfg),
 		seen:    newSignatures(maxSeen, seenReserve),
 		large:   make(chan struct{}, largeBodies),
 
@@ -242,6 +256,9 @@ func (c *Callback) accept(w http.ResponseWriter, r *http.Request, n *note) (*rec
 		}
 	}
 	trust(r.Context())
+	m.body, m.urlOpenID = body, q.Get("openid")
+	m.contentType, m.userAgent = r.Header.Get("Content-Type"), r.Header.Get("User-Agent")
+	m.via = strings.Contains(strings.Join(r.Header.Values("Via"), ","), relayVia)
 	return m, nil
 }
 
@@ -314,30 +331,36 @@ func (c *Callback) remember(ctx context.Context, cl claim, now time.Time) verdic
 // answer handles the message and writes the answer.
 func (c *Callback) answer(ctx context.Context, g *gin.Context, m *received) (outcome string) {
 	n := noteOf(g)
-	if m.kind == kindOther {
-		n.reason = m.what() + " is not acted on"
-		g.String(http.StatusOK, success)
-		return outcomeIgnored
+	if m.kind == kindOther && (m.isEvent() || !c.work.hinting()) {
+		return c.foreign(ctx, g, m)
+	}
+	var answer <-chan relayed
+	if c.relay != nil && (m.kind == kindSubscribe || m.kind == kindUnsubscribe) {
+		answer = c.relay.copyOf(ctx, m)
 	}
 	done, err := c.work.do(ctx, m)
 	var p *panicked
 	switch {
+	case err == nil && done.foreign:
+		return c.foreign(ctx, g, m)
+	case err == nil && done.reply == "" && answer != nil:
+		return c.passOn(g, <-answer)
 	case err == nil:
 		outcome = outcomeOK
 		if done.repeated {
 			outcome = outcomeRepeated
 		}
-	case m.kind == kindText && !errors.As(err, &p):
+	case (m.kind == kindText || m.kind == kindClick) && !errors.As(err, &p):
 		n.err = err
 		done.reply, outcome = wechat.FitText(c.cfg.Chat.Busy()), outcomeBusy
 	default:
 		return c.refuse(g, fmt.Errorf("handle %s: %w", m.kind, err))
 	}
-	if done.reply == "" {
+	if done.reply == "" || m.ToUserName == "" { // there would be nobody to reply as
 		g.String(http.StatusOK, success)
 		return outcome
 	}
-	body, contentType, err := c.body(m, done.reply)
+	body, contentType, err := c.body(m, m.inWords(done.reply, c.cfg.Now()))
 	if err != nil {
 		return c.refuse(g, err)
 	}

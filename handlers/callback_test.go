@@ -132,9 +132,7 @@ func TestEventsReachTheirService(t *testing.T) {
 			{"no CreateTime", strings.Replace(eventMsg("unsubscribe", ""), "1395658920", "0", 1), "unsubscribed " + testSender + " " + strconv.FormatInt(testNow.Unix(), 10)},
 			{"unknown event", eventMsg("debug_demo", ""), ""},
 			{"menu click", eventMsg("CLICK", "<EventKey>k</EventKey>"), ""},
-			{"image", xmlMsg("image", "<PicUrl>u</PicUrl><MsgId>1</MsgId>"), ""},
-			{"voice", xmlMsg("voice", "<MediaId>u</MediaId><MsgId>1</MsgId>"), ""},
-			{"unheard of", xmlMsg("hologram", ""), ""},
+			{"place", eventMsg("LOCATION", "<Latitude>1.5</Latitude>"), ""},
 		} {
 			a := newAccount(t, edit)
 			rec := a.push(tt.msg)

@@ -29,8 +29,10 @@ const (
 	testToken  = "TokenThatNobodyMaySee"
 	testAESKey = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 	testBusy   = "请稍后再试。"
-	testGH     = "gh_7f083739789a"
-	testSender = "oia2TjuEGTNoeX76QEjQNrcURxG8"
+
+	testOnlyTexts = "只看得懂文字。"
+	testGH        = "gh_7f083739789a"
+	testSender    = "oia2TjuEGTNoeX76QEjQNrcURxG8"
 )
 
 var testNow = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
@@ -58,6 +60,7 @@ type setup struct {
 type services struct {
 	text         func(ctx context.Context, in incoming) (outgoing, error)
 	remembers    func(text string) bool
+	knows        func(text string, typed bool) bool
 	subscribed   func(ctx context.Context, openID string, at time.Time, scene string) error
 	unsubscribed func(ctx context.Context, openID string, at time.Time) error
 	receipt      func(ctx context.Context, msgID int64, status string) error
@@ -78,6 +81,12 @@ func (s *services) Reply(ctx context.Context, openID, text, key string) (reply s
 }
 
 func (s *services) Remembers(text string) bool { return s.remembers(text) }
+
+func (s *services) Knows(_ context.Context, _, text string, typed bool) bool {
+	return s.knows(text, typed)
+}
+
+func (s *services) OnlyTexts() string { return testOnlyTexts }
 
 func (s *services) Busy() string { return testBusy }
 
@@ -131,6 +140,7 @@ func newAccount(tb testing.TB, edits ...func(*setup)) *account {
 				return outgoing{text: "re: " + in.text}, nil
 			},
 			remembers: func(string) bool { return false },
+			knows:     func(_ string, typed bool) bool { return typed },
 			subscribed: func(_ context.Context, openID string, at time.Time, scene string) error {
 				a.saw("subscribed %s %d %s", openID, at.Unix(), scene)
 				return nil

@@ -154,6 +154,7 @@ func TestMetrics(t *testing.T) {
 	a.push(receiptMsg)
 	a.push("<xml>")
 	a.push(xmlMsg("image", ""))
+	a.push(eventMsg("debug_demo", ""))
 	a.post(nil, "")
 	a.do("GET", "/wechat", nil)
 	a.do("POST", "/wechat", strings.NewReader(strings.Repeat(" ", maxBody+1)))
@@ -165,6 +166,7 @@ func TestMetrics(t *testing.T) {
 		`{kind="unknown",outcome="malformed"} 1`,
 		`{kind="unknown",outcome="refused"} 1`,
 		`{kind="unknown",outcome="too_large"} 1`,
+		`{kind="other",outcome="ok"} 1`,
 		`{kind="other",outcome="ignored"} 1`,
 		`{kind="verify",outcome="refused"} 1`,
 	} {

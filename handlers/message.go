@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -27,6 +28,12 @@ type received struct {
 	kind string
 	// asJSON is true if the account's data format is JSON; the reply must be too.
 	asJSON bool
+
+	// The request as it came, for the account's existing server. via is true if this
+	// program had handed it on.
+	body                              []byte
+	urlOpenID, contentType, userAgent string
+	via                               bool
 }
 
 // decode reads the XML or JSON of a message (WeChat: receiving messages docs)
@@ -39,7 +46,7 @@ func decode(body []byte) (*received, error) {
 		// An event that is not acted on may have fields of other types than the
 		// struct's. That is no reason to refuse it.
 		m.wireMessage = wireMessage{}
-		if _, again := read(body, &m.WireHead); again != nil || kindOf(&m.WireHead) != kindOther {
+		if _, again := read(body, &m.WireHead); again != nil || !slices.Contains([]string{kindOther, kindClick}, kindOf(&m.WireHead)) {
 			return nil, err
 		}
 	}
@@ -57,6 +64,8 @@ func kindOf(m *WireHead) string {
 			return kindSubscribe
 		case "unsubscribe":
 			return kindUnsubscribe
+		case "click":
+			return kindClick
 		case strings.ToLower(wechat.TemplateMessages{}.ReceiptEvent()):
 			return kindReceipt
 		}
@@ -72,7 +81,7 @@ func (m *received) check() error {
 		return errors.New("FromUserName is no OpenID")
 	case m.MsgType == "":
 		return errors.New("no MsgType")
-	case strings.EqualFold(m.MsgType, "event") && m.Event == "":
+	case m.isEvent() && m.Event == "":
 		return errors.New("no Event")
 	case m.kind == kindText && m.ToUserName == "":
 		return errors.New("no ToUserName") // there would be nobody to reply as
@@ -86,9 +95,20 @@ func (m *received) check() error {
 
 func (m *received) openID() string { return string(m.FromUserName) }
 
+func (m *received) isEvent() bool { return strings.EqualFold(m.MsgType, "event") }
+
+// words are what the chat reads: what a person wrote, or the key of what they tapped
+// in the menu, which acts like that text.
+func (m *received) words() string {
+	if m.kind == kindClick {
+		return string(m.EventKey)
+	}
+	return string(m.Content)
+}
+
 // what names a message that is not acted on.
 func (m *received) what() string {
-	if strings.EqualFold(m.MsgType, "event") {
+	if m.isEvent() {
 		return "event " + cut(m.Event, 40)
 	}
 	return "message type " + cut(m.MsgType, 40)
@@ -113,12 +133,14 @@ func (m *received) key() string {
 	switch {
 	case m.kind == kindReceipt:
 		return fmt.Sprintf("r:%s:%d:%s", m.openID(), m.receiptID(), digest(string(m.Status)))
-	case m.kind != kindText:
+	case m.isEvent():
 		return fmt.Sprintf("e:%s:%d:%s:%s", m.openID(), m.CreateTime, m.kind, digest(string(m.EventKey)))
 	case m.MsgID != 0:
 		return fmt.Sprintf("m:%s:%d", m.openID(), m.MsgID)
-	default:
+	case m.kind == kindText:
 		return fmt.Sprintf("t:%s:%d:%s", m.openID(), m.CreateTime, digest(string(m.Content)))
+	default:
+		return fmt.Sprintf("o:%s:%d:%s", m.openID(), m.CreateTime, digest(m.MsgType))
 	}
 }
 

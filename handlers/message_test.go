@@ -172,7 +172,7 @@ func TestRenderReplyAsJSON(t *testing.T) {
 	t.Parallel()
 	m := &received{asJSON: true}
 	m.FromUserName, m.ToUserName = "oA", "gh_1"
-	got, err := renderReply(m, `"嗨" <b>`, time.Unix(1713424427, 0))
+	got, err := render(m, m.inWords(`"嗨" <b>`, time.Unix(1713424427, 0)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		// A reply can repeat the text.
 		reply := wechat.FitText(string(m.Content))
-		out, err := renderReply(m, reply, time.Unix(1, 0))
+		out, err := render(m, m.inWords(reply, time.Unix(1, 0)))
 		if err != nil || len(reply) > wechat.MaxText {
 			t.Fatalf("reply %q: %v", reply, err)
 		}

@@ -13,6 +13,7 @@ const (
 	kindSubscribe   = "subscribe"
 	kindUnsubscribe = "unsubscribe"
 	kindReceipt     = "receipt"
+	kindClick       = "click"   // of a menu
 	kindOther       = "other"   // well-formed, but nothing that we act on
 	kindUnknown     = "unknown" // refused before it was known
 )
@@ -28,6 +29,10 @@ const (
 	outcomeFull     = "full"      // 503
 	outcomeBusy     = "busy"      // the person was asked to try again
 	outcomeError    = "error"     // 500
+
+	outcomeTransferred = "transferred" // to the platform's customer service
+	outcomeHandedOn    = "handed_on"   // answered by the existing server
+	outcomeUnanswered  = "unanswered"  // handed on, without an answer that can be used
 )
 
 // latency is how long callbacks take to be answered.

@@ -225,7 +225,7 @@ func (p *Pages) serveBroadcast(g *gin.Context, to link) {
 }
 
 func (w *words) audience(b models.Broadcast) string {
-	return w.Say("audience."+string(b.Audience), lang.Vars{"Of": strconv.FormatInt(b.RetryOf, 10)})
+	return w.Say("audience."+string(b.Audience), lang.Vars{"Of": strconv.FormatInt(b.OfID, 10)})
 }
 
 // card draws the message of a broadcast, or returns nil if it cannot be filled.

@@ -413,7 +413,7 @@ func TestEveryStateHasWords(t *testing.T) {
 				for _, started := range []time.Time{{}, testNow.Add(-30 * time.Hour)} {
 					s := &snapshot{at: testNow, from: started, to: testNow, chart: chart{Line: "M0 0", max: 3}}
 					s.Broadcast = models.Broadcast{
-						ID: 1, State: state, Reason: reason, Detail: "words", Audience: models.AudienceRetry, RetryOf: 3,
+						ID: 1, State: state, Reason: reason, Detail: "words", Audience: models.AudienceRetry, OfID: 3,
 						StartedAt: models.At(started), ResumeAt: models.At(testNow), NotBefore: models.At(testNow.Add(time.Second)),
 					}
 					for name, text := range w.view(s).Text {

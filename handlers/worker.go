@@ -34,6 +34,7 @@ type done struct {
 	reply    string
 	repeated bool // it had been handled before
 	handled  bool // it was handled now
+	foreign  bool // it is nothing that the program acts on
 }
 
 // worker handles messages, each of them once, however often it is delivered.
@@ -44,6 +45,7 @@ type worker struct {
 	answered *lru.Cache[string, string]
 	// shared is what other replicas have answered; nil without any.
 	shared *shared
+	hints  *hints
 }
 
 func newWorker(cfg CallbackConfig) *worker {
@@ -51,7 +53,7 @@ func newWorker(cfg CallbackConfig) *worker {
 	if err != nil {
 		panic(err) // only a size below one is refused
 	}
-	return &worker{cfg: cfg, answered: answered}
+	return &worker{cfg: cfg, answered: answered, hints: newHints()}
 }
 
 // do handles m, or waits for the handling of another copy of it, until ctx is
@@ -82,7 +84,12 @@ func (w *worker) do(ctx context.Context, m *received) (done, error) {
 // awaitDatabase waits until the database is ready, if m needs it. After
 // readyWithin the work goes on and fails with the database's error.
 func (w *worker) awaitDatabase(ctx context.Context, m *received) {
-	if m.kind == kindText && !w.cfg.Chat.Remembers(string(m.Content)) {
+	switch m.kind {
+	case kindText, kindClick:
+		if !w.cfg.Chat.Remembers(m.words()) {
+			return
+		}
+	case kindOther:
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
@@ -125,30 +132,38 @@ func (w *worker) act(ctx context.Context, m *received, key string) (done, error)
 	var err error
 	switch m.kind {
 	case kindSubscribe:
+		d.reply = wechat.FitText(w.cfg.Welcome)
 		err = w.cfg.Followers.Subscribed(ctx, m.openID(), m.at(w.cfg.Now()), string(m.EventKey))
 	case kindUnsubscribe:
 		err = w.cfg.Followers.Unsubscribed(ctx, m.openID(), m.at(w.cfg.Now()))
+	case kindOther:
+		if w.hints.due(m.openID(), w.cfg.Now()) {
+			d.reply = wechat.FitText(w.cfg.Chat.OnlyTexts())
+		}
 	default:
 		d, err = w.text(ctx, m, key)
 	}
-	if err != nil {
-		return done{}, err
+	if err != nil || d.foreign {
+		return done{foreign: d.foreign}, err
 	}
 	w.answered.Add(key, d.reply)
 	d.handled = true
 	return d, nil
 }
 
-// text returns the reply to a text: the one that it got before, if it is in the
-// database, else a new one.
+// text returns the reply to a text or a click: the one that it got before, if it is in
+// the database, else a new one.
 func (w *worker) text(ctx context.Context, m *received, key string) (done, error) {
-	if w.cfg.Chat.Remembers(string(m.Content)) {
+	if !w.known(ctx, m) {
+		return done{foreign: true}, nil
+	}
+	if w.cfg.Chat.Remembers(m.words()) {
 		reply, found, err := w.cfg.Store.FindReply(ctx, key)
 		if err != nil || found {
 			return done{reply: reply, repeated: found}, err
 		}
 	}
-	text, remember, err := w.cfg.Chat.Reply(ctx, m.openID(), string(m.Content), key)
+	text, remember, err := w.cfg.Chat.Reply(ctx, m.openID(), m.words(), key)
 	if err != nil {
 		return done{}, err
 	}

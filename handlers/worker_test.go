@@ -284,7 +284,8 @@ func TestCallbacksWaitForTheMigration(t *testing.T) {
 		{"a receipt", receiptMsg, 2 * time.Second, 2 * time.Second, success},
 		{"an event", eventMsg("subscribe", ""), 2 * time.Second, 2 * time.Second, success},
 		{"a text that needs none", textMsg("openid", 1), time.Minute, 0, "re: openid"},
-		{"what is not acted on", xmlMsg("image", ""), time.Minute, 0, success},
+		{"an image", xmlMsg("image", ""), time.Minute, 0, testOnlyTexts},
+		{"what is not acted on", eventMsg("debug_demo", ""), time.Minute, 0, success},
 		{"too long", textMsg("stop", 1), time.Minute, readyWithin, testBusy},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ package lang
 import (
 	"embed"
 	"fmt"
+	"io/fs"
 	"log/slog"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -18,7 +19,8 @@ var files embed.FS
 // Languages are those that there are; the first is the default.
 var Languages = []string{"zh", "en"}
 
-// The parts of the program that have sentences of their own.
+// The parts of the program that have sentences of their own: each in a file, with what
+// belongs to one subject of it in further ones, such as chat_voice.zh.yaml.
 const (
 	Chat     = "chat"
 	Platform = "platform" // the platform's error codes
@@ -48,8 +50,11 @@ func New(lang string, log *slog.Logger, parts ...string) (*Locale, error) {
 	bundle := i18n.NewBundle(language.Make(lang))
 	bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
 	for _, part := range append([]string{"common"}, parts...) {
-		if _, err := bundle.LoadMessageFileFS(files, "sentences/"+part+"."+lang+".yaml"); err != nil {
-			return nil, fmt.Errorf("load sentences: %w", err)
+		more, _ := fs.Glob(files, "sentences/"+part+"_*."+lang+".yaml") // only a wrong pattern is an error
+		for _, file := range append([]string{"sentences/" + part + "." + lang + ".yaml"}, more...) {
+			if _, err := bundle.LoadMessageFileFS(files, file); err != nil {
+				return nil, fmt.Errorf("load sentences: %w", err)
+			}
 		}
 	}
 	return &Locale{Language: lang, localizer: i18n.NewLocalizer(bundle, lang), log: log}, nil

@@ -26,11 +26,30 @@ func (b *Broadcast) reach() (where string, args []any) {
 		return reachable + ` AND EXISTS (SELECT 1 FROM deliveries o WHERE o.broadcast_id = ?
 			AND o.recipient_id = recipients.id AND o.state IN ('failed', 'uncertain'))
 			AND NOT EXISTS (SELECT 1 FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id
-			WHERE t.retry_of = ? AND t.id <> ? AND n.recipient_id = recipients.id)`, []any{b.RetryOf, b.RetryOf, b.ID}
+			WHERE t.of_id = ? AND t.audience = 'retry' AND t.id <> ? AND n.recipient_id = recipients.id)`, []any{b.OfID, b.OfID, b.ID}
+	case AudienceReached:
+		// One that a crash left as sending may have been sent.
+		return reachable + ` AND EXISTS (SELECT 1 FROM deliveries o WHERE o.broadcast_id = ?
+			AND o.recipient_id = recipients.id AND o.state IN ('accepted', 'delivered', 'uncertain', 'sending'))`, []any{b.OfID}
+	case AudienceRest:
+		return rest, []any{b.OfID, b.OfID, b.OfID, b.ID}
 	case AudienceAll:
 	}
 	return reachable, nil
 }
+
+// rest is the condition of AudienceRest. The highest recipient of the earlier broadcast,
+// once fixed, is that of the rest, too (see CreateBroadcast).
+const rest = reachable + ` AND EXISTS (SELECT 1 FROM broadcasts o WHERE o.id = ? AND (o.audience = 'all'
+		OR o.audience = 'test' AND recipients.tester = 1
+		OR o.audience = 'me' AND recipients.openid = o.asked_by
+		OR o.audience IN ('retry', 'reached') AND EXISTS (SELECT 1 FROM deliveries d
+			WHERE d.broadcast_id = o.of_id AND d.recipient_id = recipients.id
+			AND (d.state = 'uncertain' OR o.audience = 'retry' AND d.state = 'failed'
+				OR o.audience = 'reached' AND d.state IN ('accepted', 'delivered', 'sending')))))
+	AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.broadcast_id = ? AND d.recipient_id = recipients.id)
+	AND NOT EXISTS (SELECT 1 FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id
+		WHERE t.of_id = ? AND t.audience = 'rest' AND t.id <> ? AND n.recipient_id = recipients.id)`
 
 // reached narrows a query of recipients to those that a broadcast goes to.
 func reached(q *gorm.DB, b *Broadcast) *gorm.DB {
@@ -52,17 +71,49 @@ func (s *Store) EnsureRecipient(ctx context.Context, openID string, now time.Tim
 	})
 }
 
-// CountAudience returns how many recipients a broadcast goes to as things are now.
-func (s *Store) CountAudience(ctx context.Context, b *Broadcast) (int64, error) {
-	var n int64
-	err := reached(s.r.WithContext(ctx).Model(&Recipient{}), b).Count(&n).Error
+// CountAudience returns how many recipients a broadcast goes to as things are now. Of a
+// rest it says how many are left by the counts, which may have left since: to look at a
+// million people one by one takes longer than a reply may.
+func (s *Store) CountAudience(ctx context.Context, b *Broadcast) (n int64, err error) {
+	if b.Audience == AudienceRest {
+		n, known, err := s.countRest(ctx, b)
+		if known || err != nil {
+			return n, wrap(err, "count rest")
+		}
+	}
+	err = reached(s.r.WithContext(ctx).Model(&Recipient{}), b).Count(&n).Error
 	return n, wrap(err, "count audience")
 }
 
-// SampleAudience returns the first n recipients of a broadcast.
+// countRest returns how many of an earlier broadcast's recipients have no delivery; known
+// is false if it was not planned to its end.
+func (s *Store) countRest(ctx context.Context, b *Broadcast) (n int64, known bool, err error) {
+	r := s.r.WithContext(ctx)
+	of, err := first[Broadcast](r.Where("id = ? AND planned_at > 0", b.OfID))
+	if err != nil || of == nil {
+		return 0, false, err
+	}
+	var ids []int64
+	err = r.Model(&Broadcast{}).Where("id = ? OR of_id = ? AND audience = ?", b.OfID, b.OfID, AudienceRest).Pluck("id", &ids).Error
+	if err == nil {
+		err = r.Model(&Delivery{}).Where("broadcast_id IN ?", ids).Count(&n).Error
+	}
+	return max(0, of.Recipients-n), true, err
+}
+
+// SampleAudience returns up to n recipients of a broadcast: the first, or the last of a
+// rest, since the first were tried before.
 func (s *Store) SampleAudience(ctx context.Context, b *Broadcast, n int) ([]Recipient, error) {
+	order := "id"
+	if b.Audience == AudienceRest {
+		order = "id DESC"
+	}
+	q := reached(s.r.WithContext(ctx), b)
+	if b.MaxRecipientID != 0 {
+		q = q.Where("id <= ?", b.MaxRecipientID)
+	}
 	var list []Recipient
-	err := reached(s.r.WithContext(ctx), b).Order("id").Limit(n).Find(&list).Error
+	err := q.Order(order).Limit(n).Find(&list).Error
 	return list, wrap(err, "sample audience")
 }
 

@@ -2,177 +2,12 @@ package models
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
-
 	"wechat-broadcast/zone"
 )
-
-// sameWithin is how long the same message to everyone is refused.
-const sameWithin = 24 * time.Hour
-
-// ErrMaybeStored says of a request that the database may have stored it: its
-// answer to the COMMIT is missing. ConfirmRequest tells.
-var ErrMaybeStored = errors.New("the database may have stored it")
-
-// CreateBroadcast stores b, whose number it sets, unless a broadcast with its
-// request key is there already: then it returns that one and false. Content that
-// is on its way to everyone, or was sent to everyone within 24 hours, is an Error
-// ErrSameMessage unless again. Two that ask at the same moment come one after the
-// other, in this process or in others. The error wraps ErrMaybeStored if it is not
-// known whether b was stored.
-func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, again bool) (created bool, err error) {
-	b.RequestKey = fitKey(b.RequestKey)
-	complete := false
-	err = s.inTx(ctx, func(tx *gorm.DB) error {
-		complete, created = false, false
-		if err := lockRequests(tx); err != nil {
-			return err
-		}
-		old, err := request(tx, b.RequestKey)
-		if err != nil {
-			return err
-		}
-		if old != nil {
-			*b = *old
-			return nil
-		}
-		if err := refuseHalted(tx); err != nil {
-			return err
-		}
-		switch {
-		case b.Audience == AudienceAll && !again:
-			err = refuseSame(tx, b)
-		case b.Audience == AudienceRetry:
-			err = refuseRetry(tx, b)
-		}
-		if err != nil {
-			return err
-		}
-		b.ID, b.AskedFor = 0, b.Recipients // a try before this one may have set the number
-		if err := tx.Create(b).Error; err != nil {
-			return err
-		}
-		complete, created = true, true
-		return nil
-	})
-	if err != nil && complete {
-		err = fmt.Errorf("%w: %w", ErrMaybeStored, err)
-	}
-	return created && err == nil, wrap(err, "create broadcast")
-}
-
-// ConfirmRequest returns the broadcast that a request made, or nil. Unlike
-// FindRequest it waits for a transaction of CreateBroadcast that may not have
-// ended yet, so that its answer stays true.
-func (s *Store) ConfirmRequest(ctx context.Context, requestKey string) (b *Broadcast, err error) {
-	err = s.inTx(ctx, func(tx *gorm.DB) error {
-		if err := lockRequests(tx); err != nil {
-			return err
-		}
-		b, err = request(tx, requestKey)
-		return err
-	})
-	return b, wrap(err, "confirm request")
-}
-
-// request returns the broadcast that a request made, or nil.
-func request(tx *gorm.DB, key string) (*Broadcast, error) {
-	return first[Broadcast](tx.Where("request_key = ?", fitKey(key)))
-}
-
-// lockRequests holds a row of facts until the transaction ends, so that transactions
-// that store a request come one after the other.
-func lockRequests(tx *gorm.DB) error {
-	return tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "name"}}, DoUpdates: clause.AssignmentColumns([]string{"value"})}).
-		Table("facts").Create(map[string]any{"name": "ask", "value": ""}).Error
-}
-
-// refuseSame refuses what everyone is being sent, or was within sameWithin.
-func refuseSame(tx *gorm.DB, b *Broadcast) error {
-	var same []Broadcast
-	err := tx.Where("digest = ? AND audience IN ?", b.Digest, []Audience{AudienceAll, AudienceRetry}).
-		Order("id DESC").Find(&same).Error
-	if err != nil {
-		return err
-	}
-	since := b.AskedAt.Add(-sameWithin)
-	for _, old := range same {
-		if !toEveryone(old, same) {
-			continue
-		}
-		repeats, err := repeated(tx, &old, since)
-		if err != nil {
-			return err
-		}
-		if repeats {
-			return NewError(Conflict, ErrSameMessage, "ID", old.ID, "Name", old.Name)
-		}
-	}
-	return nil
-}
-
-// toEveryone tells whether a broadcast goes to all, or retries one that did. A
-// retry has the content of what it retries, so that one is among same.
-func toEveryone(b Broadcast, same []Broadcast) bool {
-	for b.Audience == AudienceRetry {
-		i := slices.IndexFunc(same, func(of Broadcast) bool { return of.ID == b.RetryOf })
-		if i < 0 {
-			return false
-		}
-		b = same[i]
-	}
-	return b.Audience == AudienceAll
-}
-
-// repeated tells whether somebody may be sent a broadcast still, or was since a
-// moment.
-func repeated(tx *gorm.DB, b *Broadcast, since time.Time) (bool, error) {
-	switch {
-	case !b.State.Final():
-		return true, nil
-	case !b.FinishedAt.IsZero() && !b.FinishedAt.After(since): // no send begins after it
-		return false, nil
-	case b.State == Finished:
-		return true, nil
-	}
-	// It may have been paused for long before it was stopped.
-	var sent []int64
-	err := tx.Model(&Delivery{}).Where("broadcast_id = ? AND state <> ? AND sent_at > ?", b.ID, FailedFor, At(since)).
-		Limit(1).Pluck("recipient_id", &sent).Error
-	return len(sent) > 0, err
-}
-
-// refuseHalted refuses a broadcast while another one waits for an admin's word
-// because the account is at stake.
-func refuseHalted(tx *gorm.DB) error {
-	halted, err := first[Broadcast](tx.Where("state = ? AND reason = ?", Paused, ReasonAccount).Order("id DESC"))
-	if err != nil || halted == nil {
-		return err
-	}
-	return NewError(Conflict, ErrHalted, "ID", halted.ID, "Detail", halted.Detail)
-}
-
-// refuseRetry refuses to retry what has not ended, or is being retried.
-func refuseRetry(tx *gorm.DB, b *Broadcast) error {
-	var of Broadcast
-	if err := tx.Take(&of, b.RetryOf).Error; err != nil {
-		return err
-	}
-	if !of.State.Final() {
-		return NewError(Conflict, ErrWrongState, "ID", of.ID, "State", string(of.State), "Action", "retry")
-	}
-	other, err := first[Broadcast](tx.Where("retry_of = ? AND state IN ?", of.ID, []BroadcastState{Scheduled, Running, Paused}))
-	if err != nil || other == nil {
-		return err
-	}
-	return NewError(Conflict, ErrRetryRunning, "ID", of.ID, "Retry", other.ID)
-}
 
 // FindBroadcast returns a broadcast by its number, or the latest one for 0.
 // There being none is an Error of kind NotFound.
@@ -252,4 +87,23 @@ func (s *Store) PostponeBroadcast(ctx context.Context, id int64, notBefore time.
 func (s *Store) MarkNotified(ctx context.Context, id int64, mark string) error {
 	err := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ?", id).Update("notified_state", mark).Error
 	return wrap(err, "mark broadcast as told")
+}
+
+// Completing returns the broadcasts whose outcomes decide to whom one goes that is for
+// some recipients of an earlier one: the earlier one, and for a rest the other rests.
+func (s *Store) Completing(ctx context.Context, b *Broadcast) ([]Broadcast, error) {
+	q := s.r.WithContext(ctx).Where("id = ?", b.OfID)
+	if b.Audience == AudienceRest {
+		q = q.Or("of_id = ? AND audience = ? AND id <> ?", b.OfID, AudienceRest, b.ID)
+	}
+	var list []Broadcast
+	err := q.Order("id").Find(&list).Error
+	return list, wrap(err, "list what a broadcast completes")
+}
+
+// Upcoming returns the broadcasts that wait for their start, the soonest first.
+func (s *Store) Upcoming(ctx context.Context) ([]Broadcast, error) {
+	var list []Broadcast
+	err := s.r.WithContext(ctx).Where("state = ?", Scheduled).Order("not_before, id").Find(&list).Error
+	return list, wrap(err, "list upcoming broadcasts")
 }

@@ -25,7 +25,7 @@ func newBroadcast(key string, at time.Time) *models.Broadcast {
 
 func create(t *testing.T, s *models.Store, b *models.Broadcast) *models.Broadcast {
 	t.Helper()
-	if _, err := s.CreateBroadcast(t.Context(), b, true); err != nil {
+	if _, err := s.CreateBroadcast(t.Context(), b, models.Asked{Again: true}); err != nil {
 		t.Fatal(err)
 	}
 	return b
@@ -60,7 +60,7 @@ func TestOneRequestMakesOneBroadcast(t *testing.T) {
 		for range 8 {
 			wg.Go(func() {
 				b := newBroadcast("same", t0)
-				created, err := s.CreateBroadcast(context.WithoutCancel(t.Context()), b, false)
+				created, err := s.CreateBroadcast(context.WithoutCancel(t.Context()), b, models.Asked{})
 				if err != nil {
 					t.Error(err)
 				}
@@ -90,7 +90,7 @@ func TestSameMessageToAllWithinADay(t *testing.T) {
 			if change != nil {
 				change(b)
 			}
-			_, err := s.CreateBroadcast(ctx, b, again)
+			_, err := s.CreateBroadcast(ctx, b, models.Asked{Again: again})
 			return b, err
 		}
 		first, err := ask(t0, false, nil)
@@ -144,14 +144,14 @@ func TestCancelledBeforeAnySendDoesNotCountAsSame(t *testing.T) {
 		first := create(t, s, newBroadcast("1", t0))
 		move(t, s, first, models.EventCancel)
 		second := newBroadcast("2", t0)
-		if _, err := s.CreateBroadcast(ctx, second, false); err != nil {
+		if _, err := s.CreateBroadcast(ctx, second, models.Asked{}); err != nil {
 			t.Fatalf("after one that was cancelled before any send: %v", err)
 		}
 		if err := s.ClaimDeliveries(ctx, second.ID, ids, t0); err != nil {
 			t.Fatal(err)
 		}
 		move(t, s, second, models.EventCancel)
-		if _, err := s.CreateBroadcast(ctx, newBroadcast("3", t0), false); models.KindOf(err) != models.Conflict {
+		if _, err := s.CreateBroadcast(ctx, newBroadcast("3", t0), models.Asked{}); models.KindOf(err) != models.Conflict {
 			t.Errorf("after one that had begun to send: got %v, want a refusal", err)
 		}
 	})
@@ -216,10 +216,15 @@ func TestKeptNotices(t *testing.T) {
 		}
 		first, second, third := ask("1", "oAdmin"), ask("2", "oAdmin"), ask("3", "oAdmin")
 		other, untold := ask("4", "oadmin"), ask("5", "oAdmin")
-		for _, id := range []int64{first, second, third, other} {
-			if err := s.KeepNotice(ctx, id); err != nil {
+		keep := func(by string, id int64) {
+			t.Helper()
+			if err := s.KeepNotice(ctx, by, id); err != nil {
 				t.Fatal(err)
 			}
+		}
+		keep("oadmin", other)
+		for _, id := range []int64{first, second, third} {
+			keep("oAdmin", id)
 		}
 		check := func(by, key string, n int, want ...int64) {
 			t.Helper()
@@ -237,7 +242,7 @@ func TestKeptNotices(t *testing.T) {
 		}
 		say := func(key string, ids []int64, want ...int64) {
 			t.Helper()
-			if said, err := s.SayNotices(ctx, ids, key); err != nil || !slices.Equal(said, want) {
+			if said, err := s.SayNotices(ctx, "oAdmin", ids, key); err != nil || !slices.Equal(said, want) {
 				t.Errorf("said at %q: %v, %v, want %v", key, said, err, want)
 			}
 		}
@@ -249,9 +254,7 @@ func TestKeptNotices(t *testing.T) {
 		say("m:2", []int64{second, first}, first)
 		check("oAdmin", "m:3", 9)
 		check("oadmin", "m:4", 9, other)
-		if err := s.KeepNotice(ctx, second); err != nil { // there is news of it
-			t.Fatal(err)
-		}
+		keep("oAdmin", second) // there is news of it
 		check("oAdmin", "m:5", 9, second)
 	})
 }

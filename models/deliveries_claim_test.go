@@ -99,7 +99,7 @@ func TestOnlyTheWillingAreClaimed(t *testing.T) {
 		ids := addRecipients(t, s, 5)
 		for i, change := range map[int]func(*models.Recipient){
 			1: func(r *models.Recipient) { r.OptedOut = true },
-			3: func(r *models.Recipient) { r.Leave() },
+			3: func(r *models.Recipient) { r.Leave(r.UpdatedAt) },
 		} {
 			if err := s.ChangeRecipient(ctx, modelstest.OpenID(i), change); err != nil {
 				t.Fatal(err)

@@ -102,7 +102,7 @@ func TestAudiences(t *testing.T) {
 		}
 		change(1, func(r *models.Recipient) { r.Tester = true })
 		change(2, func(r *models.Recipient) { r.OptedOut = true })
-		change(3, func(r *models.Recipient) { r.Leave() })
+		change(3, func(r *models.Recipient) { r.Leave(r.UpdatedAt) })
 		change(4, func(r *models.Recipient) { r.Tester, r.OptedOut = true, true })
 		for _, test := range []struct {
 			audience models.Audience
@@ -280,8 +280,8 @@ func TestRetryReachesTheFailedAndUncertainOnce(t *testing.T) {
 		}
 		retry := func(key string) (*models.Broadcast, error) {
 			b := newBroadcast(key, t0)
-			b.Audience, b.RetryOf = models.AudienceRetry, first.ID
-			_, err := s.CreateBroadcast(ctx, b, false)
+			b.Audience, b.OfID = models.AudienceRetry, first.ID
+			_, err := s.CreateBroadcast(ctx, b, models.Asked{})
 			return b, err
 		}
 		if _, err := retry("too early"); models.KindOf(err) != models.Conflict {
@@ -330,7 +330,7 @@ func TestNothingIsTakenWhileTheAccountIsAtStake(t *testing.T) {
 	halted := newBroadcast("1", t0)
 	halted.State, halted.Reason = models.Paused, models.ReasonAccount
 	create(t, s, halted)
-	_, err := s.CreateBroadcast(ctx, newBroadcast("2", t0), true)
+	_, err := s.CreateBroadcast(ctx, newBroadcast("2", t0), models.Asked{Again: true})
 	var e *models.Error
 	if !errors.As(err, &e) || e.Code != models.ErrHalted {
 		t.Fatalf("got %v, want %s", err, models.ErrHalted)

@@ -79,6 +79,9 @@ const (
 	ErrHalted           = "halted"            // ID, Detail: the account is at stake and an admin has not said resume
 	ErrRetryRunning     = "retry_running"     // ID, Retry: it is being retried already
 	ErrNothingToRetry   = "nothing_to_retry"  // ID: nobody failed or is uncertain
+	ErrRestRunning      = "rest_running"      // ID, Rest, State: another broadcast goes to the rest of it
+	ErrNothingRest      = "nothing_rest"      // ID: all of its audience were tried
+	ErrNobodyReached    = "nobody_reached"    // ID: nobody got it
 	ErrWrongState       = "wrong_state"       // ID, State, Action: it cannot do that now
 	ErrNothingTo        = "nothing_to"        // Action (pause|resume|cancel): no broadcast that it could be meant for
 	ErrOpenIDInvalid    = "openid_invalid"    // OpenID: not the shape of one
@@ -93,4 +96,10 @@ const (
 	ErrTesterNotFollowing = "tester_not_following" // the person does not follow the account, or there is none
 	ErrTesterUnchecked    = "tester_unchecked"     // Code, Reason: the platform can't be asked whether the person follows
 	ErrSyncShort          = "sync_short"           // Listed, Before, Announced: the follower list is too short to be believed
+)
+
+// Those about what words are answered.
+const (
+	ErrRepliesFull  = "replies_full"  // Limit: as many words have a reply as may
+	ErrReplyUnknown = "reply_unknown" // the word has none
 )

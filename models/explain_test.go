@@ -49,6 +49,13 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 		})
 		met := models.Batch{BroadcastID: b.ID, AfterID: ids[100], ThroughID: ids[150]}
 		unmet := models.Batch{BroadcastID: b.ID, AfterID: ids[tried], ThroughID: ids[tried+50]}
+		if _, err := plain.PlanDone(ctx, b.ID, t0); err != nil {
+			t.Fatal(err)
+		}
+		rest, reached := newBroadcast("rest", t0), newBroadcast("reached", t0)
+		rest.Audience, rest.OfID = models.AudienceRest, b.ID
+		reached.Audience, reached.OfID = models.AudienceReached, b.ID
+		ofRest := models.Batch{BroadcastID: 1 << 40, AfterID: ids[tried], ThroughID: ids[tried+50]}
 		some := ids[tried : tried+20]
 		openIDs := []string{modelstest.OpenID(1), modelstest.OpenID(2), modelstest.OpenID(people + 1)}
 		err = plain.ChangeRecipient(ctx, openIDs[0], func(r *models.Recipient) { r.Subscribed = false }) // to come back
@@ -73,6 +80,12 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 			"audience":                 func() error { _, err := s.AudienceIDs(ctx, b, ids[100], ids[people-1], 100); return err },
 			"count of the audience":    func() error { _, err := s.CountAudience(ctx, b); return err },
 			"sample of the audience":   func() error { _, err := s.SampleAudience(ctx, b, 20); return err },
+			"audience of a rest":       func() error { _, err := s.AudienceIDs(ctx, rest, ids[100], ids[people-1], 100); return err },
+			"count of a rest":          func() error { _, err := s.CountAudience(ctx, rest); return err },
+			"sample of a rest":         func() error { _, err := s.SampleAudience(ctx, rest, 20); return err },
+			"read a batch of a rest":   func() error { _, err := s.Tasks(ctx, rest, ofRest); return err },
+			"audience of a correction": func() error { _, err := s.AudienceIDs(ctx, reached, ids[100], ids[people-1], 100); return err },
+			"count of a correction":    func() error { _, err := s.CountAudience(ctx, reached); return err },
 			"testers":                  func() error { _, err := s.Testers(ctx); return err },
 			"counts of a broadcast":    func() error { _, err := s.CountDeliveries(ctx, b.ID); return err },
 			"a broadcast":              func() error { _, err := s.FindBroadcast(ctx, b.ID); return err },

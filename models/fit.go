@@ -22,6 +22,8 @@ const (
 	maxReason = 1000  // runes of broadcasts.detail
 	maxScene  = 255   // runes of recipients.scene
 	maxRemark = 255   // runes of recipients.remark
+	maxName   = 64    // runes of recipients.name
+	maxHeard  = 255   // runes of recipients.heard
 	maxKey    = 191   // bytes of inbound.message_key and broadcasts.request_key, which are ASCII
 	maxText   = 65535 // bytes of a TEXT
 )

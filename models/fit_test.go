@@ -192,7 +192,7 @@ func TestKeysThatFitNoColumn(t *testing.T) {
 			}
 			q := newBroadcast("1", t0)
 			q.RequestKey, q.Audience = key, models.AudienceMe
-			created, err := s.CreateBroadcast(ctx, q, true)
+			created, err := s.CreateBroadcast(ctx, q, models.Asked{Again: true})
 			if err != nil || !created {
 				t.Errorf("%.20q: made %t, %v", key, created, err)
 			}

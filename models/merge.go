@@ -75,8 +75,8 @@ func (s *Store) MarkLeft(ctx context.Context, st SyncState, ids []int64) (SyncSt
 		err := s.inTx(ctx, func(tx *gorm.DB) error {
 			// NOT, because with subscribed = 1 SQLite would rather read everyone who
 			// follows than look up the ids.
-			res := tx.Exec("UPDATE recipients SET "+erased+", updated_at = ? WHERE id IN ("+string(appendInts(nil, chunk...))+")"+
-				" AND NOT (subscribed = 0 OR updated_at > ?)", st.AsOf(), st.AsOf())
+			res := tx.Exec("UPDATE recipients SET "+erased+" WHERE id IN ("+string(appendInts(nil, chunk...))+")"+
+				" AND NOT (subscribed = 0 OR updated_at > ?)", st.AsOf(), st.AsOf(), st.AsOf())
 			if res.Error != nil {
 				return res.Error
 			}

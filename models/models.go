@@ -59,7 +59,9 @@ type Recipient struct {
 	// OptedOut is true after `stop` and until `start`.
 	OptedOut bool
 	// Tester puts the person on the test list.
-	Tester       bool
+	Tester bool
+	// Name is the name that an admin gave the person; usually none.
+	Name         string
 	SubscribedAt Time
 	// Scene is how the person came to follow: the subscribe event's EventKey, or
 	// what user/info says of it.
@@ -71,7 +73,14 @@ type Recipient struct {
 	// SubscribedAt and Scene where no event told them; zero for never.
 	ProfiledAt Time
 	// Fields is a JSON object of further stored values that templates can use.
-	Fields    string
+	Fields string
+	// OptedOutAt is when the person last said stop, LeftAt when they last unfollowed, as
+	// far as that was seen; zero for never.
+	OptedOutAt, LeftAt Time
+	// Heard is the last text that the person wrote to the account, cut to its column, and
+	// HeardAt when that was; empty for none.
+	Heard     string
+	HeardAt   Time
 	CreatedAt Time
 	UpdatedAt Time
 }
@@ -86,6 +95,12 @@ const (
 	AudienceAll  Audience = "all"
 	// AudienceRetry are those of an earlier broadcast that failed or are uncertain.
 	AudienceRetry Audience = "retry"
+	// AudienceReached are those to whom an earlier broadcast was accepted or delivered, or
+	// is uncertain.
+	AudienceReached Audience = "reached"
+	// AudienceRest are those of an earlier broadcast's audience who were never tried,
+	// neither by it nor by another rest of it.
+	AudienceRest Audience = "rest"
 )
 
 // BroadcastState is where a broadcast stands.
@@ -120,9 +135,9 @@ type Broadcast struct {
 	// Digest tells equal definitions apart from different ones.
 	Digest   string
 	Audience Audience
-	// RetryOf is the broadcast whose failed and uncertain recipients this one is
-	// for; 0 if it is for others.
-	RetryOf int64
+	// OfID is the earlier broadcast some of whose recipients this one is for, by its
+	// Audience; 0 if it is for others.
+	OfID int64
 	// AskedBy is the OpenID of the admin who asked.
 	AskedBy string
 	// Salt makes the client_msg_ids of this broadcast unlike those of any other
@@ -141,7 +156,10 @@ type Broadcast struct {
 	AskedFor int64
 	// MaxRecipientID is the highest recipient of the frozen audience; 0 before planning.
 	MaxRecipientID int64
-	// NotBefore is when it may start (the undo window, a schedule).
+	// PlannedStart is the time that the admin set for its start; zero for none.
+	PlannedStart Time
+	// NotBefore is when it may start: not before the end of the undo window, nor before
+	// PlannedStart.
 	NotBefore Time
 	// ResumeAt is when a pause ends by itself; zero for never.
 	ResumeAt   Time
@@ -152,11 +170,6 @@ type Broadcast struct {
 	// NotifiedState is the last state that the asking admin was told about, or whose
 	// notice is kept.
 	NotifiedState string
-	// NoticeKept says that the platform would not take a notice, so that it is said
-	// in the reply to the admin's next word.
-	NoticeKept bool
-	// NoticeSaid is the key of the message in whose reply that was; empty until then.
-	NoticeSaid string
 }
 
 // Withdrawn is how many of the people asked for had opted out or left before their

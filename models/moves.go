@@ -70,20 +70,37 @@ func (m Move) To() BroadcastState { return transitions[m.Event].to }
 // MoveBroadcast has a broadcast make a move at a moment, if the table of
 // transitions lets it, and tells whether it did: of two that try, one succeeds.
 func (s *Store) MoveBroadcast(ctx context.Context, id int64, m Move, now time.Time) (bool, error) {
-	n, err := s.move(ctx, m, now, "id = ?", id)
+	n, err := s.move(s.w.WithContext(ctx), m, now, "id = ?", id)
 	return n == 1, err
 }
 
 // HaltOthers pauses every broadcast but one: the account itself is at stake. Those
 // that an admin paused stay as they are.
 func (s *Store) HaltOthers(ctx context.Context, id int64, detail string, now time.Time) error {
-	_, err := s.move(ctx, Move{Event: EventHalt, Reason: ReasonAccount, Detail: detail}, now, "id <> ?", id)
+	_, err := s.move(s.w.WithContext(ctx), Move{Event: EventHalt, Reason: ReasonAccount, Detail: detail}, now, "id <> ?", id)
 	return err
+}
+
+// PauseAll pauses every broadcast that runs, would go on by itself, or starts until a
+// moment, as an admin asked, and returns them as they were before.
+func (s *Store) PauseAll(ctx context.Context, until, now time.Time) (paused []Broadcast, err error) {
+	const soon = "NOT (state = ? AND not_before > ?)"
+	err = s.inTx(ctx, func(tx *gorm.DB) error {
+		t := transitions[EventPause]
+		where := []any{Scheduled, At(until)}
+		err := forUpdate(tx).Where(soon, where...).Where(t.condition(s, EventPause, now)).Order("id DESC").Find(&paused).Error
+		if err != nil {
+			return err
+		}
+		_, err = s.move(tx, Move{Event: EventPause, Reason: ReasonAdmin}, now, soon, where...)
+		return err
+	})
+	return paused, wrap(err, "pause all broadcasts")
 }
 
 // move has the broadcasts for which a condition holds make a move, those that the table
 // lets make it, and returns how many did.
-func (s *Store) move(ctx context.Context, m Move, now time.Time, where string, args ...any) (int64, error) {
+func (s *Store) move(w *gorm.DB, m Move, now time.Time, where string, args ...any) (int64, error) {
 	t := transitions[m.Event]
 	set := map[string]any{
 		"state": t.to, "reason": m.Reason, "detail": cut(m.Detail, maxReason), "resume_at": At(m.ResumeAt),
@@ -98,7 +115,7 @@ func (s *Store) move(ctx context.Context, m Move, now time.Time, where string, a
 		set["notified_state"] = ""
 	case Paused:
 	}
-	res := s.w.WithContext(ctx).Model(&Broadcast{}).Where(where, args...).Where(t.condition(s, m.Event, now)).Updates(set)
+	res := w.Model(&Broadcast{}).Where(where, args...).Where(t.condition(s, m.Event, now)).Updates(set)
 	return res.RowsAffected, wrap(res.Error, "move broadcast to "+string(t.to))
 }
 

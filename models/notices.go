@@ -5,13 +5,25 @@ import (
 	"fmt"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 )
 
-// KeepNotice keeps the notice of a broadcast for the next word of the admin who
-// asked for it: the platform would not take it.
-func (s *Store) KeepNotice(ctx context.Context, id int64) error {
-	err := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ?", id).
-		Updates(map[string]any{"notice_kept": true, "notice_said": ""}).Error
+// Notice is one about a broadcast that the platform would not hand to an admin, so
+// that it is said in the reply to their next word.
+type Notice struct {
+	OpenID      string `gorm:"column:openid;primaryKey"`
+	BroadcastID int64  `gorm:"primaryKey"`
+	// Said is the key of the message in whose reply it is; empty until then.
+	Said string
+}
+
+// KeepNotice keeps the notice of a broadcast for an admin's next word: the platform
+// would not take it.
+func (s *Store) KeepNotice(ctx context.Context, openID string, id int64) error {
+	err := s.w.WithContext(ctx).Clauses(clause.OnConflict{
+		Columns:   []clause.Column{{Name: "openid"}, {Name: "broadcast_id"}},
+		DoUpdates: clause.AssignmentColumns([]string{"said"}),
+	}).Create(&Notice{OpenID: openID, BroadcastID: id}).Error
 	return wrap(err, "keep notice")
 }
 
@@ -21,7 +33,7 @@ func (s *Store) KeepNotice(ctx context.Context, id int64) error {
 func (s *Store) KeptNotices(ctx context.Context, openID, key string, n int) ([]Broadcast, error) {
 	var list []Broadcast
 	for _, said := range []string{key, ""} {
-		err := s.r.WithContext(ctx).Where("asked_by = ? AND notice_kept = 1 AND notice_said = ?", openID, said).
+		err := s.r.WithContext(ctx).Where("id IN (SELECT broadcast_id FROM notices WHERE openid = ? AND said = ?)", openID, said).
 			Order("id DESC").Limit(n).Find(&list).Error
 		if err != nil {
 			return nil, fmt.Errorf("find kept notices: %w", err)
@@ -33,16 +45,16 @@ func (s *Store) KeptNotices(ctx context.Context, openID, key string, n int) ([]B
 	return list, nil
 }
 
-// SayNotices records that the kept notices of these broadcasts are said in the
-// reply to a message, and returns those of them that are: not those that another
-// message's reply has.
-func (s *Store) SayNotices(ctx context.Context, ids []int64, key string) (said []int64, err error) {
+// SayNotices records that the notices of these broadcasts that are kept for an admin
+// are said in the reply to a message, and returns those of them that are: not those
+// that another message's reply has.
+func (s *Store) SayNotices(ctx context.Context, openID string, ids []int64, key string) (said []int64, err error) {
 	err = s.inTx(ctx, func(tx *gorm.DB) error {
-		kept := func() *gorm.DB { return tx.Model(&Broadcast{}).Where("id IN ? AND notice_kept = 1", ids) }
-		if err := kept().Where("notice_said = ''").Update("notice_said", key).Error; err != nil {
+		kept := func() *gorm.DB { return tx.Model(&Notice{}).Where("openid = ? AND broadcast_id IN ?", openID, ids) }
+		if err := kept().Where("said = ''").Update("said", key).Error; err != nil {
 			return err
 		}
-		return kept().Where("notice_said = ?", key).Order("id DESC").Pluck("id", &said).Error
+		return kept().Where("said = ?", key).Order("broadcast_id DESC").Pluck("broadcast_id", &said).Error
 	})
 	return said, wrap(err, "mark kept notices as said")
 }

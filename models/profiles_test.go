@@ -24,7 +24,7 @@ func TestProfilesAreStoredOfFollowersOnly(t *testing.T) {
 		}
 		change(0, func(r *models.Recipient) { r.SubscribedAt, r.Scene = models.Time{}, "" })
 		change(1, func(r *models.Recipient) { r.SubscribedAt, r.Scene = models.At(t0), "qrscene_door" })
-		change(2, func(r *models.Recipient) { r.Leave() })
+		change(2, func(r *models.Recipient) { r.Leave(r.UpdatedAt) })
 		since, now := models.At(t0.Add(-time.Hour)), t0.Add(time.Hour)
 		var profiles []models.Profile
 		for i := range 3 {
@@ -57,7 +57,7 @@ func TestProfilesAreStoredOfFollowersOnly(t *testing.T) {
 			t.Errorf("another one was written at %s", at)
 		}
 		// Who leaves takes it along, whoever notices.
-		change(0, func(r *models.Recipient) { r.Leave() })
+		change(0, func(r *models.Recipient) { r.Leave(r.UpdatedAt) })
 		if err := s.MarkGone(ctx, []models.Departure{{RecipientID: ids[1], At: models.At(now.Add(time.Hour))}}); err != nil {
 			t.Fatal(err)
 		}

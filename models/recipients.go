@@ -13,14 +13,18 @@ import (
 // one who comes back during a broadcast is not sent it twice, the person's own
 // wish to be left alone, and a place on the test list, which only an admin gives
 // and takes. All that the platform told must go when a person unfollows (WeChat:
-// the unsubscribe event). It belongs into the SET of an UPDATE.
-const erased = "subscribed = 0, subscribed_at = 0, scene = '', remark = '', profiled_at = 0, fields = ''"
+// the unsubscribe event), and what they wrote. It belongs into the SET of an UPDATE, with
+// when they left twice: for left_at and updated_at.
+const erased = "subscribed = 0, subscribed_at = 0, scene = '', remark = '', profiled_at = 0, fields = '', heard = '', heard_at = 0," +
+	" left_at = ?, updated_at = ?"
 
-// Leave takes from r all that erased does, for a change of one person.
-func (r *Recipient) Leave() {
+// Leave takes from r all that erased does, for a change of one person who left at a
+// moment.
+func (r *Recipient) Leave(at Time) {
 	r.Subscribed = false
-	r.SubscribedAt, r.ProfiledAt = Time{}, Time{}
-	r.Scene, r.Remark, r.Fields = "", "", ""
+	r.SubscribedAt, r.ProfiledAt, r.HeardAt = Time{}, Time{}, Time{}
+	r.Scene, r.Remark, r.Fields, r.Heard = "", "", "", ""
+	r.LeftAt, r.UpdatedAt = at, at
 }
 
 // ChangeRecipient calls change with the person as stored and writes what it
@@ -46,7 +50,7 @@ func changeRecipient(tx *gorm.DB, openID string, change func(r *Recipient)) erro
 	}
 	r := was
 	change(&r)
-	r.Scene = firstRunes(r.Scene, maxScene)
+	r.Scene, r.Name, r.Heard = firstRunes(r.Scene, maxScene), firstRunes(r.Name, maxName), cut(r.Heard, maxHeard)
 	if r == was {
 		return nil
 	}
@@ -68,11 +72,11 @@ func (s *Store) MarkGone(ctx context.Context, gone []Departure) error {
 	slices.SortFunc(gone, func(a, b Departure) int { return a.At.Compare(b.At.Time) })
 	for chunk := range slices.Chunk(gone, maxRows) {
 		known := KnownAt(chunk[0].At.Time)
-		args := []any{known, known}
+		args := []any{known, known, known}
 		for _, d := range chunk {
 			args = append(args, d.RecipientID)
 		}
-		err := s.exec(ctx, "UPDATE recipients SET "+erased+", updated_at = ? WHERE updated_at <= ? AND id IN ("+
+		err := s.exec(ctx, "UPDATE recipients SET "+erased+" WHERE updated_at <= ? AND id IN ("+
 			tuples("?", len(chunk))+")", args...)
 		if err != nil {
 			return fmt.Errorf("mark the gone: %w", err)

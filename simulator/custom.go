@@ -23,7 +23,8 @@ type Notice struct {
 }
 
 // windows are the times within which the account may write to a person of its own accord: five messages within 48
-// hours of their last message, three within a minute of their following (WeChat: customer service message docs).
+// hours of their last message, three within a minute of their following or tapping a button (WeChat: customer service
+// message docs).
 type windows struct {
 	mu      sync.Mutex
 	open    map[uint32]window
@@ -46,8 +47,8 @@ func (w *windows) spoke(id uint32, now time.Time) {
 	w.open[id] = window{now.Add(talkWindow), talkAllowance}
 }
 
-// followed opens the short window of someone new, unless a longer one is open.
-func (w *windows) followed(id uint32, now time.Time) {
+// touched opens the short window of someone who followed or tapped a button, unless a longer one is open.
+func (w *windows) touched(id uint32, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if until := now.Add(joinWindow); w.open[id].until.Before(until) {

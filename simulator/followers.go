@@ -28,7 +28,7 @@ func (s *Simulator) Follow(ctx context.Context, openID string) error {
 		return errOpenID
 	}
 	id := s.people.move(openID, true)
-	s.windows.followed(id, s.opts.Now())
+	s.windows.touched(id, s.opts.Now())
 	return s.tellEvent(ctx, openID, "subscribe")
 }
 

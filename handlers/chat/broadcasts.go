@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,24 +21,20 @@ var audiences = map[Name]models.Audience{
 	BroadcastMe:   models.AudienceMe,
 	BroadcastTest: models.AudienceTest,
 	BroadcastAll:  models.AudienceAll,
+	Retry:         models.AudienceRetry,
+	Reached:       models.AudienceReached,
+	Rest:          models.AudienceRest,
 }
 
 func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
 	asked, err := c.config.Engine.Create(ctx, broadcast.Request{
 		Message:    r.Message,
 		Audience:   audiences[r.Name],
+		Of:         r.ID,
 		AskedBy:    r.from,
 		RequestKey: r.key,
 		Again:      r.Again,
 	})
-	if err != nil {
-		return "", err
-	}
-	return c.askedText(asked, asked.Broadcast.AskedAt.Time), nil
-}
-
-func (c *Chat) retry(ctx context.Context, r request) (string, error) {
-	asked, err := c.config.Engine.Retry(ctx, r.ID, r.from, r.key)
 	if err != nil {
 		return "", err
 	}
@@ -61,7 +58,7 @@ func (c *Composer) LateReply(asked *broadcast.Created, err error) string {
 // how long that is possible from now on, where to watch it, and what to mind.
 func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 	b := asked.Broadcast
-	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name, "Of": b.RetryOf}
+	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name, "Of": strconv.FormatInt(b.OfID, 10)}
 	switch {
 	case asked.SyncFirst:
 		id = "asked.sync_first"
@@ -69,6 +66,9 @@ func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 		v["Count"] = asked.Recipients
 	}
 	lines := []string{c.say(id, v)}
+	if asked.Instead != 0 {
+		lines = append(lines, c.say("asked.instead", vars{"ID": asked.Instead}))
+	}
 	window := b.NotBefore.Sub(now)
 	switch cancel := c.on(Cancel, b.ID); {
 	case b.Audience == models.AudienceMe:
@@ -131,7 +131,24 @@ func (c *Chat) cancel(ctx context.Context, r request) (string, error) {
 	if done.OnTheWay > 0 {
 		v["OnTheWay"] = done.OnTheWay
 	}
-	return c.say("cancelled.started", v), nil
+	lines := []string{c.say("cancelled.started", v)}
+	if done.Counted {
+		lines = append(lines, c.goOn(b, done.Left, done.Taken))
+	}
+	return joined(lines), nil
+}
+
+// goOn says how to write to those to whom a broadcast that ended early did not come, and
+// to those who got it.
+func (c *Composer) goOn(b models.Broadcast, left, taken int64) string {
+	var lines []string
+	if left > 0 && (b.State == models.Cancelled || taken > 0) { // nobody got what failed at once
+		lines = append(lines, c.say("go_on.rest", vars{"Left": left, "Rest": c.on(Rest, b.ID)}))
+	}
+	if taken > 0 {
+		lines = append(lines, c.say("go_on.reached", vars{"Taken": taken, "Reached": c.on(Reached, b.ID)}))
+	}
+	return joined(lines)
 }
 
 func (c *Chat) list(ctx context.Context, _ request) (string, error) {
@@ -207,7 +224,7 @@ func (c *Chat) preview(def *message.Definition, openID string) string {
 func (c *Composer) more(n int) string { return c.say("help.more", vars{"Count": int64(n)}) }
 
 func (c *Composer) audience(b models.Broadcast) string {
-	return c.say("audience."+string(b.Audience), nil)
+	return c.say("audience."+string(b.Audience), vars{"Of": strconv.FormatInt(b.OfID, 10)})
 }
 
 func (c *Composer) state(b models.Broadcast) string {

@@ -20,13 +20,13 @@ import (
 // engine is what the chat asks of a *broadcast.Engine.
 type engine interface {
 	Create(ctx context.Context, r broadcast.Request) (*broadcast.Created, error)
-	Retry(ctx context.Context, id int64, askedBy, requestKey string) (*broadcast.Created, error)
 	Status(ctx context.Context, id int64) (*broadcast.Status, error)
 	List(ctx context.Context, n int) ([]broadcast.Status, error)
 	SentToday(ctx context.Context) (int64, error)
 	Pause(ctx context.Context, id int64, by string) (*models.Broadcast, error)
 	Resume(ctx context.Context, id int64, by string) (*models.Broadcast, error)
 	Cancel(ctx context.Context, id int64, by string) (*broadcast.Cancelled, error)
+	PauseAll(ctx context.Context, by string) (*broadcast.Halted, error)
 }
 
 // followerList is what the chat asks of a *followers.Service.
@@ -48,7 +48,7 @@ type platform interface {
 type notices interface {
 	Send(ctx context.Context, openID, text string)
 	Kept(ctx context.Context, openID, key string) ([]models.Broadcast, error)
-	Say(ctx context.Context, ids []int64, key string) ([]int64, error)
+	Say(ctx context.Context, openID string, ids []int64, key string) ([]int64, error)
 }
 
 // Config is what a Chat needs. All fields are required.
@@ -61,14 +61,16 @@ type Config struct {
 	Platform  platform
 	Notices   notices
 	Messages  *message.Source
+	Replies   replyStore
 	Log       *slog.Logger
 }
 
 // Chat answers chat lines. It is safe for concurrent use.
 type Chat struct {
 	*Composer
-	config Config
-	log    *slog.Logger
+	config  Config
+	log     *slog.Logger
+	replies *replies
 }
 
 // request is a command that may be carried out.
@@ -76,15 +78,29 @@ type request struct {
 	Command
 	// from is the sender's OpenID.
 	from string
+	// alarm says that the text is a panic word.
+	alarm bool
+	// role is the sender's, empty for whoever is no admin.
+	role models.Role
 	// key names the chat message, the same for a redelivery.
 	key string
+	// text is all that was written.
+	text string
+}
+
+// role is what a person may do.
+func (c *Chat) role(openID string) models.Role {
+	if slices.Contains(c.config.Admins, openID) {
+		return models.Owner
+	}
+	return ""
 }
 
 // New returns a Chat.
 func New(c Config) *Chat {
 	// An empty sender must never be an admin, whatever the settings say.
 	c.Admins = slices.DeleteFunc(slices.Clone(c.Admins), func(id string) bool { return id == "" })
-	return &Chat{Composer: c.Composer, config: c, log: c.Log}
+	return &Chat{Composer: c.Composer, config: c, log: c.Log, replies: newReplies(c.Replies)}
 }
 
 // Reply answers one chat line of openID. key names the chat message and is the
@@ -98,32 +114,51 @@ func New(c Config) *Chat {
 // copied as a whole.
 func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply string, remember bool, err error) {
 	parsed := Parse(text)
-	admin := slices.Contains(c.config.Admins, openID)
-	reply, remember, err = c.answer(ctx, openID, key, parsed, admin)
+	role := c.role(openID)
+	// Of an admin a word to leave that sounds like one to stop is that first.
+	alarm := alarming(text) || optWord(text) == Stop && soundsAlarmed(squeezed(text))
+	reply, remember, err = c.answer(ctx, request{Command: parsed, from: openID, role: role, alarm: alarm, key: key, text: text})
 	reply = wechat.FitText(reply)
-	if err == nil && admin && parsed.Name != OpenID {
+	if err == nil && role != "" && parsed.Name != OpenID {
 		reply = c.withKept(ctx, openID, key, reply)
 	}
 	return reply, remember, err
 }
 
 // answer returns the reply to a line and whether it must be remembered.
-func (c *Chat) answer(ctx context.Context, openID, key string, parsed Command, admin bool) (text string, remember bool, err error) {
-	cmd := c.find(parsed.Name)
+func (c *Chat) answer(ctx context.Context, r request) (text string, remember bool, err error) {
+	if r.role != "" && r.alarm {
+		text, handled, err := c.panicked(ctx, r)
+		if err != nil {
+			c.log.WarnContext(ctx, "it is not known whether a panic word was carried out", "err", err)
+			return c.say("halted.unknown", nil), false, nil
+		}
+		if handled {
+			return text, true, nil
+		}
+	}
+	cmd := c.find(r.Name)
 	switch {
 	case cmd == nil:
-		return c.unknown(parsed.Line, admin), false, nil
-	case cmd.admin && !admin:
-		c.log.WarnContext(ctx, "admin command refused", "command", cmd.name, "from", models.MaskOpenID(openID))
-		return c.unknown("", false), false, nil
-	case parsed.Fault != "":
-		return c.fault(cmd, parsed), false, nil
+		return c.noCommand(ctx, r, r.Line), false, nil
+	case !r.role.May(cmd.role):
+		c.logRefused(ctx, cmd, r)
+		if r.role == "" {
+			return c.noCommand(ctx, r, ""), false, nil
+		}
+		return c.say("role.too_low", vars{
+			"Command": c.write(cmd.name, ""), "Role": c.say("role."+string(r.role), nil), "Takes": c.say("role."+string(cmd.role), nil),
+		}), true, nil
+	case r.Fault != "" && r.role == "" && cmd.name == Stop:
+		return c.noCommand(ctx, r, r.text), false, nil
+	case r.Fault != "":
+		return c.fault(cmd, r.Command), false, nil
 	}
-	text, err = cmd.run(c, ctx, request{Command: parsed, from: openID, key: key})
+	text, err = cmd.run(c, ctx, r)
 	remember = cmd.remember
 	if err != nil {
 		var known bool
-		text, known = c.errorText(err, parsed)
+		text, known = c.errorText(err, r.Command)
 		switch {
 		case !known && cmd.repeatable:
 			// The database may have stored it before it failed.
@@ -135,9 +170,9 @@ func (c *Chat) answer(ctx context.Context, openID, key string, parsed Command, a
 		// A redelivery may find the database answering again.
 		remember = remember && models.KindOf(err) != models.Unavailable
 	}
-	if cmd.admin {
-		c.log.InfoContext(ctx, "admin command", "command", cmd.name, "broadcast", parsed.ID,
-			"from", models.MaskOpenID(openID), "refused", code(err))
+	if cmd.role != "" {
+		c.log.InfoContext(ctx, "admin command", "command", cmd.name, "broadcast", r.ID,
+			"from", models.MaskOpenID(r.from), "refused", code(err))
 	}
 	return text, remember, nil
 }
@@ -146,7 +181,7 @@ func (c *Chat) answer(ctx context.Context, openID, key string, parsed Command, a
 // text, so that a redelivery must be answered from memory.
 func (c *Chat) Remembers(text string) bool {
 	cmd := c.find(Parse(text).Name)
-	return cmd != nil && cmd.remember
+	return cmd != nil && cmd.remember || alarming(text)
 }
 
 // fault says why a known command can't be carried out as written.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"wechat-broadcast/models"
 )
 
 // Name is a command's name in code and in the sentences.
@@ -27,6 +29,8 @@ const (
 	Resume        Name = "resume"
 	Cancel        Name = "cancel"
 	Retry         Name = "retry"
+	Reached       Name = "reached"
+	Rest          Name = "rest"
 	List          Name = "list"
 	Testers       Name = "testers"
 	TestersAdd    Name = "testers_add"
@@ -35,17 +39,27 @@ const (
 	Sync          Name = "sync"
 	SyncConfirm   Name = "sync_confirm"
 	Stats         Name = "stats"
+	Replies       Name = "replies"
+	RepliesSet    Name = "replies_set"
+	RepliesRemove Name = "replies_remove"
 )
 
 // takes is what may follow a command's name.
 type takes int
 
 const (
-	takesNothing takes = iota
-	takesMessage       // [name] [again]
-	takesNumber        // [#id]
-	needsNumber        // #id
-	takesOpenID        // OPENID
+	takesNothing       takes = iota
+	takesMessage             // [name] [again] [at TIME], lines field=value
+	takesOf                  // #id [name] [again] [at TIME], lines field=value
+	takesNumber              // [#id]
+	needsNumber              // #id
+	takesTime                // #id TIME
+	takesOpenID              // OPENID
+	takesOpenIDAndName       // OPENID [NAME]
+	takesOpenIDAndRole       // OPENID ROLE
+	takesName                // NAME
+	takesNameAndFields       // NAME, lines field=value
+	takesNameAndText         // NAME, a text on further lines
 )
 
 // command is one row of the table that the parser, the help and the replies
@@ -56,11 +70,13 @@ type command struct {
 	// replies teach. Chinese ones may be written with or without their space.
 	en, zh []string
 	takes  takes
-	// admin: for the whitelist only.
-	admin bool
+	// role is the least one that may use it; empty for everybody.
+	role models.Role
 	// remember: the reply depends on more than the line, so that a redelivered
 	// line must be answered from memory.
 	remember bool
+	// sends: it has messages sent, so that no guess at a mistyped line proposes it.
+	sends bool
 	// repeatable: it changes something, and carrying it out twice is the same as once.
 	repeatable bool
 	// run carries it out for a sender who may use it.
@@ -75,22 +91,27 @@ var commands = []command{
 	{name: Stop, en: []string{"stop"}, zh: []string{"退订", "取消订阅"}, remember: true, repeatable: true, run: (*Chat).optOut},
 	{name: Start, en: []string{"start"}, zh: []string{"订阅"}, remember: true, repeatable: true, run: (*Chat).optOut},
 
-	{name: BroadcastMe, en: []string{"broadcast me"}, zh: []string{"群发自己"}, takes: takesMessage, admin: true, remember: true, run: (*Chat).broadcast},
-	{name: BroadcastTest, en: []string{"broadcast test"}, zh: []string{"群发测试"}, takes: takesMessage, admin: true, remember: true, run: (*Chat).broadcast},
-	{name: BroadcastAll, en: []string{"broadcast all"}, zh: []string{"群发全部"}, takes: takesMessage, admin: true, remember: true, run: (*Chat).broadcast},
-	{name: Status, en: []string{"broadcast status", "status"}, zh: []string{"群发状态"}, takes: takesNumber, admin: true, remember: true, run: (*Chat).status},
-	{name: Pause, en: []string{"broadcast pause", "pause"}, zh: []string{"暂停", "群发暂停"}, takes: takesNumber, admin: true, remember: true, repeatable: true, run: (*Chat).pause},
-	{name: Resume, en: []string{"broadcast resume", "resume"}, zh: []string{"继续", "群发继续"}, takes: takesNumber, admin: true, remember: true, repeatable: true, run: (*Chat).resume},
-	{name: Cancel, en: []string{"broadcast cancel", "cancel"}, zh: []string{"取消", "群发取消"}, takes: takesNumber, admin: true, remember: true, repeatable: true, run: (*Chat).cancel},
-	{name: Retry, en: []string{"broadcast retry", "retry"}, zh: []string{"重发", "群发重发"}, takes: needsNumber, admin: true, remember: true, run: (*Chat).retry},
-	{name: List, en: []string{"broadcast list"}, zh: []string{"群发记录"}, admin: true, remember: true, run: (*Chat).list},
-	{name: Messages, en: []string{"messages"}, zh: []string{"消息"}, admin: true, remember: true, run: (*Chat).messages},
-	{name: Testers, en: []string{"testers"}, zh: []string{"测试名单"}, admin: true, remember: true, run: (*Chat).testers},
-	{name: TestersAdd, en: []string{"testers add", "testers 添加"}, zh: []string{"测试名单 添加", "测试名单 add"}, takes: takesOpenID, admin: true, remember: true, repeatable: true, run: (*Chat).addTester},
-	{name: TestersRemove, en: []string{"testers remove", "testers 删除"}, zh: []string{"测试名单 删除", "测试名单 remove"}, takes: takesOpenID, admin: true, remember: true, repeatable: true, run: (*Chat).removeTester},
-	{name: Sync, en: []string{"sync"}, zh: []string{"同步"}, admin: true, remember: true, run: (*Chat).sync},
-	{name: SyncConfirm, en: []string{"sync confirm", "sync 确认"}, zh: []string{"同步 确认", "同步 confirm"}, admin: true, remember: true, run: (*Chat).sync},
-	{name: Stats, en: []string{"stats"}, zh: []string{"统计"}, admin: true, remember: true, run: (*Chat).stats},
+	{name: BroadcastMe, en: []string{"broadcast me"}, zh: []string{"发给自己", "群发自己"}, takes: takesMessage, role: models.Editor, sends: true, remember: true, run: (*Chat).broadcast},
+	{name: BroadcastTest, en: []string{"broadcast test"}, zh: []string{"群发测试"}, takes: takesMessage, role: models.Editor, sends: true, remember: true, run: (*Chat).broadcast},
+	{name: BroadcastAll, en: []string{"broadcast all", "broadcast everyone", "broadcast everybody"}, zh: []string{"群发全部", "群发所有人", "群发所有", "群发全体", "群发全员"}, takes: takesMessage, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
+	{name: Status, en: []string{"broadcast status", "status"}, zh: []string{"群发状态"}, takes: takesNumber, role: models.Viewer, remember: true, run: (*Chat).status},
+	{name: Pause, en: []string{"broadcast pause", "pause"}, zh: []string{"暂停", "群发暂停"}, takes: takesNumber, role: models.Sender, remember: true, repeatable: true, run: (*Chat).pause},
+	{name: Resume, en: []string{"broadcast resume", "resume"}, zh: []string{"继续", "群发继续"}, takes: takesNumber, role: models.Sender, sends: true, remember: true, repeatable: true, run: (*Chat).resume},
+	{name: Cancel, en: []string{"broadcast cancel", "cancel"}, zh: []string{"取消", "群发取消"}, takes: takesNumber, role: models.Sender, remember: true, repeatable: true, run: (*Chat).cancel},
+	{name: Retry, en: []string{"broadcast retry", "retry"}, zh: []string{"重发", "群发重发"}, takes: needsNumber, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
+	{name: Rest, en: []string{"broadcast rest", "rest"}, zh: []string{"群发其余", "其余"}, takes: takesOf, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
+	{name: Reached, en: []string{"broadcast reached", "reached"}, zh: []string{"群发已达", "已达"}, takes: takesOf, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
+	{name: List, en: []string{"broadcast list"}, zh: []string{"群发记录"}, role: models.Viewer, remember: true, run: (*Chat).list},
+	{name: Messages, en: []string{"messages"}, zh: []string{"消息"}, role: models.Editor, remember: true, run: (*Chat).messages},
+	{name: Testers, en: []string{"testers"}, zh: []string{"测试名单"}, role: models.Editor, remember: true, run: (*Chat).testers},
+	{name: TestersAdd, en: []string{"testers add", "testers 添加"}, zh: []string{"测试名单 添加", "测试名单 add"}, takes: takesOpenID, role: models.Editor, remember: true, repeatable: true, run: (*Chat).addTester},
+	{name: TestersRemove, en: []string{"testers remove", "testers 删除"}, zh: []string{"测试名单 删除", "测试名单 remove"}, takes: takesOpenID, role: models.Editor, remember: true, repeatable: true, run: (*Chat).removeTester},
+	{name: Replies, en: []string{"replies"}, zh: []string{"回复"}, role: models.Editor, remember: true, run: (*Chat).listReplies},
+	{name: RepliesSet, en: []string{"replies set", "replies 设置"}, zh: []string{"回复 设置", "回复 set"}, takes: takesNameAndText, role: models.Editor, remember: true, repeatable: true, run: (*Chat).setReply},
+	{name: RepliesRemove, en: []string{"replies remove", "replies 删除"}, zh: []string{"回复 删除", "回复 remove"}, takes: takesName, role: models.Editor, remember: true, repeatable: true, run: (*Chat).removeReply},
+	{name: Sync, en: []string{"sync"}, zh: []string{"同步"}, role: models.Sender, remember: true, run: (*Chat).sync},
+	{name: SyncConfirm, en: []string{"sync confirm", "sync 确认"}, zh: []string{"同步 确认", "同步 confirm"}, role: models.Sender, remember: true, run: (*Chat).sync},
+	{name: Stats, en: []string{"stats"}, zh: []string{"统计"}, role: models.Viewer, remember: true, run: (*Chat).stats},
 }
 
 // alias is one way to write a command.
@@ -171,15 +192,17 @@ func (a alias) matchSolid(line []word) (rest []word, ok bool) {
 // it. `暂停7` is plain, but `暂停一下` and `订阅号` are other words.
 func (t takes) glued(s string) bool {
 	switch t {
-	case takesMessage:
+	case takesMessage, takesName, takesNameAndFields, takesNameAndText:
 		return true
 	case takesNumber, needsNumber:
 		_, ok := broadcastNumber(s)
 		return ok
-	case takesOpenID:
+	case takesOf, takesTime:
+		return strings.HasPrefix(s, "#") || '0' <= s[0] && s[0] <= '9'
+	case takesOpenID, takesOpenIDAndName, takesOpenIDAndRole:
 		first, _ := utf8.DecodeRuneInString(s)
 		return !unicode.Is(unicode.Han, first)
-	default:
-		return false
+	case takesNothing:
 	}
+	return false
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"wechat-broadcast/lang"
@@ -25,8 +26,10 @@ type links interface {
 type Composer struct {
 	locale   locale
 	commands []command
-	links    links
-	now      func() time.Time
+	// parse is Parse, which the table of commands must not refer to either.
+	parse func(text string) Command
+	links links
+	now   func() time.Time
 }
 
 // NewComposer returns a Composer for one of lang.Languages, or for the first of them
@@ -36,7 +39,7 @@ func NewComposer(language string, links links, now func() time.Time, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	return &Composer{locale: sentences, commands: commands, links: links, now: now}, nil
+	return &Composer{locale: sentences, commands: commands, parse: Parse, links: links, now: now}, nil
 }
 
 // Busy asks a person to try again in a moment.
@@ -96,8 +99,17 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		if e.Code == models.ErrPlatform && e.Args["Code"] == codeNoPermission {
 			return c.say("error.permission", v), true
 		}
+	case models.ErrRestRunning:
+		id, _ := e.Args["Rest"].(int64)
+		v["Rest"], v["Resume"], v["Instead"] = strconv.FormatInt(id, 10), c.on(Resume, id), c.on(Rest, id)
+		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
+		v["Paused"] = e.Args["State"] == string(models.Paused)
 	case models.ErrSameMessage:
 		return c.sameText(e), true
+	case models.ErrRepliesFull:
+		v["Remove"] = c.write(RepliesRemove, "")
+	case models.ErrReplyUnknown:
+		v["Word"], v["Replies"] = quotable(asked.Arg), c.write(Replies, "")
 	case models.ErrNotKnownYet:
 		v["Status"] = c.write(Status, "")
 	case models.ErrHalted:

@@ -7,53 +7,73 @@ import (
 	"unicode/utf8"
 
 	"github.com/agnivade/levenshtein"
+
+	"wechat-broadcast/models"
 )
 
 // maxNear is how many commands a hint names at most.
 const maxNear = 6
 
 // unknown answers a line that begins with no command. An admin gets the nearest
-// ones; everybody else gets the same sentence whatever the line.
-func (c *Chat) unknown(line string, admin bool) string {
-	if admin {
-		if near := c.near(line); len(near) > 0 {
-			return c.say("unknown.near", vars{"Names": near})
-		}
+// ones, but never one that sends: near those the line gets a question. Everybody else
+// gets the same sentence whatever the line.
+func (c *Chat) unknown(line string, role models.Role) string {
+	if role == "" || line == "" {
+		return c.say("unknown.hint", nil)
 	}
-	return c.say("unknown.hint", nil)
+	near, sends := c.near(line)
+	switch {
+	case soundsAlarmed(line) && !slices.Contains(near, c.quoted(Pause)):
+		return c.say("unknown.alarm", vars{"Word": c.say("panic", nil)})
+	case sends:
+		return c.say("unknown.sends", vars{"Line": clip(quotable(line), 60), "Help": c.write(Help, "")})
+	case len(near) > 0:
+		return c.say("unknown.near", vars{"Names": near})
+	default:
+		return c.say("unknown.hint", nil)
+	}
 }
 
 // near returns the commands that a folded line may have meant: those that it is
-// the beginning of, or else the one that it resembles most.
-func (c *Chat) near(line string) []string {
-	if line == "" {
-		return nil
-	}
+// the beginning of, or else the one that it resembles most, or whose name is in it.
+// sends says that one of them has messages sent.
+func (c *Chat) near(line string) (names []string, sends bool) {
 	var begun []string
-	best, bestName := -1, ""
+	best, nearest := -1, (*command)(nil)
 	for i := range c.commands {
 		cmd := &c.commands[i]
 		for _, name := range slices.Concat(cmd.en, cmd.zh) {
 			if strings.HasPrefix(name, line) {
+				sends = sends || cmd.sends
 				if taught := c.quoted(cmd.name); !slices.Contains(begun, taught) {
 					begun = append(begun, taught)
 				}
 			}
-			typed := beginning(line, name)
-			d := levenshtein.ComputeDistance(typed, name)
-			if d <= tolerance(name) && (best < 0 || d < best) {
-				best, bestName = d, c.quoted(cmd.name)
+			if d := distance(line, name); d >= 0 && (best < 0 || d < best) {
+				best, nearest = d, cmd
 			}
 		}
 	}
 	switch {
 	case len(begun) > 0:
-		return begun[:min(len(begun), maxNear)]
-	case best >= 0:
-		return []string{bestName}
+		return begun[:min(len(begun), maxNear)], sends
+	case nearest != nil:
+		return []string{c.quoted(nearest.name)}, nearest.sends
 	default:
-		return nil
+		return nil, false
 	}
+}
+
+// distance is how unlike a name a line is, -1 if it is something else: 0 if it has a
+// Chinese name anywhere in it.
+func distance(line, name string) int {
+	if name[0] >= utf8.RuneSelf && strings.Contains(strings.ReplaceAll(line, " ", ""), strings.ReplaceAll(name, " ", "")) {
+		return 0
+	}
+	if d := levenshtein.ComputeDistance(beginning(line, name), name); d <= tolerance(name) {
+		return d
+	}
+	return -1
 }
 
 // beginning returns the part of a line that a command of this name would have
@@ -88,18 +108,24 @@ func (c *Chat) openID(_ context.Context, r request) (string, error) { return r.f
 
 // help lists what the sender may send.
 func (c *Chat) help(_ context.Context, r request) (string, error) {
-	items := c.helpItems(false)
-	if slices.Contains(c.config.Admins, r.from) {
-		items = append(append(items, c.say("help.admin", nil)), c.helpItems(true)...)
+	items := c.helpItems("", r.role)
+	if r.role != "" {
+		items = append(append(items, c.say("help.admin", nil)), c.helpItems(models.Viewer, r.role)...)
 	}
 	return fitList(c.say("help.head", nil), items, c.more), nil
 }
 
-func (c *Chat) helpItems(admin bool) []string {
-	arguments := map[takes]string{takesMessage: "message", takesNumber: "number", needsNumber: "needed", takesOpenID: "openid"}
+// helpItems lists the commands for everybody if from is empty, else those for admins,
+// as far as somebody with that role may use them.
+func (c *Chat) helpItems(from, role models.Role) []string {
+	arguments := map[takes]string{
+		takesMessage: "message", takesOf: "of", takesNumber: "number", needsNumber: "needed", takesTime: "time",
+		takesOpenID: "openid", takesOpenIDAndName: "openid_name", takesOpenIDAndRole: "openid_role",
+		takesName: "name", takesNameAndFields: "name_fields", takesNameAndText: "name_text",
+	}
 	var items []string
 	for _, cmd := range c.commands {
-		if cmd.admin != admin {
+		if (cmd.role == "") != (from == "") || !role.May(cmd.role) {
 			continue
 		}
 		usage := c.write(cmd.name, "")

@@ -35,7 +35,7 @@ func (c *Chat) withKept(ctx context.Context, openID, key, reply string) string {
 	if len(ids) == 0 {
 		return text
 	}
-	mine, err := c.config.Notices.Say(ctx, ids, key)
+	mine, err := c.config.Notices.Say(ctx, openID, ids, key)
 	if err != nil {
 		// The admin may get them once more, which is better than never.
 		c.log.WarnContext(ctx, "mark kept notices as said", "err", err)

@@ -119,7 +119,7 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 	for _, cmd := range commands {
 		want["help."+string(cmd.name)] = true
 	}
-	for _, f := range []Fault{FaultExtra, FaultNumber, FaultNoNumber, FaultOpenID, FaultLines, FaultAt} {
+	for _, f := range []Fault{FaultExtra, FaultNumber, FaultNoNumber, FaultOpenID, FaultNoTime, FaultNoName, FaultNoRole, FaultNoText, FaultQuote, FaultField} {
 		want["fault."+string(f)] = true
 	}
 	for kind := range noticeKinds {
@@ -205,7 +205,7 @@ func TestExtremes(t *testing.T) {
 			for _, code := range constants(t, "models", "Err") {
 				s.err = models.NewError(models.Invalid, code, "ID", huge, "Retry", huge, "Name", long, "Known", slices.Repeat([]string{long}, 100), "Reason", long,
 					"Field", long, "Problem", "missing", "Ago", time.Duration(math.MaxInt64), "State", models.Paused, "Action", "pause", "OpenID", long, "Code", math.MaxInt, "At", now,
-					"Listed", huge, "Before", huge, "Announced", huge)
+					"Listed", huge, "Before", huge, "Announced", huge, "Limit", huge)
 				s.ask(t, admin, "broadcast all")
 				checkReply(t, s.SyncNotice(followers.SyncResult{}, s.err))
 			}

@@ -1,10 +1,12 @@
 package chat
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/width"
 )
@@ -21,6 +23,14 @@ type Command struct {
 	OpenID string
 	// Again is true if the line says that the same message may go out again.
 	Again bool
+	// At is the time that was given, as it was written; empty for none.
+	At string
+	// Arg is the name, the word or the role that was given, as it was written.
+	Arg string
+	// Fields are the further lines `field=value`, in their order.
+	Fields []FieldLine
+	// Text is what stands on the further lines, as it was written.
+	Text string
 	// Fault says why the line can't be carried out although its command is
 	// known; empty if it can.
 	Fault Fault
@@ -31,6 +41,10 @@ type Command struct {
 	Line string
 }
 
+// FieldLine is one line `field=value`. The field has the usual width, the value is as
+// it was written, both without the space around them.
+type FieldLine struct{ Field, Value string }
+
 // Fault is a reason for which a known command can't be carried out as written.
 type Fault string
 
@@ -40,8 +54,12 @@ const (
 	FaultNumber   Fault = "number"    // Words are not a broadcast's number
 	FaultNoNumber Fault = "no_number" // a broadcast's number is missing
 	FaultOpenID   Fault = "openid"    // an OpenID is missing
-	FaultLines    Fault = "lines"     // further lines would change fields
-	FaultAt       Fault = "at"        // a time would schedule it
+	FaultNoTime   Fault = "no_time"   // a time is missing
+	FaultNoName   Fault = "no_name"   // a name or a word is missing
+	FaultNoRole   Fault = "no_role"   // a role is missing
+	FaultNoText   Fault = "no_text"   // the text on the further lines is missing
+	FaultQuote    Fault = "quote"     // Words begin with a quotation mark that does not end
+	FaultField    Fault = "field"     // Words are further lines that are no `field=value`
 )
 
 // word is one word of a line: as written, and folded so that case and width
@@ -52,48 +70,75 @@ type word struct{ raw, folded string }
 // around and between words do not matter, save the case of OpenIDs. It accepts
 // every string.
 func Parse(text string) Command {
-	first, further := lines(text)
+	if name := optWord(text); name != Unknown {
+		return Command{Name: name}
+	}
+	first, further := firstLine(text)
 	for _, a := range aliases {
 		rest, ok := a.match(first)
 		if !ok {
 			continue
 		}
 		cmd := Command{Name: a.command.name}
-		switch a.command.takes {
-		case takesMessage:
-			cmd.message(rest, further)
-		case takesNumber:
-			cmd.number(append(rest, further...))
-		case needsNumber:
-			cmd.number(append(rest, further...))
-			if cmd.ID == 0 && cmd.Fault == "" {
-				cmd.Fault = FaultNoNumber
-			}
-		case takesOpenID:
-			cmd.openID(append(rest, further...))
-		case takesNothing:
-			cmd.extra(append(rest, further...))
-		}
+		cmd.arguments(a.command.takes, rest, further)
 		return cmd
 	}
 	return Command{Line: join(first, func(w word) string { return w.folded })}
 }
 
-// message reads `[name] [again]`.
-func (cmd *Command) message(rest, further []word) {
-	for i, w := range rest {
-		if w.folded == "at" {
-			cmd.Fault, cmd.Words = FaultAt, raw(rest[i:])
-			return
+// arguments reads what follows a command's name.
+func (cmd *Command) arguments(takes takes, rest []word, further string) {
+	switch takes {
+	case takesMessage:
+		cmd.message(rest)
+		cmd.fields(further)
+	case takesOf:
+		if rest = cmd.needNumber(rest); cmd.Fault == "" {
+			cmd.message(rest)
+			cmd.fields(further)
 		}
+	case takesNumber:
+		cmd.extra(cmd.number(append(rest, words(further)...)))
+	case needsNumber:
+		cmd.extra(cmd.needNumber(append(rest, words(further)...)))
+	case takesTime:
+		if rest = cmd.needNumber(append(rest, words(further)...)); cmd.Fault == "" {
+			cmd.time(rest)
+		}
+	case takesOpenID:
+		cmd.extra(cmd.openID(append(rest, words(further)...)))
+	case takesOpenIDAndName:
+		rest = cmd.openID(append(rest, words(further)...))
+		if cmd.Arg = raw(rest); cmd.Arg != "" {
+			cmd.extra(cmd.name(rest))
+		}
+	case takesOpenIDAndRole:
+		rest = cmd.openID(append(rest, words(further)...))
+		if cmd.Fault == "" && len(rest) == 0 {
+			cmd.Fault = FaultNoRole
+		}
+		cmd.extra(cmd.name(rest))
+	case takesName:
+		cmd.extra(cmd.needName(append(rest, words(further)...)))
+	case takesNameAndFields:
+		cmd.extra(cmd.needName(rest))
+		cmd.fields(further)
+	case takesNameAndText:
+		cmd.extra(cmd.needName(rest))
+		if cmd.Text = strings.TrimFunc(further, space); cmd.Text == "" && cmd.Fault == "" {
+			cmd.Fault = FaultNoText
+		}
+	case takesNothing:
+		cmd.extra(append(rest, words(further)...))
 	}
-	if len(further) > 0 {
-		cmd.Fault, cmd.Words = FaultLines, raw(further)
-		return
-	}
+}
+
+// message reads `[name] [again] [at TIME]`.
+func (cmd *Command) message(rest []word) {
+	rest = cmd.at(rest)
 	if len(rest) > 0 && !again(rest[0]) {
-		cmd.Message = rest[0].raw
-		rest = rest[1:]
+		rest = cmd.name(rest)
+		cmd.Message, cmd.Arg = cmd.Arg, ""
 	}
 	if len(rest) > 0 && again(rest[0]) {
 		cmd.Again = true
@@ -102,34 +147,140 @@ func (cmd *Command) message(rest, further []word) {
 	cmd.extra(rest)
 }
 
-// number reads `[#id]`.
-func (cmd *Command) number(rest []word) {
+// at cuts `at TIME` off the end of a command on a message. What may stand before it may
+// stand behind it, too.
+func (cmd *Command) at(rest []word) (before []word) {
+	for i, w := range rest {
+		glued, isAt := cutAt(w)
+		if !isAt {
+			continue
+		}
+		moment := rest[i+1:]
+		if glued.raw != "" {
+			moment = slices.Insert(slices.Clone(moment), 0, glued)
+		}
+		before = slices.Clone(rest[:i])
+		if n := len(moment); n > 0 && again(moment[n-1]) {
+			before, moment = append(before, moment[n-1]), moment[:n-1]
+		}
+		cmd.time(moment)
+		return before
+	}
+	return rest
+}
+
+// time takes the words for the time.
+func (cmd *Command) time(rest []word) {
+	if len(rest) > 0 {
+		if glued, isAt := cutAt(rest[0]); isAt { // `reschedule #7 at 09:00`
+			rest = rest[1:]
+			if glued.raw != "" {
+				rest = slices.Insert(slices.Clone(rest), 0, glued)
+			}
+		}
+	}
+	if cmd.At = raw(rest); cmd.At == "" && cmd.Fault == "" {
+		cmd.Fault = FaultNoTime
+	}
+}
+
+// needNumber reads `#id`.
+func (cmd *Command) needNumber(rest []word) []word {
+	rest = cmd.number(rest)
+	if cmd.ID == 0 && cmd.Fault == "" {
+		cmd.Fault = FaultNoNumber
+	}
+	return rest
+}
+
+// number reads `[#id]` and returns what follows.
+func (cmd *Command) number(rest []word) []word {
 	if len(rest) == 0 {
-		return
+		return nil
 	}
 	id, ok := broadcastNumber(rest[0].folded)
 	if !ok {
 		cmd.Fault, cmd.Words = FaultNumber, rest[0].raw
-		return
+		return nil
 	}
 	cmd.ID = id
-	cmd.extra(rest[1:])
+	return rest[1:]
 }
 
-// openID reads `OPENID`.
-func (cmd *Command) openID(rest []word) {
+// openID reads `OPENID` and returns what follows.
+func (cmd *Command) openID(rest []word) []word {
 	if len(rest) == 0 {
 		cmd.Fault = FaultOpenID
-		return
+		return nil
 	}
 	cmd.OpenID = strings.Map(narrow, rest[0].raw)
-	cmd.extra(rest[1:])
+	return rest[1:]
+}
+
+// needName reads a name.
+func (cmd *Command) needName(rest []word) []word {
+	if len(rest) == 0 {
+		cmd.Fault = FaultNoName
+	}
+	return cmd.name(rest)
+}
+
+// quotes are the marks that a name of several words can stand in.
+var quotes = []struct{ begin, end string }{{"“", "”"}, {"「", "」"}, {`"`, `"`}}
+
+// name reads a name, which is one word or stands in quotation marks, and returns what
+// follows.
+func (cmd *Command) name(rest []word) []word {
+	if len(rest) == 0 {
+		return nil
+	}
+	for _, q := range quotes {
+		inner, quoted := strings.CutPrefix(rest[0].raw, q.begin)
+		if !quoted {
+			continue
+		}
+		all := raw(slices.Insert(slices.Clone(rest[1:]), 0, word{raw: inner}))
+		name, after, ended := strings.Cut(all, q.end)
+		if !ended || strings.TrimSpace(name) == "" {
+			cmd.Fault, cmd.Words = FaultQuote, raw(rest)
+			return nil
+		}
+		cmd.Arg = strings.TrimSpace(name)
+		return words(after)
+	}
+	cmd.Arg = rest[0].raw
+	return rest[1:]
+}
+
+// fields reads the further lines `field=value`.
+func (cmd *Command) fields(further string) {
+	var unclear []string
+	for line := range strings.FieldsFuncSeq(further, lineBreak) {
+		line = strings.TrimFunc(line, space)
+		if line == "" {
+			continue
+		}
+		i := strings.IndexFunc(line, func(r rune) bool { return narrow(r) == '=' || narrow(r) == ':' })
+		field := ""
+		if i >= 0 {
+			field = strings.TrimFunc(strings.Map(narrow, line[:i]), space)
+		}
+		if field == "" {
+			unclear = append(unclear, line)
+			continue
+		}
+		_, size := utf8.DecodeRuneInString(line[i:])
+		cmd.Fields = append(cmd.Fields, FieldLine{field, strings.TrimFunc(line[i+size:], space)})
+	}
+	if len(unclear) > 0 && cmd.Fault == "" {
+		cmd.Fault, cmd.Words = FaultField, strings.Join(unclear, "\n")
+	}
 }
 
 // extra makes words that mean nothing a fault: a typo must never be taken for
 // its harmless reading.
 func (cmd *Command) extra(rest []word) {
-	if len(rest) > 0 {
+	if len(rest) > 0 && cmd.Fault == "" {
 		cmd.Fault, cmd.Words = FaultExtra, raw(rest)
 	}
 }
@@ -150,19 +301,45 @@ func broadcastNumber(s string) (int64, bool) {
 	return id, err == nil && id > 0
 }
 
-// lines splits text into the words of its first line that has any and those of
-// all lines after it.
-func lines(text string) (first, further []word) {
-	breaks := func(r rune) bool { return r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' }
-	for line := range strings.FieldsFuncSeq(text, breaks) {
-		ws := words(line)
-		if first == nil {
-			first = ws
-			continue
-		}
-		further = append(further, ws...)
+// atWords begin the time of a command.
+var atWords = []string{"at", "定时"}
+
+// cutAt tells whether a word begins a time, and returns what is glued to it: in Chinese
+// the time may follow without a space, if it looks like one.
+func cutAt(w word) (glued word, ok bool) {
+	if slices.Contains(atWords, w.folded) {
+		return word{}, true
 	}
-	return first, further
+	for _, at := range atWords {
+		rest, begins := strings.CutPrefix(w.folded, at)
+		if begins && at[0] >= utf8.RuneSelf && timeLike.MatchString(rest) {
+			runes := []rune(w.raw)
+			return word{raw: string(runes[utf8.RuneCountInString(at):]), folded: rest}, true
+		}
+	}
+	return word{}, false
+}
+
+// timeLike matches how a time begins in Chinese.
+var timeLike = regexp.MustCompile(`^(\d|今|明|后天|大后天|周|星期|礼拜|上午|下午|早|中午|晚|凌晨)`)
+
+func lineBreak(r rune) bool { return r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' }
+
+// firstLine splits text into the words of its first line that has any, and all that
+// follows it.
+func firstLine(text string) (first []word, further string) {
+	for text != "" {
+		line := text
+		text = ""
+		if i := strings.IndexFunc(line, lineBreak); i >= 0 {
+			_, size := utf8.DecodeRuneInString(line[i:])
+			line, text = line[:i], line[i+size:]
+		}
+		if first = words(line); len(first) > 0 {
+			return first, text
+		}
+	}
+	return nil, ""
 }
 
 func words(line string) []word {

@@ -58,11 +58,24 @@ func TestParse(t *testing.T) {
 		{"broadcast all notice again now", Command{Name: BroadcastAll, Message: "notice", Again: true, Fault: FaultExtra, Words: "now"}},
 		{"broadcast all again notice", Command{Name: BroadcastAll, Again: true, Fault: FaultExtra, Words: "notice"}},
 		{"broadcast all notice thing1=x", Command{Name: BroadcastAll, Message: "notice", Fault: FaultExtra, Words: "thing1=x"}},
-		{"broadcast all\nthing1=x", Command{Name: BroadcastAll, Fault: FaultLines, Words: "thing1=x"}},
-		{"broadcast me notice\r\nthing1 = x\r\ntime2=y", Command{Name: BroadcastMe, Fault: FaultLines, Words: "thing1 = x time2=y"}},
-		{"broadcast all notice at 2026-11-24 09:00", Command{Name: BroadcastAll, Fault: FaultAt, Words: "at 2026-11-24 09:00"}},
-		{"broadcast all AT 9", Command{Name: BroadcastAll, Fault: FaultAt, Words: "AT 9"}},
-		{"群发全部 notice at 09:00", Command{Name: BroadcastAll, Fault: FaultAt, Words: "at 09:00"}},
+		{"broadcast all\nthing1=x", Command{Name: BroadcastAll, Fields: []FieldLine{{"thing1", "x"}}}},
+		{"broadcast me notice\r\nthing1 = x\r\ntime2=y", Command{Name: BroadcastMe, Message: "notice", Fields: []FieldLine{{"thing1", "x"}, {"time2", "y"}}}},
+		{"broadcast all notice at 2026-11-24 09:00", Command{Name: BroadcastAll, Message: "notice", At: "2026-11-24 09:00"}},
+		{"broadcast all AT 9", Command{Name: BroadcastAll, At: "9"}},
+		{"群发全部 notice at 09:00", Command{Name: BroadcastAll, Message: "notice", At: "09:00"}},
+
+		{"broadcast all at tomorrow 09:00 again", Command{Name: BroadcastAll, Again: true, At: "tomorrow 09:00"}},
+		{"群发全部 通知 定时明天9点", Command{Name: BroadcastAll, Message: "通知", At: "明天9点"}},
+		{"群发全部 定时提醒", Command{Name: BroadcastAll, Message: "定时提醒"}},
+		{"broadcast all at", Command{Name: BroadcastAll, Fault: FaultNoTime}},
+		{"broadcast all “library notice” again", Command{Name: BroadcastAll, Message: "library notice", Again: true}},
+		{`broadcast all "library notice`, Command{Name: BroadcastAll, Fault: FaultQuote, Words: `"library notice`}},
+		{"broadcast all\n\n 通知内容＝闭馆: 周三 \nurl：https://example.com/a=b", Command{Name: BroadcastAll, Fields: []FieldLine{
+			{"通知内容", "闭馆: 周三"}, {"url", "https://example.com/a=b"},
+		}}},
+		{"broadcast all\nplease\nthing1=x\n= y", Command{
+			Name: BroadcastAll, Fields: []FieldLine{{"thing1", "x"}}, Fault: FaultField, Words: "please\n= y",
+		}},
 
 		{"broadcast status", Command{Name: Status}},
 		{"broadcast status #7", Command{Name: Status, ID: 7}},
@@ -166,10 +179,10 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		got := Parse(text)
-		if got != Parse(text) {
+		if !cmp.Equal(got, Parse(text)) {
 			t.Fatal("two readings differ")
 		}
-		if strings.ContainsFunc(got.Message+got.OpenID, unicode.IsSpace) {
+		if strings.ContainsFunc(got.OpenID, unicode.IsSpace) || strings.TrimSpace(got.Message) != got.Message {
 			t.Errorf("an argument holds space: %+v", got)
 		}
 		if got.OpenID != "" && !strings.Contains(width.Fold.String(strings.ToValidUTF8(text, "\uFFFD")), got.OpenID) {

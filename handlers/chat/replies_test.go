@@ -35,30 +35,30 @@ func TestBroadcast(t *testing.T) {
 	}{
 		{
 			name: "everyone", language: "en", text: "broadcast all notice", link: "https://example.com/b/x",
-			call: "ask {Message:notice Audience:all AskedBy:" + admin + " RequestKey:m:1 Again:false}",
+			call: "ask Message:notice Audience:all AskedBy:" + admin + " RequestKey:m:1",
 			want: "Broadcast #7 · notice → 24,900 followers\nStarts in 10 s. To stop it: broadcast cancel #7\nProgress: https://example.com/b/x",
 		},
 		{
 			name: "everyone, in Chinese", language: "zh", text: "群发全部 notice 再发",
-			call: "ask {Message:notice Audience:all AskedBy:" + admin + " RequestKey:m:1 Again:true}",
+			call: "ask Message:notice Audience:all AskedBy:" + admin + " RequestKey:m:1 Again:true",
 			want: "群发 #7 · notice → 24,900 位关注者\n10 秒后开始。如需停止，请发送：取消 #7",
 		},
 		{
 			name: "one follower", language: "en", text: "broadcast all",
 			asked: func(a *broadcast.Created) { a.Recipients = 1; a.Broadcast.NotBefore = a.Broadcast.AskedAt },
-			call:  "ask {Message: Audience:all AskedBy:" + admin + " RequestKey:m:1 Again:false}",
+			call:  "ask Audience:all AskedBy:" + admin + " RequestKey:m:1",
 			want:  "Broadcast #7 · notice → 1 follower\nIt starts now. To stop it: broadcast cancel #7",
 		},
 		{
 			name: "nobody pulled yet", language: "en", text: "broadcast all",
 			asked: func(a *broadcast.Created) { a.Recipients, a.SyncFirst = 0, true },
-			call:  "ask {Message: Audience:all AskedBy:" + admin + " RequestKey:m:1 Again:false}",
+			call:  "ask Audience:all AskedBy:" + admin + " RequestKey:m:1",
 			want:  "Broadcast #7 · notice → every follower\nThere is no follower list yet, so it is synced first.\nStarts in 10 s. To stop it: broadcast cancel #7",
 		},
 		{
 			name: "me", language: "en", text: "broadcast me",
 			asked: func(a *broadcast.Created) { a.Broadcast.Audience = models.AudienceMe; a.Recipients = 1 },
-			call:  "ask {Message: Audience:me AskedBy:" + admin + " RequestKey:m:1 Again:false}",
+			call:  "ask Audience:me AskedBy:" + admin + " RequestKey:m:1",
 			want:  "Broadcast #7 · notice → you",
 		},
 		{
@@ -66,7 +66,7 @@ func TestBroadcast(t *testing.T) {
 			asked: func(a *broadcast.Created) {
 				a.Broadcast.Audience, a.Broadcast.NotBefore, a.Recipients = models.AudienceTest, models.Time{}, 3
 			},
-			call: "ask {Message: Audience:test AskedBy:" + admin + " RequestKey:m:1 Again:false}",
+			call: "ask Audience:test AskedBy:" + admin + " RequestKey:m:1",
 			want: "Broadcast #7 · notice → 3 on the test list\nIt starts now. To stop it: broadcast cancel #7",
 		},
 		{
@@ -78,7 +78,7 @@ func TestBroadcast(t *testing.T) {
 					{Code: broadcast.WarnQuota, Args: map[string]any{"Remain": int64(10_000), "Recipients": int64(24_900), "ResumeAt": time.Date(2026, 11, 24, 16, 0, 0, 0, time.UTC)}},
 				}
 			},
-			call: "ask {Message: Audience:me AskedBy:" + admin + " RequestKey:m:1 Again:false}",
+			call: "ask Audience:me AskedBy:" + admin + " RequestKey:m:1",
 			want: "Broadcast #7 · notice → you\nNote: “thing1” is too long for WeChat and goes out as “abc…”.\n" +
 				"Note: today's quota has 10,000 sends left for 24,900 recipients. It will pause there and go on by itself at 11-25 00:00 (Beijing).",
 		},

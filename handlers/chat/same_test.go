@@ -96,7 +96,9 @@ func TestACancelCountsTheCallsUnderWay(t *testing.T) {
 	s := newStage(t, "en")
 	s.status.Broadcast = models.Broadcast{ID: 7, Recipients: 25_000, StartedAt: models.At(now)}
 	s.status.Counts = models.Counts{Delivered: 716}
-	want := "Broadcast #7 is cancelled: WeChat took 716 of 25,000 so far. Nobody else gets it; for the counts: broadcast status #7"
+	want := "Broadcast #7 is cancelled: WeChat took 716 of 25,000 so far. Nobody else gets it; for the counts: broadcast status #7\n" +
+		"To send it to the other 24,284 (nobody gets it twice): broadcast rest #7\n" +
+		"To send a correction to the 716 who got it: broadcast reached #7 MESSAGE"
 	if got := s.ask(t, admin, "cancel #7"); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,9 +60,12 @@ type stage struct {
 	quota   func(context.Context) (wechat.Quota, error)
 	link    string
 	history string
+	replies stageReplies
 	// onTheWay is how many calls are under way when a cancel comes.
 	onTheWay int64
-	kept     keptNotices
+	// halted is what a panic word stops.
+	halted broadcast.Halted
+	kept   keptNotices
 	// syncEnded ends the sync that was started.
 	syncEnded func(ctx context.Context, res followers.SyncResult, err error)
 }
@@ -96,7 +101,7 @@ func newStage(t *testing.T, language string) *stage {
 	s.Chat = New(Config{
 		Admins: []string{"", "oOther", admin}, Composer: composer,
 		Engine: stageEngine{s}, Followers: stageFollowers{s}, Platform: stagePlatform{s},
-		Notices: stageNotices{s}, Messages: s.file.Source, Log: log,
+		Notices: stageNotices{s}, Messages: s.file.Source, Replies: &s.replies, Log: log,
 	})
 	return s
 }
@@ -108,14 +113,25 @@ func (s *stage) record(format string, args ...any) {
 // stageEngine stands in for the engine.
 type stageEngine struct{ *stage }
 
+// given writes the fields of a request that are set.
+func given(r broadcast.Request) string {
+	var parts []string
+	for v, i := reflect.ValueOf(r), 0; i < v.NumField(); i++ {
+		if !v.Field(i).IsZero() {
+			parts = append(parts, fmt.Sprintf("%s:%v", v.Type().Field(i).Name, v.Field(i)))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
 func (s stageEngine) Create(_ context.Context, r broadcast.Request) (*broadcast.Created, error) {
-	s.record("ask %+v", r)
+	s.record("ask %s", given(r))
 	return s.asked, s.err
 }
 
-func (s stageEngine) Retry(_ context.Context, id int64, askedBy, key string) (*broadcast.Created, error) {
-	s.record("retry %d for %s by %s", id, askedBy, key)
-	return s.asked, s.err
+func (s stageEngine) PauseAll(_ context.Context, by string) (*broadcast.Halted, error) {
+	s.record("pause all by %s", by)
+	return &s.halted, s.err
 }
 
 func (s stageEngine) Status(_ context.Context, id int64) (*broadcast.Status, error) {
@@ -148,7 +164,8 @@ func (s stageEngine) Resume(_ context.Context, id int64, by string) (*models.Bro
 
 func (s stageEngine) Cancel(_ context.Context, id int64, by string) (*broadcast.Cancelled, error) {
 	b, err := s.move("cancel", id, by)
-	return &broadcast.Cancelled{Broadcast: *b, Counted: true, Taken: s.stage.status.Counts.Taken(), OnTheWay: s.onTheWay}, err
+	n := s.stage.status.Counts
+	return &broadcast.Cancelled{Broadcast: *b, Counted: true, Taken: n.Taken(), Left: b.Recipients - n.Tried(), OnTheWay: s.onTheWay}, err
 }
 
 // stageNotices stands in for the notifier.
@@ -162,7 +179,7 @@ func (s stageNotices) Kept(_ context.Context, openID, key string) ([]models.Broa
 	return s.kept.of(openID, key), s.kept.err
 }
 
-func (s stageNotices) Say(_ context.Context, ids []int64, key string) ([]int64, error) {
+func (s stageNotices) Say(_ context.Context, _ string, ids []int64, key string) ([]int64, error) {
 	return s.kept.say(ids, key), s.kept.err
 }
 
@@ -251,4 +268,38 @@ func wantAll(t *testing.T, reply string, parts ...string) {
 			t.Errorf("no %q in the reply:\n%s", part, reply)
 		}
 	}
+}
+
+// stageReplies stands in for the store of the replies.
+type stageReplies struct {
+	list  []models.AutoReply
+	err   error
+	reads int
+}
+
+func (s *stageReplies) AutoReplies(context.Context) ([]models.AutoReply, error) {
+	s.reads++
+	return s.list, s.err
+}
+
+func (s *stageReplies) SetAutoReply(_ context.Context, r models.AutoReply) (before *models.AutoReply, err error) {
+	i := slices.IndexFunc(s.list, func(one models.AutoReply) bool { return one.Folded == r.Folded })
+	if i < 0 {
+		s.list = append(slices.Clone(s.list), r)
+		return nil, s.err
+	}
+	was := s.list[i]
+	s.list = slices.Clone(s.list)
+	s.list[i] = r
+	return &was, s.err
+}
+
+func (s *stageReplies) RemoveAutoReply(_ context.Context, folded string) (*models.AutoReply, error) {
+	i := slices.IndexFunc(s.list, func(one models.AutoReply) bool { return one.Folded == folded })
+	if i < 0 {
+		return nil, models.NewError(models.NotFound, models.ErrReplyUnknown)
+	}
+	was := s.list[i]
+	s.list = slices.Delete(slices.Clone(s.list), i, i+1)
+	return &was, s.err
 }

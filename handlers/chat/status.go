@@ -22,8 +22,18 @@ func (c *Composer) statusText(st broadcast.Status) string {
 		c.waits(st),
 		c.reason(b),
 		c.todo(b),
+		c.mend(st),
 		c.link(b.ID),
 	})
+}
+
+// mend says what can be done after a broadcast that ended early.
+func (c *Composer) mend(st broadcast.Status) string {
+	b := st.Broadcast
+	if b.State != models.Cancelled && b.State != models.Failed {
+		return ""
+	}
+	return c.goOn(b, b.Recipients-st.Counts.Tried(), st.Counts.Taken())
 }
 
 // progress is the line with the state and how far it has got.
@@ -227,7 +237,7 @@ func (c *Composer) Notice(kind string, st broadcast.Status) string {
 	if took := b.Took(c.now()); took > 0 {
 		v["Took"] = took
 	}
-	return wechat.FitText(joined([]string{c.say(id, v), c.reason(b), c.noticeCounts(st), c.todo(b)}))
+	return wechat.FitText(joined([]string{c.say(id, v), c.reason(b), c.noticeCounts(st), c.todo(b), c.mend(st)}))
 }
 
 var noticeKinds = map[string]bool{

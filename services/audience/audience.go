@@ -40,6 +40,10 @@ var policies = map[models.Audience]Policy{
 	models.AudienceTest:  {Lane: laneTests, empty: models.ErrNoTesters},
 	models.AudienceAll:   {Lane: laneAll, Undo: true, NeedsSync: true, empty: models.ErrNoRecipients},
 	models.AudienceRetry: {Lane: laneAll, empty: models.ErrNothingToRetry},
+	// Who was reached, or is left, is known without the follower list, unless nothing was
+	// planned yet.
+	models.AudienceReached: {Lane: laneAll, Undo: true, empty: models.ErrNobodyReached},
+	models.AudienceRest:    {Lane: laneAll, Undo: true, NeedsSync: true, empty: models.ErrNothingRest},
 }
 
 // Of returns the policy of a broadcast's audience.
@@ -62,7 +66,10 @@ func Sample(ctx context.Context, store *models.Store, b *models.Broadcast) ([]mo
 		return nil, err
 	}
 	if b.Recipients > 0 {
-		return store.SampleAudience(ctx, b, SampleSize)
+		people, err := store.SampleAudience(ctx, b, SampleSize)
+		if err != nil || len(people) > 0 {
+			return people, err
+		}
 	}
 	code := p.empty
 	if code == models.ErrNoTesters {
@@ -74,5 +81,5 @@ func Sample(ctx context.Context, store *models.Store, b *models.Broadcast) ([]mo
 			code = models.ErrTestersAway
 		}
 	}
-	return nil, models.NewError(models.Conflict, code, "ID", b.RetryOf)
+	return nil, models.NewError(models.Conflict, code, "ID", b.OfID)
 }

@@ -24,9 +24,10 @@ func (e *Engine) Resume(ctx context.Context, id int64, by string) (*models.Broad
 // Cancelled is a broadcast that was cancelled, and what can't be undone.
 type Cancelled struct {
 	Broadcast models.Broadcast
-	// Counted says that Taken is known: how many the platform took so far.
-	Counted bool
-	Taken   int64
+	// Counted says that Taken and Left are known: how many the platform took so far, and
+	// how many were never tried.
+	Counted     bool
+	Taken, Left int64
 	// OnTheWay is how many calls, at most, wait for their answer.
 	OnTheWay int64
 }
@@ -46,7 +47,7 @@ func (e *Engine) Cancel(ctx context.Context, id int64, by string) (*Cancelled, e
 		e.log.DebugContext(ctx, "count what a cancelled broadcast sent", "broadcast", b.ID, "err", err)
 		return c, nil
 	}
-	c.Counted, c.Taken = true, counts.Taken()
+	c.Counted, c.Taken, c.Left = true, counts.Taken(), max(0, b.Recipients-counts.Tried())
 	if e.cluster != nil {
 		c.OnTheWay = counts.Sending - counts.Deferred // the calls of the other replicas too
 	}
@@ -89,13 +90,18 @@ func (e *Engine) move(ctx context.Context, id int64, on models.Event, by string)
 	}
 	e.log.InfoContext(ctx, "broadcast moved by an admin", "broadcast", b.ID, "action", on, "admin", models.MaskOpenID(by))
 	if on != models.EventResume {
-		e.worker.End(b.ID)
-		if r := e.runs.find(b.ID); r != nil {
-			r.cancel(worker.ErrNotRunning)
-		}
+		e.halt(b.ID)
 	}
 	e.wake()
 	return b, nil
+}
+
+// halt ends the sending of a broadcast that does not run any more, here and at once.
+func (e *Engine) halt(id int64) {
+	e.worker.End(id)
+	if r := e.runs.find(id); r != nil {
+		r.cancel(worker.ErrNotRunning)
+	}
 }
 
 // latest finds the latest broadcast that an event can move: one that rests and would

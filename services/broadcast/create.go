@@ -33,7 +33,11 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 	if b, err := e.store.FindRequest(ctx, q.RequestKey); b != nil || err != nil {
 		return e.created(ctx, b, err)
 	}
-	def, err := e.messages.Get(q.Message)
+	of, err := e.earlier(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	def, err := e.definition(q, of)
 	if err != nil {
 		return nil, err
 	}
@@ -41,36 +45,27 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.submit(ctx, b, def, q.Again)
+	asked := models.Asked{Again: q.Again}
+	if of != nil {
+		asked.Instead = completes(b, of)
+	}
+	return e.submit(ctx, b, def, asked)
 }
 
-// Retry takes a broadcast of its own that sends the message of an earlier one
-// again to those of its recipients that failed or are uncertain.
-func (e *Engine) Retry(ctx context.Context, id int64, askedBy, requestKey string) (*Created, error) {
-	if b, err := e.store.FindRequest(ctx, requestKey); b != nil || err != nil {
-		return e.created(ctx, b, err)
-	}
-	of, err := e.store.FindBroadcast(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if !of.State.Final() {
-		return nil, models.NewError(models.Conflict, models.ErrWrongState, "ID", id, "State", string(of.State), "Action", "retry")
+// definition is the message that a request asks for.
+func (e *Engine) definition(q Request, of *models.Broadcast) (*message.Definition, error) {
+	if of == nil || q.Message != "" || q.Audience == models.AudienceReached {
+		return e.messages.Get(q.Message)
 	}
 	var def message.Definition
 	if err := json.Unmarshal([]byte(of.Message), &def); err != nil {
 		return nil, fmt.Errorf("read message: %w", err)
 	}
-	b, err := e.draft(Request{Audience: models.AudienceRetry, AskedBy: askedBy, RequestKey: requestKey}, &def)
-	if err != nil {
-		return nil, err
-	}
-	b.RetryOf = of.ID
-	return e.submit(ctx, b, &def, false)
+	return &def, nil
 }
 
 // submit validates a broadcast and stores it.
-func (e *Engine) submit(ctx context.Context, b *models.Broadcast, def *message.Definition, again bool) (*Created, error) {
+func (e *Engine) submit(ctx context.Context, b *models.Broadcast, def *message.Definition, q models.Asked) (*Created, error) {
 	var warnings []Warning
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -91,7 +86,7 @@ func (e *Engine) submit(ctx context.Context, b *models.Broadcast, def *message.D
 			"Remain": quota.Remain, "Recipients": b.Recipients, "ResumeAt": throttle.QuotaReset(e.now(), e.resetAt),
 		}})
 	}
-	return e.save(ctx, b, again, warnings)
+	return e.save(ctx, b, q, warnings)
 }
 
 // created describes a broadcast to whoever asked for it.

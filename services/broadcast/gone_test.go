@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
@@ -92,7 +93,7 @@ func TestGoneForEverybodyPausesAndMarksNobody(t *testing.T) {
 				if failed < goneStreak || failed > goneStreak+16 {
 					t.Errorf("%d failed, want those of the streak", failed)
 				}
-				again, err := a.engine.Retry(t.Context(), id, admin, "retry")
+				again, err := a.engine.Create(t.Context(), broadcast.Request{Audience: models.AudienceRetry, Of: id, AskedBy: admin, RequestKey: "retry"})
 				if err != nil || again.Recipients != failed {
 					t.Fatalf("retry: %+v, %v, want %d recipients", again, err, failed)
 				}

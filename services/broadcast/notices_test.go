@@ -162,7 +162,7 @@ func TestARefusedNoticeIsKept(t *testing.T) {
 		if err != nil || len(kept) != 1 || kept[0].ID != id {
 			t.Fatalf("kept: %+v, %v", kept, err)
 		}
-		if said, err := a.notifier(e).Say(t.Context(), []int64{id}, "m:1"); err != nil || len(said) != 1 {
+		if said, err := a.notifier(e).Say(t.Context(), admin, []int64{id}, "m:1"); err != nil || len(said) != 1 {
 			t.Errorf("said: %v, %v", said, err)
 		}
 		a.letNoticesIn()

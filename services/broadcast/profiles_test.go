@@ -255,7 +255,7 @@ func TestWhoLacksAValueIsFailedAndCanBeRetried(t *testing.T) {
 		}
 		name(150)
 		a.ahead.Store(int64(25 * time.Hour))
-		again, err := a.engine.Retry(t.Context(), id, admin, "retry")
+		again, err := a.engine.Create(t.Context(), broadcast.Request{Audience: models.AudienceRetry, Of: id, AskedBy: admin, RequestKey: "retry"})
 		if err != nil || again.Recipients != 1 {
 			t.Fatalf("%+v, %v", again, err)
 		}

@@ -106,7 +106,7 @@ func TestARetryStandsInTheWayOfTheSame(t *testing.T) {
 		a.reaches(first, models.Finished)
 		a.faults(simulator.Faults{})
 		a.ahead.Store(int64(23 * time.Hour))
-		retry, err := a.engine.Retry(t.Context(), first, admin, "retry")
+		retry, err := a.engine.Create(t.Context(), broadcast.Request{Audience: models.AudienceRetry, Of: first, AskedBy: admin, RequestKey: "retry"})
 		if err != nil {
 			t.Fatal(err)
 		}

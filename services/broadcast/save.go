@@ -31,10 +31,10 @@ type creation struct {
 // take longer than the asker can wait: then the error is ErrNotKnownYet, and what
 // became of the request follows as a message. Until that is known, the same
 // request by the same person gets the same broadcast, whatever its key.
-func (e *Engine) save(ctx context.Context, b *models.Broadcast, again bool, warnings []Warning) (*Created, error) {
+func (e *Engine) save(ctx context.Context, b *models.Broadcast, q models.Asked, warnings []Warning) (*Created, error) {
 	ctx, cancel := beforeDeadline(ctx, replySlack)
 	defer cancel()
-	same := fmt.Sprintln(b.AskedBy, b.Audience, b.RetryOf, b.Digest)
+	same := fmt.Sprintln(b.AskedBy, b.Audience, b.OfID, b.Digest)
 	if c := e.lateCreation(same); c != nil {
 		select {
 		case <-c.done:
@@ -48,7 +48,7 @@ func (e *Engine) save(ctx context.Context, b *models.Broadcast, again bool, warn
 	c := &creation{requestKey: b.RequestKey, done: make(chan struct{})}
 	e.background.Go(func() {
 		defer close(c.done)
-		c.asked, c.err = e.storeRequest(b, again, warnings)
+		c.asked, c.err = e.storeRequest(b, q, warnings)
 	})
 	select {
 	case <-c.done:
@@ -85,10 +85,10 @@ func (e *Engine) unconfirmed(requestKey string) bool {
 }
 
 // storeRequest stores b, or learns for sure that it was not stored.
-func (e *Engine) storeRequest(b *models.Broadcast, again bool, warnings []Warning) (*Created, error) {
+func (e *Engine) storeRequest(b *models.Broadcast, q models.Asked, warnings []Warning) (*Created, error) {
 	ctx, cancel := context.WithTimeout(e.inBackground, storeFor)
 	defer cancel()
-	created, err := e.store.CreateBroadcast(ctx, b, again)
+	created, err := e.store.CreateBroadcast(ctx, b, q)
 	if errors.Is(err, models.ErrMaybeStored) {
 		e.log.WarnContext(ctx, "the database may have stored a broadcast, asking it", "err", err)
 		created = true
@@ -102,6 +102,10 @@ func (e *Engine) storeRequest(b *models.Broadcast, again bool, warnings []Warnin
 		asked = &Created{Broadcast: *b, Recipients: b.Recipients}
 	}
 	asked.Warnings = warnings
+	if created && q.Instead != 0 {
+		asked.Instead = q.Instead
+		e.halt(q.Instead)
+	}
 	if created {
 		e.log.InfoContext(ctx, "broadcast asked for", "broadcast", b.ID, "message", b.Name, "audience", b.Audience,
 			"admin", models.MaskOpenID(b.AskedBy), "recipients", asked.Recipients)

@@ -74,7 +74,17 @@ func (e *Engine) startDue(ctx context.Context) error {
 	}
 	running := map[int64]bool{}
 	for _, b := range list {
-		switch on := e.due(&b); on {
+		on := e.due(&b)
+		if on == models.EventDue {
+			settled, err := e.settled(ctx, &b)
+			if err != nil {
+				return err
+			}
+			if !settled { // soon
+				continue
+			}
+		}
+		switch on {
 		case "":
 			running[b.ID] = b.State == models.Running
 		default:

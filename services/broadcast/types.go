@@ -10,9 +10,13 @@ import (
 
 // Request asks for a broadcast.
 type Request struct {
-	// Message is a name in the message file; empty for the default.
+	// Message is a message's name; empty for the default, or for that of the broadcast Of
+	// if this one is for its rest.
 	Message  string
 	Audience models.Audience
+	// Of is the broadcast whose rest, or whose reached or failed recipients, it is for; 0
+	// for other audiences.
+	Of int64
 	// AskedBy is the OpenID of the admin.
 	AskedBy string
 	// RequestKey names the chat message that asks, so that its redelivery gets
@@ -29,7 +33,10 @@ type Created struct {
 	Recipients int64
 	// SyncFirst says that the followers are pulled before anything is sent.
 	SyncFirst bool
-	Warnings  []Warning
+	// Instead is the paused broadcast that was cancelled, as this one is for its rest; 0
+	// for none.
+	Instead  int64
+	Warnings []Warning
 }
 
 // Warning is something that the admin should know but that does not forbid the

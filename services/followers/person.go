@@ -63,8 +63,7 @@ func (s *Service) Unsubscribed(ctx context.Context, openID string, at time.Time)
 			return
 		}
 		known(r, now)
-		r.Leave()
-		r.UpdatedAt = when
+		r.Leave(when)
 	})
 }
 
@@ -78,6 +77,9 @@ func (s *Service) SetOptedOut(ctx context.Context, openID string, out bool) (cha
 	err = s.store.ChangeRecipient(ctx, openID, func(r *models.Recipient) {
 		follows(r, now)
 		changed = r.OptedOut != out
+		if changed && out {
+			r.OptedOutAt = models.At(now)
+		}
 		r.OptedOut = out
 	})
 	return changed && err == nil, err

@@ -20,7 +20,7 @@ var (
 )
 
 // reservedNames have another meaning after "broadcast all" in the chat.
-var reservedNames = []string{"again", "再发", "at"}
+var reservedNames = []string{"again", "再发", "at", "定时", "now", "现在", "canary", "试发", "except", "不含"}
 
 func (d *Definition) path() string { return join("messages", d.Name) }
 

@@ -164,7 +164,7 @@ func (n *Notifier) keepLate() {
 		if m.kind != late || m.broadcast == 0 {
 			continue
 		}
-		if err := n.Store.KeepNotice(ctx, m.broadcast); err != nil {
+		if err := n.Store.KeepNotice(ctx, m.to, m.broadcast); err != nil {
 			n.Log.Warn("keep a notice", "broadcast", m.broadcast, "err", err)
 		}
 	}
@@ -189,10 +189,10 @@ func (n *Notifier) Kept(ctx context.Context, openID, key string) ([]models.Broad
 	return n.Store.KeptNotices(ctx, openID, key, keptAtOnce)
 }
 
-// Say records that the reply to a message has the kept notices of these broadcasts,
-// and returns those that no other reply has.
-func (n *Notifier) Say(ctx context.Context, ids []int64, key string) ([]int64, error) {
-	return n.Store.SayNotices(ctx, ids, key)
+// Say records that the reply to an admin's message has the kept notices of these
+// broadcasts, and returns those that no other reply has.
+func (n *Notifier) Say(ctx context.Context, openID string, ids []int64, key string) ([]int64, error) {
+	return n.Store.SayNotices(ctx, openID, ids, key)
 }
 
 // ofEvent makes a notice of an event.
@@ -328,7 +328,7 @@ func (n *Notifier) hand(ctx context.Context, m *notice) (done bool, err error) {
 	log.WarnContext(ctx, "the platform does not take the notice; the admin is told in the reply to their next word", "broadcast", m.broadcast)
 	ctx, cancel := context.WithTimeout(ctx, askStoreFor)
 	defer cancel()
-	err = n.Store.KeepNotice(ctx, m.broadcast)
+	err = n.Store.KeepNotice(ctx, m.to, m.broadcast)
 	return err == nil, err
 }
 

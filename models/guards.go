@@ -1,0 +1,180 @@
+package models
+
+import (
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// refuse returns why a broadcast may not be stored, nil if it may. What it is for the
+// rest of is cancelled.
+func (s *Store) refuse(tx *gorm.DB, b *Broadcast, q Asked) error {
+	switch b.Audience {
+	case AudienceMe, AudienceTest:
+		return nil
+	case AudienceAll:
+	case AudienceRetry:
+		return refuseRetry(tx, b)
+	case AudienceReached:
+		if _, err := endedOrPaused(tx, b.OfID, string(AudienceReached)); err != nil {
+			return err
+		}
+	case AudienceRest:
+		if err := s.takeRest(tx, b, q.Instead); err != nil {
+			return err
+		}
+	}
+	if q.Again {
+		return nil
+	}
+	return refuseSame(tx, b)
+}
+
+// refuseSame refuses what those for whom a broadcast is are being sent, or were within
+// sameWithin.
+func refuseSame(tx *gorm.DB, b *Broadcast) error {
+	var same []Broadcast
+	if err := tx.Where("digest = ?", b.Digest).Order("id DESC").Find(&same).Error; err != nil {
+		return err
+	}
+	since := b.AskedAt.Add(-sameWithin)
+	for _, old := range same {
+		if !meets(b, old, same) {
+			continue
+		}
+		repeats, err := repeated(tx, &old, since)
+		if err != nil {
+			return err
+		}
+		if repeats {
+			return NewError(Conflict, ErrSameMessage, "ID", old.ID, "Name", old.Name)
+		}
+	}
+	return nil
+}
+
+// meets tells whether a broadcast would reach people whom an old one with the same
+// content may have reached.
+func meets(b *Broadcast, old Broadcast, same []Broadcast) bool {
+	switch {
+	case b.Audience == AudienceRest && completes(old, b.OfID, same): // nobody has an outcome of both
+		return false
+	case b.Audience == AudienceReached && (old.ID == b.OfID || old.Audience == AudienceReached && old.OfID == b.OfID):
+		return true
+	}
+	return toEveryone(old, same)
+}
+
+// completes tells whether a broadcast is the one of a number, or is for its rest, or
+// retries one of these: whomever it reached, no rest of that one is for.
+func completes(b Broadcast, id int64, same []Broadcast) bool {
+	for b.ID != id {
+		of := slices.IndexFunc(same, func(of Broadcast) bool { return of.ID == b.OfID })
+		switch {
+		case b.Audience != AudienceRest && b.Audience != AudienceRetry:
+			return false
+		case b.OfID == id:
+			return true
+		case of < 0:
+			return false
+		}
+		b = same[of]
+	}
+	return true
+}
+
+// toEveryone tells whether a broadcast goes to all, or is for some recipients of one
+// that did. Those with other content are not among same; whom they are for may have
+// been anybody.
+func toEveryone(b Broadcast, same []Broadcast) bool {
+	for b.OfID != 0 {
+		i := slices.IndexFunc(same, func(of Broadcast) bool { return of.ID == b.OfID })
+		if i < 0 {
+			return b.Audience != AudienceRetry
+		}
+		b = same[i]
+	}
+	return b.Audience == AudienceAll
+}
+
+// repeated tells whether somebody may be sent a broadcast still, or was since a
+// moment.
+func repeated(tx *gorm.DB, b *Broadcast, since time.Time) (bool, error) {
+	switch {
+	case !b.State.Final():
+		return true, nil
+	case !b.FinishedAt.IsZero() && !b.FinishedAt.After(since): // no send begins after it
+		return false, nil
+	case b.State == Finished:
+		return true, nil
+	}
+	// It may have been paused for long before it was stopped.
+	var sent []int64
+	err := tx.Model(&Delivery{}).Where("broadcast_id = ? AND state <> ? AND sent_at > ?", b.ID, FailedFor, At(since)).
+		Limit(1).Pluck("recipient_id", &sent).Error
+	return len(sent) > 0, err
+}
+
+// refuseHalted refuses a broadcast while another one waits for an admin's word
+// because the account is at stake.
+func refuseHalted(tx *gorm.DB) error {
+	halted, err := first[Broadcast](tx.Where("state = ? AND reason = ?", Paused, ReasonAccount).Order("id DESC"))
+	if err != nil || halted == nil {
+		return err
+	}
+	return NewError(Conflict, ErrHalted, "ID", halted.ID, "Detail", halted.Detail)
+}
+
+// refuseRetry refuses to retry what has not ended, or is being retried.
+func refuseRetry(tx *gorm.DB, b *Broadcast) error {
+	var of Broadcast
+	if err := tx.Take(&of, b.OfID).Error; err != nil {
+		return err
+	}
+	if !of.State.Final() {
+		return NewError(Conflict, ErrWrongState, "ID", of.ID, "State", string(of.State), "Action", "retry")
+	}
+	other, err := first[Broadcast](tx.Where("of_id = ? AND audience = ? AND state IN ?", of.ID, AudienceRetry, open))
+	if err != nil || other == nil {
+		return err
+	}
+	return NewError(Conflict, ErrRetryRunning, "ID", of.ID, "Retry", other.ID)
+}
+
+// open are the states of a broadcast that has not ended.
+var open = []BroadcastState{Scheduled, Running, Paused}
+
+// endedOrPaused returns a broadcast if nobody is sent it now; otherwise it refuses what
+// is asked for some of its recipients.
+func endedOrPaused(tx *gorm.DB, id int64, action string) (*Broadcast, error) {
+	var of Broadcast
+	if err := tx.Take(&of, id).Error; err != nil {
+		return nil, err
+	}
+	if !of.State.Final() && of.State != Paused {
+		return nil, NewError(Conflict, ErrWrongState, "ID", of.ID, "State", string(of.State), "Action", action)
+	}
+	return &of, nil
+}
+
+// takeRest sees to it that nothing but b goes to the rest of a broadcast: it cancels the
+// paused one that b takes the place of, and refuses b while another of them has not ended.
+func (s *Store) takeRest(tx *gorm.DB, b *Broadcast, instead int64) error {
+	if instead != 0 {
+		of, err := endedOrPaused(tx, instead, string(AudienceRest))
+		if err != nil {
+			return err
+		}
+		if of.State == Paused {
+			if _, err := s.move(tx, Move{Event: EventCancel, Reason: ReasonAdmin}, b.AskedAt.Time, "id = ?", instead); err != nil {
+				return err
+			}
+		}
+	}
+	other, err := first[Broadcast](tx.Where("(id = ? OR of_id = ? AND audience = ?) AND state IN ?", b.OfID, b.OfID, AudienceRest, open))
+	if err != nil || other == nil {
+		return err
+	}
+	return NewError(Conflict, ErrRestRunning, "ID", b.OfID, "Rest", other.ID, "State", string(other.State))
+}
