@@ -101,7 +101,7 @@ var options = []option{
 		},
 	},
 	{
-		name: "WELCOME",
+		name:  "WELCOME",
 		parse: func(s *Settings, v string) error { return welcome(&s.Welcome, v) },
 		print: func(s *Settings) string { return strings.ReplaceAll(s.Welcome, "\n", `\n`) },
 	},
