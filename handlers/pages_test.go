@@ -445,10 +445,12 @@ func TestAReasonSaysWhoseWordsItRepeats(t *testing.T) {
 			{State: models.Paused, Reason: models.ReasonSync, Detail: "48001 api unauthorized"},
 			{State: models.Failed, Reason: models.ReasonMessage, Detail: "thing1"},
 			{State: models.Paused, Reason: models.ReasonSyncQuota},
+			{State: models.Paused, Reason: models.ReasonMissed},
+			{State: models.Failed, Reason: models.ReasonTemplate, Detail: "thing1"},
 		} {
 			said := ""
 			switch {
-			case b.Reason == models.ReasonMessage:
+			case b.Reason == models.ReasonMessage || b.Reason == models.ReasonTemplate:
 				said = w.Say("reason.field", lang.Vars{"Field": b.Detail})
 			case b.Detail != "":
 				said = w.Say("reason.said", lang.Vars{"Detail": b.Detail})

@@ -173,7 +173,7 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 	refusal, refused := lang.ParseRefusal(b.Detail)
 	switch {
 	case b.Detail == "":
-	case b.Reason == models.ReasonMessage:
+	case b.Reason == models.ReasonMessage || b.Reason == models.ReasonTemplate:
 		text["said"] = w.Say("reason.field", lang.Vars{"Field": b.Detail})
 	case refused:
 		refusal.Token = b.Reason == models.ReasonCredentials // see chat.Composer.reasonDetail

@@ -45,14 +45,15 @@ func (s *Store) Broadcasts(ctx context.Context, n int, states ...BroadcastState)
 	return list, wrap(err, "list broadcasts")
 }
 
-// Unnotified returns the broadcasts that ended or paused by themselves and
-// whose admin was not told so yet.
+// Unnotified returns the broadcasts that ended or paused by themselves, or began at a
+// planned start, and whose admin was not told so yet.
 func (s *Store) Unnotified(ctx context.Context) ([]Broadcast, error) {
 	var list []Broadcast
 	// The mark of a final state is its name (NoticeMark); most broadcasts have it.
 	err := s.r.WithContext(ctx).
 		Where("(state = ? OR (state IN ? AND notified_state <> state))", Paused, []BroadcastState{Finished, Failed, Cancelled}).
 		Where("NOT (state IN ? AND reason = ?)", []BroadcastState{Paused, Cancelled}, ReasonAdmin).
+		Or("state = ? AND planned_start > 0 AND planned_at > 0 AND notified_state = ''", Running).
 		Order("id").Find(&list).Error
 	if err != nil {
 		return nil, fmt.Errorf("list broadcasts to tell of: %w", err)
@@ -99,11 +100,4 @@ func (s *Store) Completing(ctx context.Context, b *Broadcast) ([]Broadcast, erro
 	var list []Broadcast
 	err := q.Order("id").Find(&list).Error
 	return list, wrap(err, "list what a broadcast completes")
-}
-
-// Upcoming returns the broadcasts that wait for their start, the soonest first.
-func (s *Store) Upcoming(ctx context.Context) ([]Broadcast, error) {
-	var list []Broadcast
-	err := s.r.WithContext(ctx).Where("state = ?", Scheduled).Order("not_before, id").Find(&list).Error
-	return list, wrap(err, "list upcoming broadcasts")
 }

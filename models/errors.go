@@ -103,3 +103,13 @@ const (
 	ErrRepliesFull  = "replies_full"  // Limit: as many words have a reply as may
 	ErrReplyUnknown = "reply_unknown" // the word has none
 )
+
+// Those about the time of a broadcast.
+const (
+	ErrBegun       = "begun"        // ID, State: it has begun, so its start can't be moved
+	ErrTimeUnclear = "time_unclear" // Words: not a time
+	ErrTimeOfDay   = "time_of_day"  // Words: a date without a time of day
+	ErrTimeNone    = "time_none"    // Words: there is no such date or time of day
+	ErrTimePast    = "time_past"    // Words, Moment: it is past
+	ErrTimeFar     = "time_far"     // Words, Moment: it is more than a year away
+)

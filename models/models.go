@@ -209,6 +209,8 @@ const (
 	ReasonSyncQuota   = "sync_quota"  // the day's calls for pulling it are used up
 	ReasonSyncShort   = "sync_short"  // the follower list is too short to be believed
 	ReasonNobody      = "nobody"      // the audience turned out to be empty
+	ReasonMissed      = "missed"      // no process ran at its planned start, nor within StartsWithin of it
+	ReasonTemplate    = "template"    // the account's template is gone, or changed; Detail names the fields that do not fit, if it changed
 )
 
 // BatchState is whether a batch's work is done.

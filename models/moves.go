@@ -15,6 +15,7 @@ type Event string
 // make of a broadcast.
 const (
 	EventDue    Event = "due"    // its time has come
+	EventMiss   Event = "miss"   // its time has passed by StartsWithin, and nothing started it
 	EventGoOn   Event = "go_on"  // a pause that ends by itself is over
 	EventPause  Event = "pause"  // an admin's word
 	EventResume Event = "resume" // an admin's word
@@ -37,6 +38,7 @@ type transition struct {
 // transitions is the one table of what may move a broadcast, and where to.
 var transitions = map[Event]transition{
 	EventDue:    {from: []BroadcastState{Scheduled}, to: Running},
+	EventMiss:   {from: []BroadcastState{Scheduled}, to: Paused},
 	EventGoOn:   {resting: true, to: Running},
 	EventPause:  {from: []BroadcastState{Scheduled, Running}, resting: true, to: Paused},
 	EventResume: {from: []BroadcastState{Paused}, to: Scheduled}, // so that one that was paused in its undo window keeps it
@@ -111,8 +113,11 @@ func (s *Store) move(w *gorm.DB, m Move, now time.Time, where string, args ...an
 	case Finished, Failed, Cancelled:
 		set["finished_at"] = At(now)
 	case Scheduled:
-		// An admin resumed it, so that another pause is news, for the same reason too.
-		set["notified_state"] = ""
+		// An admin resumed it, so that another pause is news, for the same reason too. That
+		// it runs is none, if it did before.
+		set["notified_state"] = gorm.Expr("CASE WHEN started_at = 0 THEN '' ELSE ? END", Running)
+		// A planned start that passed meanwhile is now.
+		set["not_before"] = gorm.Expr("CASE WHEN not_before < ? THEN ? ELSE not_before END", At(now), At(now))
 	case Paused:
 	}
 	res := w.Model(&Broadcast{}).Where(where, args...).Where(t.condition(s, m.Event, now)).Updates(set)
@@ -123,6 +128,10 @@ func (s *Store) move(w *gorm.DB, m Move, now time.Time, where string, args ...an
 func (t transition) condition(s *Store, on Event, now time.Time) *gorm.DB {
 	c := s.w.Where("state IN ?", t.from)
 	switch {
+	case on == EventDue: // its time may have been moved since somebody looked
+		c = c.Where("not_before <= ?", At(now))
+	case on == EventMiss:
+		c = c.Where("not_before <= ? AND started_at = 0", At(now.Add(-StartsWithin)))
 	case on == EventGoOn:
 		c = c.Or("state = ? AND resume_at > 0 AND resume_at <= ?", Paused, At(now))
 	case t.resting:

@@ -42,6 +42,7 @@ func TestEveryMoveFromEveryState(t *testing.T) {
 		to   models.BroadcastState
 	}{
 		models.EventDue:    {[]standing{scheduled}, models.Running},
+		models.EventMiss:   {[]standing{scheduled}, models.Paused},
 		models.EventGoOn:   {[]standing{restsOver}, models.Running},
 		models.EventPause:  {[]standing{scheduled, running, restsOver, rests}, models.Paused},
 		models.EventResume: {[]standing{paused, restsOver, rests}, models.Scheduled},

@@ -10,6 +10,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
@@ -27,6 +28,10 @@ var audiences = map[Name]models.Audience{
 }
 
 func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
+	at, err := c.startAt(r)
+	if err != nil {
+		return "", err
+	}
 	asked, err := c.config.Engine.Create(ctx, broadcast.Request{
 		Message:    r.Message,
 		Audience:   audiences[r.Name],
@@ -34,6 +39,7 @@ func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
 		AskedBy:    r.from,
 		RequestKey: r.key,
 		Again:      r.Again,
+		At:         at,
 	})
 	if err != nil {
 		return "", err
@@ -71,6 +77,8 @@ func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 	}
 	window := b.NotBefore.Sub(now)
 	switch cancel := c.on(Cancel, b.ID); {
+	case waitsForTime(b) && window > 0:
+		lines = append(lines, c.say("asked.planned", c.startVars(b)))
 	case b.Audience == models.AudienceMe:
 	case window > 0:
 		lines = append(lines, c.say("asked.window", vars{"In": window, "Cancel": cancel}))
@@ -81,7 +89,7 @@ func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 	return fitList(joined(lines), c.warnings(b.ID, asked.Warnings), c.more)
 }
 
-func (c *Composer) warnings(id int64, warnings []broadcast.Warning) []string {
+func (c *Composer) warnings(id int64, warnings []check.Warning) []string {
 	var lines []string
 	for _, w := range warnings {
 		v := vars{"Retry": c.on(Retry, id)}
@@ -104,7 +112,11 @@ func (c *Chat) pause(ctx context.Context, r request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return c.say("paused", vars{"ID": b.ID, "Resume": c.on(Resume, b.ID), "Cancel": c.on(Cancel, b.ID)}), nil
+	text := c.say("paused", vars{"ID": b.ID, "Resume": c.on(Resume, b.ID), "Cancel": c.on(Cancel, b.ID)})
+	if waitsForTime(*b) {
+		text += "\n" + c.say("pause.planned", vars{"At": c.moment(b.NotBefore.Time)})
+	}
+	return text, nil
 }
 
 func (c *Chat) resume(ctx context.Context, r request) (string, error) {
@@ -112,7 +124,7 @@ func (c *Chat) resume(ctx context.Context, r request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return c.say("resumed", vars{"ID": b.ID}), nil
+	return c.resumedText(*b), nil
 }
 
 func (c *Chat) cancel(ctx context.Context, r request) (string, error) {
@@ -166,6 +178,9 @@ func (c *Chat) list(ctx context.Context, _ request) (string, error) {
 			"ID": b.ID, "Name": clip(b.Name, 24), "Audience": c.audience(b), "State": c.state(b),
 			"Taken": st.Counts.Taken(), "Total": b.Recipients, "At": b.AskedAt,
 		})
+		if waitsForTime(b) {
+			items[i] += " · " + c.say("list.planned", vars{"At": c.moment(b.NotBefore.Time)})
+		}
 	}
 	head, link := c.say("list.head", nil), ""
 	if url := c.links.History(); url != "" {

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
+	"time"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
@@ -20,6 +22,8 @@ import (
 // engine is what the chat asks of a *broadcast.Engine.
 type engine interface {
 	Create(ctx context.Context, r broadcast.Request) (*broadcast.Created, error)
+	Reschedule(ctx context.Context, id int64, at time.Time, by string) (*models.Broadcast, error)
+	Waiting(ctx context.Context) ([]models.Broadcast, error)
 	Status(ctx context.Context, id int64) (*broadcast.Status, error)
 	List(ctx context.Context, n int) ([]broadcast.Status, error)
 	SentToday(ctx context.Context) (int64, error)
@@ -186,7 +190,17 @@ func (c *Chat) Remembers(text string) bool {
 
 // fault says why a known command can't be carried out as written.
 func (c *Chat) fault(cmd *command, parsed Command) string {
-	return c.say("fault."+string(parsed.Fault), vars{
+	id := "fault." + string(parsed.Fault)
+	if parsed.Fault == FaultExtra && (cmd.takes == takesMessage || cmd.takes == takesOf) {
+		// `群发全部 明天 9点` has a message named 明天.
+		for _, words := range []string{parsed.Message + " " + parsed.Words, parsed.Words} {
+			if looksLikeTime(words) {
+				id, parsed.Words = "fault.time", strings.TrimSpace(words)
+				break
+			}
+		}
+	}
+	return c.say(id, vars{
 		"Words":   clip(quotable(parsed.Words), 60),
 		"Command": c.write(cmd.name, ""),
 	})

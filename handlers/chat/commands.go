@@ -31,6 +31,8 @@ const (
 	Retry         Name = "retry"
 	Reached       Name = "reached"
 	Rest          Name = "rest"
+	Reschedule    Name = "reschedule"
+	Schedule      Name = "schedule"
 	List          Name = "list"
 	Testers       Name = "testers"
 	TestersAdd    Name = "testers_add"
@@ -101,6 +103,8 @@ var commands = []command{
 	{name: Retry, en: []string{"broadcast retry", "retry"}, zh: []string{"重发", "群发重发"}, takes: needsNumber, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
 	{name: Rest, en: []string{"broadcast rest", "rest"}, zh: []string{"群发其余", "其余"}, takes: takesOf, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
 	{name: Reached, en: []string{"broadcast reached", "reached"}, zh: []string{"群发已达", "已达"}, takes: takesOf, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
+	{name: Reschedule, en: []string{"reschedule"}, zh: []string{"改期"}, takes: takesTime, role: models.Sender, remember: true, repeatable: true, run: (*Chat).reschedule},
+	{name: Schedule, en: []string{"schedule"}, zh: []string{"日程"}, role: models.Sender, remember: true, run: (*Chat).schedule},
 	{name: List, en: []string{"broadcast list"}, zh: []string{"群发记录"}, role: models.Viewer, remember: true, run: (*Chat).list},
 	{name: Messages, en: []string{"messages"}, zh: []string{"消息"}, role: models.Editor, remember: true, run: (*Chat).messages},
 	{name: Testers, en: []string{"testers"}, zh: []string{"测试名单"}, role: models.Editor, remember: true, run: (*Chat).testers},

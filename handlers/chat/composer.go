@@ -77,6 +77,9 @@ func (c *Composer) on(name Name, id int64) string {
 // errorText says what an Error means; known is false if err is none or has no
 // sentence.
 func (c *Composer) errorText(err error, asked Command) (text string, known bool) {
+	if text, known = c.severalText(err, asked); known {
+		return text, known
+	}
 	var e *models.Error
 	if !errors.As(err, &e) || !c.locale.Has("error."+e.Code) {
 		return "", false
@@ -92,6 +95,17 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		v["OpenID"] = models.MaskOpenID(asked.OpenID)
 	case models.ErrMessageUnknown:
 		v["Name"] = quotable(fmt.Sprint(e.Args["Name"]))
+		if looksLikeTime(fmt.Sprint(e.Args["Name"])) {
+			return c.say("error.time_as_name", v), true
+		}
+	case models.ErrTimeUnclear, models.ErrTimeOfDay, models.ErrTimeNone, models.ErrTimePast, models.ErrTimeFar:
+		v["Words"] = clip(quotable(fmt.Sprint(e.Args["Words"])), 60)
+		if at, ok := e.Args["Moment"].(time.Time); ok {
+			v["At"] = c.moment(at)
+		}
+	case models.ErrBegun:
+		id, _ := e.Args["ID"].(int64)
+		v["Pause"], v["Cancel"] = c.on(Pause, id), c.on(Cancel, id)
 	case models.ErrSyncShort:
 		v["Sync"], v["Confirm"] = c.write(Sync, ""), c.write(SyncConfirm, "")
 	case models.ErrPlatform, models.ErrTesterUnchecked:

@@ -16,6 +16,7 @@ import (
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/services/wechat/field"
@@ -95,7 +96,7 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 		{"models", "Err", "error."},
 		{"models", "Reason", "reason."},
 		{"models", "Audience", "audience."},
-		{"services/broadcast", "Warn", "warning."},
+		{"services/check", "Warn", "warning."},
 		{"services/notify", "", "notice."},
 		{"services/broadcast", "Stall", "stall."},
 		{"services/throttle", "", "stall."},
@@ -173,9 +174,9 @@ func TestExtremes(t *testing.T) {
 			}
 			s.asked = &broadcast.Created{Broadcast: s.status.Broadcast, Recipients: huge}
 			for range 50 {
-				for _, code := range constants(t, "services/broadcast", "Warn") {
+				for _, code := range constants(t, "services/check", "Warn") {
 					args := map[string]any{"Field": long, "Value": long, "ID": long, "Remain": huge, "Variables": []string{long, long}, "Checked": 100, "Recipients": huge, "ResumeAt": now}
-					s.asked.Warnings = append(s.asked.Warnings, broadcast.Warning{Code: code, Args: args})
+					s.asked.Warnings = append(s.asked.Warnings, check.Warning{Code: code, Args: args})
 				}
 			}
 			s.ask(t, admin, "broadcast all")

@@ -11,6 +11,7 @@ import (
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/wechat"
@@ -73,9 +74,9 @@ func TestBroadcast(t *testing.T) {
 			name: "warnings", language: "en", text: "broadcast me",
 			asked: func(a *broadcast.Created) {
 				a.Broadcast.Audience = models.AudienceMe
-				a.Warnings = []broadcast.Warning{
-					{Code: broadcast.WarnCut, Args: map[string]any{"Field": "thing1", "Value": "abc…"}},
-					{Code: broadcast.WarnQuota, Args: map[string]any{"Remain": int64(10_000), "Recipients": int64(24_900), "ResumeAt": time.Date(2026, 11, 24, 16, 0, 0, 0, time.UTC)}},
+				a.Warnings = []check.Warning{
+					{Code: check.WarnCut, Args: map[string]any{"Field": "thing1", "Value": "abc…"}},
+					{Code: check.WarnQuota, Args: map[string]any{"Remain": int64(10_000), "Recipients": int64(24_900), "ResumeAt": time.Date(2026, 11, 24, 16, 0, 0, 0, time.UTC)}},
 				}
 			},
 			call: "ask Audience:me AskedBy:" + admin + " RequestKey:m:1",

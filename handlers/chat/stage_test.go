@@ -18,6 +18,7 @@ import (
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/message/messagetest"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/zone"
 )
 
 const (
@@ -52,6 +53,7 @@ type stage struct {
 	asked   *broadcast.Created
 	status  broadcast.Status
 	list    []broadcast.Status
+	waiting []models.Broadcast
 	testers []models.Recipient
 	stats   followers.Stats
 	changed bool
@@ -145,6 +147,15 @@ func (s stageEngine) Status(_ context.Context, id int64) (*broadcast.Status, err
 func (s stageEngine) List(_ context.Context, n int) ([]broadcast.Status, error) {
 	s.record("list %d", n)
 	return s.stage.list, s.err
+}
+
+func (s stageEngine) Reschedule(_ context.Context, id int64, at time.Time, by string) (*models.Broadcast, error) {
+	return s.move("reschedule to "+at.In(zone.Beijing).Format("2006-01-02 15:04:05"), id, by)
+}
+
+func (s stageEngine) Waiting(context.Context) ([]models.Broadcast, error) {
+	s.record("waiting")
+	return s.stage.waiting, s.err
 }
 
 func (s stageEngine) SentToday(context.Context) (int64, error) { return 24_800, s.err }

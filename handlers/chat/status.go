@@ -42,6 +42,10 @@ func (c *Composer) progress(st broadcast.Status) string {
 	v := vars{"State": c.state(b), "Cancel": c.on(Cancel, b.ID)}
 	wait := b.NotBefore.Sub(c.now())
 	switch {
+	case waitsForTime(b) && b.State == models.Scheduled && wait > 0:
+		return c.say("status.planned", c.startVars(b))
+	case waitsForTime(b) && b.State == models.Paused:
+		return c.say("status.paused_start", c.startVars(b))
 	case b.State == models.Scheduled && wait > 0:
 		v["In"] = wait
 		return c.say("status.starts", v)
@@ -179,6 +183,7 @@ func (c *Composer) reason(b models.Broadcast) string {
 	}
 	return c.say(id, vars{
 		"Reason": b.Reason, "At": atOrNone(b.FinishedAt), "Detail": c.reasonDetail(b), "Sync": c.write(Sync, ""), "Retry": c.on(Retry, b.ID),
+		"Planned": c.moment(b.PlannedStart.Time),
 	})
 }
 
@@ -190,10 +195,10 @@ func atOrNone(at models.Time) string {
 	return lang.HourMinute(at.Time)
 }
 
-// reasonDetail says what a reason adds: the field that can't be filled in, or what
+// reasonDetail says what a reason adds: the fields that do not fit, or what
 // the platform's code means.
 func (c *Composer) reasonDetail(b models.Broadcast) string {
-	if b.Reason == models.ReasonMessage {
+	if b.Reason == models.ReasonMessage || b.Reason == models.ReasonTemplate {
 		return b.Detail
 	}
 	refusal, ok := lang.ParseRefusal(b.Detail)
@@ -213,7 +218,10 @@ func (c *Composer) todo(b models.Broadcast) string {
 	if b.State != models.Paused {
 		return ""
 	}
-	v := vars{"Resume": c.on(Resume, b.ID), "Cancel": c.on(Cancel, b.ID), "At": b.ResumeAt}
+	v := vars{"Resume": c.on(Resume, b.ID), "Cancel": c.on(Cancel, b.ID), "Reschedule": c.on(Reschedule, b.ID), "At": b.ResumeAt}
+	if b.Reason == models.ReasonMissed {
+		return c.say("todo.missed", v)
+	}
 	if b.ResumeAt.IsZero() {
 		return c.say("todo.resume", v)
 	}
@@ -228,6 +236,9 @@ func (c *Composer) Notice(kind string, st broadcast.Status) string {
 	if ofStall && st.Stall != nil {
 		return c.stallNotice(kind, st)
 	}
+	if kind == notify.Started {
+		return c.startedNotice(st)
+	}
 	b := st.Broadcast
 	id := "notice." + kind
 	if ofStall || !noticeKinds[kind] {
@@ -241,6 +252,7 @@ func (c *Composer) Notice(kind string, st broadcast.Status) string {
 }
 
 var noticeKinds = map[string]bool{
+	notify.Started:  true,
 	notify.Finished: true,
 	notify.Paused:   true,
 	notify.Failed:   true,

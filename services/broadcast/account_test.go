@@ -256,6 +256,9 @@ func (a *account) Notice(kind string, st broadcast.Status) string {
 	defer a.mu.Unlock()
 	text := fmt.Sprintf("%s #%d %s taken=%d failed=%d uncertain=%d", kind, st.Broadcast.ID, st.Broadcast.Reason,
 		st.Counts.Taken(), st.Counts.Failed, st.Counts.Uncertain)
+	for _, w := range st.Warnings {
+		text += " " + w.Code
+	}
 	a.notices = append(a.notices, text)
 	return text
 }
@@ -321,6 +324,20 @@ func (a *account) tryAsk(message string, to models.Audience, again bool) (*broad
 	key := fmt.Sprintf("ask %d", a.asks)
 	a.mu.Unlock()
 	return a.engine.Create(a.t.Context(), broadcast.Request{Message: message, Audience: to, AskedBy: admin, RequestKey: key, Again: again})
+}
+
+// plan asks for a broadcast that starts at a moment.
+func (a *account) plan(to models.Audience, at time.Time) int64 {
+	a.t.Helper()
+	a.mu.Lock()
+	a.asks++
+	key := fmt.Sprintf("ask %d", a.asks)
+	a.mu.Unlock()
+	asked, err := a.engine.Create(a.t.Context(), broadcast.Request{Audience: to, AskedBy: admin, RequestKey: key, At: at})
+	if err != nil {
+		a.t.Fatalf("plan for %s: %v", at, err)
+	}
+	return asked.Broadcast.ID
 }
 
 // faults changes the platform's troubles.

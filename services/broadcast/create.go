@@ -6,24 +6,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/audience"
+	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/message"
-	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
 )
 
-const (
-	askPlatform   = 2 * time.Second
-	templatesLast = time.Minute
-)
+// askPlatform is how long a request waits for the first pull of the followers.
+const askPlatform = 2 * time.Second
 
 // Create takes a broadcast: it fixes the message as it stands in the message file
 // now, checks it against the platform's rules, the account's template and some
@@ -66,27 +62,22 @@ func (e *Engine) definition(q Request, of *models.Broadcast) (*message.Definitio
 
 // submit validates a broadcast and stores it.
 func (e *Engine) submit(ctx context.Context, b *models.Broadcast, def *message.Definition, q models.Asked) (*Created, error) {
-	var warnings []Warning
+	var warnings []check.Warning
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		people, err := e.sample(gctx, b)
 		if err != nil {
 			return err
 		}
-		warnings, err = e.checkContent(gctx, b, people)
+		warnings, err = e.checks.Content(gctx, b, people)
 		return err
 	})
 	var quota *wechat.Quota
-	group.Go(func() (err error) { quota, err = e.checkPlatform(gctx, def); return err })
+	group.Go(func() (err error) { quota, err = e.checks.Platform(gctx, def, check.TemplatesLast); return err })
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	if quota != nil && b.Recipients > quota.Remain {
-		warnings = append(warnings, Warning{WarnQuota, map[string]any{
-			"Remain": quota.Remain, "Recipients": b.Recipients, "ResumeAt": throttle.QuotaReset(e.now(), e.resetAt),
-		}})
-	}
-	return e.save(ctx, b, q, warnings)
+	return e.save(ctx, b, q, append(warnings, e.checks.Quota(b, quota)...))
 }
 
 // created describes a broadcast to whoever asked for it.
@@ -114,12 +105,11 @@ func (e *Engine) draft(q Request, def *message.Definition) (*models.Broadcast, e
 	now := e.now()
 	b := &models.Broadcast{
 		RequestKey: q.RequestKey, Name: def.Name, Message: string(fixed), Digest: def.Digest(),
-		Audience: q.Audience, AskedBy: q.AskedBy, State: models.Scheduled, AskedAt: models.At(now), NotBefore: models.At(now),
+		Audience: q.Audience, AskedBy: q.AskedBy, State: models.Scheduled, AskedAt: models.At(now),
 		Salt: strings.ToLower(rand.Text()[:8]),
 	}
-	if audience.Of(b).Undo {
-		b.NotBefore = models.At(now.Add(e.undoWindow))
-	}
+	b.PlannedStart = models.At(q.At)
+	b.NotBefore = models.At(e.notBefore(b))
 	return b, nil
 }
 
@@ -158,43 +148,26 @@ func (e *Engine) pullSoon(ctx context.Context) (pulled bool, err error) {
 	}
 }
 
-// checkPlatform holds the message against the account's template and reads what
-// is left of the day's quota, nil if that is not known. A platform that does not
-// answer in time forbids nothing.
-func (e *Engine) checkPlatform(ctx context.Context, def *message.Definition) (*wechat.Quota, error) {
-	ctx, cancel := context.WithTimeout(ctx, askPlatform)
-	defer cancel()
-	var quota *wechat.Quota
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		q, err := e.platform.Quota(ctx, wechat.TemplateMessages{}.QuotaPath())
-		if err != nil {
-			e.log.DebugContext(ctx, "read the quota", "err", err)
-			return
-		}
-		quota = &q
-	})
-	err := e.checkTemplate(ctx, def)
-	wait.Wait()
-	return quota, err
-}
-
-// checkTemplate refuses a message whose template the account does not have, or
-// that does not fit it. A list that can't be read forbids nothing.
-func (e *Engine) checkTemplate(ctx context.Context, def *message.Definition) error {
-	asked := time.Now()
-	list, read, err := e.platform.KnownTemplates(ctx, templatesLast)
-	has := func(t wechat.Template) bool { return t.ID == def.TemplateID }
-	if err == nil && !slices.ContainsFunc(list, has) && !read.After(asked) { // it may have been added just now
-		list, _, err = e.platform.KnownTemplates(ctx, 0)
-	}
+// Preview returns the message of a broadcast as the admin who asked for it gets
+// it, addressed to nobody. It asks the platform nothing.
+func (e *Engine) Preview(ctx context.Context, b models.Broadcast) (wechat.Message, error) {
+	c, err := message.NewContent(b)
 	if err != nil {
-		e.log.WarnContext(ctx, "the account's templates could not be read, so the message goes unchecked", "err", err)
-		return nil
+		return wechat.Message{}, err
 	}
-	i := slices.IndexFunc(list, has)
-	if i < 0 {
-		return models.NewError(models.Invalid, models.ErrTemplateUnknown, "Name", def.Name, "ID", def.TemplateID)
+	asker := models.Recipient{OpenID: b.AskedBy}
+	if c.Varies() {
+		known, err := e.store.SampleAudience(ctx, &models.Broadcast{Audience: models.AudienceMe, AskedBy: b.AskedBy}, 1)
+		if err != nil {
+			return wechat.Message{}, err
+		}
+		if len(known) == 1 {
+			asker = known[0]
+		}
 	}
-	return def.CheckTemplate(list[i])
+	if asker.SubscribedAt.IsZero() { // it is read before the first send
+		asker.SubscribedAt = b.AskedAt
+	}
+	m, _, err := c.Fill(asker)
+	return m, err
 }

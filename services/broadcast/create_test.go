@@ -14,6 +14,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
@@ -287,17 +288,17 @@ func TestWarnings(t *testing.T) {
 			t.Errorf("to oneself: %q", got)
 		}
 		asked, err := a.tryAsk("", models.AudienceAll, false)
-		if got := codes(asked, err); got != broadcast.WarnQuota || asked.Warnings[0].Args["Remain"] != int64(15) {
+		if got := codes(asked, err); got != check.WarnQuota || asked.Warnings[0].Args["Remain"] != int64(15) {
 			t.Errorf("to 21 with a quota of 15: %q, %v", got, asked.Warnings)
 		}
 		a.messages.Set(strings.Replace(messageFile, "图书馆周三闭馆", strings.Repeat("闭馆", 15), 1))
-		if got := codes(a.tryAsk("", models.AudienceMe, false)); got != broadcast.WarnCut {
+		if got := codes(a.tryAsk("", models.AudienceMe, false)); got != check.WarnCut {
 			t.Errorf("30 characters of 20: %q", got)
 		}
 		// A platform that is away forbids nothing, and keeps nobody waiting.
 		a.wire.down.Store(true)
 		begun := time.Now()
-		if got := codes(a.tryAsk("", models.AudienceMe, false)); got != broadcast.WarnCut || time.Since(begun) > 3*time.Second {
+		if got := codes(a.tryAsk("", models.AudienceMe, false)); got != check.WarnCut || time.Since(begun) > 3*time.Second {
 			t.Errorf("with the platform away: %q after %s", got, time.Since(begun))
 		}
 	})

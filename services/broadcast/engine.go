@@ -13,6 +13,7 @@ import (
 
 	"wechat-broadcast/cache"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/cluster"
 	"wechat-broadcast/services/delivery"
 	"wechat-broadcast/services/loop"
@@ -62,7 +63,7 @@ type Config struct {
 // the tidier.
 type Engine struct {
 	store      *models.Store
-	platform   *wechat.Client
+	checks     *check.Checker
 	messages   *message.Source
 	everPulled func(ctx context.Context) (bool, error)
 	pull       func(ctx context.Context) error
@@ -132,7 +133,9 @@ func (l *lifetimes) hurry() {
 func New(c Config) *Engine {
 	channel := wechat.TemplateMessages{Client: c.Platform}
 	e := &Engine{
-		store: c.Store, platform: c.Platform, messages: c.Messages, everPulled: c.EverPulled, pull: c.Pull,
+		store: c.Store, messages: c.Messages,
+		checks:     &check.Checker{Store: c.Store, Client: c.Platform, ResetAt: c.QuotaReset, Now: c.Now, Log: c.Log},
+		everPulled: c.EverPulled, pull: c.Pull,
 		undoWindow: c.UndoWindow, resetAt: c.QuotaReset, now: c.Now, log: c.Log, metrics: newMetrics(c.Metrics),
 		throttle:  throttle.New(channel, c.Rate, c.Now),
 		lifetimes: newLifetimes(), woken: make(chan struct{}, 1), events: make(chan Event, 16),

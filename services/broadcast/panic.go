@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"wechat-broadcast/models"
@@ -33,9 +34,11 @@ func (e *Engine) PauseAll(ctx context.Context, by string) (*Halted, error) {
 	}
 	e.wake()
 	h := &Halted{}
-	if h.Later, err = e.store.Upcoming(ctx); err != nil {
+	waiting, err := e.Waiting(ctx)
+	if err != nil {
 		e.log.WarnContext(ctx, "list what starts later", "err", err)
 	}
+	h.Later = slices.DeleteFunc(waiting, func(b models.Broadcast) bool { return b.State != models.Scheduled })
 	ctx, cancel := context.WithTimeout(ctx, countWithin)
 	defer cancel()
 	for _, b := range list {

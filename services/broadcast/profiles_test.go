@@ -12,6 +12,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/simulator"
 )
@@ -75,7 +76,7 @@ func TestWhatThePlatformKnowsIsFilledIn(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if w := asked.Warnings; len(w) != 1 || w[0].Code != broadcast.WarnSampled || w[0].Args["Checked"] != 100 {
+				if w := asked.Warnings; len(w) != 1 || w[0].Code != check.WarnSampled || w[0].Args["Checked"] != 100 {
 					t.Errorf("warnings: %v", w)
 				}
 				a.reaches(asked.Broadcast.ID, models.Finished)
@@ -194,7 +195,7 @@ func TestAPlatformThatIsSlowWithProfilesForbidsNothing(t *testing.T) {
 		if took := time.Since(begun); took > 3*time.Second {
 			t.Errorf("the reply took %s", took)
 		}
-		if w := asked.Warnings; len(w) != 1 || w[0].Code != broadcast.WarnProfiles {
+		if w := asked.Warnings; len(w) != 1 || w[0].Code != check.WarnProfiles {
 			t.Errorf("warnings: %v", w)
 		}
 		a.reaches(asked.Broadcast.ID, models.Finished)

@@ -26,6 +26,9 @@ type run struct {
 	b      models.Broadcast
 	cancel context.CancelCauseFunc
 	done   chan struct{}
+	// quota is what was left of the day's when a planned broadcast started; nil if that is
+	// not known.
+	quota atomic.Pointer[wechat.Quota]
 	// pulling: the followers are being pulled, and the last pull did not fail.
 	pulling atomic.Bool
 }
@@ -33,6 +36,10 @@ type run struct {
 // lead takes the broadcast to its end. It returns early when ctx ends.
 func (r *run) lead(ctx context.Context) error {
 	if m := delivery.Unfillable(r.b, r.log); m != nil {
+		r.stopped(r.b, *m)
+		return worker.ErrNotRunning
+	}
+	if m := r.checkPlanned(ctx); m != nil {
 		r.stopped(r.b, *m)
 		return worker.ErrNotRunning
 	}

@@ -8,6 +8,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/audience"
+	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/loop"
 )
 
@@ -31,7 +32,7 @@ type creation struct {
 // take longer than the asker can wait: then the error is ErrNotKnownYet, and what
 // became of the request follows as a message. Until that is known, the same
 // request by the same person gets the same broadcast, whatever its key.
-func (e *Engine) save(ctx context.Context, b *models.Broadcast, q models.Asked, warnings []Warning) (*Created, error) {
+func (e *Engine) save(ctx context.Context, b *models.Broadcast, q models.Asked, warnings []check.Warning) (*Created, error) {
 	ctx, cancel := beforeDeadline(ctx, replySlack)
 	defer cancel()
 	same := fmt.Sprintln(b.AskedBy, b.Audience, b.OfID, b.Digest)
@@ -85,7 +86,7 @@ func (e *Engine) unconfirmed(requestKey string) bool {
 }
 
 // storeRequest stores b, or learns for sure that it was not stored.
-func (e *Engine) storeRequest(b *models.Broadcast, q models.Asked, warnings []Warning) (*Created, error) {
+func (e *Engine) storeRequest(b *models.Broadcast, q models.Asked, warnings []check.Warning) (*Created, error) {
 	ctx, cancel := context.WithTimeout(e.inBackground, storeFor)
 	defer cancel()
 	created, err := e.store.CreateBroadcast(ctx, b, q)
@@ -152,7 +153,7 @@ func (e *Engine) finishLate(same string, c *creation, askedBy string) {
 		asked := *c.asked // others may have it, too
 		told.Created = &asked
 		if b := &asked.Broadcast; audience.Of(b).Undo {
-			b.NotBefore = models.At(e.now().Add(e.undoWindow))
+			b.NotBefore = models.At(e.notBefore(b))
 			_ = loop.Persist(e.inBackground, e.log, "postpone a broadcast", func(ctx context.Context) error {
 				return e.store.PostponeBroadcast(ctx, b.ID, b.NotBefore.Time)
 			})

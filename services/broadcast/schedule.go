@@ -91,9 +91,16 @@ func (e *Engine) startDue(ctx context.Context) error {
 			if on == models.EventGoOn {
 				e.throttle.ProbeFirst()
 			}
-			if running[b.ID], err = e.store.MoveBroadcast(ctx, b.ID, models.Move{Event: on}, e.now()); err != nil {
+			m := models.Move{Event: on}
+			if on == models.EventMiss {
+				m.Reason = models.ReasonMissed
+				e.log.WarnContext(ctx, "nothing ran at the planned start, so an admin must say whether it starts", "broadcast", b.ID, "planned", b.PlannedStart)
+			}
+			moved, err := e.store.MoveBroadcast(ctx, b.ID, m, e.now())
+			if err != nil {
 				return err
 			}
+			running[b.ID] = moved && m.To() == models.Running
 		}
 		if running[b.ID] {
 			e.startRun(ctx, b)
@@ -111,6 +118,8 @@ func (e *Engine) startDue(ctx context.Context) error {
 func (e *Engine) due(b *models.Broadcast) models.Event {
 	now := e.now()
 	switch {
+	case b.Moves(models.EventMiss) && e.missed(b):
+		return models.EventMiss
 	case b.Moves(models.EventDue) && !now.Before(b.NotBefore.Time) && !e.unconfirmed(b.RequestKey):
 		return models.EventDue
 	case b.Moves(models.EventGoOn) && !now.Before(b.ResumeAt.Time):

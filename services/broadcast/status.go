@@ -68,6 +68,9 @@ func (e *Engine) status(ctx context.Context, b models.Broadcast) (*Status, error
 	if b.State != models.Running {
 		return st, nil
 	}
+	if r := e.runs.find(b.ID); r != nil {
+		st.Warnings = e.checks.Quota(&b, r.quota.Load())
+	}
 	if counts.Deferred > 0 {
 		st.Again = counts.DeferredSince.Add(delivery.DeferFor)
 	}

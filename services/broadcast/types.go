@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/check"
 )
 
 // Request asks for a broadcast.
@@ -22,6 +23,8 @@ type Request struct {
 	// RequestKey names the chat message that asks, so that its redelivery gets
 	// the same broadcast and not a second one.
 	RequestKey string
+	// At is when it is to start; zero for at once.
+	At time.Time
 	// Again allows the same message to everyone within 24 hours.
 	Again bool
 }
@@ -36,27 +39,8 @@ type Created struct {
 	// Instead is the paused broadcast that was cancelled, as this one is for its rest; 0
 	// for none.
 	Instead  int64
-	Warnings []Warning
+	Warnings []check.Warning
 }
-
-// Warning is something that the admin should know but that does not forbid the
-// broadcast. Code names the sentence and Args fill it.
-type Warning struct {
-	Code string
-	Args map[string]any
-}
-
-// The warnings.
-const (
-	WarnCut   = "cut"   // Field, Value: cut to what the platform shows
-	WarnQuota = "quota" // Remain, Recipients, ResumeAt: today's rest is too small
-)
-
-// Those about what only the platform can fill in.
-const (
-	WarnProfiles = "profiles" // Variables: the platform could not be asked for them, so nobody was checked
-	WarnSampled  = "sampled"  // Variables, Checked: only so many were checked, and they differ
-)
 
 // Status is where a broadcast stands.
 type Status struct {
@@ -72,6 +56,8 @@ type Status struct {
 	Again time.Time
 	// Slowed says that sends wait because the platform asks to go slower.
 	Slowed bool
+	// Warnings are what was found when it started at its planned time.
+	Warnings []check.Warning
 	// Stall says why it has not got on for minutes; nil if it does.
 	Stall *Stall
 }

@@ -32,6 +32,10 @@ type wire struct {
 	deaf atomic.Bool
 	// bare lets the account have no templates.
 	bare atomic.Bool
+	// templates, if set, is what the account's templates are instead.
+	templates atomic.Pointer[string]
+	// mute lets the APIs that tell the templates and the quota answer 502.
+	mute atomic.Bool
 	// before, if set, is called with each send and may answer it itself.
 	before atomic.Pointer[func(w http.ResponseWriter, r *http.Request) (answered bool)]
 	// people, if set, is the same for user/info/batchget.
@@ -73,6 +77,10 @@ func (c *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 			w.WriteHeader(http.StatusBadGateway)
 		case c.deaf.Load() && strings.HasSuffix(r.URL.Path, "/user/info"):
 			w.WriteHeader(http.StatusBadGateway)
+		case c.mute.Load() && (strings.HasSuffix(r.URL.Path, "/quota/get") || strings.HasSuffix(r.URL.Path, "/get_all_private_template")):
+			w.WriteHeader(http.StatusBadGateway)
+		case c.templates.Load() != nil && strings.HasSuffix(r.URL.Path, "/get_all_private_template"):
+			_, _ = io.WriteString(w, *c.templates.Load())
 		case c.bare.Load() && strings.HasSuffix(r.URL.Path, "/get_all_private_template"):
 			_, _ = io.WriteString(w, `{"template_list":[]}`)
 		case before == nil || r.URL.Path != sendPath || !(*before)(w, r):

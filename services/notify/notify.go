@@ -38,6 +38,7 @@ const (
 
 // The kinds of notice about a broadcast.
 const (
+	Started  = "started" // at its planned start
 	Finished = "finished"
 	Paused   = "paused"
 	Failed   = "failed"
@@ -247,7 +248,8 @@ func (n *Notifier) tellPending(ctx context.Context, again rests) {
 	}
 }
 
-// tellStored tells the asking admins of what ended, paused or stopped by itself.
+// tellStored tells the asking admins of what ended, paused or stopped by itself, or began
+// at its planned start.
 func (n *Notifier) tellStored(ctx context.Context, again rests) error {
 	if !n.Engine.Leads() {
 		return nil
@@ -293,6 +295,9 @@ func (n *Notifier) tellStored(ctx context.Context, again rests) error {
 // counted, and the receipts of a finished one are in or late. That goes by what is
 // stored, so that the time does not begin anew with another process.
 func (n *Notifier) ready(ctx context.Context, b models.Broadcast) (bool, error) {
+	if b.State == models.Running {
+		return true, nil
+	}
 	counted, err := n.Engine.Counted(ctx, b)
 	if err != nil || !counted {
 		return false, err
@@ -344,7 +349,9 @@ func kindOf(s models.BroadcastState) string {
 		return Paused
 	case models.Failed:
 		return Failed
-	case models.Finished, models.Cancelled, models.Scheduled, models.Running:
+	case models.Running:
+		return Started
+	case models.Finished, models.Cancelled, models.Scheduled:
 	}
 	return Finished
 }

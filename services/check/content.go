@@ -1,4 +1,7 @@
-package broadcast
+// Package check tells before a broadcast is taken, and again before a planned one starts,
+// whether it can be sent: whether its message can be filled in, and what the platform
+// says of its template and the day's quota.
+package check
 
 import (
 	"context"
@@ -9,30 +12,30 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/delivery"
 	"wechat-broadcast/services/message"
-	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/services/wechat/field"
 )
 
 // profilePatience is how long a reply waits for the profiles of its sample.
 const profilePatience = 1500 * time.Millisecond
 
-// checkContent fills the message for some of its recipients.
-func (e *Engine) checkContent(ctx context.Context, b *models.Broadcast, people []models.Recipient) ([]Warning, error) {
+// Content fills the message for some of its recipients, and returns what the admin
+// should know of it. The error is a *models.Error if it can't be filled.
+func (c *Checker) Content(ctx context.Context, b *models.Broadcast, people []models.Recipient) ([]Warning, error) {
 	refuse := func(err error) error {
 		return models.NewError(models.Invalid, models.ErrContent, "Name", b.Name, "Reason", err)
 	}
-	c, err := message.NewContent(*b)
+	content, err := message.NewContent(*b)
 	if err != nil {
 		return nil, refuse(err)
 	}
-	if len(people) == 0 || !c.Varies() {
+	if len(people) == 0 || !content.Varies() {
 		people = []models.Recipient{{OpenID: b.AskedBy}}
 	}
-	checked, err := e.checkable(ctx, c, people)
-	warnings := unchecked(c, b, len(checked), err)
+	checked, err := c.checkable(ctx, content, people)
+	warnings := unchecked(content, b, len(checked), err)
 	seen := map[string]bool{}
 	for _, p := range checked {
-		_, cuts, err := c.Fill(p.Recipient)
+		_, cuts, err := content.Fill(p.Recipient)
 		switch {
 		case errors.As(err, new(*message.RenderError)), errors.As(err, new(*field.Error)):
 			return nil, refuse(err)
@@ -67,44 +70,20 @@ func unchecked(c *message.Content, b *models.Broadcast, checked int, failed erro
 // checkable returns those of a sample for whom the message can be filled now,
 // having asked the platform for what it needs of them, and why it could not be
 // asked. Who has left since is no reason to refuse a broadcast.
-func (e *Engine) checkable(ctx context.Context, c *message.Content, sample []models.Recipient) ([]delivery.Person, error) {
+func (c *Checker) checkable(ctx context.Context, content *message.Content, sample []models.Recipient) ([]delivery.Person, error) {
 	people := make([]delivery.Person, len(sample))
 	for i, r := range sample {
 		people[i].Recipient = r
 	}
-	if len(delivery.Personal(c)) == 0 {
+	if len(delivery.Personal(content)) == 0 {
 		return people, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, profilePatience)
 	defer cancel()
-	now := e.now()
-	err := delivery.ReadProfiles(ctx, e.platform, e.store, c, people, now)
+	now := c.Now()
+	err := delivery.ReadProfiles(ctx, c.Client, c.Store, content, people, now)
 	if err != nil {
-		e.log.WarnContext(ctx, "what the platform knows of the recipients can't be read, so the message goes unchecked", "err", err)
+		c.Log.WarnContext(ctx, "what the platform knows of the recipients can't be read, so the message goes unchecked", "err", err)
 	}
-	return slices.DeleteFunc(people, func(p delivery.Person) bool { return p.Left || delivery.Asks(c, p, now) }), err
-}
-
-// Preview returns the message of a broadcast as the admin who asked for it gets
-// it, addressed to nobody. It asks the platform nothing.
-func (e *Engine) Preview(ctx context.Context, b models.Broadcast) (wechat.Message, error) {
-	c, err := message.NewContent(b)
-	if err != nil {
-		return wechat.Message{}, err
-	}
-	asker := models.Recipient{OpenID: b.AskedBy}
-	if c.Varies() {
-		known, err := e.store.SampleAudience(ctx, &models.Broadcast{Audience: models.AudienceMe, AskedBy: b.AskedBy}, 1)
-		if err != nil {
-			return wechat.Message{}, err
-		}
-		if len(known) == 1 {
-			asker = known[0]
-		}
-	}
-	if asker.SubscribedAt.IsZero() { // it is read before the first send
-		asker.SubscribedAt = b.AskedAt
-	}
-	m, _, err := c.Fill(asker)
-	return m, err
+	return slices.DeleteFunc(people, func(p delivery.Person) bool { return p.Left || delivery.Asks(content, p, now) }), err
 }
