@@ -48,7 +48,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	a.markReady = sync.OnceFunc(func() { close(a.ready) })
 	store, err := models.Open(settings.Database.Driver, settings.Database.DSN, a.log)
 	if err != nil {
-		return nil, startFault(err)
+		return nil, startFault(err, settings.Language)
 	}
 	a.store = store
 	links, err := handlers.NewLinks(settings.PublicURL, settings.AppSecret.Reveal(), settings.Token.Reveal(), time.Now)
@@ -201,15 +201,18 @@ func (a *account) checkPlatform(ctx context.Context) error {
 }
 
 // startFault words what the operator must mend in the database before a start
-// like a fault of the setting that names it; any other error stays as it is.
-func startFault(err error) error {
+// like a fault of the setting that names it, in a language; any other error stays
+// as it is.
+func startFault(err error, language string) error {
 	var unusable *models.Unusable
 	if !errors.As(err, &unusable) {
 		return err
 	}
-	return config.Faults{{
-		Key: "DATABASE_URL", Problem: unusable.Problem, Hint: unusable.Mend,
-	}}
+	words, wordsErr := terminalWords(language)
+	if wordsErr != nil {
+		return errors.Join(err, wordsErr)
+	}
+	return config.Faults{config.NewFault(words, "DATABASE_URL", unusable.Problem, unusable.Mend)}
 }
 
 // prepare migrates the database, waiting for one that is away. What waiting does
@@ -225,7 +228,7 @@ func (a *account) prepare(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.As(err, &unusable):
-			return startFault(err)
+			return startFault(err, a.settings.Language)
 		}
 		a.log.WarnContext(ctx, "the database is not ready, trying again in 2 s", "err", err)
 		select {

@@ -16,9 +16,9 @@ import (
 )
 
 type demoCommand struct {
-	Followers int  `help:"How many follow the simulated account." default:"1000"`
-	Verbose   bool `help:"Show the server's log too."`
-	Browser   bool `help:"Show two phones in a browser, and go on until interrupted, where nothing can be typed; on a terminal it does so by itself."`
+	Followers int  `help:"${usage_followers}" default:"1000"`
+	Verbose   bool `help:"${usage_verbose}"`
+	Browser   bool `help:"${usage_browser}"`
 }
 
 // Validate lets the command line be refused.

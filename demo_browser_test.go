@@ -114,7 +114,7 @@ func TestBrowserDemo(t *testing.T) {
 	b.Until(`document.querySelector("[data-switch=quota]").getAttribute("aria-checked") === "true"`)
 	tap(b, "admin", "broadcast all")
 	b.Until(`document.querySelector("#strip-badge").textContent === "Paused" && document.querySelector("#strip-reason").checkVisibility()`)
-	if reason := b.Text("#strip-reason"); !strings.Contains(reason, "quota") {
+	if reason := b.Text("#strip-reason"); !strings.Contains(reason, "sends are used up") {
 		t.Errorf("the reason is %q", reason)
 	}
 	webtest.Eval[bool](b, `document.querySelector("#right").click() ?? true`)

@@ -86,7 +86,7 @@ func TestDemoFromAScript(t *testing.T) {
 
 func TestDemoInChinese(t *testing.T) {
 	out := runDemoOn(t, "zh_CN.UTF-8", "@小林 退订\n@nobody hi\n群发全部\n取消\n", "--followers", "20")
-	for _, part := range []string{"小林> 退订\n  小林 ← ", `"nobody"`, "您> 取消\n  ← ", "演示结束"} {
+	for _, part := range []string{"小林> 退订\n  小林 ← ", `「nobody」`, "你> 取消\n  ← ", "演示结束"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("no %q", part)
 		}

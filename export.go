@@ -15,7 +15,7 @@ const exportPage = 1000
 
 // exportCommand has a command for each table that can be exported.
 type exportCommand struct {
-	Audit exportAudit `cmd:"" help:"What admins did: at (Beijing time), admin, action, target, detail."`
+	Audit exportAudit `cmd:"" help:"${usage_export_audit}"`
 }
 
 type exportAudit struct{}
@@ -33,7 +33,7 @@ func (exportAudit) Run(s *session) error {
 	defer func() { _ = p.close() }()
 	store := p.account.store
 	if err := store.Migrate(s.ctx); err != nil {
-		return startFault(err)
+		return startFault(err, settings.Language)
 	}
 	return writeAudit(s.ctx, store, s.stdout)
 }

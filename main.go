@@ -14,10 +14,12 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/alecthomas/kong"
-
 	"wechat-broadcast/config"
+	"wechat-broadcast/lang"
 )
+
+// defaultConfig is the settings file that is read if it exists.
+const defaultConfig = "config.yaml"
 
 // The exit codes.
 const (
@@ -28,21 +30,22 @@ const (
 
 // commands is the command line.
 type commands struct {
-	Config string `help:"Configuration file (default: config.yaml if it exists)." placeholder:"FILE" type:"path"`
+	Config string `help:"${usage_config}" placeholder:"FILE" type:"path"`
 
-	Serve     serveCommand     `cmd:"" default:"1" help:"Serve the account's callback and run broadcasts (the default)."`
-	Demo      demoCommand      `cmd:"" help:"Try it with nothing to set up: a simulated platform, 1,000 followers and a chat."`
-	Sync      syncCommand      `cmd:"" help:"Pull every follower into the recipients table once."`
-	Export    exportCommand    `cmd:"" help:"Print a table as CSV with a header."`
-	Simulator simulatorCommand `cmd:"" help:"Run the platform simulator alone, for rehearsals and load tests."`
-	Version   versionCommand   `cmd:"" help:"Print version, commit and Go version."`
+	Serve     serveCommand     `cmd:"" default:"1" help:"${usage_serve}"`
+	Demo      demoCommand      `cmd:"" help:"${usage_demo}"`
+	Sync      syncCommand      `cmd:"" help:"${usage_sync}"`
+	Export    exportCommand    `cmd:"" help:"${usage_export}"`
+	Simulator simulatorCommand `cmd:"" help:"${usage_simulator}"`
+	Version   versionCommand   `cmd:"" help:"${usage_version}"`
 
-	Healthcheck healthcheckCommand `cmd:"" help:"Ask the program that serves on LISTEN_ADDR for a sign of life (for containers)."`
+	Healthcheck healthcheckCommand `cmd:"" help:"${usage_healthcheck}"`
 }
 
 // session is what a command works with.
 type session struct {
 	ctx            context.Context
+	words          *lang.Locale // lang.Terminal in the language of the settings
 	configFile     string
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -72,11 +75,13 @@ func untilHangUp() context.Context {
 
 // run carries out a command line and returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	words, err := terminalWords(config.Language(configFile(args), os.LookupEnv))
+	if err != nil {
+		fmt.Fprintln(stderr, "wechat-broadcast:", err)
+		return exitFailed
+	}
 	var c commands
-	parser, err := kong.New(&c, kong.Name("wechat-broadcast"),
-		kong.Description("Template-message broadcasts of a WeChat Official Account, run by chat."),
-		kong.Writers(stdout, stderr), kong.Help(showHelp),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	parser, err := newParser(&c, words, stdout, stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, "wechat-broadcast:", err)
 		return exitFailed
@@ -86,10 +91,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitOK
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "wechat-broadcast: %v\nTry: wechat-broadcast --help\n", err)
+		fmt.Fprintf(stderr, "wechat-broadcast: %s\n%s\n", usageFault(words, err), words.Say("usage.try"))
 		return exitUsage
 	}
-	err = command.Run(&session{ctx: ctx, configFile: c.Config, stdin: stdin, stdout: stdout, stderr: stderr})
+	err = command.Run(&session{ctx: ctx, words: words, configFile: c.Config, stdin: stdin, stdout: stdout, stderr: stderr})
 	var faults config.Faults
 	switch {
 	case err == nil:
@@ -103,20 +108,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 }
 
-// errHelpShown ends the parsing once the help was printed.
-var errHelpShown = errors.New("the help is shown")
-
-func showHelp(options kong.HelpOptions, c *kong.Context) error {
-	return cmp.Or(kong.DefaultHelpPrinter(options, c), errHelpShown)
-}
-
 // load reads the settings and returns them with the logger that they ask for.
 func (s *session) load() (*config.Settings, *slog.Logger, error) {
-	path, given := s.configFile, s.configFile != ""
-	if !given {
-		path = "config.yaml"
-	}
-	settings, err := config.Load(path, given, os.LookupEnv, os.Environ())
+	settings, err := config.Load(cmp.Or(s.configFile, defaultConfig), s.configFile != "", os.LookupEnv, os.Environ())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -171,7 +171,7 @@ func TestTheAuditOverRedelivery(t *testing.T) {
 	}
 	want := []string{
 		boss + " testers_add " + tester + " testers add " + tester + " 小林",
-		boss + " broadcast_all  refused: messages_file · broadcast all",
+		boss + " broadcast_all  refused: no_messages · broadcast all",
 		boss + " who " + tester + " who 小林",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -15,6 +15,7 @@ import (
 
 	"wechat-broadcast/config"
 	"wechat-broadcast/handlers"
+	"wechat-broadcast/lang"
 	"wechat-broadcast/services/message"
 )
 
@@ -38,7 +39,7 @@ func (serveCommand) Run(s *session) error {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(s.ctx, "tcp", settings.ListenAddr)
 	if err != nil {
-		return fmt.Errorf("LISTEN_ADDR: %w", err)
+		return errors.New(s.words.Say("listen_fault", lang.Vars{"Address": settings.ListenAddr, "Reason": lang.SystemFault(err)}))
 	}
 	return serve(s.ctx, settings, log, listener)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/services/followers"
 )
 
@@ -26,27 +27,13 @@ func (syncCommand) Run(s *session) error {
 	defer func() { _ = p.close() }()
 	a := p.account
 	if err := a.store.Migrate(s.ctx); err != nil {
-		return startFault(err)
+		return startFault(err, settings.Language)
 	}
-	var bar *progressbar.ProgressBar
-	storing := false
-	res, err := a.followers.Sync(s.ctx, func(p followers.SyncProgress) {
-		switch {
-		case bar == nil:
-			bar = syncBar(s.stderr, "pulling")
-		case p.Storing != storing:
-			_ = bar.Exit()
-			bar = syncBar(s.stderr, "storing")
-		}
-		storing = p.Storing
-		bar.ChangeMax64(p.Total)
-		_ = bar.Set64(p.Done)
-	})
-	if bar != nil {
-		_ = bar.Exit()
-	}
+	bar := syncBar{words: s.words, w: s.stderr}
+	res, err := a.followers.Sync(s.ctx, bar.show)
+	bar.end()
 	if s.ctx.Err() != nil {
-		return errors.New("sync: interrupted; what was pulled is kept for a day, and the next sync goes on from there")
+		return errors.New(s.words.Say("sync.interrupted"))
 	}
 	if err != nil {
 		return errors.New(a.chat.SyncNotice(res, err))
@@ -55,8 +42,34 @@ func (syncCommand) Run(s *session) error {
 	return err
 }
 
-func syncBar(w io.Writer, does string) *progressbar.ProgressBar {
-	return progressbar.NewOptions64(-1, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(does),
-		progressbar.OptionShowCount(), progressbar.OptionSetItsString("followers"), progressbar.OptionShowIts(),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
+// syncBar shows how far a sync has got: one bar while it reads the list, and one
+// while it stores it.
+type syncBar struct {
+	words   *lang.Locale
+	w       io.Writer
+	bar     *progressbar.ProgressBar // nil before the first progress
+	storing bool
+}
+
+func (b *syncBar) show(p followers.SyncProgress) {
+	if b.bar == nil || p.Storing != b.storing {
+		b.end()
+		// The count is in the description: the bar's own has no separators.
+		b.bar = progressbar.NewOptions64(max(1, p.Total), progressbar.OptionSetWriter(b.w), progressbar.OptionSetPredictTime(true),
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
+	}
+	b.storing = p.Storing
+	id := "sync.reading"
+	if p.Storing {
+		id = "sync.storing"
+	}
+	b.bar.ChangeMax64(p.Total)
+	b.bar.Describe(b.words.Say(id, lang.Vars{"Done": p.Done, "Total": p.Total}))
+	_ = b.bar.Set64(p.Done)
+}
+
+func (b *syncBar) end() {
+	if b.bar != nil {
+		_ = b.bar.Exit()
+	}
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -52,7 +51,7 @@ type Database struct {
 func ParseDatabaseURL(raw string) (Database, error) {
 	scheme, rest, found := strings.Cut(raw, "://")
 	if !found {
-		return Database{}, errors.New("it has no scheme")
+		return Database{}, wrong("no_scheme")
 	}
 	switch strings.ToLower(scheme) {
 	case SQLite:
@@ -60,22 +59,22 @@ func ParseDatabaseURL(raw string) (Database, error) {
 	case MySQL:
 		return parseMySQL(rest)
 	default:
-		return Database{}, errors.New("only sqlite:// and mysql:// are supported")
+		return Database{}, wrong("database_scheme")
 	}
 }
 
 func parseSQLite(path string) (Database, error) {
 	switch {
 	case path == "":
-		return Database{}, errors.New("it names no file")
+		return Database{}, wrong("no_file")
 	case strings.Contains(path, ":memory:"):
-		return Database{}, errors.New("a database in memory would forget at a restart who was already sent a message")
+		return Database{}, wrong("memory")
 	case strings.HasPrefix(path, "file:"):
-		return Database{}, errors.New("it wants a plain path after sqlite://")
+		return Database{}, wrong("plain_path")
 	case strings.HasSuffix(path, "/"):
-		return Database{}, errors.New("it names a folder and no file")
+		return Database{}, wrong("folder")
 	case strings.ContainsAny(path, "?#\x00"):
-		return Database{}, errors.New("options and the characters ? and # are not supported in the path")
+		return Database{}, wrong("path_options")
 	}
 	return Database{Driver: SQLite, DSN: path}, nil
 }
@@ -85,7 +84,7 @@ func parseMySQL(rest string) (Database, error) {
 	if before, after, found := strings.Cut(rest, "@unix("); found {
 		path, tail, closed := strings.Cut(after, ")")
 		if !closed || path == "" {
-			return Database{}, errors.New("its unix(…) has no path or no end")
+			return Database{}, wrong("unix")
 		}
 		network, socket = "unix", path
 		rest = before + "@localhost" + tail
@@ -93,12 +92,12 @@ func parseMySQL(rest string) (Database, error) {
 	// An error of net/url repeats the URL and with it the password.
 	u, err := url.Parse("mysql://" + rest)
 	if err != nil {
-		return Database{}, errors.New("it cannot be read as a URL")
+		return Database{}, wrong("no_url")
 	}
 	address := socket
 	if network == "tcp" {
 		if u.Hostname() == "" {
-			return Database{}, errors.New("it names no host")
+			return Database{}, wrong("no_host")
 		}
 		port, err := portOr(u.Port(), "3306")
 		if err != nil {
@@ -109,13 +108,13 @@ func parseMySQL(rest string) (Database, error) {
 	name := strings.TrimPrefix(u.Path, "/")
 	switch {
 	case u.Fragment != "":
-		return Database{}, errors.New("it holds a #")
+		return Database{}, wrong("has_fragment")
 	case u.User.Username() == "":
-		return Database{}, errors.New("it names no user")
+		return Database{}, wrong("no_user")
 	case strings.Contains(u.User.Username(), ":"):
-		return Database{}, errors.New("a user name cannot hold a colon")
+		return Database{}, wrong("user_colon")
 	case name == "" || strings.Contains(name, "/"):
-		return Database{}, errors.New("it names no database after the host")
+		return Database{}, wrong("no_database")
 	}
 
 	cfg := mysql.NewConfig()
@@ -139,23 +138,23 @@ func parseMySQL(rest string) (Database, error) {
 func withOptions(cfg *mysql.Config, query string) (string, error) {
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return "", errors.New("its options cannot be read")
+		return "", wrong("bad_options")
 	}
 	dsn := cfg.FormatDSN() // has our parameters, so that more can follow after &
 	for name := range values {
 		if !slices.Contains(mysqlOptions, name) {
 			// What stands there may be the rest of a password that holds a ?.
-			return "", fmt.Errorf("one of its options is not among %s", strings.Join(mysqlOptions, ", "))
+			return "", wrong("unknown_option", "Allowed", mysqlOptions)
 		}
 		dsn += "&" + name + "=" + url.QueryEscape(values.Get(name))
 		if _, err := mysql.ParseDSN(dsn); err != nil {
-			return "", fmt.Errorf("the driver does not accept its option %q", name)
+			return "", wrong("option", "Name", name)
 		}
 	}
 	parsed, err := mysql.ParseDSN(dsn)
 	if err != nil || parsed.User != cfg.User || parsed.Passwd != cfg.Passwd ||
 		parsed.Addr != cfg.Addr || parsed.DBName != cfg.DBName {
-		return "", errors.New("the driver cannot take its user, password, host or name")
+		return "", wrong("driver")
 	}
 	return parsed.FormatDSN(), nil
 }
@@ -165,7 +164,7 @@ func portOr(port, fallback string) (string, error) {
 		return fallback, nil
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-		return "", errors.New("its port is not between 1 and 65535")
+		return "", wrong("port")
 	}
 	return port, nil
 }

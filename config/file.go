@@ -8,23 +8,24 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/textfile"
 )
 
 // parseFile reads the settings file into entries by the names of the options.
 // It takes every scalar as the text that stands in the file: YAML's own types
 // would turn a token like 0123456 into another number.
-func parseFile(path string, data []byte) (map[string]entry, Faults) {
+func parseFile(path string, data []byte) (map[string]entry, []finding) {
 	f := fileReader{name: filepath.Base(path), entries: map[string]entry{}}
 	root, err := textfile.ParseYAML(data)
 	if err != nil {
-		return nil, Faults{{Key: f.name, Problem: err.Error(), Hint: "write keys and values as in the example: wechat_app_id: wx…"}}
+		return nil, []finding{{key: f.name, problem: yamlProblem(err), hint: hint("example")}}
 	}
 	if root == nil {
 		return nil, nil
 	}
 	if root.Kind != yaml.MappingNode {
-		return nil, Faults{{Key: f.name, Problem: "it is not a list of keys and values", Hint: "write them as in the example: wechat_app_id: wx…"}}
+		return nil, []finding{{key: f.name, problem: lang.Sentence("problem.no_mapping"), hint: hint("example")}}
 	}
 	f.mapping("", root)
 	return f.entries, f.faults
@@ -33,11 +34,19 @@ func parseFile(path string, data []byte) (map[string]entry, Faults) {
 type fileReader struct {
 	name    string
 	entries map[string]entry
-	faults  Faults
+	faults  []finding
 }
 
-func (f *fileReader) fault(key string, node *yaml.Node, problem, hint string) {
-	f.faults = append(f.faults, Fault{Key: key, Problem: problem + " (" + f.origin(node) + ")", Hint: hint})
+// yamlProblem says why a file is not one YAML document.
+func yamlProblem(err *textfile.YAMLError) lang.Words {
+	if err.Second > 0 {
+		return lang.Sentence("problem.second_document", "Line", err.Second)
+	}
+	return lang.Sentence("problem.yaml", "Detail", lang.YAMLFault(err.Detail))
+}
+
+func (f *fileReader) fault(key string, node *yaml.Node, problem error, hint lang.Words) {
+	f.faults = append(f.faults, finding{key: key, origin: f.origin(node), problem: wordsOf(problem), hint: hint})
 }
 
 func (f *fileReader) origin(node *yaml.Node) string {
@@ -50,7 +59,7 @@ func (f *fileReader) mapping(prefix string, node *yaml.Node) {
 		name := strings.ToUpper(prefix + key.Value)
 		switch {
 		case value.Kind == yaml.AliasNode:
-			f.fault(name, value, "is an alias (*)", "write the value itself, in quotes if it begins with *")
+			f.fault(name, value, wrong("alias"), hint("no_alias"))
 		case value.Kind == yaml.MappingNode:
 			f.mapping(name+"_", value)
 		default:
@@ -62,15 +71,15 @@ func (f *fileReader) mapping(prefix string, node *yaml.Node) {
 func (f *fileReader) value(name string, key, value *yaml.Node) {
 	known := optionNames()
 	if !slices.Contains(known, name) {
-		hint := "remove it"
+		mend := hint("remove")
 		if near := textfile.Nearest(name, known); near != "" {
-			hint = "did you mean " + near + "?"
+			mend = hint("near", "Name", near)
 		}
-		f.fault(name, key, "is not a setting", hint)
+		f.fault(name, key, wrong("unknown"), mend)
 		return
 	}
 	if earlier, ok := f.entries[name]; ok {
-		f.fault(name, key, "is given twice, first at "+earlier.origin, "remove one of the two")
+		f.fault(name, key, wrong("twice", "Where", earlier.origin), hint("one_of_two"))
 		return
 	}
 	text, ok := f.text(name, value)
@@ -86,13 +95,13 @@ func (f *fileReader) text(name string, value *yaml.Node) (string, bool) {
 		return textfile.Scalar(value), true
 	}
 	if !slices.ContainsFunc(options, func(o option) bool { return o.name == name && o.list }) {
-		f.fault(name, value, "is a list", "give a single value")
+		f.fault(name, value, wrong("list"), hint("single"))
 		return "", false
 	}
 	parts := make([]string, len(value.Content))
 	for i, item := range value.Content {
 		if item.Kind != yaml.ScalarNode {
-			f.fault(name, item, "holds something that is not a single value", "give a list of single values")
+			f.fault(name, item, wrong("list_of_lists"), hint("singles"))
 			return "", false
 		}
 		parts[i] = textfile.Scalar(item)

@@ -1,12 +1,14 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/textfile"
 )
 
@@ -26,7 +28,39 @@ const maxSecretBytes = 4 << 10
 //
 // The error is a Faults with everything that is wrong, or nil.
 func Load(path string, pathGiven bool, lookup func(string) (string, bool), environ []string) (*Settings, error) {
-	l := loader{settings: &Settings{}}
+	l := newLoader(path, pathGiven, lookup)
+	for _, o := range options {
+		l.set(o)
+	}
+	l.checkProxies(lookup)
+	l.lookForMistakes(environ)
+	if len(l.faults) > 0 {
+		return nil, faultsIn(cmp.Or(l.settings.Language, lang.Languages[0]), l.faults)
+	}
+	return l.settings, nil
+}
+
+// Language returns the language of the settings as Load finds it, whatever else is
+// wrong with them. It is meant for what is said before they are loaded.
+func Language(path string, lookup func(string) (string, bool)) string {
+	languageOnly := func(name string) (string, bool) {
+		if name != "LANGUAGE" {
+			return "", false
+		}
+		return lookup(name)
+	}
+	l := newLoader(path, false, languageOnly)
+	for _, o := range options {
+		if o.name == "LANGUAGE" {
+			l.set(o)
+		}
+	}
+	return cmp.Or(l.settings.Language, lang.Languages[0])
+}
+
+// newLoader returns a loader that has read the file at path.
+func newLoader(path string, pathGiven bool, lookup func(string) (string, bool)) *loader {
+	l := &loader{settings: &Settings{}}
 	file := l.readFile(path, pathGiven)
 	environment := func(name string) (entry, bool) {
 		value, _ := lookup(name)
@@ -34,15 +68,7 @@ func Load(path string, pathGiven bool, lookup func(string) (string, bool), envir
 		return entry{value: value}, value != ""
 	}
 	l.layers = []layer{l.withoutLocale(environment), file}
-	for _, o := range options {
-		l.set(o)
-	}
-	l.checkProxies(lookup)
-	l.lookForMistakes(environ)
-	if err := l.faults.or(); err != nil {
-		return nil, err
-	}
-	return l.settings, nil
+	return l
 }
 
 // entry is a value as somebody wrote it. origin says where, and is empty for
@@ -55,14 +81,11 @@ type layer func(name string) (entry, bool)
 type loader struct {
 	settings *Settings
 	layers   []layer // the first that has a setting decides
-	faults   Faults
+	faults   []finding
 }
 
-func (l *loader) fault(key, origin, problem, hint string) {
-	if origin != "" {
-		problem += " (" + origin + ")"
-	}
-	l.faults = append(l.faults, Fault{Key: key, Problem: problem, Hint: hint})
+func (l *loader) fault(key, origin string, problem error, hint lang.Words) {
+	l.faults = append(l.faults, finding{key: key, origin: origin, problem: wordsOf(problem), hint: hint})
 }
 
 func (l *loader) readFile(path string, pathGiven bool) layer {
@@ -75,7 +98,7 @@ func (l *loader) readFile(path string, pathGiven bool) layer {
 		return none
 	}
 	if err != nil {
-		l.fault("--config", "", cannotRead(path, textfile.MaxBytes, err), "name a file that this user can read")
+		l.fault("--config", "", cannotRead(path, textfile.MaxBytes, err), hint("readable"))
 		return none
 	}
 	entries, faults := parseFile(path, data)
@@ -93,7 +116,7 @@ func (l *loader) set(o option) {
 	}
 	if !found {
 		if o.required {
-			l.fault(o.name, "", "is required and not set", o.hint)
+			l.fault(o.name, "", wrong("required"), hint(o.name))
 		}
 		if o.fallback == "" {
 			return
@@ -101,7 +124,7 @@ func (l *loader) set(o option) {
 		e = entry{value: o.fallback, origin: "default"}
 	}
 	if err := o.parse(l.settings, e.value); err != nil {
-		l.fault(o.name, e.origin, err.Error(), o.hint)
+		l.fault(o.name, e.origin, err, hint(o.name))
 	}
 }
 
@@ -119,7 +142,7 @@ func (l *loader) find(o option) (e entry, found, ok bool) {
 		named, hasNamed := get(o.fileName())
 		switch {
 		case hasDirect && hasNamed:
-			l.fault(o.name, named.origin, "is given twice, as "+o.name+" and as "+o.fileName(), "remove one of the two")
+			l.fault(o.name, named.origin, wrong("twice_named", "One", o.name, "Other", o.fileName()), hint("one_of_two"))
 			return entry{}, false, false
 		case hasDirect:
 			return direct, true, true
@@ -136,29 +159,26 @@ func (l *loader) readSecret(o option, named entry) (entry, bool) {
 	data, err := textfile.Read(named.value, maxSecretBytes)
 	if err != nil {
 		l.fault(o.fileName(), named.origin, cannotRead(named.value, maxSecretBytes, err),
-			"name a file that this user can read, with nothing but the value in it")
+			hint("readable_value"))
 		return entry{}, false
 	}
 	value := strings.TrimSpace(string(data))
 	if value == "" {
-		l.fault(o.fileName(), named.origin, named.value+" is empty", "write the value into it")
+		l.fault(o.fileName(), named.origin, wrong("empty_file", "Path", named.value), hint("fill"))
 		return entry{}, false
 	}
 	return entry{value: value, origin: named.value}, true
 }
 
 // cannotRead says why textfile.Read failed.
-func cannotRead(path string, limit int, err error) string {
-	var pathErr *fs.PathError
+func cannotRead(path string, limit int, err error) error {
 	switch {
 	case errors.Is(err, textfile.ErrNotRegular):
-		return path + " is not a regular file"
+		return wrong("not_regular", "Path", path)
 	case errors.Is(err, textfile.ErrTooLarge):
-		return fmt.Sprintf("%s is larger than %d bytes", path, limit)
-	case errors.As(err, &pathErr):
-		return fmt.Sprintf("cannot read %s: %s", path, pathErr.Err) // which names the path once more
+		return wrong("too_large", "Path", path, "Limit", limit)
 	}
-	return fmt.Sprintf("cannot read %s: %s", path, err)
+	return wrong("unreadable", "Path", path, "Reason", lang.SystemFault(err))
 }
 
 // withoutLocale hides a LANGUAGE that is meant for gettext, such as

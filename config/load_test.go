@@ -216,7 +216,7 @@ func TestLoadMissingFile(t *testing.T) {
 
 func TestLoadAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := load(t, "send_rat: 1\nsend_concurrency: many\n", map[string]string{"UNDO_WINDOW": "10"})
+	_, err := load(t, "send_rat: 1\nsend_concurrency: many\n", map[string]string{"UNDO_WINDOW": "10", "LANGUAGE": "en"})
 	want := []string{"SEND_RAT", "WECHAT_APP_ID", "WECHAT_APP_SECRET", "WECHAT_TOKEN", "SEND_CONCURRENCY", "UNDO_WINDOW"}
 	if diff := cmp.Diff(want, faultKeys(t, err), cmpopts.SortSlices(strings.Compare)); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)
@@ -278,17 +278,18 @@ func TestLoadRefuses(t *testing.T) {
 		{"LOG_LEVEL", "trace"},
 		{"LOG_LEVEL", "info+2"},
 		{"LOG_FORMAT", "xml"},
+		{"WELCOME", "a\x07b"},
+		{"WELCOME", strings.Repeat("欢", 683)},
+		{"UNKNOWN_TEXT", "hints"},
+		{"UNKNOWN_TEXT", "http://old.example.com/wx"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.key+"="+tt.value, func(t *testing.T) {
 			t.Parallel()
-			_, err := load(t, "", with(map[string]string{tt.key: tt.value}))
-			if err == nil {
-				t.Fatal("accepted")
-			}
-			if diff := cmp.Diff([]string{tt.key}, faultKeys(t, err)); diff != "" {
-				t.Errorf("faults (-want +got):\n%s", diff)
-			}
+			inBothLanguages(t, []string{tt.key}, func(language string) error {
+				_, err := load(t, "", with(map[string]string{"LANGUAGE": language, tt.key: tt.value}))
+				return err
+			})
 		})
 	}
 }
@@ -313,13 +314,10 @@ func TestLoadRefusesFile(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := load(t, tt.file, required())
-			if err == nil {
-				t.Fatal("accepted")
-			}
-			if diff := cmp.Diff(tt.want, faultKeys(t, err)); diff != "" {
-				t.Errorf("faults (-want +got):\n%s", diff)
-			}
+			inBothLanguages(t, tt.want, func(language string) error {
+				_, err := load(t, tt.file, with(map[string]string{"LANGUAGE": language}))
+				return err
+			})
 		})
 	}
 }

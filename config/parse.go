@@ -2,8 +2,6 @@ package config
 
 import (
 	"encoding/base64"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
@@ -22,7 +20,7 @@ import (
 // and not as a signature that never matches.
 func visible[T ~string](dst *T, v string) error {
 	if !isVisible(v) {
-		return errors.New("it holds a space or a character that is not visible ASCII")
+		return wrong("invisible")
 	}
 	*dst = T(v)
 	return nil
@@ -36,54 +34,63 @@ func isVisible(v string) bool {
 // platform's keys may have the two spare bits set, so the check is not strict.
 func aesKey(dst *Secret, v string) error {
 	if n := utf8.RuneCountInString(v); n != 43 {
-		return fmt.Errorf("it has %d characters and not 43", n)
+		return wrong("key_length", "N", n)
 	}
 	if key, err := base64.StdEncoding.DecodeString(v + "="); err != nil || len(key) != 32 {
-		return errors.New("it holds characters other than A-Z, a-z, 0-9, + and /")
+		return wrong("key_characters")
 	}
 	*dst = Secret(v)
 	return nil
 }
 
-// parseURL reads a URL with a host, and a port if any. start names the schemes, and
-// what the URL.
-func parseURL(v, what, start string, schemes ...string) (*url.URL, error) {
+// parseURL reads a URL with a host, and a port if any. The problem of one that can't
+// be read is no_ and what.
+func parseURL(v, what string, schemes ...string) (*url.URL, error) {
 	u, err := url.Parse(v)
 	switch {
 	case err != nil:
-		return nil, errors.New("it cannot be read as " + what)
+		return nil, wrong("no_" + what)
 	case !slices.Contains(schemes, u.Scheme):
-		return nil, errors.New("it does not start with " + start)
+		return nil, wrong("scheme", "Schemes", starts(schemes))
 	case u.Hostname() == "":
-		return nil, errors.New("it names no host")
+		return nil, wrong("no_host")
 	}
 	_, err = portOr(u.Port(), "")
 	return u, err
 }
 
+// starts are the beginnings of URLs of these schemes.
+func starts(schemes []string) []string {
+	list := make([]string, len(schemes))
+	for i, scheme := range schemes {
+		list[i] = scheme + "://"
+	}
+	return list
+}
+
 // webURL takes an http or https URL that a path can be appended to.
 func webURL(dst *string, v string) error {
-	u, err := parseURL(v, "a URL", "http:// or https://", "http", "https")
+	u, err := parseURL(v, "url", "http", "https")
 	switch {
 	case err != nil:
 		return err
 	case u.User != nil:
-		return errors.New("it holds a user name or password")
+		return wrong("has_user")
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(v, "#"):
-		return errors.New("it holds a ? or #")
+		return wrong("has_query")
 	}
 	*dst = strings.TrimRight(u.String(), "/")
 	return nil
 }
 
 func redisURL(dst *Secret, v string) error {
-	u, err := parseURL(v, "a URL", "redis:// or rediss://", "redis", "rediss")
+	u, err := parseURL(v, "url", "redis", "rediss")
 	if err != nil {
 		return err
 	}
 	if db := strings.Trim(u.Path, "/"); db != "" {
 		if n, err := strconv.Atoi(db); err != nil || n < 0 {
-			return errors.New("what follows the host is not the number of a database")
+			return wrong("redis_number")
 		}
 	}
 	*dst = Secret(v)
@@ -110,13 +117,13 @@ func maskedURL(s Secret) string {
 func listenAddr(dst *string, v string) error {
 	host, port, err := net.SplitHostPort(v)
 	if err != nil {
-		return fmt.Errorf("%q is not host:port", v)
+		return wrong("no_address", "Value", v)
 	}
 	if strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r == '/' }) {
-		return fmt.Errorf("%q does not name a host", v)
+		return wrong("address_host", "Value", v)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("%q has no port between 0 and 65535", v)
+		return wrong("address_port", "Value", v)
 	}
 	*dst = v
 	return nil
@@ -131,7 +138,7 @@ func openIDs(dst *OpenIDs, v string) error {
 		case id == "":
 			continue
 		case !isVisible(id) || len(id) > 128:
-			return fmt.Errorf("number %d in the list is not an OpenID: it holds a space, a character that is not visible ASCII, or more than 128 characters", i+1)
+			return wrong("openid", "N", i+1)
 		case !slices.Contains(ids, id):
 			ids = append(ids, id)
 		}
@@ -143,10 +150,10 @@ func openIDs(dst *OpenIDs, v string) error {
 func wholeNumber(dst *int, v string, low, high int) error {
 	n, err := strconv.Atoi(v)
 	if err != nil {
-		return fmt.Errorf("%q is not a whole number", v)
+		return wrong("no_number", "Value", v)
 	}
 	if n < low || n > high {
-		return fmt.Errorf("%d is not between %d and %d", n, low, high)
+		return wrong("between", "Value", v, "Low", low, "High", high)
 	}
 	*dst = n
 	return nil
@@ -155,10 +162,10 @@ func wholeNumber(dst *int, v string, low, high int) error {
 func duration(dst *time.Duration, v string, low, high time.Duration) error {
 	d, err := time.ParseDuration(v)
 	if err != nil {
-		return fmt.Errorf("%q is not a length of time", v)
+		return wrong("no_duration", "Value", v)
 	}
 	if d < low || d > high {
-		return fmt.Errorf("%q is not between %s and %s", v, low, high)
+		return wrong("between", "Value", v, "Low", low.String(), "High", high.String())
 	}
 	*dst = d
 	return nil
@@ -169,7 +176,7 @@ const timeOfDayLayout = "15:04"
 func timeOfDay(dst *time.Duration, v string) error {
 	t, err := time.Parse(timeOfDayLayout, v)
 	if err != nil {
-		return fmt.Errorf("%q is not a time of day", v)
+		return wrong("no_time", "Value", v)
 	}
 	*dst = time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
 	return nil
@@ -178,7 +185,7 @@ func timeOfDay(dst *time.Duration, v string) error {
 func oneOf(dst *string, v string, allowed ...string) error {
 	lower := strings.ToLower(v)
 	if !slices.Contains(allowed, lower) {
-		return fmt.Errorf("%q is not one of %s", v, strings.Join(allowed, ", "))
+		return wrong("none_of", "Value", v, "Allowed", allowed)
 	}
 	*dst = lower
 	return nil

@@ -1,9 +1,6 @@
 package config
 
-import (
-	"errors"
-	"strings"
-)
+import "strings"
 
 // proxyVariables name a proxy, as net/http reads them: of each pair the first
 // that is not empty.
@@ -23,7 +20,7 @@ func (l *loader) checkProxies(lookup func(string) (string, bool)) {
 	for _, names := range proxyVariables {
 		name, value := first(names[:]...)
 		if err := checkProxy(value); err != nil {
-			l.fault(name, "", err.Error(), "give http://host:port, or http://user:password@host:port with special characters in the password percent-encoded; or remove it")
+			l.fault(name, "", err, hint("proxy"))
 		}
 	}
 	if name, _ := first("ALL_PROXY", "all_proxy"); name != "" {
@@ -42,9 +39,9 @@ func checkProxy(value string) error {
 	if !strings.Contains(value, "://") {
 		value = "http://" + value
 	}
-	u, err := parseURL(value, "the address of a proxy", "http://, https:// or socks5://", "http", "https", "socks5", "socks5h")
+	u, err := parseURL(value, "proxy", "http", "https", "socks5", "socks5h")
 	if err == nil && (strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "") {
-		return errors.New("it holds more than a host and its port")
+		return wrong("proxy_more")
 	}
 	return err
 }

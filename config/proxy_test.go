@@ -18,7 +18,7 @@ func TestProxyIsChecked(t *testing.T) {
 		"://proxy", "socks4://u:" + s + "@proxy.example", "http://proxy.example/" + s, "http://proxy.example?" + s, "  ", " http://proxy.example", "http://proxy.example\n", "http://proxy example:1", "http://:3128", "ftp://proxy.example", "proxy.example:3128:1",
 	} {
 		for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {
-			_, err := load(t, "", with(map[string]string{name: value}))
+			_, err := load(t, "", with(map[string]string{name: value, "LANGUAGE": "en"}))
 			if err == nil {
 				t.Errorf("%s=%q is taken", name, value)
 				continue

@@ -24,11 +24,11 @@ func notFiles(tb testing.TB) map[string]string {
 func TestSecretFileIsARegularFile(t *testing.T) {
 	t.Parallel()
 	bad := notFiles(t)
-	bad[mustWrite(t, "big", strings.Repeat(leakToken, 500))] = "larger than 4096 bytes"
+	bad[mustWrite(t, "big", strings.Repeat(leakToken, 500))] = "larger than 4,096 bytes"
 	for path, want := range bad {
 		env := required()
 		delete(env, "WECHAT_TOKEN")
-		env["WECHAT_TOKEN_FILE"] = path
+		env["WECHAT_TOKEN_FILE"], env["LANGUAGE"] = path, "en"
 		_, err := load(t, "", env)
 		if diff := cmp.Diff([]string{"WECHAT_TOKEN_FILE"}, faultKeys(t, err)); diff != "" {
 			t.Errorf("%s: %s", path, diff)
@@ -39,7 +39,7 @@ func TestSecretFileIsARegularFile(t *testing.T) {
 		assertSilent(t, path, err.Error())
 	}
 	for path := range notFiles(t) {
-		_, err := Load(path, true, func(string) (string, bool) { return "", false }, nil)
+		_, err := Load(path, true, lookupIn(map[string]string{"LANGUAGE": "en"}), nil)
 		if err == nil || !strings.Contains(err.Error(), "--config: "+path+" is not a regular file") {
 			t.Errorf("settings in %s: %v", path, err)
 		}

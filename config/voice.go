@@ -1,15 +1,11 @@
 package config
 
 import (
-	"errors"
-	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/dustin/go-humanize"
 )
 
 // maxWelcome is the longest text that the platform takes as a reply, in bytes
@@ -22,9 +18,9 @@ func welcome(dst *string, v string) error {
 	v = strings.NewReplacer("\r\n", "\n", "\r", "\n", `\n`, "\n").Replace(v)
 	switch {
 	case !utf8.ValidString(v) || strings.ContainsFunc(v, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }):
-		return errors.New("it holds a character that no message can carry")
+		return wrong("unsendable")
 	case len(v) > maxWelcome:
-		return fmt.Errorf("it has %s bytes and WeChat takes 2,047, which is 682 Chinese characters", humanize.Comma(int64(len(v))))
+		return wrong("text_length", "N", len(v))
 	}
 	*dst = v
 	return nil
@@ -38,20 +34,20 @@ var unknownTexts = []string{"hint", "silent", "customer_service"}
 func unknownText(dst *string, v string) error {
 	if !strings.Contains(v, ":") {
 		if oneOf(dst, v, unknownTexts...) != nil {
-			return errors.New("it is none of " + strings.Join(unknownTexts, ", ") + ", and no URL")
+			return wrong("no_text_mode", "Allowed", unknownTexts)
 		}
 		return nil
 	}
-	u, err := parseURL(v, "a URL", "https:// or http://", "http", "https")
+	u, err := parseURL(v, "url", "https", "http")
 	switch {
 	case err != nil:
 		return err
 	case u.User != nil:
-		return errors.New("it holds a user name or password")
+		return wrong("has_user")
 	case strings.Contains(v, "#"):
-		return errors.New("it holds a #")
+		return wrong("has_fragment")
 	case u.Scheme == "http" && !onThisMachine(u.Hostname()):
-		return errors.New("it begins with http:// and its host is not this machine")
+		return wrong("http_elsewhere")
 	}
 	*dst = u.String()
 	return nil

@@ -23,7 +23,7 @@ func TestWelcome(t *testing.T) {
 		{"a control character", "a\x07b", "no message can carry"},
 		{"broken", "a\xffb", "no message can carry"},
 	} {
-		_, err := load(t, "", with(map[string]string{"WELCOME": tt.value}))
+		_, err := load(t, "", with(map[string]string{"LANGUAGE": "en", "WELCOME": tt.value}))
 		if err == nil || !strings.Contains(err.Error(), "WELCOME: ") || !strings.Contains(err.Error(), tt.problem) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
@@ -54,14 +54,14 @@ func TestUnknownText(t *testing.T) {
 		{"http://old.example.com/wx", "not this machine"},
 		{"http://127.0.0.1.example.com/wx", "not this machine"},
 		{"http://10.0.0.7/wx", "not this machine"},
-		{"ftp://old.example.com/wx", "does not start with https:// or http://"},
+		{"ftp://old.example.com/wx", "starts with none of https://, http://"},
 		{"https://", "names no host"},
 		{"https://old.example.com:99999/", "port"},
 		{"https://user:" + leakToken + "@old.example.com/", "user name or password"},
 		{"https://old.example.com/#" + leakToken, "holds a #"},
 		{"https://old.example.com/%zz" + leakToken, "cannot be read"},
 	} {
-		_, err := load(t, "", with(map[string]string{"UNKNOWN_TEXT": tt.value}))
+		_, err := load(t, "", with(map[string]string{"LANGUAGE": "en", "UNKNOWN_TEXT": tt.value}))
 		if err == nil || !strings.Contains(err.Error(), "UNKNOWN_TEXT: ") || !strings.Contains(err.Error(), tt.problem) {
 			t.Errorf("%q: %v, want %q", tt.value, err, tt.problem)
 			continue

@@ -261,7 +261,7 @@ func TestProgressView(t *testing.T) {
 	want := &progressView{
 		Name: "#7 · notice", State: "paused", Badge: "Paused", Percent: 25, Figures: "515 of 2,000",
 		Counts: "Delivered 500 · Blocked 10 · Failed 5", Widths: []float64{25, 0, 0.5, 0.25, 0},
-		Reason: "Today's quota is used up. It goes on at the reset. To go on now, put it right and send “broadcast resume”.",
+		Reason: "Today's sends are used up. It goes on at the reset. To go on now, put it right and send “broadcast resume”.",
 	}
 	if diff := cmp.Diff(want, words["en"].progress(st, now)); diff != "" {
 		t.Errorf("paused (-want +got):\n%s", diff)
@@ -293,7 +293,9 @@ func TestLedgerWords(t *testing.T) {
 		"It has reached no phone yet.":                           words["en"].ledger(tally{}),
 		"The broadcast reached 1,200 phones, each exactly once.": words["en"].ledger(tally{reached: 1200}),
 		"The broadcast reached 1,200 phones, 3 of them twice.":   words["en"].ledger(tally{reached: 1200, twice: 3}),
-		"Refusals: -1\u00a0×\u00a02, 45011\u00a0×\u00a01,000":    words["en"].answers(map[string]int{"0": 9, "45011": 1000, "-1": 2}),
+		"WeChat's errors: WeChat was busy (-1)\u00a0×\u00a02, This minute's calls are used up (45011)\u00a0×\u00a01,000": words["en"].answers(
+			map[string]int{"0": 9, "45011": 1000, "-1": 2}),
+		"微信返回的错误：12345 1,000 次、已取消关注（43004）8 次": words["zh"].answers(map[string]int{"43004": 8, "12345": 1000}),
 		"": words["en"].answers(map[string]int{"0": 9}),
 	} {
 		if got != want {

@@ -138,13 +138,14 @@ func (w words) answers(codes map[string]int) string {
 	var list []string
 	for _, code := range slices.Sorted(maps.Keys(codes)) {
 		if code != "0" {
-			list = append(list, code+"\u00a0×\u00a0"+w.Number(int64(codes[code])))
+			what := w.SayIf("cause."+code+".what", lang.Vars{"IP": "", "Field": ""})
+			list = append(list, w.Say("phone.answer", lang.Vars{"What": what, "Code": code, "N": int64(codes[code])}))
 		}
 	}
 	if list == nil {
 		return ""
 	}
-	return w.Say("phone.answers", lang.Vars{"List": strings.Join(list, ", ")})
+	return w.Say("phone.answers", lang.Vars{"List": list})
 }
 
 func (d *Demo) count() {

@@ -113,25 +113,25 @@ func TestScreenKeepsItsFoot(t *testing.T) {
 		}
 	}
 	s.print("hello")
-	s.open("您> ")
+	s.open("你> ")
 	press("群发")
-	at("hello\n您> 群发", 8)
+	at("hello\n你> 群发", 8)
 	s.print("  ← a notice", "    of two lines")
-	at("hello\n  ← a notice\n    of two lines\n您> 群发", 8)
+	at("hello\n  ← a notice\n    of two lines\n你> 群发", 8)
 	s.setBar(func(int) string { return "50%" })
-	at("hello\n  ← a notice\n    of two lines\n50%\n您> 群发", 8)
+	at("hello\n  ← a notice\n    of two lines\n50%\n你> 群发", 8)
 	s.press(keyLeft)
 	s.press(keyBackspace)
-	at("hello\n  ← a notice\n    of two lines\n50%\n您> 发", 4)
+	at("hello\n  ← a notice\n    of two lines\n50%\n你> 发", 4)
 	s.print("between")
-	at("hello\n  ← a notice\n    of two lines\nbetween\n50%\n您> 发", 4)
+	at("hello\n  ← a notice\n    of two lines\nbetween\n50%\n你> 发", 4)
 	if line, v := s.press(keyEnter); line != "发" || v != finished {
 		t.Errorf("got %q, %v", line, v)
 	}
-	at("hello\n  ← a notice\n    of two lines\nbetween\n\n您> 发\n50%\n您>", 4)
+	at("hello\n  ← a notice\n    of two lines\nbetween\n\n你> 发\n50%\n你>", 4)
 	s.setBar(nil)
 	s.close()
-	at("hello\n  ← a notice\n    of two lines\nbetween\n\n您> 发\n", 0)
+	at("hello\n  ← a notice\n    of two lines\nbetween\n\n你> 发\n", 0)
 }
 
 func TestScreenShowsTheEndOfALongLine(t *testing.T) {

@@ -13,7 +13,7 @@ type words struct{ *lang.Locale }
 func newWords() (map[string]words, error) {
 	all := map[string]words{}
 	for _, language := range lang.Languages {
-		l, err := lang.New(language, slog.New(slog.DiscardHandler), lang.Pages, lang.Demo)
+		l, err := lang.New(language, slog.New(slog.DiscardHandler), lang.Platform, lang.Pages, lang.Demo)
 		if err != nil {
 			return nil, err
 		}

@@ -139,7 +139,7 @@ func TestQuota(t *testing.T) {
 		p.say(admin, "sync") // what a broadcast is asked for without knowing its size is not warned of
 		eventually(t, patience, "the followers are pulled", func() bool { return len(p.notices()) > 0 })
 		reply := p.say(admin, "broadcast all personal")
-		has(t, "the reply", reply, "600", "1500", "quota", reset)
+		has(t, "the reply", reply, "600", "1,500", "quota", reset)
 
 		eventually(t, patience, "the quota is used up", func() bool { return p.stats().Codes["45009"] > 0 })
 		refused, calls := time.Now(), p.stats().Calls
@@ -157,7 +157,7 @@ func TestQuota(t *testing.T) {
 			t.Errorf("%d calls after the first refusal", more)
 		}
 		eventually(t, patience, "the admin is told", func() bool { return len(p.notices()) > 1 })
-		has(t, "the notice", p.notices()[1].Text, "took 600 of 1500", "Not sent yet: 900", reset, "quota")
+		has(t, "the notice", p.notices()[1].Text, "took 600 of 1,500", "Not sent: 900", reset, "sends are used up (WeChat error 45009)")
 
 		due := func() {
 			t.Helper()

@@ -16,9 +16,9 @@ func TestFaultyMessagesInChinese(t *testing.T) {
 	s := startServer(t, p, sqlite(t).url, settings{"LANGUAGE": "zh"})
 	for _, test := range []struct{ old, broken, want string }{
 		{"thing1: {value", "thing1: {valeu", "messages.notice.data.thing1.valeu（第 7 行）：没有这个键；是不是想写 value？"},
-		{`.Now.Format "2006年1月2日 15:04"`, ".Fields.town", "「notice」的内容填不上，没有发送：通知时间（.Fields.town）：没有值：目前还没有带这种字段的名单，请从消息里删去它"},
-		{`{{.Now.Format "2006年1月2日 15:04"}}`, "soon", "「notice」的内容填不上，没有发送：通知时间 不符合 time 类字段的格式"},
-		{"default: notice", "default: [", "不是合法的 YAML"},
+		{`.Now.Format "2006年1月2日 15:04"`, ".Fields.town", "没有发送：消息「notice」的内容填不完整。通知时间（.Fields.town）：没有值：目前还没有带这种字段的名单，请从消息里删去它"},
+		{`{{.Now.Format "2006年1月2日 15:04"}}`, "soon", "没有发送：消息「notice」的内容填不完整。通知时间 要写成日期或时间，例如 2026年11月26日 09:00"},
+		{"default: notice", "default: [", "文件格式（YAML）不对"},
 	} {
 		broken := strings.Replace(messagesFile, test.old, test.broken, 1)
 		if err := os.WriteFile(s.env["MESSAGES_FILE"], []byte(broken), 0o600); err != nil {
@@ -49,7 +49,7 @@ func TestForeignMessagesFile(t *testing.T) {
 	}{
 		"accounts":     {write("root:" + secretOne + ":19000:0:99999:7:::\ndaemon:*:19000:::::\n"), "messages（第 1 行）：缺少这一项"},
 		"settings":     {write("wechat_app_secret: " + secretOne + "\n" + secretTwo + ": x\n"), "messages（第 1 行）：缺少这一项"},
-		"a broken one": {write("a: b\nc: *" + secretOne + "\n"), "不是合法的 YAML"},
+		"a broken one": {write("a: b\nc: *" + secretOne + "\n"), "文件格式（YAML）不对"},
 		"a long one":   {write(strings.Repeat(secretOne+"\n", 1<<16)), path + " 超过 1,048,576 字节"},
 		"a bomb":       {write(strings.Replace(messagesFile, "图书馆周三闭馆", `{{printf \"`+strings.Repeat("%1000000[1]d", 330)+`\" 1}}`, 1)), "宽度或精度超过 100"},
 		"a pipe":       {func() error { return syscall.Mkfifo(path, 0o600) }, path + " 不是普通文件"},

@@ -14,10 +14,10 @@ func TestTwoSyncsPullOnce(t *testing.T) {
 	first := start(t, newLog(t, "first"), s.env.environ(), "sync")
 	eventually(t, patience, "the first page being pulled", func() bool { return p.stats().Pages > 0 })
 	second := start(t, newLog(t, "second"), s.env.environ(), "sync")
-	if code := second.wait(); code != 1 || !strings.Contains(second.log.text(0), "being pulled already") {
+	if code := second.wait(); code != 1 || !strings.Contains(second.log.text(0), "being synced already") {
 		t.Errorf("the second ended with code %d and says %q", code, second.log.tail(3))
 	}
-	if code := first.wait(); code != 0 || !strings.Contains(first.log.text(0), "Followers pulled: 1,000,000") {
+	if code := first.wait(); code != 0 || !strings.Contains(first.log.text(0), "Follower list synced: 1,000,000") {
 		t.Errorf("the first ended with code %d and says %q", code, first.log.tail(3))
 	}
 	if n := p.stats().Pages; n > 101 {

@@ -35,6 +35,8 @@ func New(cfg Config, account ...Routes) http.Handler {
 	r.RedirectTrailingSlash = false
 	r.Use(accessLog(cfg.Log), recovered(cfg.Log), noSniff)
 
+	// Nobody who comes here is known to read one language.
+	r.NoRoute(func(g *gin.Context) { g.String(http.StatusNotFound, "404 没有这个页面 · There is no such page") })
 	r.GET("/healthz", func(g *gin.Context) { g.String(http.StatusOK, "ok") })
 	r.GET("/readyz", readiness(cfg.Checks))
 	r.GET("/metrics", gin.WrapH(promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{})))

@@ -117,7 +117,7 @@ func TestBrowserShowsNoOlderStateAfterARestart(t *testing.T) {
 	gone.Store("events", true)
 	g.pages.Close() // ends every stream, as a stop does
 	b.Until(`document.querySelector("#live").dataset.live === "stale"`)
-	if word := b.Text("#live-word"); word != "未更新" {
+	if word := b.Text("#live-word"); word != "未能更新，正在重试" {
 		t.Errorf("a page that is cut off says %s", word)
 	}
 

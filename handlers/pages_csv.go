@@ -83,9 +83,13 @@ func (w *words) csvRow(u models.Unreached) []string {
 	if u.ErrCode != 0 {
 		code = strconv.Itoa(u.ErrCode)
 	}
+	cause, more := w.cause(u.State, u.ErrCode, u.Detail).What, w.noted(u.State, u.ErrCode, u.Detail)
+	if more.own != "" {
+		cause = w.Say("csv.with", lang.Vars{"Cause": cause, "More": more.own})
+	}
 	return []string{
-		Cell(u.OpenID), w.Say("csv." + string(u.State)), code, w.cause(u.State, u.ErrCode, u.Detail).What,
-		Cell(u.Detail), strconv.Itoa(u.Attempts), lang.Moment(u.SentAt.Time),
+		Cell(u.OpenID), w.Say("csv." + string(u.State)), code, cause,
+		Cell(more.answer), strconv.Itoa(u.Attempts), lang.Moment(u.SentAt.Time),
 	}
 }
 

@@ -174,7 +174,7 @@ func TestProgressPage(t *testing.T) {
 		`<html lang="en">`, "Broadcast #7", "notice &lt;b&gt;", "all followers", "Running", "40.2%", "4,023 of 10,000",
 		"98 a second", "about 61 s left", `aria-valuenow="40.2"`, `>3,000<`, `>1,000<`, `>5,977<`,
 		"Library notice", "<dt>What</dt><dd>Closed &lt;Wednesday&gt;</dd>", "Details",
-		"No longer follows", "code 43004", "WeChat failed to deliver it", "The outcome was lost", "code -1",
+		"No longer follows", "error 43004", "WeChat failed to deliver it", "The outcome was lost", "error -1",
 		`data-events="` + g.token(7) + `/events"`, "/failed.csv", `d="M0.0`, "Link expires 12-01 17:00",
 	} {
 		if !strings.Contains(page, want) {
@@ -198,7 +198,7 @@ func TestProgressPage(t *testing.T) {
 		g.status.Broadcast.Detail = "40249 blocked"
 	})
 	paused := g.get("/b/" + g.token(7)).Body.String()
-	for _, want := range []string{"Paused", "acting against the account", "WeChat says: 40249 blocked", "mp.weixin.qq.com"} {
+	for _, want := range []string{"Paused", "WeChat restricts the account", "Blocked as illegal content (WeChat error 40249)", "WeChat&#39;s words: 40249 blocked", "mp.weixin.qq.com"} {
 		if !strings.Contains(paused, want) {
 			t.Errorf("the page of the paused one lacks %q", want)
 		}
@@ -320,7 +320,7 @@ func TestFailedCSV(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := [][]string{
-		{"OpenID", "State", "Code", "Cause", "WeChat's words", "Attempts", "Sent at (Beijing)"},
+		{"OpenID", "State", "Error code", "Cause", "WeChat's words", "Attempts", "Sent at (Beijing)"},
 		{modelstest.OpenID(0), "failed", "43004", "No longer follows", `'=HYPERLINK("http://evil") rid: 1`, "1", "2026-11-24 16:59:00"},
 		{modelstest.OpenID(1), "failed", "", "WeChat failed to deliver it", "failed: system failed", "1", "2026-11-24 16:59:10"},
 		{modelstest.OpenID(2), "uncertain", "-1", "The outcome was lost", "system error", "1", "2026-11-24 16:59:20"},
@@ -473,9 +473,9 @@ func TestAPageTellsWhatABroadcastWaitsFor(t *testing.T) {
 		slowed bool
 		zh, en string
 	}{
-		"put off":      {testNow.Add(time.Minute), false, "2 人发得太频繁，暂缓，{at} 再试", "2 put off, written to too often, tried again at {at}"},
-		"put off, due": {testNow, false, "2 人发得太频繁，暂缓", "2 put off, written to too often"},
-		"slowed":       {testNow, true, "微信要求放慢，最多等一分钟 · 2 人发得太频繁，暂缓", "WeChat asks to go slower: waiting for up to a minute · 2 put off, written to too often"},
+		"put off":      {testNow.Add(time.Minute), false, "2 人暂缓：最近发得太频繁，{at} 再试", "2 put off, written to too often, tried again at {at}"},
+		"put off, due": {testNow, false, "2 人暂缓：最近发得太频繁", "2 put off, written to too often"},
+		"slowed":       {testNow, true, "微信要求放慢，最多等一分钟 · 2 人暂缓：最近发得太频繁", "WeChat asks to go slower: waiting for up to a minute · 2 put off, written to too often"},
 	}
 	for _, language := range lang.Languages {
 		w := wordsIn(t, language)
@@ -518,13 +518,17 @@ func TestAPageTellsWhyABroadcastStandsStill(t *testing.T) {
 
 func TestAMissingPermissionIsNotCalledAWrongSecret(t *testing.T) {
 	t.Parallel()
+	reasons := map[string]map[string]string{
+		"en": {"permission": "The account may not use this API (WeChat error 48001).", "credentials": "IP is not on the whitelist (WeChat error 40164)."},
+		"zh": {"permission": "账号没有这个接口的权限（微信错误码 48001）。", "credentials": "IP 不在白名单里（微信错误码 40164）。"},
+	}
 	for _, language := range lang.Languages {
 		w := wordsIn(t, language)
 		for detail, kind := range map[string]string{"48001 api unauthorized": "permission", "40164 invalid ip": "credentials"} {
 			text := map[string]string{}
 			w.reason(text, models.Broadcast{State: models.Paused, Reason: models.ReasonCredentials, Detail: detail})
 			want := map[string]string{
-				"reason": w.Say("reason." + kind), "said": w.Say("reason.said", lang.Vars{"Detail": detail}), "todo": w.Say("todo." + kind),
+				"reason": reasons[language][kind], "said": w.Say("reason.said", lang.Vars{"Detail": detail}), "todo": w.Say("todo." + kind),
 			}
 			if diff := cmp.Diff(want, text); diff != "" {
 				t.Errorf("%s: (-want +got)\n%s", language, diff)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,6 +82,10 @@ func (w *words) view(s *snapshot) *view {
 	v.Text["value"] = strings.Join([]string{v.Text["state"], v.Text["percent"], v.Text["done"]}, " · ")
 	for kind, n := range figures(s.Status) {
 		v.Text["count."+kind] = w.Number(n)
+	}
+	v.Text["note.left"] = w.Say("note.left")
+	if b.State.Final() {
+		v.Text["note.left"] = w.Say("note.left_ended")
 	}
 	w.reason(v.Text, b)
 	w.stall(v.Text, s)
@@ -167,13 +172,22 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 	if kind == models.ReasonCredentials && strings.HasPrefix(b.Detail, "48001 ") {
 		kind = "permission" // the credentials are right, and the account may not
 	}
-	text["reason"] = cmp.Or(w.SayIf("reason."+kind), b.Reason)
+	text["reason"] = cmp.Or(w.SayIf("reason."+kind+"_"+string(b.State)), w.SayIf("reason."+kind), b.Reason)
+	refusal, refused := lang.ParseRefusal(b.Detail)
 	switch {
 	case b.Detail == "":
 	case b.Reason == models.ReasonMessage || b.Reason == models.ReasonTemplate:
 		text["said"] = w.Say("reason.field", lang.Vars{"Field": b.Detail})
-	default:
+	case refused:
+		refusal.Token = b.Reason == models.ReasonCredentials // see chat.Composer.reasonDetail
+		general := text["reason"]
+		if slices.Contains([]string{models.ReasonQuota, models.ReasonCredentials, "permission"}, kind) {
+			general = "" // the code says the same, and more
+		}
+		text["reason"] = w.Say("reason.means", lang.Vars{"Reason": general, "Said": w.Refusal(refusal)})
 		text["said"] = w.Say("reason.said", lang.Vars{"Detail": b.Detail})
+	default:
+		text["said"] = w.Fault(b.Detail)
 	}
 	if b.State == models.Paused || b.State == models.Failed {
 		text["todo"] = w.SayIf("todo." + kind)
@@ -186,8 +200,8 @@ func (w *words) stall(text map[string]string, s *snapshot) {
 		return
 	}
 	text["reason"] = cmp.Or(w.SayIf("stall."+s.Stall.Reason), w.Say("stall.unknown"))
-	if s.Stall.Detail != "" {
-		text["said"] = w.Say("reason.last", lang.Vars{"Detail": s.Stall.Detail})
+	if answer := w.Answer(s.Stall.Detail); answer != "" {
+		text["said"] = w.Say("reason.last", lang.Vars{"Detail": answer})
 	}
 }
 
@@ -200,7 +214,8 @@ func (w *words) failures(list []models.Failures) []failureView {
 		case f.ErrCode != 0:
 			v.Code = w.Say("failures_code", lang.Vars{"Code": f.ErrCode})
 		case f.Detail != "":
-			v.Code = f.Detail
+			more := w.noted(f.State, f.ErrCode, f.Detail)
+			v.Code = cmp.Or(more.own, more.answer)
 		}
 		views = append(views, v)
 	}

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"log/slog"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 type words struct{ *lang.Locale }
 
 func newWords(language string, log *slog.Logger) (*words, error) {
-	l, err := lang.New(language, log, lang.Pages)
+	l, err := lang.New(language, log, lang.Platform, lang.Pages)
 	if err != nil {
 		return nil, err
 	}
@@ -32,10 +33,52 @@ func (w *words) cause(state models.DeliveryState, code int, detail string) cause
 		if name = strconv.Itoa(code); !w.Has("cause." + name + ".what") {
 			name = "unknown"
 		}
-	case strings.HasPrefix(detail, "failed"):
+	case ofReceipt(detail):
 		if name = detail; !w.Has("cause." + name + ".what") {
 			name = "receipt"
 		}
 	}
-	return cause{w.Say("cause." + name + ".what"), w.Say("cause." + name + ".todo")}
+	return cause{w.Say("cause."+name+".what", lang.Vars{"IP": "", "Field": ""}), w.Say("cause." + name + ".todo")}
+}
+
+// ofReceipt tells whether a delivery's detail is the status of its receipt.
+func ofReceipt(detail string) bool { return strings.HasPrefix(detail, "failed") }
+
+// noted is a delivery's detail, apart.
+type noted struct {
+	own    string // the program's, in the language of the words
+	answer string // what the platform said, in its own words, or why it did not answer
+}
+
+// ownDetails are the program's, with their sentences.
+var ownDetails = []struct{ detail, id string }{
+	{models.DetailUnrecorded, "own.unrecorded"},
+	{models.DetailEnded, "own.ended"},
+	{models.DetailNoAnswer, "own.no_answer"},
+	{models.DetailWithdrawn, "own.withdrawn"},
+	{models.DetailEarlier, "own.earlier"},
+}
+
+// unfilledField finds the field that could not be filled in.
+var unfilledField = regexp.MustCompile(`\bfield ([^\s,:]+)`)
+
+func (w *words) noted(state models.DeliveryState, code int, detail string) noted {
+	var n noted
+	for _, own := range ownDetails {
+		if rest, found := strings.CutPrefix(detail, own.detail); found {
+			n.own, detail = w.Say(own.id), strings.TrimPrefix(rest, ": ")
+			break
+		}
+	}
+	switch {
+	case code != 0, ofReceipt(detail):
+		n.answer = detail
+	case state == models.FailedFor && n.own == "":
+		if field := unfilledField.FindStringSubmatch(detail); field != nil {
+			n.own = field[1]
+		}
+	default:
+		n.answer = w.Fault(detail)
+	}
+	return n
 }

@@ -23,22 +23,21 @@ var Languages = []string{"zh", "en"}
 // belongs to one subject of it in further ones, such as chat_voice.zh.yaml.
 const (
 	Chat     = "chat"
+	Platform = "platform" // the platform's error codes
 	Problems = "problems" // of messages and their file
 	Plain    = "plain"    // what the terminal says otherwise of problems; English only
 	Pages    = "pages"
 	Demo     = "demo"
+	Terminal = "terminal" // of the commands but the demo: what is wrong at a start, help, progress
 )
 
-// Vars fill a sentence. Numbers get separators (save ID and Code, which are names)
-// and spans and moments become words; Count also picks the plural.
+// Vars fill a sentence. Numbers get separators (save those that are names, such as
+// ID and Code), and spans and moments become words; Count also picks the plural.
 type Vars map[string]any
 
 // Locale says sentences in one language. It is safe for concurrent use.
 type Locale struct {
 	Language string
-	// SeparatorsFrom is the number from which on there are separators in it; 1,000
-	// if it is 0.
-	SeparatorsFrom int64
 
 	localizer *i18n.Localizer
 	log       *slog.Logger
@@ -84,11 +83,11 @@ func (l *Locale) Say(id string, vars ...Vars) string {
 }
 
 // SayIf is Say, but returns "" if there is no sentence of that id.
-func (l *Locale) SayIf(id string) string {
+func (l *Locale) SayIf(id string, vars ...Vars) string {
 	if !l.Has(id) {
 		return ""
 	}
-	return l.Say(id)
+	return l.Say(id, vars...)
 }
 
 // Has tells whether there is a sentence of that id.

@@ -23,7 +23,9 @@ var parts = map[string][]string{
 	"common":      {"*.go", "../handlers/chat/*.go", "../demo/*.go"},
 	lang.Chat:     {"../handlers/chat/*.go"},
 	lang.Problems: {"../services/message/words.go"},
+	lang.Platform: {"platform.go", "../handlers/pages_words.go"},
 	lang.Pages:    {"../handlers/pages*.go", "../demo/*.go", "../web/templates/*.html", "*.go"},
+	lang.Terminal: {"*.go", "../config/*.go", "../models/*.go", "../*.go"},
 	lang.Demo:     {"../demo/*.go", "../web/templates/phone.html"},
 }
 
@@ -180,7 +182,7 @@ func TestNoSentenceIsMissing(t *testing.T) {
 
 func newLocale(t *testing.T, language string) *lang.Locale {
 	t.Helper()
-	l, err := lang.New(language, slog.New(slog.DiscardHandler), lang.Chat, lang.Pages, lang.Demo)
+	l, err := lang.New(language, slog.New(slog.DiscardHandler), lang.Platform, lang.Chat, lang.Pages, lang.Demo)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +194,10 @@ func TestSay(t *testing.T) {
 	l := newLocale(t, "en")
 	at := time.Date(2026, 11, 24, 1, 2, 3, 0, time.UTC)
 	for want, got := range map[string]string{
-		"Broadcast #12345":  l.Say("broadcast", lang.Vars{"ID": 12345}),
+		"Broadcast #12345": l.Say("broadcast", lang.Vars{"ID": 12345}),
+		"Broadcast #1234 · a → 1,000 of #1233 that failed or are uncertain": l.Say("asked.retry", lang.Vars{
+			"ID": int64(1234), "Name": "a", "Count": int64(1000), "Of": int64(1233),
+		}),
 		"1,500 of 12,345":   l.Say("of", lang.Vars{"Done": 1500}, lang.Vars{"Total": int64(12_345)}),
 		"as of 11-24 09:02": l.Say("as_of", lang.Vars{"At": at}),
 		"took 2 h 30 min":   l.Say("line.took", lang.Vars{"Took": 150 * time.Minute}),
@@ -233,14 +238,10 @@ func TestPartsAreApart(t *testing.T) {
 func TestNumbers(t *testing.T) {
 	t.Parallel()
 	l := newLocale(t, "en")
-	chat := newLocale(t, "en")
-	chat.SeparatorsFrom = 10_000
-	for n, want := range map[int64][2]string{
-		0: {"0", "0"}, 999: {"999", "999"}, -100: {"-100", "-100"}, 1000: {"1,000", "1000"}, -1000: {"-1,000", "-1000"}, 9_999: {"9,999", "9999"},
-		10_000: {"10,000", "10,000"}, -10_000: {"-10,000", "-10,000"}, 1_234_567: {"1,234,567", "1,234,567"},
-		math.MinInt64: {"-9,223,372,036,854,775,808", "-9,223,372,036,854,775,808"},
+	for n, want := range map[int64]string{
+		0: "0", 999: "999", -100: "-100", 1000: "1,000", -1000: "-1,000", 1_234_567: "1,234,567", math.MinInt64: "-9,223,372,036,854,775,808",
 	} {
-		if got := [2]string{l.Number(n), chat.Number(n)}; got != want {
+		if got := l.Number(n); got != want {
 			t.Errorf("number %d = %q, want %q", n, got, want)
 		}
 	}

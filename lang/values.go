@@ -3,6 +3,7 @@ package lang
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,8 @@ func (l *Locale) write(name string, value any) string {
 		return Minute(v)
 	case []string:
 		return strings.Join(v, l.Say("list_separator"))
+	case Words:
+		return v.In(l)
 	case nil:
 		return ""
 	default:
@@ -32,20 +35,18 @@ func (l *Locale) write(name string, value any) string {
 	}
 }
 
+// names are the Vars whose numbers name something: a broadcast, an error code, a line.
+var names = []string{"ID", "Of", "Retry", "Code", "Line", "First"}
+
 func (l *Locale) integer(name string, n int64) string {
-	if name == "ID" || name == "Code" {
+	if slices.Contains(names, name) {
 		return strconv.FormatInt(n, 10)
 	}
 	return l.Number(n)
 }
 
 // Number writes n with separators, such as 1,234.
-func (l *Locale) Number(n int64) string {
-	if n > -l.SeparatorsFrom && n < l.SeparatorsFrom {
-		return strconv.FormatInt(n, 10)
-	}
-	return humanize.Comma(n)
-}
+func (l *Locale) Number(n int64) string { return humanize.Comma(n) }
 
 // Percent writes part of whole, without a sign and with at most one decimal. Only
 // nothing is 0 and only everything is 100.

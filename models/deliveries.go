@@ -196,8 +196,8 @@ func (s *Store) FinalizeEnded(ctx context.Context, id int64, now time.Time) (int
 	}
 	// MySQL assigns from left to right, so state comes last.
 	err = s.exec(ctx, `UPDATE deliveries SET updated_at = ?,
-		detail = CASE state WHEN 'sending' THEN 'begun, and the broadcast ended before it was known what came of it' ELSE detail END,
-		state = CASE state WHEN 'sending' THEN 'uncertain' ELSE 'failed' END WHERE `+left, now.UnixMilli(), id)
+		detail = CASE state WHEN 'sending' THEN ? ELSE detail END,
+		state = CASE state WHEN 'sending' THEN 'uncertain' ELSE 'failed' END WHERE `+left, now.UnixMilli(), DetailEnded, id)
 	if err != nil {
 		return 0, fmt.Errorf("finalize open deliveries: %w", err)
 	}

@@ -9,15 +9,24 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
+
+	"wechat-broadcast/lang"
 )
 
 // Unusable says that the database can't be used before the operator mends it:
-// to wait is no use. Both texts are plain English, for the terminal and the log.
-type Unusable struct{ Problem, Mend string }
+// to wait is no use. The words are of lang.Terminal.
+type Unusable struct{ Problem, Mend lang.Words }
 
-// Error implements error.
-func (e *Unusable) Error() string { return e.Problem + "; " + e.Mend }
+// unusable returns an *Unusable with the sentences database.id and mend.id. Both are
+// filled by args, alternating names and values.
+func unusable(id string, args ...any) error {
+	return &Unusable{lang.Sentence("database."+id, args...), lang.Sentence("mend."+id, args...)}
+}
+
+// Error says it in English, for the log.
+func (e *Unusable) Error() string { return e.Problem.String() + "; " + e.Mend.String() }
 
 // sqliteFile is the file of a SQLite database, whatever name led to it.
 type sqliteFile struct {
@@ -41,11 +50,10 @@ func openFile(path string, log *slog.Logger) (*sqliteFile, error) {
 		return nil, err
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		what := "no regular file"
 		if info.IsDir() {
-			what = "a folder"
+			return nil, unusable("folder", "Path", path)
 		}
-		return nil, &Unusable{fmt.Sprintf("%s is %s", path, what), "name a file, such as sqlite://data/broadcast.db"}
+		return nil, unusable("no_file", "Path", path)
 	}
 	if err := makePrivate(path); err != nil {
 		return nil, unusableFile(path, err)
@@ -77,10 +85,7 @@ func (f *sqliteFile) inspect(log *slog.Logger) error {
 		return unusableFile(f.path, err)
 	}
 	if n := hardLinks(info); n > 1 {
-		return &Unusable{
-			fmt.Sprintf("the database file %s has %d names (hard links), and SQLite keeps a journal for each, which damages it", f.path, n),
-			fmt.Sprintf("remove the other names (find them with: find / -xdev -inum $(stat -c %%i %s)); a backup is a copy, not a link", f.path),
-		}
+		return unusable("hard_links", "Path", f.path, "N", strconv.FormatUint(n, 10))
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 		log.Warn("others on this machine may read or write the database file, which holds OpenIDs",
@@ -119,7 +124,7 @@ func resolve(path string) (string, error) {
 		}
 		path = target
 	}
-	return "", &Unusable{fmt.Sprintf("%s leads from one symlink to the next without end", path), "name the file itself"}
+	return "", unusable("symlinks", "Path", path)
 }
 
 // makePrivate makes an empty file that only its owner can use, whatever the
@@ -138,19 +143,12 @@ func makePrivate(path string) error {
 // unusableFile words an error of a file or a folder that the database needs. One
 // that may pass, such as a full disk, is no *Unusable.
 func unusableFile(path string, err error) error {
-	var pathErr *fs.PathError
-	reason := err
-	if errors.As(err, &pathErr) {
-		reason = pathErr.Err
-	}
+	reason := lang.SystemFault(err)
 	switch {
 	case errors.Is(err, fs.ErrPermission), isReadOnly(err):
-		return &Unusable{
-			fmt.Sprintf("%s can't be written: %v", path, reason),
-			fmt.Sprintf("let the user with id %d, as whom the program runs, read and write it and its folder, where SQLite keeps its journal", os.Getuid()),
-		}
+		return unusable("not_writable", "Path", path, "Reason", reason, "User", strconv.Itoa(os.Getuid()))
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrExist), isNoFolder(err):
-		return &Unusable{fmt.Sprintf("%s can't be opened: %v", path, reason), "name a file in a folder that is there; is its disk mounted?"}
+		return unusable("not_opened", "Path", path, "Reason", reason)
 	default:
 		return fmt.Errorf("open the database: %w", err)
 	}
@@ -162,10 +160,7 @@ func (f *sqliteFile) unmoved() error {
 	if f.leadsTo(f.path, f.file.Stat) {
 		return nil
 	}
-	return &Unusable{
-		fmt.Sprintf("the database file %s was deleted, moved or replaced while the program runs", f.path),
-		"stop the program, put the file back with its -wal, and start it again",
-	}
+	return unusable("moved", "Path", f.path)
 }
 
 // leadsTo tells whether a path still leads to an open file. In doubt it does: an

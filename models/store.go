@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -210,10 +211,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return fmt.Errorf("read the database's version: %w", err)
 	}
 	if found > known {
-		return &Unusable{
-			fmt.Sprintf("the database is of version %d, and this program knows version %d at most", found, known),
-			"run the newer program that it was last used with, or restore the backup from before that one's first start",
-		}
+		return unusable("newer", "Found", strconv.FormatInt(found, 10), "Known", strconv.FormatInt(known, 10))
 	}
 	done, err := p.Up(ctx)
 	if err != nil {

@@ -98,7 +98,7 @@ func TestAdminsAreShownWhole(t *testing.T) {
 	for i := range 5_000 {
 		s.given[fmt.Sprintf("oMany0000000000000000000%04d", i)] = models.Viewer
 	}
-	wantAll(t, s.ask(t, admin, "admins"), "5002 admins", admin, "more")
+	wantAll(t, s.ask(t, admin, "admins"), "5,002 admins", admin, "more")
 }
 
 // Each role may do what the one before it may. A stranger learns nothing, somebody with

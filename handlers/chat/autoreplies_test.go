@@ -80,11 +80,11 @@ func TestRepliesRefuse(t *testing.T) {
 		{"回复 设置 词\n" + strings.Repeat("字", 683), []string{"049 字节", "047 字节", "请缩短"}, []string{"049 bytes", "047, so"}},
 		{"回复 设置 词\na\x01b", []string{"微信不能显示的字符"}, []string{"can't show"}},
 		{"回复 设置 “群发全部 " + long + "”\n" + strings.Repeat("字", 683), []string{"会被当作指令", "最多 64 个", "049 字节", "什么都没改"}, []string{"the command", "may have 64", "049 bytes"}},
-		{"回复 设置 词", []string{"还缺内容"}, []string{"text is missing"}},
-		{"回复 设置", []string{"还缺名称"}, []string{"name is missing"}},
+		{"回复 设置 词", []string{"缺少内容"}, []string{"text is missing"}},
+		{"回复 设置", []string{"缺少名称"}, []string{"name is missing"}},
 		{"回复 设置 “词\n好", []string{"引号没有成对"}, []string{"quotation marks"}},
-		{"回复 设置 两个 词\n好", []string{"「词」没看懂"}, []string{"“词”"}},
-		{"回复 删除", []string{"还缺名称"}, []string{"name is missing"}},
+		{"回复 设置 两个 词\n好", []string{"「词」"}, []string{"“词”"}},
+		{"回复 删除", []string{"缺少名称"}, []string{"name is missing"}},
 	} {
 		for _, language := range lang.Languages {
 			s := newStage(t, language)

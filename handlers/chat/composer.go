@@ -12,6 +12,7 @@ import (
 
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/wechat"
 )
 
 // links makes the addresses of the pages; "" without a public address.
@@ -123,8 +124,9 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 	case models.ErrSyncShort:
 		v["Sync"], v["Confirm"] = c.write(Sync, ""), c.write(SyncConfirm, "")
 	case models.ErrPlatform, models.ErrTesterUnchecked:
-		if e.Args["Code"] == 0 {
-			delete(v, "Code") // there was no answer that could have had one
+		c.refusal(e, v)
+		if e.Code == models.ErrPlatform && e.Args["Code"] == codeNoPermission {
+			return c.say("error.permission", v), true
 		}
 	case models.ErrRestRunning:
 		id, _ := e.Args["Rest"].(int64)
@@ -141,6 +143,8 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		v["Status"] = c.write(Status, "")
 	case models.ErrHalted:
 		id, _ := e.Args["ID"].(int64)
+		stored, _ := e.Args["Detail"].(string)
+		v["Detail"] = c.locale.Answer(stored)
 		v["Resume"], v["Cancel"] = c.on(Resume, id), c.on(Cancel, id)
 	case models.ErrWrongState:
 		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
@@ -149,4 +153,17 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)
 	}
 	return c.say("error."+e.Code, v), true
+}
+
+// refusal fills a sentence with what a call to the platform came to: Said is what
+// it answered, Reason why it did not.
+func (c *Composer) refusal(e *models.Error, v vars) {
+	code, _ := e.Args["Code"].(int)
+	words, _ := e.Args["Reason"].(string)
+	v["Said"], v["Reason"] = "", ""
+	if code == 0 {
+		v["Reason"] = c.locale.Fault(words)
+		return
+	}
+	v["Said"] = c.locale.Refusal(lang.Refusal{Code: code, Words: words, Token: wechat.IsTokenError(e)})
 }

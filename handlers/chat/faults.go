@@ -1,9 +1,12 @@
 package chat
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
+	"maps"
 
+	"wechat-broadcast/lang"
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat/field"
 )
@@ -42,7 +45,10 @@ func (l locale) faults(err error) []string {
 			"Field": unfilled.Field, "Variable": unfilled.Variable, "Problem": l.words(unfilled.Problem),
 		})}
 	case errors.As(err, &misfit):
-		return []string{l.say("field."+string(misfit.Rule), vars{"Key": misfit.Key, "Type": misfit.Type, "Limit": misfit.Limit})}
+		return []string{l.say("field."+string(misfit.Rule), vars{
+			"Key": misfit.Key, "Type": misfit.Type, "Limit": misfit.Limit,
+			"Like": cmp.Or(l.SayIf("field.like."+misfit.Type), l.Say("field.like.any")),
+		})}
 	case errors.As(err, &file) && errors.Is(err, fs.ErrNotExist):
 		return []string{l.say("file.absent", vars{"Path": file.Path})}
 	case errors.As(err, &file):
@@ -56,5 +62,9 @@ func (l locale) words(w message.Words) string {
 	if w.Code == "" {
 		return ""
 	}
-	return l.say(w.ID(), w.Args)
+	v := maps.Clone(w.Args)
+	if parser, ok := v["Detail"].(string); ok && w.Code == "problem.yaml" {
+		v["Detail"] = lang.YAMLFault(parser)
+	}
+	return l.say(w.ID(), v)
 }

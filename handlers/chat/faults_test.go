@@ -18,12 +18,12 @@ func TestBrokenMessageFile(t *testing.T) {
 	const broken = "default: notcie\nmessages:\n  notice:\n    template_id: t\n    data:\n      thing1: {value: '{{.Openid}}'}\n" +
 		"  again: {template_id: t, data: {thing1: {value: x, color: red}}}\n"
 	for language, want := range map[string]string{
-		"zh": "消息文件不能用：\n" +
+		"zh": "消息文件有错误，请技术同事修改：\n" +
 			"messages.notice.data.thing1.value（第 3 行）：没有变量 .Openid；是不是想写 .OpenID？\n" +
 			"messages.again（第 7 行）：这个词在聊天指令里另有含义；请改名\n" +
 			"messages.again.data.thing1.color（第 7 行）：不是颜色；请写成 \"#173177\"，引号不能少\n" +
 			"default（第 1 行）：没有名为「notcie」的消息；可以写：notice、again",
-		"en": "The message file can't be used:\n" +
+		"en": "The message file has faults. Ask whoever runs the server to mend it:\n" +
 			"messages.notice.data.thing1.value: there is no variable .Openid (line 3); did you mean .OpenID?\n" +
 			"messages.again: means something else in a chat command (line 7); rename it\n" +
 			"messages.again.data.thing1.color: is not a colour (line 7); write it as \"#173177\", in quotes\n" +
@@ -74,29 +74,31 @@ func TestFaultsInWords(t *testing.T) {
 		_, _, err := field.Check(key, value)
 		return fmt.Errorf("field %s: %w", key, err)
 	}
+	_, quote := message.Parse([]byte("a: \"b\nc: d\n"))
 	_, second := message.Parse([]byte("a: b\n---\nc: d\n"))
 	for _, tt := range []struct {
 		err    error
 		zh, en string
 	}{
+		{quote, "文件格式（YAML）不对：第 3 行或它的上一行：引号不成对；值里有", "it is not valid YAML: line 3 or the one before: a quote is not closed; put a value that"},
 		{second, "messages：第 2 行又开始了一个文档，只能有一个；值里有 : # { } * & 或引号时，请用引号括起来", "messages: line 2: a second document begins; put a value that holds : # { } * & or a quote in quotes"},
 		{render("{{.Fields.town}}"), "thing1（.Fields.town）：没有值：目前还没有带这种字段的名单，请从消息里删去它", "thing1 (.Fields.town): has no value: no list with such a field exists yet, so take it out of the message"},
-		{render(`{{.SubscribedAt.Format "2006"}}`), "thing1（.SubscribedAt.Format）：这位收件人的这个值未知", "thing1 (.SubscribedAt.Format): is not known for this recipient"},
-		{render("{{.Scene}}"), "thing1：填出来是空白", "thing1: is blank"},
+		{render(`{{.SubscribedAt.Format "2006"}}`), "thing1（.SubscribedAt.Format）：有的收件人没有这一项", "thing1 (.SubscribedAt.Format): is not known for some recipients"},
+		{render("{{.Scene}}"), "thing1：填出来是空的", "thing1: is blank"},
 		{
-			render("{{.Remark}}"), "thing1（.Remark）：对有的人填出来是空白：多数人没有备注，请写上没有时的说法，例如 {{if .Remark}}{{.Remark}}{{else}}读者{{end}}",
+			render("{{.Remark}}"), "thing1（.Remark）：对有的人填出来是空的：多数人没有备注，请写上没有时的说法，例如 {{if .Remark}}{{.Remark}}{{else}}读者{{end}}",
 			"thing1 (.Remark): is blank for somebody: most people have no remark, so write what they read instead, as in {{if .Remark}}{{.Remark}}{{else}}reader{{end}}",
 		},
 		{check("phrase1", ""), "phrase1 是空的", "phrase1 is empty"},
 		{check("phrase1", "一二三四五六"), "phrase1 太长，phrase 类字段最多 5 个字", "phrase1 is too long: a phrase field takes 5 characters"},
-		{check("time2", "soon"), "time2 不符合 time 类字段的格式", "time2 is not what a time field may hold"},
+		{check("time2", "soon"), "time2 要写成日期或时间，例如 2026年11月26日 09:00", "time2 takes a date or a time, such as 2026-11-26 09:00"},
 		{
 			fmt.Errorf("read messages: %w", &fs.PathError{Op: "open", Path: "messages.yaml", Err: fs.ErrNotExist}),
 			"没有这个文件：messages.yaml", "There is no file messages.yaml",
 		},
 		{
 			fmt.Errorf("read messages: %w", &fs.PathError{Op: "open", Path: "messages.yaml", Err: fs.ErrPermission}),
-			"messages.yaml 读不了：permission denied", "messages.yaml can't be read: permission denied",
+			"messages.yaml 无法读取：permission denied", "messages.yaml can't be read: permission denied",
 		},
 		{errors.New("dial: refused"), "dial: refused", "dial: refused"},
 	} {

@@ -123,7 +123,7 @@ func (c *Composer) SyncNotice(res followers.SyncResult, err error) string {
 		}
 		reason, known := c.errorText(err, Command{})
 		if !known {
-			reason = err.Error()
+			reason = c.locale.Fault(err.Error())
 		}
 		again["Reason"] = reason
 		return wechat.FitText(c.say("sync.failed", again))

@@ -88,7 +88,7 @@ func TestKeptNoticesComeWithTheNextReplyOnce(t *testing.T) {
 		"en": "\n\nI couldn't tell you this before:\nBroadcast #1 · notice is finished after 60 min.\nWeChat took 100 of 100 (100%).\n" +
 			"Delivered: 90\nAccepted, no receipt yet: 10. Later ones show in: broadcast status #1",
 		"zh": "\n\n之前没能通知到你：\n群发 #1 · notice 已完成，用时 60 分钟。\n100 位收件人，微信受理 100（100%）。\n" +
-			"送达：90\n已受理，还没收到送达回报：10。之后的变化请发送：群发状态 #1",
+			"已送达：90\n已受理，还没收到送达回报：10。之后的变化请发送：群发状态 #1",
 	} {
 		// Commands, one with a fault, and a text that is no command.
 		for _, line := range []string{"help", "stats", "broadcast retry", "good morning", "pause"} {

@@ -22,11 +22,10 @@ type vars = lang.Vars
 type locale struct{ *lang.Locale }
 
 func newLocale(language string, log *slog.Logger) (locale, error) {
-	l, err := lang.New(language, log, lang.Chat, lang.Problems)
+	l, err := lang.New(language, log, lang.Platform, lang.Chat, lang.Problems)
 	if err != nil {
 		return locale{}, err
 	}
-	l.SeparatorsFrom = 10_000
 	return locale{l}, nil
 }
 

@@ -137,7 +137,7 @@ func TestRestAndReached(t *testing.T) {
 			call: "ask Audience:rest Of:7 AskedBy:" + admin + " RequestKey:m:1",
 			want: []string{"#7 正在进行", "发给其余的人"},
 		},
-		{language: "zh", text: "其余", want: []string{"要指明群发编号", "群发其余 #7"}},
+		{language: "zh", text: "其余", want: []string{"请写明群发编号", "群发其余 #7"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.language+" "+tt.text, func(t *testing.T) {

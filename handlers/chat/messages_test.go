@@ -119,7 +119,7 @@ func TestMessagesAreWrittenInTheChat(t *testing.T) {
 				"消息 设置 闭馆\n模板=2\n模板=3\n通知内容=\n时间=9:00\n通知时间=明天\n通知时间=9:00\n链接=example.com",
 				[]string{
 					"「闭馆」没有保存", "模板：写了两次；请只留一行", "通知内容：是空的；请写上要给关注者看的内容", "时间：没有这个字段；可以写：通知内容、通知时间、备注、链接",
-					"通知时间 不符合", "通知时间：写了两次", "备注：缺少这一项；请写成 备注=…", "链接：不是 http 或 https 网址",
+					"通知时间 要写成日期或时间", "通知时间：写了两次", "备注：缺少这一项；请写成 备注=…", "链接：不是 http 或 https 网址",
 				},
 				[]string{"thing1", "time2", "更多", "通知内容：缺少"},
 			},
@@ -132,9 +132,9 @@ func TestMessagesAreWrittenInTheChat(t *testing.T) {
 			{"消息", []string{card}, nil},
 		},
 		"a value that is too long": {
-			{"消息 设置 a\n模板=2\n通知内容=" + strings.Repeat("长", 30) + "\n通知时间=9:00\n备注=c", []string{"已写好", "注意：通知内容 超出微信的字数限制", "通知内容：" + strings.Repeat("长", 19) + "…"}, nil},
-			{"消息 设置 a\n备注=" + strings.Repeat("长", 2000), []string{"备注：超过 4096 字节"}, nil},
-			{"消息 设置 a\n链接=https://example.com/" + strings.Repeat("x", 4096), []string{"链接：超过 4096 字节"}, nil},
+			{"消息 设置 a\n模板=2\n通知内容=" + strings.Repeat("长", 30) + "\n通知时间=9:00\n备注=c", []string{"已写好", "注意：「通知内容」超出微信的字数限制", "通知内容：" + strings.Repeat("长", 19) + "…"}, nil},
+			{"消息 设置 a\n备注=" + strings.Repeat("长", 2000), []string{"备注：超过 4,096 字节"}, nil},
+			{"消息 设置 a\n链接=https://example.com/" + strings.Repeat("x", 4096), []string{"链接：超过 4,096 字节"}, nil},
 		},
 		"what is in the file can be copied": {
 			{"消息 设置 notice\n通知内容=x", []string{"「notice」写在消息文件里，不能在聊天里修改或删除", "消息 设置 新名称\n复制=notice"}, nil},
@@ -161,9 +161,9 @@ func TestMessagesAreWrittenInTheChat(t *testing.T) {
 			{strings.Replace(closing, "闭馆\n", "定时9点\n", 1), []string{"「定时9点」不能作消息名"}, nil},
 			{strings.Replace(closing, "闭馆\n", strings.Repeat("长", 65)+"\n", 1), []string{"消息名最多 64 个字"}, nil},
 			{strings.Replace(closing, "闭馆\n", "a“b\n", 1), []string{"消息名里不能有引号"}, nil},
-			{"消息 设置\n模板=2", []string{"还缺名称"}, nil},
-			{"消息 设置 a b\n模板=2", []string{"没看懂"}, nil},
-			{"消息 设置 a\n闭馆一天", []string{"闭馆一天", "没看懂"}, nil},
+			{"消息 设置\n模板=2", []string{"缺少名称"}, nil},
+			{"消息 设置 a b\n模板=2", []string{"看不懂"}, nil},
+			{"消息 设置 a\n闭馆一天", []string{"闭馆一天", "看不懂"}, nil},
 		},
 		"nothing is executed": {
 			{"消息 设置 a\n模板=2\n通知内容={{.OpenID}}\n通知时间={time}\n备注={ x }{{range}}", []string{"通知内容：{{.OpenID}}\n通知时间：09:00\n备注：{ x }{{range}}"}, nil},
@@ -189,7 +189,7 @@ func TestMessagesInEnglish(t *testing.T) {
 			[]string{"“closing” is written. It looks like this:\n[通知提醒]\n通知内容: Closed\n通知时间: 2026-11-24\n备注: x\n→ https://example.com/1\nTo see it on your phone: broadcast me closing"},
 			nil,
 		},
-		{"messages set closing\ntime2=soon\nnope=1", []string{"“closing” was not saved", "通知时间 is not what", "nope: there is no such field; it can be: 通知内容, 通知时间, 备注, url"}, nil},
+		{"messages set closing\ntime2=soon\nnope=1", []string{"“closing” was not saved", "通知时间 takes a date or a time", "nope: there is no such field; it can be: 通知内容, 通知时间, 备注, url"}, nil},
 		{"messages", []string{"closing\n[通知提醒]\n通知内容: Closed", "changed by " + admin + " at 11-24 09:00"}, nil},
 		{"messages remove closing", []string{"“closing” is deleted"}, nil},
 		{"messages set notice\nurl=", []string{"in the message file", "messages set NEWNAME\ncopy=notice"}, nil},
@@ -219,7 +219,7 @@ func TestABrokenFileHidesNoOtherMessage(t *testing.T) {
 	s.ask(t, admin, closing)
 	s.file.Set("messages: [")
 	s.steps(t, []step{
-		{"消息", []string{"共 1 条消息：", "消息文件不能用：\nmessages：不是合法的 YAML", "闭馆\n【通知提醒】"}, []string{"默认"}},
+		{"消息", []string{"共 1 条消息：", "消息文件有错误", "闭馆\n【通知提醒】"}, []string{"默认"}},
 		{"消息 设置 闭馆\n备注=x", []string{"已改好"}, nil},
 	})
 }
@@ -255,8 +255,8 @@ func TestTheReplyToABroadcastHasItsMessage(t *testing.T) {
 	t.Parallel()
 	data := []wechat.Field{{Key: "time2", Value: "09:00"}, {Key: "thing1", Value: "闭馆"}, {Key: "keyword3", Value: "请\n转告"}}
 	for language, want := range map[string]string{
-		"zh": "群发 #7 · notice → 24,900 位关注者\n10 秒后开始，想停就发：取消 #7\n进度：https://example.com/b/x\n注意：通知内容 超出微信的字数限制，会截短为「闭」。\n【通知提醒】\n通知内容：闭馆\n通知时间：09:00\n备注：请 转告\n→ https://example.com/1",
-		"en": "Broadcast #7 · notice → 24,900 followers\nStarts in 10 s. To stop it: broadcast cancel #7\nProgress: https://example.com/b/x\nNote: 通知内容 is too long for WeChat and goes out as “闭”.\n[通知提醒]\n通知内容: 闭馆\n通知时间: 09:00\n备注: 请 转告\n→ https://example.com/1",
+		"zh": "群发 #7 · notice → 24,900 位关注者\n10 秒后开始。如需停止，请发送：取消 #7\n进度：https://example.com/b/x\n注意：「通知内容」超出微信的字数限制，会截短为「闭」。\n【通知提醒】\n通知内容：闭馆\n通知时间：09:00\n备注：请 转告\n→ https://example.com/1",
+		"en": "Broadcast #7 · notice → 24,900 followers\nStarts in 10 s. To stop it: broadcast cancel #7\nProgress: https://example.com/b/x\nNote: “通知内容” is too long for WeChat and goes out as “闭”.\n[通知提醒]\n通知内容: 闭馆\n通知时间: 09:00\n备注: 请 转告\n→ https://example.com/1",
 	} {
 		s := newStage(t, language)
 		s.link = "https://example.com/b/x"

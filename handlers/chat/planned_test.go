@@ -144,7 +144,7 @@ func TestRepliesAboutAPlannedStart(t *testing.T) {
 		},
 		{
 			"list", "zh", "群发记录", nil,
-			"最近的群发：\n#7 notice · 全体关注者 · 等待开始 · 0/24,900 · 11-24 09:00 · 11月27日（周五）09:00 开始",
+			"最近的群发，新的在前：\n#7 notice · 全体关注者 · 等待开始 · 0 / 24,900 · 11-24 09:00 · 11月27日（周五）09:00 开始",
 		},
 	}
 	for _, tt := range tests {

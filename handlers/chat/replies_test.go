@@ -42,7 +42,7 @@ func TestBroadcast(t *testing.T) {
 		{
 			name: "everyone, in Chinese", language: "zh", text: "群发全部 notice 再发",
 			call: "ask Message:notice Audience:all AskedBy:" + admin + " RequestKey:m:1 Again:true",
-			want: "群发 #7 · notice → 24,900 位关注者\n10 秒后开始，想停就发：取消 #7",
+			want: "群发 #7 · notice → 24,900 位关注者\n10 秒后开始。如需停止，请发送：取消 #7",
 		},
 		{
 			name: "one follower", language: "en", text: "broadcast all",
@@ -54,7 +54,7 @@ func TestBroadcast(t *testing.T) {
 			name: "nobody pulled yet", language: "en", text: "broadcast all",
 			asked: func(a *broadcast.Created) { a.Recipients, a.SyncFirst = 0, true },
 			call:  "ask Audience:all AskedBy:" + admin + " RequestKey:m:1",
-			want:  "Broadcast #7 · notice → every follower\nI don't have the list of followers yet, so I pull it first.\nStarts in 10 s. To stop it: broadcast cancel #7",
+			want:  "Broadcast #7 · notice → every follower\nThere is no follower list yet, so it is synced first.\nStarts in 10 s. To stop it: broadcast cancel #7",
 		},
 		{
 			name: "me", language: "en", text: "broadcast me",
@@ -80,7 +80,7 @@ func TestBroadcast(t *testing.T) {
 				}
 			},
 			call: "ask Audience:me AskedBy:" + admin + " RequestKey:m:1",
-			want: "Broadcast #7 · notice → you\nNote: thing1 is too long for WeChat and goes out as “abc…”.\n" +
+			want: "Broadcast #7 · notice → you\nNote: “thing1” is too long for WeChat and goes out as “abc…”.\n" +
 				"Note: today's quota has 10,000 sends left for 24,900 recipients. It will pause there and go on by itself at 11-25 00:00 (Beijing).",
 		},
 	}
@@ -101,15 +101,34 @@ func TestBroadcast(t *testing.T) {
 	}
 }
 
-// WeChat's own words are quoted as they are.
+// WeChat's codes have sentences of ours. Its own words, which are English, are not told.
 func TestOurReasonsAreInTheChatsLanguage(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ reason, detail, en, zh string }{
-		{models.ReasonMessage, "", "The message can't be filled in. Correct it and ask for a new broadcast.", "消息无法填写。请改好后重新群发。"},
-		{models.ReasonMessage, "thing1", "The message can't be filled in (field thing1). Correct it and ask for a new broadcast.", "消息无法填写（字段 thing1）。请改好后重新群发。"},
-		{models.ReasonSync, "", "The followers could not be pulled: WeChat gave no proper answer.", "关注者名单没拉取成功。微信没有正常应答。"},
-		{models.ReasonSync, "48001 api unauthorized", "The followers could not be pulled. WeChat says: “48001 api unauthorized”.", "关注者名单没拉取成功。微信提示「48001 api unauthorized」。"},
-		{models.ReasonSyncQuota, "", "Today's calls for pulling the followers are used up.", "今天拉取关注者的调用次数用完了。"},
+		{models.ReasonMessage, "", "The message can't be filled in. Correct it and ask for a new broadcast.", "消息填不完整。请改好后重新群发。"},
+		{models.ReasonMessage, "thing1", "The message can't be filled in (thing1). Correct it and ask for a new broadcast.", "消息填不完整（thing1）。请改好后重新群发。"},
+		{models.ReasonSync, "", "The follower list could not be synced: WeChat gave no proper answer.", "关注者名单没有同步成功：微信没有正常应答。"},
+		{models.ReasonSync, "48001 api unauthorized", "The follower list could not be synced: The account may not use this API (WeChat error 48001).", "关注者名单没有同步成功：账号没有这个接口的权限（微信错误码 48001）。"},
+		{models.ReasonQuota, "45009 reach max api daily quota limit rid: 6", "Today's sends are used up (WeChat error 45009).", "今天的发送次数用完了（微信错误码 45009）。"},
+		{models.ReasonQuota, "", "Today's sends are used up.", "今天的发送次数用完了。"},
+		{
+			models.ReasonCredentials, "40164 the address 1.2.3.4 is not on the account's IP whitelist: add it in the platform's console (invalid ip 1.2.3.4)",
+			"IP 1.2.3.4 is not on the whitelist (WeChat error 40164). Check the AppID, the AppSecret and the IP whitelist.",
+			"IP 1.2.3.4 不在白名单里（微信错误码 40164）。请检查 AppID、AppSecret 和 IP 白名单。",
+		},
+		{
+			models.ReasonCredentials, "40001 invalid credential", "The AppSecret is wrong (WeChat error 40001). Check the AppID, the AppSecret and the IP whitelist.",
+			"AppSecret 不对（微信错误码 40001）。请检查 AppID、AppSecret 和 IP 白名单。",
+		},
+		{
+			models.ReasonContent, "47003 argument invalid! data.thing1.value rid: 6",
+			"WeChat refuses the template or its data: The value of thing1 breaks the template's rules (WeChat error 47003). Correct the message and ask for a new broadcast.",
+			"微信拒绝了模板或其内容：字段 thing1 的值不合模板的规则（微信错误码 47003）。请改好消息后重新群发。",
+		},
+		{models.ReasonStreak, "12345 something odd", "The same error came again and again: WeChat error 12345.", "同一个错误接连出现：微信错误码 12345。"},
+		{models.ReasonStreak, "HTTP 502", "The same error came again and again: HTTP 502.", "同一个错误接连出现：HTTP 502。"},
+		{models.ReasonStreak, "some words of a library", "The same error came again and again: some words of a library.", "同一个错误接连出现。"},
+		{models.ReasonSyncQuota, "", "Today's calls for syncing the follower list are used up.", "今天同步关注者名单的次数用完了。"},
 	}
 	for _, language := range lang.Languages {
 		s := newStage(t, language)
@@ -133,12 +152,12 @@ func TestStatus(t *testing.T) {
 		{
 			"running", "en", func(*broadcast.Status) {},
 			"Broadcast #7 · notice · all followers\nRunning · 12,450 of 24,900 (50%)\n" +
-				"delivered 11,000 · accepted 1340 · blocked 60 · failed 40 · uncertain 10 · under way 64\n98 a second · about 2 min left\nProgress: https://example.com/b/x",
+				"delivered 11,000 · accepted 1,340 · blocked 60 · failed 40 · uncertain 10 · under way 64\n98 a second · about 2 min left\nProgress: https://example.com/b/x",
 		},
 		{
 			"running", "zh", func(*broadcast.Status) {},
 			"群发 #7 · notice · 全体关注者\n进行中 · 12,450 / 24,900（50%）\n" +
-				"送达 11,000 · 已受理 1340 · 拒收 60 · 失败 40 · 不确定 10 · 发送中 64\n每秒 98 条 · 约剩 2 分钟\n进度：https://example.com/b/x",
+				"已送达 11,000 · 已受理 1,340 · 对方拒收 60 · 失败 40 · 不确定 10 · 发送中 64\n每秒 98 条 · 约剩 2 分钟\n进度：https://example.com/b/x",
 		},
 		{
 			"some put off", "en", func(st *broadcast.Status) {
@@ -147,7 +166,7 @@ func TestStatus(t *testing.T) {
 			},
 			"Broadcast #7 · notice · all followers\nRunning · 24,890 of 24,900 (99.9%)\n" +
 				"accepted 24,890 · put off 8 · under way 2\n4 a second\n" +
-				"Put off: they were written to too often, says WeChat. Tried again at 11-24 09:01 (Beijing).\nProgress: https://example.com/b/x",
+				"Put off: 8, written to too often lately. Tried again at 11-24 09:01 (Beijing).\nProgress: https://example.com/b/x",
 		},
 		{
 			"some put off, due", "zh", func(st *broadcast.Status) {
@@ -155,7 +174,7 @@ func TestStatus(t *testing.T) {
 				st.Again = now
 			},
 			"群发 #7 · notice · 全体关注者\n进行中 · 24,898 / 24,900（99.9%）\n" +
-				"已受理 24,898 · 暂缓 2\n暂缓的人：微信提示给他们发得太频繁。\n进度：https://example.com/b/x",
+				"已受理 24,898 · 暂缓 2\n有 2 人暂缓发送：最近给他们发得太频繁。\n进度：https://example.com/b/x",
 		},
 		{
 			"slowed", "en", func(st *broadcast.Status) {
@@ -192,15 +211,15 @@ func TestStatus(t *testing.T) {
 			b.State, b.Reason, b.ResumeAt = models.Paused, models.ReasonQuota, models.At(now.Add(15*time.Hour))
 			st.Counts.Sending = 0
 		}, "Broadcast #7 · notice · all followers\nPaused · 12,450 of 24,900 (50%)\n" +
-			"delivered 11,000 · accepted 1340 · blocked 60 · failed 40 · uncertain 10\nToday's quota is used up.\n" +
+			"delivered 11,000 · accepted 1,340 · blocked 60 · failed 40 · uncertain 10\nToday's sends are used up.\n" +
 			"It goes on by itself at 11-25 00:00 (Beijing). Sooner: broadcast resume #7\nProgress: https://example.com/b/x"},
 		{"account at stake", "zh", func(st *broadcast.Status) {
 			b := &st.Broadcast
 			b.State, b.Reason, b.Detail = models.Paused, models.ReasonAccount, "43116 banned"
 			st.Counts = models.Counts{Accepted: 1}
 		}, "群发 #7 · notice · 全体关注者\n已暂停 · 1 / 24,900（0.1%）\n已受理 1\n" +
-			"微信对账号或模板采取了措施。微信提示「43116 banned」。请先到 mp.weixin.qq.com 查看站内信，再决定是否继续。\n" +
-			"想继续就发：继续 #7\n想取消就发：取消 #7\n进度：https://example.com/b/x"},
+			"微信限制了本账号或模板：模板被封禁（微信错误码 43116）。请先到 mp.weixin.qq.com 查看站内信，再决定是否继续。\n" +
+			"要继续，请发送：继续 #7\n要取消，请发送：取消 #7\n进度：https://example.com/b/x"},
 		{"finished", "en", func(st *broadcast.Status) {
 			st.Broadcast.State, st.Broadcast.FinishedAt = models.Finished, models.At(now)
 			st.Counts = models.Counts{Delivered: 24_900}
@@ -243,8 +262,8 @@ func TestList(t *testing.T) {
 		{Broadcast: sample(), Counts: models.Counts{Accepted: 12_000, Failed: 5}},
 		{Broadcast: models.Broadcast{ID: 6, Name: "other", Audience: models.AudienceTest, State: models.Cancelled, Recipients: 3, AskedAt: models.At(now)}},
 	}
-	wantAll(t, s.ask(t, admin, "群发记录"), "#7 notice · all followers · Running · 12,000/24,900 · 11-24 08:55",
-		"#6 other · test list · Cancelled · 0/3 · 11-24 09:00")
+	wantAll(t, s.ask(t, admin, "群发记录"), "#7 notice · all followers · Running · 12,000 of 24,900 · 11-24 08:55",
+		"#6 other · test list · Cancelled · 0 of 3 · 11-24 09:00")
 	s.wantCalls(t, "list 10", "list 10")
 }
 
@@ -277,7 +296,7 @@ func TestMessages(t *testing.T) {
 	wantAll(t, got, "2 messages:", "notice (default)", "thing1: 图书馆周三闭馆，请各位读者提前归还所借…", "time2: 2026年11月24日 09:00",
 		"keyword3: "+admin, "→ https://example.com/notices/1", "birthday\ncan't be shown: ", "city")
 	s.file.Set("messages:\n  notice: {}\n")
-	wantAll(t, s.ask(t, admin, "消息"), "The message file can't be used", "template_id")
+	wantAll(t, s.ask(t, admin, "消息"), "The message file has faults", "template_id")
 }
 
 func TestTesters(t *testing.T) {
@@ -310,7 +329,7 @@ func TestTesters(t *testing.T) {
 func TestSync(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "en")
-	wantAll(t, s.ask(t, admin, "sync"), "Pulling the followers")
+	wantAll(t, s.ask(t, admin, "sync"), "Syncing the follower list")
 	s.wantCalls(t, "sync, confirmed: false")
 	s.calls = nil
 	s.syncEnded(t.Context(), followers.SyncResult{}, errors.New("dial: refused"))
@@ -321,8 +340,8 @@ func TestSync(t *testing.T) {
 		s.wantCalls(t, "sync, confirmed: true")
 	}
 	s.err = models.NewError(models.Conflict, models.ErrSyncRunning)
-	wantAll(t, s.ask(t, admin, "同步"), "being pulled already")
-	wantAll(t, s.SyncNotice(followers.SyncResult{}, s.err), "being pulled already")
+	wantAll(t, s.ask(t, admin, "同步"), "being synced already")
+	wantAll(t, s.SyncNotice(followers.SyncResult{}, s.err), "being synced already")
 
 	got := s.SyncNotice(followers.SyncResult{Total: 24_900, Added: 100, Returned: 20, Left: 37, Resumed: true, Took: 7 * time.Second}, nil)
 	wantAll(t, got, "24,900 (+120 −37) in 7 s", "went on where")
@@ -341,10 +360,10 @@ func TestStats(t *testing.T) {
 	s := newStage(t, "en")
 	s.stats = followers.Stats{RecipientCounts: models.RecipientCounts{Followers: 24_900, OptedOut: 12, Testers: 3, Left: 310}}
 	wantAll(t, s.ask(t, admin, "stats"), "Followers: 24,900", "Left: 310", "Opted out: 12", "Test list: 3", "Sent today: 24,800",
-		"75,200 of 100,000", "Followers pulled: never yet. To pull them: sync")
+		"75,200 of 100,000", "Follower list synced: never yet. To sync it: sync")
 	s.stats.LastSync = now
 	s.quota = func(context.Context) (wechat.Quota, error) { return wechat.Quota{}, errors.New("away") }
-	wantAll(t, s.ask(t, admin, "统计"), "WeChat doesn't say", "pulled: 11-24 09:00")
+	wantAll(t, s.ask(t, admin, "统计"), "WeChat doesn't say", "synced: 11-24 09:00")
 }
 
 // The reply waits for two seconds, and says that the quota is not known.
@@ -381,23 +400,23 @@ func TestNotice(t *testing.T) {
 			"finished", "en", notify.Finished,
 			broadcast.Status{Broadcast: done, Counts: models.Counts{Accepted: 4_800, Delivered: 20_000, Blocked: 60, Failed: 37, Uncertain: 3}},
 			"Broadcast #7 · notice is finished after 4 min.\nWeChat took 24,860 of 24,900 (99.8%).\nDelivered: 20,000\n" +
-				"Accepted, no receipt yet: 4800. Later ones show in: broadcast status #7\nBlocked by the recipient: 60\nFailed: 37\nUncertain, may have arrived: 3",
+				"Accepted, no receipt yet: 4,800. Later ones show in: broadcast status #7\nBlocked by the recipient: 60\nFailed: 37\nUncertain, may have arrived: 3",
 		},
 		{
 			"finished", "zh", notify.Finished,
 			broadcast.Status{Broadcast: done, Counts: models.Counts{Delivered: 24_900}},
-			"群发 #7 · notice 已完成，用时 4 分钟。\n24,900 位收件人，微信受理 24,900（100%）。\n送达：24,900",
+			"群发 #7 · notice 已完成，用时 4 分钟。\n24,900 位收件人，微信受理 24,900（100%）。\n已送达：24,900",
 		},
 		{
 			"out of quota", "en", notify.Paused,
 			broadcast.Status{Broadcast: paused, Counts: models.Counts{Accepted: 10_000, Sending: 2}},
-			"Broadcast #7 · notice is paused.\nToday's quota is used up.\nWeChat took 10,000 of 24,900 (40.2%).\nAccepted, no receipt yet: 10,000\n" +
-				"Under way: 2\nNot sent yet: 14,898\nIt goes on by itself at 11-25 00:00 (Beijing). Sooner: broadcast resume #7",
+			"Broadcast #7 · notice is paused.\nToday's sends are used up.\nWeChat took 10,000 of 24,900 (40.2%).\nAccepted, no receipt yet: 10,000\n" +
+				"Not settled yet: 2\nNot sent: 14,898\nIt goes on by itself at 11-25 00:00 (Beijing). Sooner: broadcast resume #7",
 		},
 		{
 			"wrong template", "en", notify.Failed,
 			broadcast.Status{Broadcast: failed},
-			"Broadcast #7 · notice has stopped.\nWeChat refuses the template or its data. It says: “40037 invalid template_id”. Correct the message and ask for a new broadcast.\nNothing was sent.",
+			"Broadcast #7 · notice has stopped.\nWeChat refuses the template or its data: The template id is not valid (WeChat error 40037). Correct the message and ask for a new broadcast.\nNothing was sent.",
 		},
 	}
 	for _, tt := range tests {
@@ -443,8 +462,8 @@ func TestErrors(t *testing.T) {
 			models.NewError(models.Invalid, models.ErrTemplateField, "Name", "notice", "Missing", "thing1", "Unknown", "thing9"),
 			[]string{"lacks: thing1\nThe template doesn't have: thing9"},
 		},
-		{models.NewError(models.Unavailable, models.ErrPlatform, "Code", 0, "Reason", "timeout"), []string{"WeChat gave no proper answer: timeout"}},
-		{models.NewError(models.Unavailable, models.ErrPlatform, "Code", 48001, "Reason", "api unauthorized"), []string{"WeChat refused (48001): api unauthorized"}},
+		{models.NewError(models.Unavailable, models.ErrPlatform, "Code", 0, "Reason", "timeout"), []string{"WeChat gave no proper answer: timeout."}},
+		{models.NewError(models.Unavailable, models.ErrPlatform, "Code", 48001, "Reason", "api unauthorized"), []string{"The account may not use this API (WeChat error 48001).\nIt takes a verified service account"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.err.Error(), func(t *testing.T) {
@@ -467,19 +486,19 @@ func TestAMissingPermissionIsNotCalledAWrongSecret(t *testing.T) {
 		b := models.Broadcast{ID: 7, Audience: models.AudienceAll, State: models.Paused, Reason: models.ReasonCredentials, Detail: "48001 api unauthorized rid: 6"}
 		s.status = broadcast.Status{Broadcast: b}
 		for _, text := range []string{s.ask(t, admin, "broadcast status #7"), s.Notice(notify.Paused, s.status)} {
-			wantAll(t, text, w.permission, "48001 api unauthorized")
+			wantAll(t, text, w.permission, "48001")
 			if strings.Contains(text, w.credentials) {
 				t.Errorf("%s: %s", language, text)
 			}
 		}
 		s.status.Broadcast.Detail = "40164 invalid ip"
 		text := s.ask(t, admin, "broadcast status #7")
-		wantAll(t, text, w.credentials, "40164 invalid ip")
+		wantAll(t, text, w.credentials, "40164")
 		if strings.Contains(text, w.permission) {
 			t.Errorf("%s: %s", language, text)
 		}
 		s.err = models.NewError(models.Unavailable, models.ErrPlatform, "Code", 48001, "Reason", "api unauthorized")
-		wantAll(t, s.ask(t, admin, "broadcast all"), "api unauthorized\n", w.permission)
+		wantAll(t, s.ask(t, admin, "broadcast all"), "48001", w.permission)
 		s.err = models.NewError(models.Unavailable, models.ErrPlatform, "Code", 40164, "Reason", "invalid ip")
 		if text := s.ask(t, admin, "broadcast all"); strings.Contains(text, w.permission) {
 			t.Errorf("%s: %s", language, text)

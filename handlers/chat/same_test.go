@@ -135,8 +135,8 @@ func TestRecipientsWhoWithdrewAreCounted(t *testing.T) {
 	b := models.Broadcast{ID: 7, Name: "notice", Audience: models.AudienceAll, State: models.Finished, Recipients: 718, AskedFor: 1_001}
 	st := broadcast.Status{Broadcast: b, Counts: models.Counts{Delivered: 718}}
 	for language, want := range map[string]string{
-		"en": "Of the 1001 asked for, 283 opted out or left before their turn.",
-		"zh": "原定 1001 人，其中 283 人在轮到之前已退订或取消关注。",
+		"en": "Of the 1,001 asked for, 283 opted out or left before their turn.",
+		"zh": "原定 1,001 人，其中 283 人在轮到之前已退订或取消关注。",
 	} {
 		s := newStage(t, language)
 		s.status = st

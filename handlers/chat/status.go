@@ -64,7 +64,7 @@ func (c *Composer) progress(st broadcast.Status) string {
 // counts is the line with what became of those that were tried.
 func (c *Composer) counts(st broadcast.Status) string {
 	var parts []string
-	for _, n := range outcomes(st.Counts) {
+	for _, n := range outcomes(st) {
 		if n.count > 0 {
 			parts = append(parts, c.say("count."+n.id, vars{"N": n.count}))
 		}
@@ -88,7 +88,11 @@ type outcome struct {
 	count int64
 }
 
-func outcomes(n models.Counts) []outcome {
+func outcomes(st broadcast.Status) []outcome {
+	n, begun := st.Counts, "sending"
+	if st.Broadcast.State != models.Running {
+		begun = "unsettled" // nothing is sent any more, and what came of the last calls is not known yet
+	}
 	return []outcome{
 		{"delivered", n.Delivered},
 		{"accepted", n.Accepted},
@@ -96,7 +100,7 @@ func outcomes(n models.Counts) []outcome {
 		{"failed", n.Failed},
 		{"uncertain", n.Uncertain},
 		{"put_off", n.Deferred},
-		{"sending", n.Sending - n.Deferred},
+		{begun, n.Sending - n.Deferred},
 	}
 }
 
@@ -142,7 +146,7 @@ func (c *Composer) waits(st broadcast.Status) string {
 		parts = append(parts, c.say("status.slowed", nil))
 	}
 	if st.Counts.Deferred > 0 {
-		v := vars{"At": ""}
+		v := vars{"At": "", "N": st.Counts.Deferred}
 		if st.Again.After(c.now()) {
 			v["At"] = st.Again
 		}
@@ -156,7 +160,7 @@ func (c *Composer) stallReason(stall *broadcast.Stall) string {
 	if !c.locale.Has(id) {
 		id = "stall.unknown"
 	}
-	return c.say(id, vars{"Detail": stall.Detail})
+	return c.say(id, vars{"Detail": c.locale.Answer(stall.Detail)})
 }
 
 // stallNotice tells that a broadcast stands still, or that it goes on.
@@ -178,11 +182,46 @@ func (c *Composer) reason(b models.Broadcast) string {
 		return ""
 	}
 	id := "reason." + b.Reason
+	if b.Reason == models.ReasonAdmin && c.locale.Has(id+"_"+string(b.State)) {
+		id += "_" + string(b.State)
+	}
+	if refusal, _ := lang.ParseRefusal(b.Detail); b.Reason == models.ReasonCredentials && refusal.Code == codeNoPermission {
+		id = "reason.permission"
+	}
 	if !c.locale.Has(id) {
 		id = "reason.unlisted"
 	}
-	return c.say(id, vars{"Reason": b.Reason, "Detail": b.Detail, "Sync": c.write(Sync, ""), "Retry": c.on(Retry, b.ID), "Planned": c.moment(b.PlannedStart.Time)})
+	return c.say(id, vars{
+		"Reason": b.Reason, "At": atOrNone(b.FinishedAt), "Detail": c.reasonDetail(b), "Sync": c.write(Sync, ""), "Retry": c.on(Retry, b.ID),
+		"Planned": c.moment(b.PlannedStart.Time),
+	})
 }
+
+// atOrNone is the time of day of a moment, "" for none.
+func atOrNone(at models.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return lang.HourMinute(at.Time)
+}
+
+// reasonDetail says what a reason adds: the fields that do not fit, or what
+// the platform's code means.
+func (c *Composer) reasonDetail(b models.Broadcast) string {
+	if b.Reason == models.ReasonMessage || b.Reason == models.ReasonTemplate {
+		return b.Detail
+	}
+	refusal, ok := lang.ParseRefusal(b.Detail)
+	if !ok {
+		return c.locale.Answer(b.Detail)
+	}
+	// Of the codes that stop a broadcast for its credentials, these are a token's.
+	refusal.Token = b.Reason == models.ReasonCredentials
+	return c.locale.Refusal(refusal)
+}
+
+// codeNoPermission says that the credentials are right, and the account may not.
+const codeNoPermission = 48001
 
 // todo says how a paused broadcast goes on.
 func (c *Composer) todo(b models.Broadcast) string {
@@ -256,7 +295,7 @@ func (c *Composer) noticeCounts(st broadcast.Status) string {
 	lines := []string{c.say("notice.taken", vars{
 		"Taken": n.Taken(), "Count": total, "Percent": lang.Percent(n.Taken(), total) + "%",
 	})}
-	for _, o := range outcomes(n) {
+	for _, o := range outcomes(st) {
 		id := "notice." + o.id
 		if o.id == "failed" {
 			id = "notice.failed_for" // notice.failed is that of the broadcast

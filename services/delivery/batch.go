@@ -97,7 +97,7 @@ func (s *Sender) giveUp(a *Active, w *batchRun, t models.Task) {
 	s.recorder.in <- entry{
 		outcome: models.Outcome{
 			BroadcastID: a.Broadcast.ID, RecipientID: t.RecipientID, State: models.Uncertain,
-			Attempts: max(t.Attempts, 1), SentAt: t.SentAt.Time, Detail: "begun and not recorded; too late to ask again",
+			Attempts: max(t.Attempts, 1), SentAt: t.SentAt.Time, Detail: models.DetailUnrecorded,
 		},
 		done: func(recorded bool) {
 			if !recorded {

@@ -97,7 +97,7 @@ func decide(a attempt, r result, now time.Time) (attempt, decision) {
 		if !a.maybeSent {
 			return a, a.leave(r.fatal, now)
 		}
-		a.last.Detail = "no answer came while it was safe to ask again: " + a.last.Detail
+		a.last.Detail = models.DetailNoAnswer + ": " + a.last.Detail
 		return a, decision{action: record, state: models.Uncertain, answer: a.last}
 	case unreachable:
 		// With what the platform said of the calls that were made, or without a delivery
@@ -107,7 +107,7 @@ func decide(a attempt, r result, now time.Time) (attempt, decision) {
 		if !a.maybeSent && (a.calls == 0 || a.last.Code == 0) {
 			return a, decision{action: withdraw}
 		}
-		a.last.Detail = "said stop or left before the next call"
+		a.last.Detail = models.DetailWithdrawn
 		return a, a.giveUp(a.last)
 	case unfillable:
 		return a, a.giveUp(r.answer)
@@ -144,7 +144,7 @@ func decideAnswer(a attempt, r result, now time.Time) (attempt, decision) {
 			return a.again(res)
 		}
 		if a.maybeSent {
-			res.Detail = "an earlier call may have been taken: " + res.Detail
+			res.Detail = models.DetailEarlier + ": " + res.Detail
 		}
 		return a, a.giveUp(res)
 	case wechat.Retry:

@@ -27,7 +27,7 @@ func TestAliasesAreBounded(t *testing.T) {
 		fmt.Fprintf(&file, "  m%d: {template_id: t, data: {x: {value: v}}}\n", i)
 	}
 	_, err = Parse([]byte(file.String()))
-	if err == nil || !strings.Contains(err.Error(), "more than 1000 keys") {
+	if err == nil || !strings.Contains(err.Error(), "more than 1,000 keys") {
 		t.Errorf("got %.200v", err)
 	}
 }

@@ -29,7 +29,7 @@ func TestMessageFileIsARegularFile(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		fifo: "not a regular file", "/dev/zero": "not a regular file", t.TempDir(): "not a regular file",
-		write(textfile.MaxBytes): "larger than 1048576 bytes",
+		write(textfile.MaxBytes): "larger than 1,048,576 bytes",
 	} {
 		_, err := ReadFile(path)
 		if diff := cmp.Diff([]string{"MESSAGES_FILE"}, paths(t, err)); diff != "" {

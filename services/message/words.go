@@ -3,7 +3,6 @@ package message
 import (
 	"fmt"
 	"log/slog"
-	"math"
 	"sync"
 
 	"wechat-broadcast/lang"
@@ -49,6 +48,5 @@ var english = sync.OnceValue(func() *lang.Locale {
 	if err != nil {
 		panic(err) // the sentences are part of the program
 	}
-	l.SeparatorsFrom = math.MaxInt64
 	return l
 })
