@@ -261,9 +261,11 @@ func TestTheReplyToABroadcastHasItsMessage(t *testing.T) {
 		s := newStage(t, language)
 		s.link = "https://example.com/b/x"
 		s.asked = &broadcast.Created{
-			Broadcast: sample(), Recipients: 24_900, Template: accountTemplates().List[1],
-			Warnings: []check.Warning{{Code: check.WarnCut, Args: map[string]any{"Field": "通知内容", "Value": "闭"}}},
-			Message:  wechat.Message{TemplateID: "t", URL: "https://example.com/1", Data: data},
+			Broadcast: sample(), Recipients: 24_900, Found: check.Found{
+				Template: accountTemplates().List[1],
+				Warnings: []check.Warning{{Code: check.WarnCut, Args: map[string]any{"Field": "通知内容", "Value": "闭"}}},
+				Message:  wechat.Message{TemplateID: "t", URL: "https://example.com/1", Data: data},
+			},
 		}
 		if diff := cmp.Diff(want, s.ask(t, admin, "broadcast all")); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

@@ -9,11 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/audience"
-	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
@@ -29,7 +26,7 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 	if b, err := e.store.FindRequest(ctx, q.RequestKey); b != nil || err != nil {
 		return e.shown(ctx, b, err)
 	}
-	of, err := e.earlier(ctx, q)
+	of, err := audience.Earlier(ctx, e.store, q.Audience, q.Of)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +40,7 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 	}
 	asked := models.Asked{Again: q.Again}
 	if of != nil {
-		asked.Instead = completes(b, of)
+		asked.Instead = audience.Complete(b, of)
 	}
 	return e.submit(ctx, b, def, asked)
 }
@@ -62,41 +59,11 @@ func (e *Engine) definition(ctx context.Context, q Request, of *models.Broadcast
 
 // submit validates a broadcast and stores it.
 func (e *Engine) submit(ctx context.Context, b *models.Broadcast, def *message.Definition, q models.Asked) (*Created, error) {
-	var checked Created
-	group, gctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		people, err := e.sample(gctx, b)
-		if err != nil {
-			return err
-		}
-		checked.Message, checked.Warnings, err = e.checks.Content(gctx, b, people)
-		return err
-	})
-	var quota *wechat.Quota
-	group.Go(func() (err error) {
-		checked.Template, quota, err = e.checks.Platform(gctx, def, check.TemplatesLast)
-		return err
-	})
-	if err := group.Wait(); err != nil {
-		return nil, e.inWords(ctx, def, err)
+	found, err := e.checks.All(ctx, b, def, e.sample)
+	if err != nil {
+		return nil, err
 	}
-	check.NameFields(checked.Warnings, checked.Template)
-	checked.Warnings = append(checked.Warnings, e.checks.Quota(b, quota)...)
-	return e.save(ctx, b, q, checked)
-}
-
-// inWords returns a refusal of a message with its fields as the template calls them,
-// if the platform tells it in time.
-func (e *Engine) inWords(ctx context.Context, def *message.Definition, err error) error {
-	var told *models.Error
-	if !errors.As(err, &told) || told.Code != models.ErrContent {
-		return err
-	}
-	if reason, ok := told.Args["Reason"].(error); ok {
-		t, _ := e.messages.Template(ctx, def.TemplateID)
-		told.Args["Reason"] = message.InWords(reason, t)
-	}
-	return err
+	return e.save(ctx, b, q, found)
 }
 
 // shown is created with the message as it looks.

@@ -134,7 +134,9 @@ func New(c Config) *Engine {
 	channel := wechat.TemplateMessages{Client: c.Platform}
 	e := &Engine{
 		store: c.Store, messages: c.Messages,
-		checks:     &check.Checker{Store: c.Store, Client: c.Platform, ResetAt: c.QuotaReset, Now: c.Now, Log: c.Log},
+		checks: &check.Checker{
+			Store: c.Store, Client: c.Platform, Messages: c.Messages, ResetAt: c.QuotaReset, Now: c.Now, Log: c.Log,
+		},
 		everPulled: c.EverPulled, pull: c.Pull,
 		undoWindow: c.UndoWindow, resetAt: c.QuotaReset, now: c.Now, log: c.Log, metrics: newMetrics(c.Metrics),
 		throttle:  throttle.New(channel, c.Rate, c.Now),

@@ -297,8 +297,8 @@ func TestTheTemplateOfAPlannedBroadcast(t *testing.T) {
 		to                    models.BroadcastState
 	}{
 		{"the same", "a:{{thing1.DATA}} b:{{time2.DATA}} c:{{keyword3.DATA}}", "", models.Finished},
-		{"with another field", "a:{{thing1.DATA}} b:{{time2.DATA}} c:{{keyword3.DATA}} d:{{thing4.DATA}}", "thing4", models.Failed},
-		{"with a field renamed", "a:{{thing5.DATA}} b:{{time2.DATA}} c:{{keyword3.DATA}}", "thing5, thing1", models.Failed},
+		{"with another field", "a:{{thing1.DATA}} b:{{time2.DATA}} c:{{keyword3.DATA}} d:{{thing4.DATA}}", "d(thing4)", models.Failed},
+		{"with a field renamed", "a:{{thing5.DATA}} b:{{time2.DATA}} c:{{keyword3.DATA}}", "a(thing5), thing1", models.Failed},
 		{"gone", "", "", models.Failed},
 		{"not told", "mute", "", models.Finished},
 	}

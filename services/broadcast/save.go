@@ -8,6 +8,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/audience"
+	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/loop"
 )
 
@@ -31,10 +32,10 @@ type creation struct {
 // take longer than the asker can wait: then the error is ErrNotKnownYet, and what
 // became of the request follows as a message. Until that is known, the same
 // request by the same person gets the same broadcast, whatever its key.
-func (e *Engine) save(ctx context.Context, b *models.Broadcast, q models.Asked, checked Created) (*Created, error) {
+func (e *Engine) save(ctx context.Context, b *models.Broadcast, q models.Asked, found check.Found) (*Created, error) {
 	ctx, cancel := beforeDeadline(ctx, replySlack)
 	defer cancel()
-	same := fmt.Sprintln(b.AskedBy, b.Audience, b.OfID, b.Digest)
+	same := fmt.Sprintln(b.AskedBy, b.Audience, b.OfID, b.Digest, b.PlannedStart)
 	if c := e.lateCreation(same); c != nil {
 		select {
 		case <-c.done:
@@ -48,7 +49,7 @@ func (e *Engine) save(ctx context.Context, b *models.Broadcast, q models.Asked, 
 	c := &creation{requestKey: b.RequestKey, done: make(chan struct{})}
 	e.background.Go(func() {
 		defer close(c.done)
-		c.asked, c.err = e.storeRequest(b, q, checked)
+		c.asked, c.err = e.storeRequest(b, q, found)
 	})
 	select {
 	case <-c.done:
@@ -84,9 +85,9 @@ func (e *Engine) unconfirmed(requestKey string) bool {
 	return false
 }
 
-// storeRequest stores b, or learns for sure that it was not stored. checked is what the
+// storeRequest stores b, or learns for sure that it was not stored. found is what the
 // checks before it found.
-func (e *Engine) storeRequest(b *models.Broadcast, q models.Asked, checked Created) (*Created, error) {
+func (e *Engine) storeRequest(b *models.Broadcast, q models.Asked, found check.Found) (*Created, error) {
 	ctx, cancel := context.WithTimeout(e.inBackground, storeFor)
 	defer cancel()
 	created, err := e.store.CreateBroadcast(ctx, b, q)
@@ -102,7 +103,7 @@ func (e *Engine) storeRequest(b *models.Broadcast, q models.Asked, checked Creat
 	if err != nil { // it is stored all the same
 		asked = &Created{Broadcast: *b, Recipients: b.Recipients}
 	}
-	asked.Warnings, asked.Message, asked.Template = checked.Warnings, checked.Message, checked.Template
+	asked.Found = found
 	if created && q.Instead != 0 {
 		asked.Instead = q.Instead
 		e.halt(q.Instead)

@@ -121,6 +121,27 @@ func (e *Engine) startDue(ctx context.Context) error {
 	return nil
 }
 
+// settled tells whether the outcomes that decide who belongs to the audience of a
+// broadcast are those that stay: the last calls of the earlier ones are over.
+func (e *Engine) settled(ctx context.Context, b *models.Broadcast) (bool, error) {
+	if b.OfID == 0 {
+		return true, nil
+	}
+	list, err := e.store.Completing(ctx, b)
+	if err != nil {
+		return false, err
+	}
+	for _, of := range list {
+		if of.State == models.Running { // an admin resumed it
+			continue
+		}
+		if done, err := e.Counted(ctx, of); err != nil || !done {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // due is the event that has come for a broadcast, empty if none has.
 func (e *Engine) due(b *models.Broadcast) models.Event {
 	now := e.now()

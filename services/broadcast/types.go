@@ -8,7 +8,6 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/messages"
-	"wechat-broadcast/services/wechat"
 )
 
 // Request asks for a broadcast.
@@ -42,13 +41,8 @@ type Created struct {
 	SyncFirst bool
 	// Instead is the paused broadcast that was cancelled, as this one is for its rest; 0
 	// for none.
-	Instead  int64
-	Warnings []check.Warning
-	// Message is what one of the first recipients gets, or else what the admin would get;
-	// without a template id if that is not known.
-	Message wechat.Message
-	// Template is the account's template of the message, the zero one if it is not known.
-	Template wechat.Template
+	Instead int64
+	check.Found
 }
 
 // Status is where a broadcast stands.

@@ -2,13 +2,17 @@ package check
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -21,8 +25,9 @@ const (
 
 // Checker checks broadcasts. All fields are required.
 type Checker struct {
-	Store  *models.Store
-	Client *wechat.Client
+	Store    *models.Store
+	Client   *wechat.Client
+	Messages *messages.Source
 	// ResetAt is when, after midnight in Beijing, the platform's daily quota starts anew.
 	ResetAt time.Duration
 	Now     func() time.Time
@@ -48,13 +53,64 @@ const (
 	WarnSampled  = "sampled"  // Variables, Checked: only so many were checked, and they differ
 )
 
-// NameFields has the warnings name fields as the template calls them.
-func NameFields(warnings []Warning, t wechat.Template) {
-	for _, w := range warnings {
+// Found is what the checks of a broadcast found that can be sent.
+type Found struct {
+	Warnings []Warning
+	// Message is what one of the first recipients gets, or else what the admin would get;
+	// without a template id if that is not known.
+	Message wechat.Message
+	// Template is the account's template of the message, the zero one if it is not known.
+	Template wechat.Template
+}
+
+// All checks a broadcast that is asked for: its message for some of its recipients, which
+// sample returns, its template, and the day's quota. The error is a *models.Error if it
+// can't be sent, with the fields as the template calls them.
+func (c *Checker) All(
+	ctx context.Context, b *models.Broadcast, def *message.Definition,
+	sample func(ctx context.Context, b *models.Broadcast) ([]models.Recipient, error),
+) (Found, error) {
+	var (
+		found Found
+		quota *wechat.Quota
+	)
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		people, err := sample(gctx, b)
+		if err != nil {
+			return err
+		}
+		found.Message, found.Warnings, err = c.Content(gctx, b, people)
+		return err
+	})
+	group.Go(func() (err error) {
+		found.Template, quota, err = c.Platform(gctx, def, TemplatesLast)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return Found{}, c.inWords(ctx, def, err)
+	}
+	for _, w := range found.Warnings {
 		if key, ok := w.Args["Field"].(string); ok {
-			w.Args["Field"] = t.Name(key)
+			w.Args["Field"] = found.Template.Name(key)
 		}
 	}
+	found.Warnings = append(found.Warnings, c.Quota(b, quota)...)
+	return found, nil
+}
+
+// inWords returns a refusal of a message with its fields as the template calls them,
+// if the platform tells it in time.
+func (c *Checker) inWords(ctx context.Context, def *message.Definition, err error) error {
+	var told *models.Error
+	if !errors.As(err, &told) || told.Code != models.ErrContent {
+		return err
+	}
+	if reason, ok := told.Args["Reason"].(error); ok {
+		t, _ := c.Messages.Template(ctx, def.TemplateID)
+		told.Args["Reason"] = message.InWords(reason, t)
+	}
+	return err
 }
 
 // Platform holds the message against the account's template, which it returns, as listed

@@ -1,0 +1,48 @@
+package audience
+
+import (
+	"context"
+
+	"wechat-broadcast/models"
+)
+
+// Some broadcasts are for a part of an earlier one's audience: those whom it reached
+// (a correction), those whom it did not come to (the rest), those with whom it failed (a
+// retry).
+
+// Earlier returns the broadcast of a number for an audience that is a part of its own,
+// nil for 0. One that is being sent, or may still be, is a *models.Error.
+func Earlier(ctx context.Context, store *models.Store, to models.Audience, id int64) (*models.Broadcast, error) {
+	if id == 0 {
+		return nil, nil
+	}
+	of, err := store.FindBroadcast(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	// A paused one is not finished, but it sends nothing: a correction may go out, and the
+	// rest may be sent something else. A retry may not, or it would be sent to twice.
+	if of.State.Final() || of.State == models.Paused && to != models.AudienceRetry {
+		return of, nil
+	}
+	return nil, models.NewError(models.Conflict, models.ErrWrongState, "ID", of.ID, "State", string(of.State), "Action", string(to))
+}
+
+// Complete has b be for a part of an earlier broadcast's audience, and returns the
+// paused broadcast that b takes the place of; 0 for none. The rest of a rest is that of
+// the first broadcast.
+func Complete(b, of *models.Broadcast) (instead int64) {
+	b.OfID = of.ID
+	if b.Audience != models.AudienceRest {
+		return 0
+	}
+	if of.Audience == models.AudienceRest {
+		b.OfID = of.OfID
+	}
+	// Whoever followed later was not in the audience.
+	b.MaxRecipientID = of.MaxRecipientID
+	if of.State == models.Paused {
+		instead = of.ID
+	}
+	return instead
+}
