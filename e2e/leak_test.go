@@ -67,11 +67,16 @@ func (l *leaks) knows(p *platform) {
 	}
 }
 
-// asks has somebody write to the account and notes the replies.
+// asks has somebody write to the account and notes the replies: what in them is not the
+// sender's own OpenID, nor the one that they wrote.
 func (l *leaks) asks(p *platform, from string, texts ...string) {
 	l.t.Helper()
 	for _, text := range texts {
-		l.hears("replies", p.say(from, text))
+		own := []string{from, "-"}
+		for _, word := range strings.Fields(text) {
+			own = append(own, word, "-")
+		}
+		l.hears("replies", strings.NewReplacer(own...).Replace(p.say(from, text)))
 	}
 }
 
