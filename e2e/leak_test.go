@@ -67,16 +67,22 @@ func (l *leaks) knows(p *platform) {
 	}
 }
 
+// shown is the line of a message's card that has its reader's OpenID, as the message
+// personal is written.
+var shown = regexp.MustCompile(`(?m)^订单号: .*$`)
+
 // asks has somebody write to the account and notes the replies: what in them is not the
-// sender's own OpenID, nor the one that they wrote.
+// sender's own OpenID, nor the one that they wrote, nor what a message says.
 func (l *leaks) asks(p *platform, from string, texts ...string) {
 	l.t.Helper()
 	for _, text := range texts {
 		own := []string{from, "-"}
 		for _, word := range strings.Fields(text) {
-			own = append(own, word, "-")
+			if len(word) > 20 {
+				own = append(own, word, "-")
+			}
 		}
-		l.hears("replies", strings.NewReplacer(own...).Replace(p.say(from, text)))
+		l.hears("replies", shown.ReplaceAllString(strings.NewReplacer(own...).Replace(p.say(from, text)), ""))
 	}
 }
 
