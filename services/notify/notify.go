@@ -76,9 +76,9 @@ type Notifier struct {
 	// pending are the notices that are in no database, by key.
 	pending map[string]*notice
 	sent    chan *notice
-	// took are the notices of halts that the platform took, by key, until all of a halt
-	// are told. It is the stored notices' loop's.
-	took map[string]bool
+	// handed is what came of the notices of halts, by key, until all of each halt are
+	// told. It is the stored notices' loop's.
+	handed map[string]handed
 }
 
 // notice is one on its way to an admin.
@@ -121,7 +121,7 @@ func (r rests) note(key string, done bool, now time.Time) {
 
 // New returns a Notifier. Run makes it tell.
 func New(c Config) *Notifier {
-	return &Notifier{Config: c, pending: map[string]*notice{}, sent: make(chan *notice, 16), took: map[string]bool{}}
+	return &Notifier{Config: c, pending: map[string]*notice{}, sent: make(chan *notice, 16), handed: map[string]handed{}}
 }
 
 // Run tells admins what they do not know until ctx ends. Of the broadcasts in the
