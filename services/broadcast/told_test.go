@@ -232,57 +232,6 @@ func TestARestartTellsTheRestOfAHalt(t *testing.T) {
 	})
 }
 
-// One admin is told in the reply to their next word, and is not told again while the
-// platform is too busy to take another's notice.
-func TestAKeptHaltIsToldOnceWhileAnotherCannotBeTold(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := newAccount(t, setup{Options: simulator.Options{Followers: 300}, rate: 50})
-		team := a.hire()
-		codes := map[string]int{admin: -1, team.sender: 45015}
-		tries := map[string]int{}
-		var mu sync.Mutex
-		a.wire.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/cgi-bin/message/custom/send" {
-				body, _ := io.ReadAll(r.Body)
-				r.Body = io.NopCloser(bytes.NewReader(body))
-				mu.Lock()
-				defer mu.Unlock()
-				for openID, code := range codes {
-					if bytes.Contains(body, []byte(openID)) {
-						tries[openID]++
-						answer(w, code)
-						return
-					}
-				}
-			}
-			a.sim.ServeHTTP(w, r)
-		})
-		a.refuseAfter(20, 48004)
-		a.start()
-		id := a.ask("", models.AudienceAll)
-		a.reaches(id, models.Paused)
-		_ = loop.Sleep(t.Context(), 10*time.Second)
-		n := a.notifier(a.engine)
-		if said, err := n.Say(t.Context(), team.sender, []int64{id}, "m:1"); err != nil || len(said) != 1 {
-			t.Fatalf("said in the reply: %d, %v", said, err)
-		}
-		_ = loop.Sleep(t.Context(), 5*time.Minute)
-		if kept, err := n.Kept(t.Context(), team.sender, "m:2"); err != nil || len(kept) != 0 {
-			t.Errorf("told again in the reply to the next word: %d, %v", len(kept), err)
-		}
-		mu.Lock()
-		if tries[team.sender] != 1 || tries[admin] < 2 {
-			t.Errorf("%d tries of what is refused, %d of what may be taken later", tries[team.sender], tries[admin])
-		}
-		clear(codes)
-		mu.Unlock()
-		_ = loop.Sleep(t.Context(), 2*time.Minute)
-		a.wantToldTo(admin, "paused #1 account…")
-		a.wantToldTo(team.sender)
-	})
-}
-
 // A notice that the platform took is not sent again because that can't be stored.
 func TestAHaltIsToldOnceWhileTheDatabaseIsReadOnly(t *testing.T) {
 	t.Parallel()

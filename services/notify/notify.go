@@ -334,8 +334,12 @@ const (
 // hand hands a notice over. One that the platform refuses is kept for the admin's
 // next word, if it is about broadcasts; that of a role is kept until it was taken.
 func (n *Notifier) hand(ctx context.Context, m *notice) (handed, error) {
-	if n.Admins.RoleOf(ctx, m.to) == "" {
+	switch {
+	case n.Admins.RoleOf(ctx, m.to) != "":
+	case n.Admins.Known(ctx):
 		return moot, nil
+	default:
+		return away, nil
 	}
 	err := n.Platform.Notify(ctx, m.to, m.text())
 	var refused *wechat.APIError

@@ -90,7 +90,7 @@ func (n *Notifier) tellHalts(ctx context.Context, again rests, halts []models.Br
 	// The one that met the reason was being sent; the others may not have begun.
 	begun := slices.IndexFunc(halts, func(b models.Broadcast) bool { return !b.StartedAt.IsZero() })
 	head := halts[max(begun, 0)]
-	if ready, err := n.ready(ctx, head); err != nil || !ready {
+	if ready, err := n.ready(ctx, head); err != nil || !ready || !n.Admins.Known(ctx) {
 		return err
 	}
 	if err := n.beginTelling(ctx, halts); err != nil {
