@@ -39,14 +39,13 @@ func (b *Broadcast) reach() (where string, args []any) {
 }
 
 // rest is the condition of AudienceRest. The highest recipient of the earlier broadcast,
-// once fixed, is that of the rest, too (see CreateBroadcast).
+// once fixed, is that of the rest, too: its MaxRecipientID.
 const rest = reachable + ` AND EXISTS (SELECT 1 FROM broadcasts o WHERE o.id = ? AND (o.audience = 'all'
 		OR o.audience = 'test' AND recipients.tester = 1
 		OR o.audience = 'me' AND recipients.openid = o.asked_by
-		OR o.audience IN ('retry', 'reached') AND EXISTS (SELECT 1 FROM deliveries d
+		OR o.audience = 'reached' AND EXISTS (SELECT 1 FROM deliveries d
 			WHERE d.broadcast_id = o.of_id AND d.recipient_id = recipients.id
-			AND (d.state = 'uncertain' OR o.audience = 'retry' AND d.state = 'failed'
-				OR o.audience = 'reached' AND d.state IN ('accepted', 'delivered', 'sending')))))
+			AND d.state IN ('accepted', 'delivered', 'uncertain', 'sending'))))
 	AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.broadcast_id = ? AND d.recipient_id = recipients.id)
 	AND NOT EXISTS (SELECT 1 FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id
 		WHERE t.of_id = ? AND t.audience = 'rest' AND t.id <> ? AND n.recipient_id = recipients.id)`

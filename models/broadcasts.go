@@ -91,11 +91,12 @@ func (s *Store) MarkNotified(ctx context.Context, id int64, mark string) error {
 }
 
 // Completing returns the broadcasts whose outcomes decide to whom one goes that is for
-// some recipients of an earlier one: the earlier one, and for a rest the other rests.
+// some recipients of an earlier one: the earlier one, for a rest the other rests, and for
+// a retry the other retries.
 func (s *Store) Completing(ctx context.Context, b *Broadcast) ([]Broadcast, error) {
 	q := s.r.WithContext(ctx).Where("id = ?", b.OfID)
-	if b.Audience == AudienceRest {
-		q = q.Or("of_id = ? AND audience = ? AND id <> ?", b.OfID, AudienceRest, b.ID)
+	if b.Audience == AudienceRest || b.Audience == AudienceRetry {
+		q = q.Or("of_id = ? AND audience = ? AND id <> ?", b.OfID, b.Audience, b.ID)
 	}
 	var list []Broadcast
 	err := q.Order("id").Find(&list).Error

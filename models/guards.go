@@ -15,7 +15,9 @@ func (s *Store) refuse(tx *gorm.DB, b *Broadcast, q Asked) error {
 		return nil
 	case AudienceAll:
 	case AudienceRetry:
-		return refuseRetry(tx, b)
+		if of, err := s.takeRetry(tx, b, q.Instead); err != nil || of.Digest == b.Digest {
+			return err
+		}
 	case AudienceReached:
 		if _, err := endedOrPaused(tx, b.OfID, string(AudienceReached)); err != nil {
 			return err
@@ -85,13 +87,13 @@ func completes(b Broadcast, id int64, same []Broadcast) bool {
 }
 
 // toEveryone tells whether a broadcast goes to all, or is for some recipients of one
-// that did. Those with other content are not among same; whom they are for may have
+// that did. Those with other content are not among same; whom they were for may have
 // been anybody.
 func toEveryone(b Broadcast, same []Broadcast) bool {
 	for b.OfID != 0 {
 		i := slices.IndexFunc(same, func(of Broadcast) bool { return of.ID == b.OfID })
 		if i < 0 {
-			return b.Audience != AudienceRetry
+			return true
 		}
 		b = same[i]
 	}
@@ -126,20 +128,24 @@ func refuseHalted(tx *gorm.DB) error {
 	return NewError(Conflict, ErrHalted, "ID", halted.ID, "Detail", halted.Detail)
 }
 
-// refuseRetry refuses to retry what has not ended, or is being retried.
-func refuseRetry(tx *gorm.DB, b *Broadcast) error {
+// takeRetry refuses to retry what has not ended, or is being retried by another one than
+// the paused retry that b takes the place of, which it cancels. It returns what b retries.
+func (s *Store) takeRetry(tx *gorm.DB, b *Broadcast, instead int64) (*Broadcast, error) {
 	var of Broadcast
 	if err := tx.Take(&of, b.OfID).Error; err != nil {
-		return err
+		return nil, err
 	}
 	if !of.State.Final() {
-		return NewError(Conflict, ErrWrongState, "ID", of.ID, "State", string(of.State), "Action", "retry")
+		return nil, NewError(Conflict, ErrWrongState, "ID", of.ID, "State", string(of.State), "Action", "retry")
+	}
+	if err := s.takePlace(tx, b, instead); err != nil {
+		return nil, err
 	}
 	other, err := first[Broadcast](tx.Where("of_id = ? AND audience = ? AND state IN ?", of.ID, AudienceRetry, open))
 	if err != nil || other == nil {
-		return err
+		return &of, err
 	}
-	return NewError(Conflict, ErrRetryRunning, "ID", of.ID, "Retry", other.ID)
+	return nil, NewError(Conflict, ErrRetryRunning, "ID", of.ID, "Retry", other.ID)
 }
 
 // open are the states of a broadcast that has not ended.
@@ -161,20 +167,26 @@ func endedOrPaused(tx *gorm.DB, id int64, action string) (*Broadcast, error) {
 // takeRest sees to it that nothing but b goes to the rest of a broadcast: it cancels the
 // paused one that b takes the place of, and refuses b while another of them has not ended.
 func (s *Store) takeRest(tx *gorm.DB, b *Broadcast, instead int64) error {
-	if instead != 0 {
-		of, err := endedOrPaused(tx, instead, string(AudienceRest))
-		if err != nil {
-			return err
-		}
-		if of.State == Paused {
-			if _, err := s.move(tx, Move{Event: EventCancel, Reason: ReasonAdmin}, b.AskedAt.Time, "id = ?", instead); err != nil {
-				return err
-			}
-		}
+	if err := s.takePlace(tx, b, instead); err != nil {
+		return err
 	}
 	other, err := first[Broadcast](tx.Where("(id = ? OR of_id = ? AND audience = ?) AND state IN ?", b.OfID, b.OfID, AudienceRest, open))
 	if err != nil || other == nil {
 		return err
 	}
 	return NewError(Conflict, ErrRestRunning, "ID", b.OfID, "Rest", other.ID, "State", string(other.State))
+}
+
+// takePlace cancels the paused broadcast that b takes the place of, 0 for none. It refuses
+// b if that one was resumed meanwhile.
+func (s *Store) takePlace(tx *gorm.DB, b *Broadcast, instead int64) error {
+	if instead == 0 {
+		return nil
+	}
+	of, err := endedOrPaused(tx, instead, string(AudienceRest))
+	if err != nil || of.State != Paused {
+		return err
+	}
+	_, err = s.move(tx, Move{Event: EventCancel, Reason: ReasonAdmin}, b.AskedAt.Time, "id = ?", instead)
+	return err
 }

@@ -238,8 +238,8 @@ type Batch struct {
 	// LeaseUntil is when, by the database's clock, another may take it: the end
 	// of the lease, or the moment for which its rest was left.
 	LeaseUntil Time
-	// Takes counts the leases on it so far.
-	Takes int64
+	// Leases counts those on it so far.
+	Leases int64
 }
 
 // DeliveryState is what became of one recipient of one broadcast.

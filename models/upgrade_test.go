@@ -14,11 +14,10 @@ import (
 	"wechat-broadcast/models/modelstest"
 )
 
-// The version before gave up telling of what was asked for more than two days
-// ago. After the upgrade nobody is told of the old ones, and everybody of what
-// ended lately or waits for a word.
-func TestTheUpgradeTellsOfNothingOld(t *testing.T) {
-	t.Parallel()
+// upgraded has a test begin with the database of an older schema version, on each
+// database. migrate makes the Store that the program would have on it now.
+func upgraded(t *testing.T, from int64, test func(t *testing.T, db *sql.DB, migrate func() *models.Store)) {
+	t.Helper()
 	for driver, open := range map[string]func(t *testing.T) (name, dsn string, dialect goose.Dialect){
 		models.SQLite: func(t *testing.T) (name, dsn string, dialect goose.Dialect) {
 			t.Helper()
@@ -42,40 +41,84 @@ func TestTheUpgradeTellsOfNothingOld(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := before.UpTo(t.Context(), 3); err != nil {
+			if _, err := before.UpTo(t.Context(), from); err != nil {
 				t.Fatal(err)
 			}
-			asked := time.Now().Add(-30 * 24 * time.Hour).UnixMilli()
-			for id, b := range []struct {
-				state string
-				ended time.Duration // ago; never if 0
-			}{{"finished", 28 * 24 * time.Hour}, {"failed", 49 * time.Hour}, {"finished", 47 * time.Hour}, {"paused", 0}} {
-				ended := int64(0)
-				if b.ended > 0 {
-					ended = time.Now().Add(-b.ended).UnixMilli()
-				}
-				_, err := db.ExecContext(t.Context(), fmt.Sprintf(`INSERT INTO broadcasts
-					(id, request_key, name, message, digest, audience, asked_by, salt, state, asked_at, finished_at)
-					VALUES (%d, 'key %d', 'notice', '{}', '', 'all', 'oAdmin', '', '%s', %d, %d)`, id+1, id, b.state, asked, ended))
+			test(t, db, func() *models.Store {
+				s, err := models.Open(driver, dsn, modelstest.Log(t))
 				if err != nil {
 					t.Fatal(err)
 				}
-			}
-			s, err := models.Open(driver, dsn, modelstest.Log(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = s.Close() }()
-			if err := s.Migrate(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			list, err := s.Unnotified(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(list) != 2 || list[0].ID != 3 || list[1].ID != 4 {
-				t.Errorf("would be told of: %+v", list)
-			}
+				t.Cleanup(func() { _ = s.Close() })
+				if err := s.Migrate(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				return s
+			})
 		})
 	}
+}
+
+// The version before gave up telling of what was asked for more than two days
+// ago. After the upgrade nobody is told of the old ones, and everybody of what
+// ended lately or waits for a word.
+func TestTheUpgradeTellsOfNothingOld(t *testing.T) {
+	t.Parallel()
+	upgraded(t, 3, func(t *testing.T, db *sql.DB, migrate func() *models.Store) {
+		asked := time.Now().Add(-30 * 24 * time.Hour).UnixMilli()
+		for id, b := range []struct {
+			state string
+			ended time.Duration // ago; never if 0
+		}{{"finished", 28 * 24 * time.Hour}, {"failed", 49 * time.Hour}, {"finished", 47 * time.Hour}, {"paused", 0}} {
+			ended := int64(0)
+			if b.ended > 0 {
+				ended = time.Now().Add(-b.ended).UnixMilli()
+			}
+			_, err := db.ExecContext(t.Context(), fmt.Sprintf(`INSERT INTO broadcasts
+				(id, request_key, name, message, digest, audience, asked_by, salt, state, asked_at, finished_at)
+				VALUES (%d, 'key %d', 'notice', '{}', '', 'all', 'oAdmin', '', '%s', %d, %d)`, id+1, id, b.state, asked, ended))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		list, err := migrate().Unnotified(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list) != 2 || list[0].ID != 3 || list[1].ID != 4 {
+			t.Errorf("would be told of: %+v", list)
+		}
+	})
+}
+
+// A process of the version before, which would send a rest to everyone, leases no batch
+// once another one has upgraded the database; the new one goes on where it was.
+func TestAnOlderProcessSendsNothingAfterTheUpgrade(t *testing.T) {
+	t.Parallel()
+	upgraded(t, 6, func(t *testing.T, db *sql.DB, migrate func() *models.Store) {
+		for _, statement := range []string{
+			`INSERT INTO broadcasts (id, request_key, name, message, digest, audience, asked_by, salt, state, asked_at)
+				VALUES (1, 'key', 'notice', '{}', '', 'all', 'oAdmin', '', 'running', 1)`,
+			"INSERT INTO batches (broadcast_id, seq, after_id, through_id, size, state) VALUES (1, 1, 0, 10, 10, 'todo')",
+		} {
+			if _, err := db.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lease := func() error {
+			_, err := db.ExecContext(t.Context(), "UPDATE batches SET owner = 'old', lease_until = 1, takes = takes + 1 WHERE broadcast_id = 1")
+			return err
+		}
+		if err := lease(); err != nil {
+			t.Fatal(err)
+		}
+		s := migrate()
+		if err := lease(); err == nil {
+			t.Error("the older process leases a batch")
+		}
+		b, err := s.LeaseBatch(t.Context(), 1, 1, "new", time.Minute)
+		if err != nil || b == nil || b.Leases != 2 {
+			t.Errorf("leased anew: %+v, %v", b, err)
+		}
+	})
 }

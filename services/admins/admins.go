@@ -44,7 +44,7 @@ type Service struct {
 
 	mu      sync.Mutex
 	changes int64
-	known   map[string]models.Role // as last read; replaced and never changed
+	known   map[string]models.Role // as last read, nil before that; replaced and never changed
 }
 
 // New returns a Service.
@@ -101,6 +101,15 @@ func (s *Service) RoleOf(ctx context.Context, openID string) models.Role {
 		return models.Owner
 	}
 	return s.fromChat(ctx)[openID]
+}
+
+// Known tells whether the roles that were given by chat are known. They are not from a
+// start until the database answers for the first time.
+func (s *Service) Known(ctx context.Context) bool {
+	s.fromChat(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known != nil
 }
 
 // Senders returns the OpenIDs of those who may send to everybody, the owners first.
@@ -167,13 +176,10 @@ func (s *Service) changed(openID string, role models.Role, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.changes++
-	if err != nil {
+	if err != nil || s.known == nil {
 		return
 	}
 	s.known = maps.Clone(s.known)
-	if s.known == nil {
-		s.known = map[string]models.Role{}
-	}
 	if role == "" {
 		delete(s.known, openID)
 		return

@@ -30,14 +30,19 @@ func Earlier(ctx context.Context, store *models.Store, to models.Audience, id in
 
 // Complete has b be for a part of an earlier broadcast's audience, and returns the
 // paused broadcast that b takes the place of; 0 for none. The rest of a rest is that of
-// the first broadcast.
+// the first broadcast. The rest of a retry is another retry, which is for those whom none
+// before it tried.
 func Complete(b, of *models.Broadcast) (instead int64) {
 	b.OfID = of.ID
 	if b.Audience != models.AudienceRest {
 		return 0
 	}
-	if of.Audience == models.AudienceRest {
+	switch of.Audience {
+	case models.AudienceRest:
 		b.OfID = of.OfID
+	case models.AudienceRetry:
+		b.Audience, b.OfID = models.AudienceRetry, of.OfID
+	case models.AudienceMe, models.AudienceTest, models.AudienceAll, models.AudienceReached:
 	}
 	// Whoever followed later was not in the audience.
 	b.MaxRecipientID = of.MaxRecipientID

@@ -128,7 +128,7 @@ func newAccount(t *testing.T, set setup) *account {
 	t.Cleanup(a.client.Close)
 	a.store, a.db = openStore(t, set.driver)
 	a.messages = messagetest.New(t, messageFile)
-	a.admins = admins.New(admins.Config{Store: a.store, Owners: []string{admin}, Now: a.now, Log: modelstest.Log(t)})
+	a.forgetRoles()
 	a.pulled.Store(!set.unpulled)
 	a.pull = a.fill
 	if !set.unpulled {
@@ -377,4 +377,9 @@ func (a *account) exec(query string, args ...any) {
 	if _, err := a.db.ExecContext(context.Background(), query, args...); err != nil {
 		a.t.Fatalf("%s: %v", query, err)
 	}
+}
+
+// forgetRoles has the roles read from the database, as after a restart.
+func (a *account) forgetRoles() {
+	a.admins = admins.New(admins.Config{Store: a.store, Owners: []string{admin}, Now: a.now, Log: modelstest.Log(a.t)})
 }

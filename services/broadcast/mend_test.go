@@ -296,3 +296,100 @@ func TestTheRestWaitsForTheCallsUnderWay(t *testing.T) {
 		}
 	})
 }
+
+// failing has a finished broadcast look as if the platform had refused all its recipients.
+func (a *account) failing(id int64) {
+	a.t.Helper()
+	a.exec(fmt.Sprintf("UPDATE deliveries SET state = 'failed', errcode = 50001 WHERE broadcast_id = %d", id))
+}
+
+// The rest of a retry and another retry are for the same people: nobody is in both,
+// whichever comes first.
+func TestTheRestOfARetry(t *testing.T) {
+	t.Parallel()
+	for name, ways := range map[string][2]models.Audience{
+		"the rest, and then a retry": {models.AudienceRest, models.AudienceRetry},
+		"a retry, and then the rest": {models.AudienceRetry, models.AudienceRest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(t, setup{rate: 20, Options: simulator.Options{Followers: 200}})
+				a.start()
+				first := a.ask("", models.AudienceAll)
+				a.reaches(first, models.Finished)
+				a.failing(first)
+				retry := a.mustAskOf("", models.AudienceRetry, first).Broadcast.ID
+				a.until("the retry being sent", func() bool { return a.counts(retry).Tried() >= 40 })
+				a.cancel(retry)
+
+				of := map[models.Audience]int64{models.AudienceRest: retry, models.AudienceRetry: first}
+				second := a.mustAskOf("", ways[0], of[ways[0]]).Broadcast.ID
+				a.until("the next being sent", func() bool { return a.counts(second).Tried() >= 40 })
+				if _, err := a.askOf("", ways[1], of[ways[1]]); err == nil {
+					t.Error("two are sent to the same people at once")
+				}
+				a.cancel(second)
+				third := a.mustAskOf("", ways[1], of[ways[1]]).Broadcast.ID
+				a.reaches(third, models.Finished)
+				if twice := a.sim.Received(3, -1, 5); len(twice) > 0 {
+					t.Errorf("received by more than one of them: %v", twice)
+				}
+				if n := a.counts(retry).Tried() + a.counts(second).Tried() + a.counts(third).Tried(); n != 201 {
+					t.Errorf("%d tried by the three", n)
+				}
+			})
+		})
+	}
+}
+
+// A retry may say something else, as the rest may; what everyone got is refused then, too.
+func TestTheRestOfARetryWithOtherWords(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{rate: 50, Options: simulator.Options{Followers: 100}})
+		a.start()
+		first := a.ask("", models.AudienceAll)
+		a.reaches(first, models.Finished)
+		a.failing(first)
+		retry := a.mustAskOf("", models.AudienceRetry, first).Broadcast.ID
+		a.until("the retry being sent", func() bool { return a.counts(retry).Tried() >= 20 })
+		a.pause(retry)
+		asked := a.mustAskOf("personal", models.AudienceRest, retry)
+		if asked.Instead != retry || a.broadcast(retry).State != models.Cancelled {
+			t.Errorf("instead of %d", asked.Instead)
+		}
+		a.reaches(asked.Broadcast.ID, models.Finished)
+		if n := a.counts(retry).Tried() + a.counts(asked.Broadcast.ID).Tried(); n != 101 {
+			t.Errorf("%d tried by both", n)
+		}
+		if _, err := a.tryAsk("personal", models.AudienceAll, false); err == nil {
+			t.Error("some get it twice within a day")
+		}
+		a.failing(retry)
+		a.exec(fmt.Sprintf("DELETE FROM deliveries WHERE broadcast_id = %d", asked.Broadcast.ID))
+		_, err := a.askOf("personal", models.AudienceRest, retry)
+		wantCode(t, err, models.ErrSameMessage)
+	})
+}
+
+// Another retry waits for the calls of the one before it, too.
+func TestARetryWaitsForTheCallsUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 200}})
+		a.start()
+		first := a.ask("", models.AudienceAll)
+		a.reaches(first, models.Finished)
+		a.failing(first)
+		a.faults(simulator.Faults{Latency: 4 * time.Second})
+		retry := a.mustAskOf("", models.AudienceRetry, first).Broadcast.ID
+		a.until("calls side by side", func() bool { return a.sim.Stats().InFlight == 16 })
+		a.cancel(retry)
+		second := a.mustAskOf("", models.AudienceRetry, first).Broadcast.ID
+		a.reaches(second, models.Finished)
+		if n := a.counts(retry).Tried() + a.counts(second).Tried(); n != 201 {
+			t.Errorf("%d tried by both", n)
+		}
+	})
+}

@@ -76,9 +76,9 @@ type Notifier struct {
 	// pending are the notices that are in no database, by key.
 	pending map[string]*notice
 	sent    chan *notice
-	// took are the notices of halts that the platform took, by key, until all of a halt
-	// are told. It is the stored notices' loop's.
-	took map[string]bool
+	// handed is what came of the notices of halts, by key, until all of each halt are
+	// told. It is the stored notices' loop's.
+	handed map[string]handed
 }
 
 // notice is one on its way to an admin.
@@ -121,7 +121,7 @@ func (r rests) note(key string, done bool, now time.Time) {
 
 // New returns a Notifier. Run makes it tell.
 func New(c Config) *Notifier {
-	return &Notifier{Config: c, pending: map[string]*notice{}, sent: make(chan *notice, 16), took: map[string]bool{}}
+	return &Notifier{Config: c, pending: map[string]*notice{}, sent: make(chan *notice, 16), handed: map[string]handed{}}
 }
 
 // Run tells admins what they do not know until ctx ends. Of the broadcasts in the
@@ -334,8 +334,12 @@ const (
 // hand hands a notice over. One that the platform refuses is kept for the admin's
 // next word, if it is about broadcasts; that of a role is kept until it was taken.
 func (n *Notifier) hand(ctx context.Context, m *notice) (handed, error) {
-	if n.Admins.RoleOf(ctx, m.to) == "" {
+	switch {
+	case n.Admins.RoleOf(ctx, m.to) != "":
+	case n.Admins.Known(ctx):
 		return moot, nil
+	default:
+		return away, nil
 	}
 	err := n.Platform.Notify(ctx, m.to, m.text())
 	var refused *wechat.APIError

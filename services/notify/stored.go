@@ -38,6 +38,9 @@ func (n *Notifier) tellStored(ctx context.Context, again rests) error {
 			return err
 		}
 	}
+	if len(halts) == 0 {
+		clear(n.handed)
+	}
 	for _, same := range halts {
 		if err := n.tellHalts(ctx, again, same); err != nil {
 			return err
@@ -87,7 +90,7 @@ func (n *Notifier) tellHalts(ctx context.Context, again rests, halts []models.Br
 	// The one that met the reason was being sent; the others may not have begun.
 	begun := slices.IndexFunc(halts, func(b models.Broadcast) bool { return !b.StartedAt.IsZero() })
 	head := halts[max(begun, 0)]
-	if ready, err := n.ready(ctx, head); err != nil || !ready {
+	if ready, err := n.ready(ctx, head); err != nil || !ready || !n.Admins.Known(ctx) {
 		return err
 	}
 	if err := n.beginTelling(ctx, halts); err != nil {
@@ -116,7 +119,6 @@ func (n *Notifier) tellHalts(ctx context.Context, again rests, halts []models.Br
 			return err
 		}
 	}
-	clear(n.took)
 	return nil
 }
 
@@ -172,15 +174,19 @@ func (n *Notifier) tellHalt(ctx context.Context, again rests, to string, head br
 	if told {
 		return true, nil
 	}
-	if !n.took[key] { // else it could not be recorded
-		outcome, err := n.hand(ctx, &notice{
+	outcome, known := n.handed[key]
+	if !known {
+		outcome, err = n.hand(ctx, &notice{
 			key: key, kind: Paused, to: to, broadcast: head.Broadcast.ID, also: others,
 			text: func() string { return n.Words.Halts(head, others) },
 		})
-		if again.note(key, outcome != away, n.Now()); err != nil || outcome != taken {
-			return outcome != away, err
+		if again.note(key, outcome != away, n.Now()); err != nil || outcome == away {
+			return false, err
 		}
-		n.took[key] = true
+		n.handed[key] = outcome
+	}
+	if outcome != taken {
+		return true, nil
 	}
 	for _, b := range halts {
 		if err := n.Store.NoticeHandedOver(ctx, to, b.ID, b.NotifiedState); err != nil {

@@ -6,6 +6,10 @@ ALTER TABLE broadcasts
     DROP KEY broadcasts_retry_of,
     ADD KEY broadcasts_of_id (of_id);
 
+-- A process of an older version that still runs knows nothing of these audiences, and would
+-- take each for everyone. It can lease no batch any more, since it has another name for this.
+ALTER TABLE batches CHANGE COLUMN takes leases BIGINT NOT NULL DEFAULT 0;
+
 ALTER TABLE recipients
     ADD COLUMN name         VARCHAR(64)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '',
     ADD COLUMN opted_out_at BIGINT       NOT NULL DEFAULT 0,
@@ -83,6 +87,7 @@ ALTER TABLE recipients
     DROP COLUMN left_at,
     DROP COLUMN opted_out_at,
     DROP COLUMN name;
+ALTER TABLE batches CHANGE COLUMN leases takes BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE broadcasts
     DROP KEY broadcasts_of_id,
     DROP COLUMN planned_start,

@@ -5,6 +5,10 @@ ALTER TABLE broadcasts RENAME COLUMN retry_of TO of_id;
 CREATE INDEX broadcasts_of_id ON broadcasts (of_id);
 ALTER TABLE broadcasts ADD COLUMN planned_start BIGINT NOT NULL DEFAULT 0;
 
+-- A process of an older version that still runs knows nothing of these audiences, and would
+-- take each for everyone. It can lease no batch any more, since it has another name for this.
+ALTER TABLE batches RENAME COLUMN takes TO leases;
+
 ALTER TABLE recipients ADD COLUMN name TEXT NOT NULL DEFAULT '';
 ALTER TABLE recipients ADD COLUMN opted_out_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE recipients ADD COLUMN left_at BIGINT NOT NULL DEFAULT 0;
@@ -79,6 +83,7 @@ ALTER TABLE recipients DROP COLUMN heard;
 ALTER TABLE recipients DROP COLUMN left_at;
 ALTER TABLE recipients DROP COLUMN opted_out_at;
 ALTER TABLE recipients DROP COLUMN name;
+ALTER TABLE batches RENAME COLUMN leases TO takes;
 ALTER TABLE broadcasts DROP COLUMN planned_start;
 DROP INDEX broadcasts_of_id;
 ALTER TABLE broadcasts RENAME COLUMN of_id TO retry_of;
