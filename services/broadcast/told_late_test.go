@@ -96,3 +96,18 @@ func TestNobodyIsForgottenBeforeTheRolesAreKnown(t *testing.T) {
 		})
 	}
 }
+
+// How a broadcast ended is told once, too, while that it was told can't be stored.
+func TestAnEndIsToldOnceWhileTheDatabaseIsReadOnly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 45}})
+		a.start()
+		a.reaches(a.ask("", models.AudienceAll), models.Finished)
+		a.exec("CREATE TRIGGER broken BEFORE UPDATE ON broadcasts BEGIN SELECT RAISE(ABORT, 'full'); END")
+		_ = loop.Sleep(t.Context(), 5*time.Minute)
+		a.exec("DROP TRIGGER broken")
+		_ = loop.Sleep(t.Context(), 5*time.Minute)
+		a.wantToldTo(admin, "finished #1 …")
+	})
+}

@@ -76,8 +76,8 @@ type Notifier struct {
 	// pending are the notices that are in no database, by key.
 	pending map[string]*notice
 	sent    chan *notice
-	// handed is what came of the notices of halts, by key, until all of each halt are
-	// told. It is the stored notices' loop's.
+	// handed is what came of notices of broadcasts, by key, until the database has that
+	// they are told. It is the stored notices' loop's.
 	handed map[string]handed
 }
 

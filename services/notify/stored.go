@@ -21,6 +21,9 @@ func (n *Notifier) tellStored(ctx context.Context, again rests) error {
 	if err != nil {
 		return err
 	}
+	if len(list) == 0 {
+		clear(n.handed)
+	}
 	halts := map[string][]models.Broadcast{} // by their reason
 	for _, b := range list {
 		if halted(b) {
@@ -37,9 +40,6 @@ func (n *Notifier) tellStored(ctx context.Context, again rests) error {
 		if err := n.tell(ctx, again, b); err != nil {
 			return err
 		}
-	}
-	if len(halts) == 0 {
-		clear(n.handed)
 	}
 	for _, same := range halts {
 		if err := n.tellHalts(ctx, again, same); err != nil {
@@ -59,7 +59,7 @@ func halted(b models.Broadcast) bool {
 // began.
 func (n *Notifier) tell(ctx context.Context, again rests, b models.Broadcast) error {
 	kind := kindOf(b.State)
-	key := fmt.Sprintf("%s %d", kind, b.ID)
+	key := fmt.Sprintf("%d %s", b.ID, b.NoticeMark())
 	if again.waits(key, n.Now()) {
 		return nil
 	}
@@ -70,16 +70,30 @@ func (n *Notifier) tell(ctx context.Context, again rests, b models.Broadcast) er
 	if st.Broadcast.State != b.State {
 		return nil // somebody moved it just now
 	}
-	outcome, err := n.hand(ctx, &notice{
+	outcome, err := n.handOnce(ctx, again, &notice{
 		key: key, kind: kind, to: b.AskedBy, broadcast: b.ID, text: func() string { return n.Words.Notice(kind, *st) },
 	})
-	if err != nil {
+	if err != nil || outcome == away {
 		return err
 	}
-	if again.note(key, outcome != away, n.Now()); outcome == away {
-		return nil
+	if err := n.Store.MarkNotified(ctx, b.ID, b.NoticeMark()); err != nil {
+		return err
 	}
-	return n.Store.MarkNotified(ctx, b.ID, b.NoticeMark())
+	delete(n.handed, key) // another pause for the same reason is news
+	return nil
+}
+
+// handOnce is hand for a notice that is not handed over again although the database may
+// not take down that it was.
+func (n *Notifier) handOnce(ctx context.Context, again rests, m *notice) (handed, error) {
+	if outcome, known := n.handed[m.key]; known {
+		return outcome, nil
+	}
+	outcome, err := n.hand(ctx, m)
+	if again.note(m.key, outcome != away, n.Now()); err == nil && outcome != away {
+		n.handed[m.key] = outcome
+	}
+	return outcome, err
 }
 
 // tellHalts tells of broadcasts that were stopped for the same reason: all who may send,
@@ -174,19 +188,12 @@ func (n *Notifier) tellHalt(ctx context.Context, again rests, to string, head br
 	if told {
 		return true, nil
 	}
-	outcome, known := n.handed[key]
-	if !known {
-		outcome, err = n.hand(ctx, &notice{
-			key: key, kind: Paused, to: to, broadcast: head.Broadcast.ID, also: others,
-			text: func() string { return n.Words.Halts(head, others) },
-		})
-		if again.note(key, outcome != away, n.Now()); err != nil || outcome == away {
-			return false, err
-		}
-		n.handed[key] = outcome
-	}
-	if outcome != taken {
-		return true, nil
+	outcome, err := n.handOnce(ctx, again, &notice{
+		key: key, kind: Paused, to: to, broadcast: head.Broadcast.ID, also: others,
+		text: func() string { return n.Words.Halts(head, others) },
+	})
+	if err != nil || outcome != taken {
+		return outcome != away, err
 	}
 	for _, b := range halts {
 		if err := n.Store.NoticeHandedOver(ctx, to, b.ID, b.NotifiedState); err != nil {
