@@ -43,6 +43,8 @@ type conversation interface {
 type followEvents interface {
 	Subscribed(ctx context.Context, openID string, at time.Time, scene string) error
 	Unsubscribed(ctx context.Context, openID string, at time.Time) error
+	// Heard keeps the last text that a person wrote.
+	Heard(openID, text string)
 }
 
 // receipts is what the callback tells a *broadcast.Engine.

@@ -64,6 +64,7 @@ type services struct {
 	subscribed   func(ctx context.Context, openID string, at time.Time, scene string) error
 	unsubscribed func(ctx context.Context, openID string, at time.Time) error
 	receipt      func(ctx context.Context, msgID int64, status string) error
+	heard        func(openID, text string)
 }
 
 // incoming is a text for the chat, and outgoing is its answer.
@@ -100,6 +101,12 @@ func (s *services) Unsubscribed(ctx context.Context, openID string, at time.Time
 
 func (s *services) Receipt(ctx context.Context, msgID int64, status string) error {
 	return s.receipt(ctx, msgID, status)
+}
+
+func (s *services) Heard(openID, text string) {
+	if s.heard != nil {
+		s.heard(openID, text)
+	}
 }
 
 // syncBuffer is a buffer that several goroutines may write to.

@@ -259,3 +259,25 @@ func TestAClickIsCarriedOutOnce(t *testing.T) {
 		t.Errorf("what fails is answered %q", got)
 	}
 }
+
+// What a person writes is kept as their last word in every mode, whether the program acts
+// on it or not. Whoever taps a menu writes nothing.
+func TestEveryTextIsTheLastWordOfItsWriter(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{unknownHint, unknownSilent, unknownCustomerService, "http://127.0.0.1:1"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			var heard []string
+			a := newAccount(t, knowsHelp, unknownText(mode), func(c *setup) {
+				c.heard = func(openID, text string) { heard = append(heard, openID+": "+text) }
+			})
+			a.push(textMsg("help", 1))
+			a.push(textMsg("when do you open?", 2))
+			a.push(eventMsg("CLICK", "<EventKey>help</EventKey>"))
+			a.push(xmlMsg("image", "<MsgId>3</MsgId>"))
+			if diff := cmp.Diff([]string{testSender + ": help", testSender + ": when do you open?"}, heard); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}

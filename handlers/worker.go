@@ -154,6 +154,9 @@ func (w *worker) act(ctx context.Context, m *received, key string) (done, error)
 // text returns the reply to a text or a click: the one that it got before, if it is in
 // the database, else a new one.
 func (w *worker) text(ctx context.Context, m *received, key string) (done, error) {
+	if m.kind == kindText { // whoever tapped a menu wrote nothing
+		w.cfg.Followers.Heard(m.openID(), string(m.Content))
+	}
 	if !w.known(ctx, m) {
 		return done{foreign: true}, nil
 	}

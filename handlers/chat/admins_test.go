@@ -332,19 +332,6 @@ func TestWho(t *testing.T) {
 	}
 }
 
-func TestEveryTextIsTheLastWordOfItsWriter(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, "en")
-	s.status.Broadcast = sample()
-	s.ask(t, follower, "when do you open?")
-	s.ask(t, follower, "stop")
-	s.ask(t, admin, "broadcast status")
-	want := []string{follower + ": when do you open?", follower + ": stop", admin + ": broadcast status"}
-	if !slices.Equal(s.heard, want) {
-		t.Errorf("heard %q", s.heard)
-	}
-}
-
 func TestThePriceOfABroadcast(t *testing.T) {
 	t.Parallel()
 	taken := models.Counts{Delivered: 90, Accepted: 5, Uncertain: 5}

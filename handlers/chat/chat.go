@@ -44,7 +44,6 @@ type followerList interface {
 	Find(ctx context.Context, text string) (*models.Recipient, error)
 	Who(ctx context.Context, text string) (*followers.Known, error)
 	Names(ctx context.Context) (map[string]string, error)
-	Heard(openID, text string)
 	StartSync(ctx context.Context, confirmed bool, ended func(ctx context.Context, res followers.SyncResult, err error)) error
 }
 
@@ -133,7 +132,6 @@ func New(c Config) *Chat {
 func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply string, remember bool, err error) {
 	parsed := Parse(text)
 	role := c.config.Roles.RoleOf(ctx, openID)
-	c.config.Followers.Heard(openID, text)
 	// Of an admin a word to leave that sounds like one to stop is that first.
 	alarm := alarming(text) || optWord(text) == Stop && soundsAlarmed(squeezed(text))
 	reply, remember, err = c.answer(ctx, request{

@@ -17,7 +17,6 @@ type people struct {
 	known  *followers.Known // what who finds
 	found  *models.Recipient
 	names  map[string]string
-	heard  []string
 	// follows is what the platform says of whoever becomes an admin; err beside it.
 	unfollowed error
 	auditErr   error
@@ -107,7 +106,3 @@ func (s stageFollowers) Who(ctx context.Context, text string) (*followers.Known,
 }
 
 func (s stageFollowers) Names(context.Context) (map[string]string, error) { return s.names, s.err }
-
-func (s stageFollowers) Heard(openID, text string) {
-	s.stage.heard = append(s.stage.heard, openID+": "+text)
-}
