@@ -9,9 +9,13 @@ import (
 	"wechat-broadcast/models"
 )
 
-// auditWithin is how long keeping an admin's action may take. A command that was carried
-// out is answered without it, too.
-const auditWithin = time.Second
+const (
+	// auditWithin is how long a reply waits until an admin's action is kept. A command that
+	// was carried out is answered without that, too.
+	auditWithin = time.Second
+	// auditFor is how long a database that does not answer is waited for.
+	auditFor = time.Minute
+)
 
 // about notes which broadcast a command is carried out on.
 func (r request) about(id int64) { *r.target = fmt.Sprintf("#%d", id) }
@@ -50,7 +54,8 @@ func (c *Chat) came(err error, asked Command) string {
 	}
 }
 
-// keep keeps what an admin did. What the database does not take is in the log.
+// keep keeps what an admin did. It goes on beside the reply while the database is slow.
+// What the database does not take is in the log.
 func (c *Chat) keep(ctx context.Context, r request, cmd *command, came string) {
 	line := strings.TrimSpace(r.text)
 	if came != "" {
@@ -59,7 +64,21 @@ func (c *Chat) keep(ctx context.Context, r request, cmd *command, came string) {
 	a := models.Audit{
 		At: models.At(c.now()), Admin: r.from, Action: string(cmd.name), Target: r.object(), Detail: line, MessageKey: r.key,
 	}
-	ctx, cancel := context.WithTimeout(ctx, auditWithin)
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		c.addAudit(context.WithoutCancel(ctx), a)
+	}()
+	waits, cancel := context.WithTimeout(ctx, auditWithin)
+	defer cancel()
+	select {
+	case <-kept:
+	case <-waits.Done():
+	}
+}
+
+func (c *Chat) addAudit(ctx context.Context, a models.Audit) {
+	ctx, cancel := context.WithTimeout(ctx, auditFor)
 	defer cancel()
 	if err := c.config.Audit.AddAudit(ctx, a); err != nil {
 		c.log.WarnContext(ctx, "an admin's action is in no database", "at", a.At.Time, "admin", models.MaskOpenID(a.Admin),

@@ -20,6 +20,7 @@ type people struct {
 	// follows is what the platform says of whoever becomes an admin; err beside it.
 	unfollowed error
 	auditErr   error
+	auditSlow  chan struct{} // the audit takes until it is closed; nil for no time
 }
 
 // stageRoles stands in for the admins' service.
@@ -67,6 +68,12 @@ func (s stageRoles) Remove(ctx context.Context, openID string) (models.Role, err
 type stageAudit struct{ *stage }
 
 func (s stageAudit) AddAudit(ctx context.Context, a models.Audit) error {
+	if s.auditSlow != nil {
+		select {
+		case <-s.auditSlow:
+		case <-ctx.Done():
+		}
+	}
 	if s.auditErr != nil {
 		return s.auditErr
 	}
