@@ -134,7 +134,7 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
 		v["Paused"] = e.Args["State"] == string(models.Paused)
 	case models.ErrSameMessage:
-		return c.sameText(e), true
+		return c.sameText(e, asked), true
 	case models.ErrRepliesFull:
 		v["Remove"] = c.write(RepliesRemove, "")
 	case models.ErrReplyUnknown:

@@ -2,8 +2,11 @@ package chat
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
@@ -89,6 +92,43 @@ func TestARefusedRepetitionTellsWhatBecameOfTheFirst(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Whoever says the word again is taught to say it of the same people, with the same
+// changes and at the same time.
+func TestARefusedRepetitionTeachesTheSameCommand(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ language, asked, want string }{
+		{"en", "broadcast all", "To send it to everyone once more: broadcast all notice again"},
+		{"en", "broadcast all party at tomorrow 09:00\nthing1=closed", "broadcast all party again at tomorrow 09:00\nthing1=closed"},
+		{"zh", "群发全部 通知 定时 明天 9点\n通知内容＝周四闭馆\nurl=https://a.example/1", "群发全部 通知 再发 定时 明天 9点\n通知内容=周四闭馆\nurl=https://a.example/1"},
+		{"en", "broadcast reached #3", "second time. To send it to them all the same: broadcast reached #3 again"},
+		{"zh", "群发已达 3 “周三 通知”", "再次收到同样的内容。确要发给他们：群发已达 #3 “周三 通知” 再发"},
+		{"en", "broadcast rest #3 party\nthing1=closed", "broadcast rest #3 party again\nthing1=closed"},
+	} {
+		s := newStage(t, tt.language)
+		b := models.Broadcast{ID: 7, Name: "notice", Recipients: 25_000, State: models.Finished, FinishedAt: models.At(now.Add(-time.Hour))}
+		s.err = models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(7), "Name", "notice", "To", models.AudienceAll, "Of", int64(0),
+			"Status", broadcast.Status{Broadcast: b})
+		got := s.ask(t, admin, tt.asked)
+		if !strings.HasSuffix(got, tt.want) {
+			t.Errorf("%s: got:\n%s", tt.asked, got)
+		}
+		taught := tt.want
+		for _, colon := range []string{"same: ", "more: ", "他们："} {
+			if _, after, found := strings.Cut(taught, colon); found {
+				taught = after
+			}
+		}
+		want, cmd := Parse(tt.asked), Parse(taught)
+		want.Again, want.Message = true, cmd.Message // a default has its name
+		if diff := cmp.Diff(want, cmd); diff != "" {
+			t.Errorf("%q says something else (-asked +taught):\n%s", taught, diff)
+		}
+	}
+	s := newStage(t, "en")
+	wantAll(t, s.LateReply(nil, models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(7), "Name", "notice",
+		"To", models.AudienceReached, "Of", int64(3))), "To send it once more: broadcast reached #3 notice again")
 }
 
 func TestACancelCountsTheCallsUnderWay(t *testing.T) {
