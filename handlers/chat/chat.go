@@ -177,7 +177,7 @@ func (c *Chat) answer(ctx context.Context, r request) (text string, remember boo
 	case r.Fault != "" && r.role == "" && cmd.name == Stop:
 		return c.noCommand(ctx, r, r.text), false, nil
 	case r.Fault != "":
-		return c.fault(cmd, r.Command), false, nil
+		return c.withOtherFaults(ctx, cmd, r), false, nil
 	}
 	text, err = cmd.run(c, ctx, r)
 	remember = cmd.remember

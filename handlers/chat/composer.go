@@ -109,7 +109,7 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 	case models.ErrAdminUnknown, models.ErrPersonUnknown:
 		v["Who"] = quotable(asked.OpenID)
 	case models.ErrMessageUnknown:
-		v["Name"] = quotable(fmt.Sprint(e.Args["Name"]))
+		v["Name"] = clip(quotable(fmt.Sprint(e.Args["Name"])), maxNamed)
 		if looksLikeTime(fmt.Sprint(e.Args["Name"])) {
 			return c.say("error.time_as_name", v), true
 		}
@@ -132,9 +132,12 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		id, _ := e.Args["Rest"].(int64)
 		v["Rest"], v["Resume"], v["Instead"] = strconv.FormatInt(id, 10), c.on(Resume, id), c.on(Rest, id)
 		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
-		v["Paused"] = e.Args["State"] == string(models.Paused)
+		v["Paused"] = ""
+		if e.Args["State"] == string(models.Paused) {
+			v["Paused"] = "paused"
+		}
 	case models.ErrSameMessage:
-		return c.sameText(e), true
+		return c.sameText(e, asked), true
 	case models.ErrRepliesFull:
 		v["Remove"] = c.write(RepliesRemove, "")
 	case models.ErrReplyUnknown:

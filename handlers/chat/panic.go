@@ -55,7 +55,7 @@ func (c *Chat) panicked(ctx context.Context, r request) (text string, handled bo
 	switch {
 	case err != nil:
 		return "", true, err
-	case len(done.Paused) == 0 && r.Name == Stop && !(alarming(r.text) && !strings.Contains(squeezed(r.text), "stop")):
+	case len(done.Paused) == 0 && r.Name == Stop && r.Fault == "" && !(alarming(r.text) && !strings.Contains(squeezed(r.text), "stop")):
 		return "", false, nil
 	}
 	return c.haltedText(done), true, nil

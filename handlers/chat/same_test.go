@@ -2,6 +2,7 @@ package chat
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,5 +143,45 @@ func TestRecipientsWhoWithdrewAreCounted(t *testing.T) {
 		s.status = st
 		wantAll(t, s.ask(t, admin, "status #7"), want)
 		wantAll(t, s.Notice(notify.Finished, st), want)
+	}
+}
+
+// What a refusal teaches goes to the same people, at the same time, with the same words
+// as what was asked for: never to everyone, never at once.
+func TestARefusedRepetitionTeachesTheCommandThatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	b := models.Broadcast{ID: 7, Name: "notice", Recipients: 25_000, State: models.Finished, FinishedAt: models.At(now.Add(-time.Hour))}
+	for _, tt := range []struct{ language, text, want string }{
+		{"zh", "群发全部 notice 定时 明天9点\n通知内容：闭馆\nurl=https://a.example/?b=c", "群发全部 notice 再发 定时 明天9点\n通知内容=闭馆\nurl=https://a.example/?b=c"},
+		{"zh", "群发已达 #7", "收到过的人会收到两次。确要再发：群发已达 #7 notice 再发"},
+		{"zh", "群发其余 #7 “早 报” 定时 周五 18:30", "群发其余 #7 “早 报” 再发 定时 周五 18:30"},
+		{"zh", "群发全部\n通知内容=" + strings.Repeat("长", 200), "请在原来那条指令的消息名后面加上「再发」"},
+		{"en", "rest #7", "broadcast rest #7 again"},
+		{"en", "broadcast all at tomorrow 09:00", "broadcast all notice again at tomorrow 09:00"},
+		{"en", "reached #7 other\nthing1=x", "Whoever got it would get it twice. To do so all the same: broadcast reached #7 other again\nthing1=x"},
+	} {
+		s := newStage(t, tt.language)
+		s.err = models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(7), "Name", "notice",
+			"Status", broadcast.Status{Broadcast: b, Counts: models.Counts{Accepted: 700}})
+		if got := s.ask(t, admin, tt.text); !strings.HasSuffix(got, tt.want) {
+			t.Errorf("%s: got:\n%s\nwant at its end:\n%s", tt.text, got, tt.want)
+		}
+	}
+	s := newStage(t, "zh")
+	late := models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(7), "Name", "notice", "Status", broadcast.Status{Broadcast: b})
+	if got := s.LateReply(nil, late); strings.Contains(got, "群发全部") || !strings.Contains(got, "「再发」") {
+		t.Errorf("a late refusal teaches:\n%s", got)
+	}
+}
+
+// Only what is paused can go on.
+func TestAWaitingRestIsNotToBeResumed(t *testing.T) {
+	t.Parallel()
+	for state, resumes := range map[models.BroadcastState]bool{models.Scheduled: false, models.Running: false, models.Paused: true} {
+		s := newStage(t, "zh")
+		s.err = models.NewError(models.Conflict, models.ErrRestRunning, "ID", int64(7), "Rest", int64(8), "State", string(state))
+		if got := s.ask(t, admin, "群发其余 #7"); strings.Contains(got, "继续 #8") != resumes {
+			t.Errorf("%s:\n%s", state, got)
+		}
 	}
 }
