@@ -30,8 +30,13 @@ func (e *Engine) earlier(ctx context.Context, q Request) (*models.Broadcast, err
 
 // completes has b be for a part of an earlier broadcast's audience, and returns the
 // paused broadcast that b takes the place of; 0 for none. The rest of a rest is that of
-// the first broadcast.
+// the first broadcast. The rest of a retry is whom another retry of the same broadcast
+// goes to; it is one, so that nobody is in both.
 func completes(b, of *models.Broadcast) (instead int64) {
+	if b.Audience == models.AudienceRest && of.Audience == models.AudienceRetry {
+		b.Audience, b.OfID = models.AudienceRetry, of.OfID
+		return 0
+	}
 	b.OfID = of.ID
 	if b.Audience != models.AudienceRest {
 		return 0

@@ -160,7 +160,7 @@ func TestTheRestIsThatOfTheFirstAudience(t *testing.T) {
 
 		_, err := a.askOf("", models.AudienceRest, first)
 		wantCode(t, err, models.ErrRestRunning)
-		_, err = a.askOf("", models.AudienceRest, second)
+		_, err = a.askOf("other", models.AudienceRest, second)
 		wantCode(t, err, models.ErrWrongState)
 		a.pause(second)
 		_, err = a.askOf("", models.AudienceRest, first)
@@ -293,6 +293,43 @@ func TestTheRestWaitsForTheCallsUnderWay(t *testing.T) {
 		a.everyoneOnce()
 		if n := a.counts(first).Tried() + a.counts(rest).Tried(); n != 201 {
 			t.Errorf("%d tried by both", n)
+		}
+	})
+}
+
+// What is left of a retry is what another retry of the same broadcast goes to: nobody gets
+// it from both, in whatever order they are asked for.
+func TestTheRestOfARetryAndAnotherRetryReachNobodyTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{rate: 50, Options: simulator.Options{
+			Followers: 300, Faults: simulator.Faults{Latency: 20 * time.Millisecond, Codes: map[int]float64{43019: 0.5}},
+		}})
+		a.start()
+		first := a.ask("", models.AudienceAll)
+		a.reaches(first, models.Finished)
+		failed, taken := a.counts(first).Failed, a.counts(first).Taken()
+		a.faults(simulator.Faults{Latency: 20 * time.Millisecond})
+		retry := a.mustAskOf("", models.AudienceRetry, first).Broadcast.ID
+		a.received(taken + 20)
+		a.cancel(retry)
+		second := a.mustAskOf("", models.AudienceRetry, first).Broadcast.ID
+		a.received(taken + 60)
+		a.cancel(second)
+		for i, q := range []broadcast.Request{
+			{Audience: models.AudienceRest, Of: second}, {Audience: models.AudienceRest, Of: retry},
+			{Audience: models.AudienceRetry, Of: first}, {Audience: models.AudienceRest, Of: second},
+		} {
+			q.Again, q.AskedBy, q.RequestKey = true, admin, fmt.Sprintf("again %d", i)
+			if asked, err := a.engine.Create(t.Context(), q); err == nil {
+				a.reaches(asked.Broadcast.ID, models.Finished)
+			}
+		}
+		if twice := a.sim.Received(2, -1, 5); len(twice) > 0 {
+			t.Errorf("received twice: %v", twice)
+		}
+		if missing := a.sim.Missing(5); len(missing) > 0 || failed == 0 {
+			t.Errorf("%d failed at first, and these received nothing: %v", failed, missing)
 		}
 	})
 }
