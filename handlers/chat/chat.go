@@ -212,6 +212,21 @@ func (c *Chat) Remembers(text string) bool {
 	return cmd != nil && cmd.remember || alarming(text)
 }
 
+// Busy answers a text that was not answered in time, or whose command failed. What changes
+// something may still be stored after that, so it does not say that it was not.
+func (c *Chat) Busy(ctx context.Context, openID, text string) string {
+	role := c.config.Roles.RoleOf(ctx, openID)
+	cmd := c.find(Parse(text).Name)
+	switch {
+	case role != "" && alarming(text):
+		return c.say("halted.unknown", nil)
+	case cmd != nil && cmd.repeatable && (cmd.role == "" || role.May(cmd.role)):
+		return c.say("busy_or_done", nil)
+	default:
+		return c.say("busy", nil)
+	}
+}
+
 // fault says why a known command can't be carried out as written.
 func (c *Chat) fault(cmd *command, parsed Command) string {
 	id := "fault." + string(parsed.Fault)

@@ -42,9 +42,6 @@ func NewComposer(language string, links links, now func() time.Time, log *slog.L
 	return &Composer{locale: sentences, commands: commands, parse: Parse, links: links, now: now}, nil
 }
 
-// Busy asks a person to try again in a moment.
-func (c *Composer) Busy() string { return c.say("busy", nil) }
-
 func (c *Composer) say(id string, v vars) string { return c.locale.say(id, v) }
 
 func (c *Composer) find(name Name) *command {

@@ -185,3 +185,23 @@ func TestAWaitingRestIsNotToBeResumed(t *testing.T) {
 		}
 	}
 }
+
+// What was not answered in time may be carried out later, so the sender of a command that
+// changes something is not told that it failed. Others are told the same whatever they write.
+func TestWhatWasNotAnsweredInTimeMayHaveBeenDone(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "zh")
+	for _, tt := range []struct{ who, text, want string }{
+		{admin, "消息 设置 闭馆\n复制=notice", "还不知道刚才的操作是否成功"},
+		{admin, "取消 #7", "还不知道刚才的操作是否成功"},
+		{admin, "停", "还不知道是否已经暂停"},
+		{admin, "群发自己", "没有成功"},
+		{admin, "消息", "没有成功"},
+		{follower, "退订", "还不知道刚才的操作是否成功"},
+		{follower, "消息 设置 闭馆\n复制=notice", "没有成功"},
+		{follower, "停", "没有成功"},
+		{follower, "你好", "没有成功"},
+	} {
+		wantAll(t, s.Busy(t.Context(), tt.who, tt.text), tt.want)
+	}
+}
