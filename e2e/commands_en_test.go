@@ -133,6 +133,7 @@ func (c *conversation) broadcastsEnglish() []line {
 		{who: sender, text: "broadcast cancel #4", has: []string{"#4 is cancelled", "of 1,200", "rest #4", "reached #4"}},
 		{who: sender, text: "rest #4", has: []string{"#5 · early news", "left of #4"}, setup: func() { c.platform.waitsAfter(0) }},
 		{who: sender, text: "rest #4", has: []string{"nobody is left"}, refused: true, setup: func() { c.ends(5) }},
+		{who: viewer, text: "broadcast status #4", has: []string{"Cancelled", "reached #4"}, lacks: []string{"rest #4"}},
 		{who: sender, text: "rest #44", has: []string{"#44"}, refused: true},
 		{who: sender, text: "reached #44 notcie", has: []string{"#44", "notcie"}, refused: true},
 		{who: sender, text: "reached #4 “early news” at tomorrow 09:00", has: []string{"reached #4 “early news” again at tomorrow 09:00"}, lacks: []string{"broadcast all"}, refused: true},

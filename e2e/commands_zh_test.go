@@ -133,6 +133,7 @@ func (c *conversation) broadcastsChinese() []line {
 		{who: sender, text: "取消 #4", has: []string{"#4 已取消", "/ 1,200", "群发其余 #4", "群发已达 #4"}},
 		{who: sender, text: "群发其余 #4", has: []string{"#5 · 早 报", "#4 中还没发过"}, setup: func() { c.platform.waitsAfter(0) }},
 		{who: sender, text: "群发其余 #4", has: []string{"没有其余的人"}, refused: true, setup: func() { c.ends(5) }},
+		{who: viewer, text: "群发状态 #4", has: []string{"已取消", "群发已达 #4"}, lacks: []string{"群发其余"}},
 		{who: sender, text: "群发其余 #44", has: []string{"#44"}, refused: true},
 		{who: sender, text: "群发已达 #44 没有", has: []string{"#44", "「没有」"}, refused: true},
 		{who: sender, text: "群发已达 #4 “早 报” 定时 明天 9:00", has: []string{"群发已达 #4 “早 报” 再发 定时 明天 9:00"}, lacks: []string{"群发全部"}, refused: true},
