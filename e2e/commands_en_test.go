@@ -143,6 +143,8 @@ func (c *conversation) broadcastsEnglish() []line {
 		{who: sender, text: "retry", has: []string{"retry #7"}, refused: true},
 		{who: sender, text: "broadcast all “early news” again at tomorrow 09:00", has: []string{"#7"}},
 		{who: admin, text: "stop sending", has: []string{"nothing to pause", "#7", "cancel #7"}, refused: true},
+		{who: admin, text: "stop", has: []string{"you won't get our broadcasts", "Not paused", "cancel #7"}},
+		{who: admin, text: "start", has: []string{"Welcome back"}},
 		{who: sender, text: "cancel", has: []string{"#7 is cancelled"}},
 	}
 }

@@ -143,6 +143,8 @@ func (c *conversation) broadcastsChinese() []line {
 		{who: sender, text: "重发", has: []string{"重发 #7"}, refused: true},
 		{who: sender, text: "群发全部 “早 报” 再发 定时 明天 9:00", has: []string{"#7"}},
 		{who: admin, text: "停止群发", has: []string{"没有需要暂停的", "#7", "取消 #7"}, refused: true},
+		{who: admin, text: "stop", has: []string{"已退订", "没有暂停", "取消 #7"}},
+		{who: admin, text: "start", has: []string{"欢迎回来"}},
 		{who: sender, text: "取消", has: []string{"#7 已取消"}},
 	}
 }

@@ -148,8 +148,10 @@ func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply strin
 
 // answer returns the reply to a line and whether it must be remembered.
 func (c *Chat) answer(ctx context.Context, r request) (text string, remember bool, err error) {
+	later := ""
 	if r.role != "" && r.alarm {
 		text, handled, err := c.panicked(ctx, r)
+		later = text
 		if handled {
 			c.keep(ctx, r, &command{name: Panic}, c.came(err, r.Command))
 		}
@@ -180,7 +182,7 @@ func (c *Chat) answer(ctx context.Context, r request) (text string, remember boo
 		return c.withOtherFaults(ctx, cmd, r), false, nil
 	}
 	text, err = cmd.run(c, ctx, r)
-	remember = cmd.remember
+	text, remember = joined([]string{text, later}), cmd.remember
 	if cmd.role != "" && !cmd.reads {
 		c.keep(ctx, r, cmd, c.came(err, r.Command))
 	}
