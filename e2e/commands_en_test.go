@@ -68,7 +68,8 @@ func (c *conversation) messagesEnglish() []line {
 		{who: editor, text: "messages", has: []string{"3 messages", "early news", "Closed on friday", "changed by " + editor}},
 		{who: editor, text: "messages set copied\ncopy=early news\n备注=copied", has: []string{"备注: copied"}},
 		{who: editor, text: "messages set bad\ntemplate=2\n订单号=汉字\n时间=rain\n金额=much\nplace=here\nurl=ftp://x\njust words", has: []string{
-			"just words", "“bad” was not saved", "订单号", "时间 takes a date", "金额", "place: there is no such field", "url"}, refused: true},
+			"just words", "“bad” was not saved", "订单号", "时间 takes a date", "金额", "place: there is no such field", "url",
+		}, refused: true},
 		{who: editor, text: "messages set bad\ntemplate=9\n通知内容=x", has: []string{"“9”", "templates"}, refused: true},
 		{who: editor, text: "messages set bad\ntemplate=1\ntemplate=2", has: []string{"template"}, refused: true},
 		{who: editor, text: "messages set bad\ntemplate=1\n通知内容=x", has: []string{"通知时间", "备注"}, refused: true},

@@ -68,7 +68,8 @@ func (c *conversation) messagesChinese() []line {
 		{who: editor, text: "消息", has: []string{"共 3 条消息", "早 报", "周五闭馆", editor + " 改于"}},
 		{who: editor, text: "消息 设置 副本\n复制=早 报\n备注=副本", has: []string{"备注：副本"}},
 		{who: editor, text: "消息 设置 坏\n模板=2\n订单号=汉字\n时间=下雨\n金额=很多\n地点=这里\nurl=ftp://x\n只有几个字", has: []string{
-			"只有几个字", "「坏」没有保存", "订单号 只能写", "时间 要写成日期", "金额 要写成金额", "地点：没有这个字段", "url"}, refused: true},
+			"只有几个字", "「坏」没有保存", "订单号 只能写", "时间 要写成日期", "金额 要写成金额", "地点：没有这个字段", "url",
+		}, refused: true},
 		{who: editor, text: "消息 设置 坏\n模板=9\n通知内容=x", has: []string{"「9」", "「模板」"}, refused: true},
 		{who: editor, text: "消息 设置 坏\n模板=1\n模板=2", has: []string{"模板：写了两次"}, refused: true},
 		{who: editor, text: "消息 设置 坏\n模板=1\n通知内容=x", has: []string{"通知时间：缺少", "备注：缺少"}, refused: true},

@@ -317,8 +317,10 @@ func TestTheRestOfARetryAndAnotherRetryReachNobodyTwice(t *testing.T) {
 		a.received(taken + 60)
 		a.cancel(second)
 		for i, q := range []broadcast.Request{
-			{Audience: models.AudienceRest, Of: second}, {Audience: models.AudienceRest, Of: retry},
-			{Audience: models.AudienceRetry, Of: first}, {Audience: models.AudienceRest, Of: second},
+			{Audience: models.AudienceRest, Of: second},
+			{Audience: models.AudienceRest, Of: retry},
+			{Audience: models.AudienceRetry, Of: first},
+			{Audience: models.AudienceRest, Of: second},
 		} {
 			q.Again, q.AskedBy, q.RequestKey = true, admin, fmt.Sprintf("again %d", i)
 			if asked, err := a.engine.Create(t.Context(), q); err == nil {
