@@ -96,7 +96,7 @@ func (c *conversation) broadcastsEnglish() []line {
 		{who: editor, text: "broadcast me gone", has: []string{"no template gone-"}, refused: true, setup: func() { c.ends(2) }},
 		{who: sender, text: "broadcast all notcie", has: []string{"no message “notcie”", "early news"}, refused: true},
 		{who: sender, text: "broadcast all notice\nplace=x\ntime2=rain\nurl=ftp://x\n备注", has: []string{"备注", "place", "通知时间 takes a date", "url"}, refused: true},
-		{who: sender, text: "broadcast all notice at 11-20 09:00\nplace=x", has: []string{"past", "place"}, refused: true},
+		{who: sender, text: "broadcast all notice at yesterday 09:00\nplace=x", has: []string{"past", "place"}, refused: true},
 		{who: sender, text: "broadcast all notcie at soon", has: []string{"“soon”", "“notcie”"}, refused: true},
 		{who: sender, text: "broadcast all notice at\nplace=x", has: []string{"time is missing", "place"}, refused: true},
 		{who: sender, text: "broadcast all notice at 2030-01-01 09:00", has: []string{"2030-01-01", "year"}, refused: true},

@@ -108,7 +108,7 @@ func (c *conversation) broadcastsChinese() []line {
 		{who: sender, text: "日程", has: []string{"定时 明天 9:00"}},
 		{who: sender, text: "群发全部 “早 报” 定时 明天 9:00\n备注=定好了", has: []string{"#3 · 早 报 → 1,200", "09:00", "备注：定好了", "改期 #3"}},
 		{who: sender, text: "日程", has: []string{"#3 早 报", "1,200"}},
-		{who: sender, text: "改期 #3 11-20 09:00", has: []string{"已经过去"}, refused: true},
+		{who: sender, text: "改期 #3 昨天 9:00", has: []string{"已经过去"}, refused: true},
 		{who: sender, text: "改期 #3", has: []string{"缺少时间"}, refused: true},
 		{who: sender, text: "改期 明天 9:00", has: []string{"没有执行"}, refused: true},
 		{who: sender, text: "改期 #99 明天 9:00", has: []string{"#99"}, refused: true},
