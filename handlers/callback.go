@@ -36,7 +36,8 @@ type conversation interface {
 	Knows(ctx context.Context, openID, text string, typed bool) bool
 	// OnlyTexts is the hint for whoever sends an image and the like.
 	OnlyTexts() string
-	Busy() string
+	// Busy answers a text for which there was no time, or that failed.
+	Busy(ctx context.Context, openID, text string) string
 }
 
 // followEvents is what the callback tells a *followers.Service.
@@ -354,7 +355,7 @@ func (c *Callback) answer(ctx context.Context, g *gin.Context, m *received) (out
 		}
 	case (m.kind == kindText || m.kind == kindClick) && !errors.As(err, &p):
 		n.err = err
-		done.reply, outcome = wechat.FitText(c.cfg.Chat.Busy()), outcomeBusy
+		done.reply, outcome = wechat.FitText(c.cfg.Chat.Busy(ctx, m.openID(), m.words())), outcomeBusy
 	default:
 		return c.refuse(g, fmt.Errorf("handle %s: %w", m.kind, err))
 	}

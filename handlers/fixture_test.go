@@ -89,7 +89,7 @@ func (s *services) Knows(_ context.Context, _, text string, typed bool) bool {
 
 func (s *services) OnlyTexts() string { return testOnlyTexts }
 
-func (s *services) Busy() string { return testBusy }
+func (s *services) Busy(context.Context, string, string) string { return testBusy }
 
 func (s *services) Subscribed(ctx context.Context, openID string, at time.Time, scene string) error {
 	return s.subscribed(ctx, openID, at, scene)

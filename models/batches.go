@@ -100,6 +100,23 @@ func (s *Store) countRest(ctx context.Context, b *Broadcast) (n int64, known boo
 	return max(0, of.Recipients-n), true, err
 }
 
+// CountTakenOver returns how many of those to whom a broadcast that ended early did not
+// come were tried by later broadcasts to its rest; that of a retry are later retries.
+func (s *Store) CountTakenOver(ctx context.Context, b *Broadcast) (n int64, err error) {
+	of, kind := b.ID, AudienceRest
+	switch b.Audience {
+	case AudienceRest:
+		of = b.OfID
+	case AudienceRetry:
+		of, kind = b.OfID, AudienceRetry
+	case AudienceMe, AudienceTest, AudienceAll, AudienceReached:
+	}
+	r := s.r.WithContext(ctx)
+	later := r.Model(&Broadcast{}).Select("id").Where("of_id = ? AND audience = ? AND id > ?", of, kind, b.ID)
+	err = r.Model(&Delivery{}).Where("broadcast_id IN (?)", later).Count(&n).Error
+	return n, wrap(err, "count rest")
+}
+
 // SampleAudience returns up to n recipients of a broadcast: the first, or the last of a
 // rest, since the first were tried before.
 func (s *Store) SampleAudience(ctx context.Context, b *Broadcast, n int) ([]Recipient, error) {

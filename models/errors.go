@@ -68,7 +68,7 @@ const (
 	ErrMessagesFile     = "messages_file"     // Reason: the message file cannot be used
 	ErrContent          = "content"           // Name, Reason: the message cannot be filled
 	ErrTemplateField    = "template_field"    // Name, Missing, Unknown: the fields in which template and data do not fit
-	ErrSameMessage      = "same_message"      // ID, Name, Status: the same to everyone, not ended or within 24 hours; To, Of: for whom it was refused
+	ErrSameMessage      = "same_message"      // ID, Name, Status: the same to everyone, not ended or within 24 hours
 	ErrTemplateUnknown  = "template_unknown"  // Name, ID: the account has no such template
 	ErrNotKnownYet      = "not_known_yet"     // the database may have stored the request; what became of it is told later
 	ErrNoTesters        = "no_testers"        // the test list is empty

@@ -50,7 +50,7 @@ func refuseSame(tx *gorm.DB, b *Broadcast) error {
 			return err
 		}
 		if repeats {
-			return NewError(Conflict, ErrSameMessage, "ID", old.ID, "Name", old.Name, "To", b.Audience, "Of", b.OfID)
+			return NewError(Conflict, ErrSameMessage, "ID", old.ID, "Name", old.Name)
 		}
 	}
 	return nil

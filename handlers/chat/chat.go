@@ -146,8 +146,10 @@ func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply strin
 
 // answer returns the reply to a line and whether it must be remembered.
 func (c *Chat) answer(ctx context.Context, r request) (text string, remember bool, err error) {
+	later := ""
 	if r.role != "" && r.alarm {
 		text, handled, err := c.panicked(ctx, r)
+		later = text
 		if handled {
 			c.keep(ctx, r, &command{name: Panic}, c.came(err, r.Command))
 		}
@@ -175,10 +177,10 @@ func (c *Chat) answer(ctx context.Context, r request) (text string, remember boo
 	case r.Fault != "" && r.role == "" && cmd.name == Stop:
 		return c.noCommand(ctx, r, r.text), false, nil
 	case r.Fault != "":
-		return c.fault(cmd, r.Command), false, nil
+		return c.withOtherFaults(ctx, cmd, r), false, nil
 	}
 	text, err = cmd.run(c, ctx, r)
-	remember = cmd.remember
+	text, remember = joined([]string{text, later}), cmd.remember
 	if cmd.role != "" && !cmd.reads {
 		c.keep(ctx, r, cmd, c.came(err, r.Command))
 	}
@@ -208,6 +210,21 @@ func (c *Chat) answer(ctx context.Context, r request) (text string, remember boo
 func (c *Chat) Remembers(text string) bool {
 	cmd := c.find(Parse(text).Name)
 	return cmd != nil && cmd.remember || alarming(text)
+}
+
+// Busy answers a text that was not answered in time, or whose command failed. What changes
+// something may still be stored after that, so it does not say that it was not.
+func (c *Chat) Busy(ctx context.Context, openID, text string) string {
+	role := c.config.Roles.RoleOf(ctx, openID)
+	cmd := c.find(Parse(text).Name)
+	switch {
+	case role != "" && alarming(text):
+		return c.say("halted.unknown", nil)
+	case cmd != nil && cmd.repeatable && (cmd.role == "" || role.May(cmd.role)):
+		return c.say("busy_or_done", nil)
+	default:
+		return c.say("busy", nil)
+	}
 }
 
 // fault says why a known command can't be carried out as written.

@@ -42,9 +42,6 @@ func NewComposer(language string, links links, now func() time.Time, log *slog.L
 	return &Composer{locale: sentences, commands: commands, parse: Parse, links: links, now: now}, nil
 }
 
-// Busy asks a person to try again in a moment.
-func (c *Composer) Busy() string { return c.say("busy", nil) }
-
 func (c *Composer) say(id string, v vars) string { return c.locale.say(id, v) }
 
 func (c *Composer) find(name Name) *command {
@@ -109,7 +106,7 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 	case models.ErrAdminUnknown, models.ErrPersonUnknown:
 		v["Who"] = quotable(asked.OpenID)
 	case models.ErrMessageUnknown:
-		v["Name"] = quotable(fmt.Sprint(e.Args["Name"]))
+		v["Name"] = clip(quotable(fmt.Sprint(e.Args["Name"])), maxNamed)
 		if looksLikeTime(fmt.Sprint(e.Args["Name"])) {
 			return c.say("error.time_as_name", v), true
 		}
@@ -132,7 +129,10 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		id, _ := e.Args["Rest"].(int64)
 		v["Rest"], v["Resume"], v["Instead"] = strconv.FormatInt(id, 10), c.on(Resume, id), c.on(Rest, id)
 		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
-		v["Paused"] = e.Args["State"] == string(models.Paused)
+		v["Paused"] = ""
+		if e.Args["State"] == string(models.Paused) {
+			v["Paused"] = "paused"
+		}
 	case models.ErrSameMessage:
 		return c.sameText(e, asked), true
 	case models.ErrRepliesFull:

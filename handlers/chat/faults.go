@@ -2,14 +2,20 @@ package chat
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io/fs"
 	"maps"
 
 	"wechat-broadcast/lang"
 	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/wechat/field"
 )
+
+// maxNamed is how many runes of a name stand in what is wrong with it: the rest of a reply
+// must have room for the reason.
+const maxNamed = 80
 
 // faults says in the locale's language what is wrong with the message file, or
 // with what fills a message: an item for each fault. What has no sentence, such
@@ -33,7 +39,7 @@ func (l locale) faults(err error) []string {
 	case errors.As(err, &many):
 		items := make([]string, len(many))
 		for i, p := range many {
-			v := vars{"Key": p.Path, "Variable": p.Variable, "Problem": l.words(p.Problem), "Hint": l.words(p.Hint)}
+			v := vars{"Key": clip(p.Path, maxNamed), "Variable": p.Variable, "Problem": l.words(p.Problem), "Hint": l.words(p.Hint)}
 			if p.Line > 0 {
 				v["Line"] = p.Line
 			}
@@ -67,4 +73,32 @@ func (l locale) words(w message.Words) string {
 		v["Detail"] = lang.YAMLFault(parser)
 	}
 	return l.say(w.ID(), v)
+}
+
+// withOtherFaults says why a known command can't be carried out as written, and what
+// else is wrong with its fields and its time, so that all can be mended at once.
+func (c *Chat) withOtherFaults(ctx context.Context, cmd *command, r request) string {
+	text := c.fault(cmd, r.Command)
+	if r.Fault != FaultField && r.Fault != FaultNoTime {
+		return text
+	}
+	var err error
+	switch cmd.takes {
+	case takesNameAndFields:
+		if len(r.Fields) == 0 {
+			return text
+		}
+		err = c.config.Messages.Check(ctx, messages.Edit{Name: r.Arg, Lines: changes(r.Fields), By: r.from})
+	case takesMessage, takesOf:
+		if r.At != "" {
+			_, err = when(r.At, c.now())
+		}
+		err = errors.Join(err, c.misasked(ctx, r))
+	default:
+		return text
+	}
+	if others, known := c.errorText(err, r.Command); known {
+		return joined([]string{text, others})
+	}
+	return text
 }

@@ -133,3 +133,46 @@ func TestEveryNameCanBeAskedFor(t *testing.T) {
 		}
 	}
 }
+
+// A message with several faults names all of them, whichever is found first.
+func TestSeveralFaultsAreAllNamed(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		text string
+		want []string
+	}{
+		{"群发全部 notice\n地点=x\n备注", []string{"看不懂", "\n备注", "地点：没有这个字段"}},
+		{"群发全部 notice 定时 明天\n地点=x\n备注", []string{"\n备注", "没有写几点", "地点：没有这个字段"}},
+		{"群发全部 notice 定时 明天\n地点=x", []string{"没有写几点", "地点：没有这个字段"}},
+		{"群发全部 没有 定时\n地点=x", []string{"缺少时间", "没有名为「没有」的消息"}},
+		{"群发其余 #7 没有 定时\n地点=x", []string{"缺少时间", "没有名为「没有」的消息"}},
+		{"消息 设置 坏\n模板=2\n地点=x\n备注", []string{"\n备注", "「坏」没有保存", "地点：没有这个字段"}},
+		{"消息 设置 坏\n备注", []string{"\n备注"}},
+	} {
+		s := newStage(t, "zh")
+		s.templates = accountTemplates()
+		wantAll(t, s.ask(t, admin, tt.text), tt.want...)
+		if strings.Contains(strings.Join(s.calls, "\n"), "ask ") {
+			t.Errorf("%q was carried out: %v", tt.text, s.calls)
+		}
+		if kept, err := s.store.Messages(t.Context()); err != nil || len(kept) != 0 {
+			t.Errorf("%q was kept: %v, %v", tt.text, kept, err)
+		}
+	}
+}
+
+// A name as long as a chat message leaves room for what is wrong with it.
+func TestTheReasonStandsBesideALongName(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("长", 650)
+	for text, want := range map[string]string{
+		"消息 设置 " + long + "\n复制=notice":     "最多 64 个字",
+		"群发全部 " + long + " 定时 明天":           "birthday",
+		"消息 删除 " + long:                     "birthday",
+		"群发全部 notice 定时 明天\n" + long + "=x": "没有这个字段",
+	} {
+		s := newStage(t, "zh")
+		s.templates = accountTemplates()
+		wantAll(t, s.ask(t, admin, text), want)
+	}
+}

@@ -65,7 +65,11 @@ func TestPanicWordsWithNothingToStop(t *testing.T) {
 
 	s = newStage(t, "en")
 	s.halted = broadcast.Halted{Later: halted().Later}
-	wantAll(t, s.ask(t, admin, "停发"), "Nothing is running", "#9", "11-25 11:00", "broadcast cancel #9")
+	for _, text := range []string{"停发", "stop sending"} {
+		wantAll(t, s.ask(t, admin, text), "Nothing is running", "#9", "11-25 11:00", "broadcast cancel #9")
+	}
+	// Whoever meant a broadcast must see that it still goes out.
+	wantAll(t, s.ask(t, admin, "stop"), "you won't get our broadcasts", "Not paused", "#9", "broadcast cancel #9")
 
 	s = newStage(t, "en")
 	s.err = errors.New("the database is away")

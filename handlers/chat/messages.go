@@ -161,7 +161,7 @@ func (c *Composer) messageError(e *models.Error) (text string, ok bool) {
 		v[name] = value
 	}
 	name, _ := e.Args["Name"].(string)
-	v["Name"] = quotable(name)
+	v["Name"] = clip(quotable(name), maxNamed)
 	reason, isError := e.Args["Reason"].(error)
 	switch e.Code {
 	case models.ErrMessagesFile:

@@ -50,13 +50,14 @@ func soundsAlarmed(line string) bool {
 
 // panicked carries out an admin's panic word. handled is false if there was nothing to
 // pause and the word is what everybody leaves by, as `stop` is; `停发` from an admin is not.
+// The text is then what stands behind the answer to that: what still starts later.
 func (c *Chat) panicked(ctx context.Context, r request) (text string, handled bool, err error) {
 	done, err := c.config.Engine.PauseAll(ctx, r.from)
 	switch {
 	case err != nil:
 		return "", true, err
-	case len(done.Paused) == 0 && r.Name == Stop && !(alarming(r.text) && !strings.Contains(squeezed(r.text), "stop")):
-		return "", false, nil
+	case len(done.Paused) == 0 && r.Name == Stop && r.Fault == "" && !(alarming(r.text) && !strings.Contains(squeezed(r.text), "stop")):
+		return c.later(done.Later), false, nil
 	}
 	return c.haltedText(done), true, nil
 }

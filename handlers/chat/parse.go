@@ -334,7 +334,7 @@ func cutAt(w word) (glued word, ok bool) {
 }
 
 // timeLike matches how a time begins in Chinese.
-var timeLike = regexp.MustCompile(`^(\d|今|明|后天|大后天|周|星期|礼拜|上午|下午|早|中午|晚|凌晨)`)
+var timeLike = regexp.MustCompile(`^(\d|昨|前天|今|明|后天|大后天|周|星期|礼拜|上午|下午|早|中午|晚|凌晨)`)
 
 func lineBreak(r rune) bool { return r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' }
 

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 const scheduleTitle = 24
 
 // startAt reads the time that a broadcast was asked for; zero for none. If that is no
-// time, and the message is not there either, the error says both.
+// time, the error says as well what else is wrong with what was asked for.
 func (c *Chat) startAt(ctx context.Context, r request) (time.Time, error) {
 	if r.At == "" {
 		return time.Time{}, nil
@@ -25,12 +26,25 @@ func (c *Chat) startAt(ctx context.Context, r request) (time.Time, error) {
 	if err == nil {
 		return at, nil
 	}
-	if r.Message != "" || r.ID == 0 { // the rest of a broadcast has a message
-		if _, unknown := c.config.Messages.Resolve(ctx, r.Message, nil); models.KindOf(unknown) == models.Invalid {
-			err = errors.Join(err, unknown)
-		}
+	return time.Time{}, errors.Join(err, c.misasked(ctx, r))
+}
+
+// misasked says what is wrong with the message that is asked for, the changes of it, and
+// the number of an earlier broadcast; nil if nothing is known to be.
+func (c *Chat) misasked(ctx context.Context, r request) error {
+	var all []error
+	if r.ID != 0 {
+		_, err := c.config.Engine.Status(ctx, r.ID)
+		all = append(all, err)
 	}
-	return time.Time{}, err
+	if r.Message != "" || r.Name != Rest { // the rest of a broadcast has a message
+		_, err := c.config.Messages.Resolve(ctx, r.Message, changes(r.Fields))
+		all = append(all, err)
+	}
+	return errors.Join(slices.DeleteFunc(all, func(err error) bool {
+		kind := models.KindOf(err)
+		return kind != models.Invalid && kind != models.NotFound
+	})...)
 }
 
 // moment writes a moment to come or past with its date and weekday, in Beijing time.

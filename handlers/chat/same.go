@@ -1,22 +1,20 @@
 package chat
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 )
 
 // sameText says what became of the broadcast that a repetition was refused for,
-// and how to go on. asked is the command that asked for it, the zero one if that is not
-// known any more.
+// and how to go on with what was asked for.
 func (c *Composer) sameText(e *models.Error, asked Command) string {
 	id, _ := e.Args["ID"].(int64)
-	again, part := c.again(e, asked)
 	v := vars{
-		"ID": id, "Name": e.Args["Name"], "Again": again,
+		"ID": id, "Name": e.Args["Name"], "Again": c.again(asked, fmt.Sprint(e.Args["Name"])),
 		"Status": c.on(Status, id), "Resume": c.on(Resume, id), "Cancel": c.on(Cancel, id),
 	}
 	st, ok := e.Args["Status"].(broadcast.Status)
@@ -35,45 +33,43 @@ func (c *Composer) sameText(e *models.Error, asked Command) string {
 	if !b.FinishedAt.IsZero() {
 		v["Ago"] = now.Sub(b.FinishedAt.Time)
 	}
-	if part && b.State.Final() {
-		return c.say("same.part", v)
+	sentence := "same." + string(b.State)
+	if some := "same_some." + string(b.State); asked.Name != BroadcastAll && c.locale.Has(some) {
+		sentence = some
 	}
-	return c.say("same."+string(b.State), v)
+	return c.say(sentence, v)
 }
 
-// again returns the command that asks for a refused repetition all the same: to the same
-// people, with the same changes and at the same time. part tells whether these are only
-// some recipients of an earlier broadcast.
-func (c *Composer) again(e *models.Error, asked Command) (line string, part bool) {
-	language := 0
+// again returns a command on a broadcast with the word that allows a repetition: to the
+// same people, at the same time, with the same changes. name is that of a message which
+// says the same as the one that was asked for.
+func (c *Composer) again(asked Command, name string) string {
+	again, at := againWords[0], atWords[0]
 	if c.locale.Language == "zh" {
-		language = 1
-	}
-	name, id := asked.Name, asked.ID
-	message := asked.Message
-	if name == Unknown {
-		to, _ := e.Args["To"].(models.Audience)
-		name = map[models.Audience]Name{models.AudienceRest: Rest, models.AudienceReached: Reached}[to]
-		id, _ = e.Args["Of"].(int64)
-		message = fmt.Sprint(e.Args["Name"])
+		again, at = againWords[1], atWords[1]
 	}
 	var words []string
-	switch part = name == Rest || name == Reached; {
-	case part:
-		words = append(words, fmt.Sprintf("#%d", id))
-	default:
-		name, message = BroadcastAll, cmp.Or(message, fmt.Sprint(e.Args["Name"]))
+	if asked.ID != 0 {
+		words = append(words, fmt.Sprintf("#%d", asked.ID))
 	}
-	if message != "" {
-		words = append(words, c.named(message))
+	switch {
+	case asked.Message != "":
+		words = append(words, c.named(asked.Message))
+	case len(asked.Fields) == 0 && asked.Name != Rest:
+		words = append(words, c.named(name))
 	}
-	words = append(words, againWords[language])
+	words = append(words, again)
 	if asked.At != "" {
-		words = append(words, atWords[language], asked.At)
+		words = append(words, at, asked.At)
 	}
-	line = c.write(name, strings.Join(words, " "))
+	lines := []string{strings.Join(words, " ")}
 	for _, f := range asked.Fields {
-		line += "\n" + f.Field + "=" + f.Value
+		lines = append(lines, f.Field+"="+f.Value)
 	}
-	return line, part
+	text := strings.Join(lines, "\n")
+	// One that was cut could be sent as it stands.
+	if asked.Name == Unknown || utf8.RuneCountInString(text) > maxArgument/2 {
+		return c.say("same_some.command", vars{"Word": again})
+	}
+	return c.write(asked.Name, text)
 }

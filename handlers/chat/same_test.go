@@ -102,20 +102,20 @@ func TestARefusedRepetitionTeachesTheSameCommand(t *testing.T) {
 		{"en", "broadcast all", "To send it to everyone once more: broadcast all notice again"},
 		{"en", "broadcast all party at tomorrow 09:00\nthing1=closed", "broadcast all party again at tomorrow 09:00\nthing1=closed"},
 		{"zh", "群发全部 通知 定时 明天 9点\n通知内容＝周四闭馆\nurl=https://a.example/1", "群发全部 通知 再发 定时 明天 9点\n通知内容=周四闭馆\nurl=https://a.example/1"},
-		{"en", "broadcast reached #3", "second time. To send it to them all the same: broadcast reached #3 again"},
-		{"zh", "群发已达 3 “周三 通知”", "再次收到同样的内容。确要发给他们：群发已达 #3 “周三 通知” 再发"},
+		{"en", "broadcast reached #3", "twice. To do so all the same: broadcast reached #3 notice again"},
+		{"zh", "群发已达 3 “周三 通知”", "会收到两次。确要再发：群发已达 #3 “周三 通知” 再发"},
 		{"en", "broadcast rest #3 party\nthing1=closed", "broadcast rest #3 party again\nthing1=closed"},
 	} {
 		s := newStage(t, tt.language)
 		b := models.Broadcast{ID: 7, Name: "notice", Recipients: 25_000, State: models.Finished, FinishedAt: models.At(now.Add(-time.Hour))}
-		s.err = models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(7), "Name", "notice", "To", models.AudienceAll, "Of", int64(0),
+		s.err = models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(7), "Name", "notice",
 			"Status", broadcast.Status{Broadcast: b})
 		got := s.ask(t, admin, tt.asked)
 		if !strings.HasSuffix(got, tt.want) {
 			t.Errorf("%s: got:\n%s", tt.asked, got)
 		}
 		taught := tt.want
-		for _, colon := range []string{"same: ", "more: ", "他们："} {
+		for _, colon := range []string{"same: ", "more: ", "再发："} {
 			if _, after, found := strings.Cut(taught, colon); found {
 				taught = after
 			}
@@ -126,9 +126,6 @@ func TestARefusedRepetitionTeachesTheSameCommand(t *testing.T) {
 			t.Errorf("%q says something else (-asked +taught):\n%s", taught, diff)
 		}
 	}
-	s := newStage(t, "en")
-	wantAll(t, s.LateReply(nil, models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(7), "Name", "notice",
-		"To", models.AudienceReached, "Of", int64(3))), "To send it once more: broadcast reached #3 notice again")
 }
 
 func TestACancelCountsTheCallsUnderWay(t *testing.T) {
@@ -182,5 +179,65 @@ func TestRecipientsWhoWithdrewAreCounted(t *testing.T) {
 		s.status = st
 		wantAll(t, s.ask(t, admin, "status #7"), want)
 		wantAll(t, s.Notice(notify.Finished, st), want)
+	}
+}
+
+// What a refusal teaches goes to the same people, at the same time, with the same words
+// as what was asked for: never to everyone, never at once.
+func TestARefusedRepetitionTeachesTheCommandThatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	b := models.Broadcast{ID: 7, Name: "notice", Recipients: 25_000, State: models.Finished, FinishedAt: models.At(now.Add(-time.Hour))}
+	for _, tt := range []struct{ language, text, want string }{
+		{"zh", "群发全部 notice 定时 明天9点\n通知内容：闭馆\nurl=https://a.example/?b=c", "群发全部 notice 再发 定时 明天9点\n通知内容=闭馆\nurl=https://a.example/?b=c"},
+		{"zh", "群发已达 #7", "收到过的人会收到两次。确要再发：群发已达 #7 notice 再发"},
+		{"zh", "群发其余 #7 “早 报” 定时 周五 18:30", "群发其余 #7 “早 报” 再发 定时 周五 18:30"},
+		{"zh", "群发全部\n通知内容=" + strings.Repeat("长", 200), "请在原来那条指令的消息名后面加上「再发」"},
+		{"en", "rest #7", "broadcast rest #7 again"},
+		{"en", "broadcast all at tomorrow 09:00", "broadcast all notice again at tomorrow 09:00"},
+		{"en", "reached #7 other\nthing1=x", "Whoever got it would get it twice. To do so all the same: broadcast reached #7 other again\nthing1=x"},
+	} {
+		s := newStage(t, tt.language)
+		s.err = models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(7), "Name", "notice",
+			"Status", broadcast.Status{Broadcast: b, Counts: models.Counts{Accepted: 700}})
+		if got := s.ask(t, admin, tt.text); !strings.HasSuffix(got, tt.want) {
+			t.Errorf("%s: got:\n%s\nwant at its end:\n%s", tt.text, got, tt.want)
+		}
+	}
+	s := newStage(t, "zh")
+	late := models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(7), "Name", "notice", "Status", broadcast.Status{Broadcast: b})
+	if got := s.LateReply(nil, late); strings.Contains(got, "群发全部") || !strings.Contains(got, "「再发」") {
+		t.Errorf("a late refusal teaches:\n%s", got)
+	}
+}
+
+// Only what is paused can go on.
+func TestAWaitingRestIsNotToBeResumed(t *testing.T) {
+	t.Parallel()
+	for state, resumes := range map[models.BroadcastState]bool{models.Scheduled: false, models.Running: false, models.Paused: true} {
+		s := newStage(t, "zh")
+		s.err = models.NewError(models.Conflict, models.ErrRestRunning, "ID", int64(7), "Rest", int64(8), "State", string(state))
+		if got := s.ask(t, admin, "群发其余 #7"); strings.Contains(got, "继续 #8") != resumes {
+			t.Errorf("%s:\n%s", state, got)
+		}
+	}
+}
+
+// What was not answered in time may be carried out later, so the sender of a command that
+// changes something is not told that it failed. Others are told the same whatever they write.
+func TestWhatWasNotAnsweredInTimeMayHaveBeenDone(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "zh")
+	for _, tt := range []struct{ who, text, want string }{
+		{admin, "消息 设置 闭馆\n复制=notice", "还不知道刚才的操作是否成功"},
+		{admin, "取消 #7", "还不知道刚才的操作是否成功"},
+		{admin, "停", "还不知道是否已经暂停"},
+		{admin, "群发自己", "没有成功"},
+		{admin, "消息", "没有成功"},
+		{follower, "退订", "还不知道刚才的操作是否成功"},
+		{follower, "消息 设置 闭馆\n复制=notice", "没有成功"},
+		{follower, "停", "没有成功"},
+		{follower, "你好", "没有成功"},
+	} {
+		wantAll(t, s.Busy(t.Context(), tt.who, tt.text), tt.want)
 	}
 }

@@ -35,7 +35,7 @@ func (c *Composer) mend(st broadcast.Status) string {
 	if b.State != models.Cancelled && b.State != models.Failed {
 		return ""
 	}
-	return c.goOn(b, b.Recipients-st.Counts.Tried(), st.Counts.Taken())
+	return c.goOn(b, b.Recipients-st.Counts.Tried()-st.TakenOver, st.Counts.Taken())
 }
 
 // progress is the line with the state and how far it has got.

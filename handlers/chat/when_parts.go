@@ -45,12 +45,14 @@ var timeParts = []timePart{
 	part(`N ?[日号]`, func(r *timeReading, m []string) bool { return r.setDayOfMonth(number(m[1])) }),
 	part(`(`+months+`)\.? ?(\d{1,2})(?:st|nd|rd|th)?(?:,? (\d{4}))?`, func(r *timeReading, m []string) bool { return readMonth(r, m[3], m[1], m[2]) }),
 	part(`(\d{1,2})(?:st|nd|rd|th)? (`+months+`)\.?(?:,? (\d{4}))?`, func(r *timeReading, m []string) bool { return readMonth(r, m[3], m[2], m[1]) }),
+	part(`前天|前日`, func(r *timeReading, _ []string) bool { return r.inDays(-2) }), // for the refusal
+	part(`昨天|昨日|yesterday`, func(r *timeReading, _ []string) bool { return r.inDays(-1) }),
 	part(`今天|今日|today`, func(r *timeReading, _ []string) bool { return r.inDays(0) }),
 	part(`明天|明日|tomorrow`, func(r *timeReading, _ []string) bool { return r.inDays(1) }),
 	part(`后天|后日|(?:the )?day after tomorrow`, func(r *timeReading, _ []string) bool { return r.inDays(2) }),
 	part(`大后天`, func(r *timeReading, _ []string) bool { return r.inDays(3) }),
-	part(`(今|明|后)(早上|早|晚上|晚)`, func(r *timeReading, m []string) bool {
-		return r.inDays(map[string]int{"今": 0, "明": 1, "后": 2}[m[1]]) && r.setPart(m[2])
+	part(`(昨|今|明|后)(早上|早|晚上|晚)`, func(r *timeReading, m []string) bool {
+		return r.inDays(map[string]int{"昨": -1, "今": 0, "明": 1, "后": 2}[m[1]]) && r.setPart(m[2])
 	}),
 	part(`tonight`, func(r *timeReading, m []string) bool { return r.inDays(0) && r.setPart(m[0]) }),
 	part(`this (morning|afternoon|evening)`, func(r *timeReading, m []string) bool { return r.inDays(0) && r.setPart(m[1]) }),

@@ -166,6 +166,10 @@ func TestWhen(t *testing.T) {
 
 		// Past, and too far.
 		{"11-25 09:00", models.ErrTimePast},
+		{"昨天 9:00", models.ErrTimePast},
+		{"昨晚8点", models.ErrTimePast},
+		{"前天下午3点", models.ErrTimePast},
+		{"yesterday 09:00", models.ErrTimePast},
 		{"11-26 15:00", models.ErrTimePast},
 		{"11月20号 9点", models.ErrTimePast},
 		{"25号9点", models.ErrTimePast},

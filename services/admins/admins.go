@@ -112,6 +112,9 @@ func (s *Service) Known(ctx context.Context) bool {
 	return s.known != nil
 }
 
+// Owners returns the OpenIDs of the owners.
+func (s *Service) Owners() []string { return slices.Clone(s.owners) }
+
 // Senders returns the OpenIDs of those who may send to everybody, the owners first.
 func (s *Service) Senders(ctx context.Context) []string {
 	senders := slices.Clone(s.owners)

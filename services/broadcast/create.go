@@ -28,7 +28,7 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 	}
 	of, err := audience.Earlier(ctx, e.store, q.Audience, q.Of)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, e.unknown(ctx, q))
 	}
 	def, err := e.definition(ctx, q, of)
 	if err != nil {
@@ -43,6 +43,17 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 		asked.Instead = audience.Complete(b, of)
 	}
 	return e.submit(ctx, b, def, asked)
+}
+
+// unknown says what is wrong with the message that a request names, if it names one.
+func (e *Engine) unknown(ctx context.Context, q Request) error {
+	if q.Message == "" {
+		return nil
+	}
+	if _, err := e.messages.Resolve(ctx, q.Message, q.Fields); models.KindOf(err) == models.Invalid {
+		return err
+	}
+	return nil
 }
 
 // definition is the message that a request asks for.

@@ -160,7 +160,7 @@ func TestTheRestIsThatOfTheFirstAudience(t *testing.T) {
 
 		_, err := a.askOf("", models.AudienceRest, first)
 		wantCode(t, err, models.ErrRestRunning)
-		_, err = a.askOf("", models.AudienceRest, second)
+		_, err = a.askOf("other", models.AudienceRest, second)
 		wantCode(t, err, models.ErrWrongState)
 		a.pause(second)
 		_, err = a.askOf("", models.AudienceRest, first)

@@ -20,6 +20,11 @@ func (e *Engine) Status(ctx context.Context, id int64) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.State == models.Cancelled || b.State == models.Failed {
+		if st.TakenOver, err = e.store.CountTakenOver(ctx, b); err != nil {
+			return nil, err
+		}
+	}
 	st.Price, err = e.store.CountPrice(ctx, b, e.now())
 	return st, err
 }

@@ -250,7 +250,8 @@ func TestAHaltIsToldOnceWhileTheDatabaseIsReadOnly(t *testing.T) {
 	})
 }
 
-// Whoever lost the role is told nothing any more, and the others are told of a halt.
+// Whoever lost the role is told nothing any more. The owner is told what became of their
+// broadcast, and all senders of a halt.
 func TestWhoeverLostTheRoleIsToldNothing(t *testing.T) {
 	t.Parallel()
 	for name, code := range map[string]int{"finished": 0, "halted": 48004} {
@@ -276,7 +277,7 @@ func TestWhoeverLostTheRoleIsToldNothing(t *testing.T) {
 				if code != 0 {
 					a.wantToldTo(admin, "paused #1 account…")
 				} else {
-					a.wantToldTo(admin)
+					a.wantToldTo(admin, "finished #1…")
 				}
 				left, err := a.store.Unnotified(t.Context())
 				if err != nil || len(left) != 0 {

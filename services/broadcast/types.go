@@ -51,6 +51,9 @@ type Status struct {
 	Counts    models.Counts
 	// Price is how many left because of it so far; a List has none.
 	Price models.Price
+	// TakenOver is how many of those to whom it did not come were tried by later
+	// broadcasts to its rest; a List has none.
+	TakenOver int64
 	// Rate is how many sends a second were made lately; 0 when it is not running.
 	Rate float64
 	// Left is the time that the rest should take, but for those who are put off; 0

@@ -38,15 +38,7 @@ type Saved struct {
 // *models.Error with all that is wrong; then nothing is changed.
 func (s *Source) Set(ctx context.Context, e Edit) (*Saved, error) {
 	for range 3 {
-		l, err := s.List(ctx)
-		if err != nil {
-			return nil, err
-		}
-		inFile, was := l.find(e.Name)
-		if inFile != nil {
-			return nil, models.NewError(models.Conflict, models.ErrMessageInFile, "Name", inFile.Name)
-		}
-		w, err := s.write(ctx, l, was, e)
+		w, was, err := s.prepare(ctx, e)
 		if err != nil {
 			return nil, err
 		}
@@ -66,6 +58,27 @@ func (s *Source) Set(ctx context.Context, e Edit) (*Saved, error) {
 		}
 	}
 	return nil, models.NewError(models.Conflict, models.ErrMessageBusy, "Name", e.Name)
+}
+
+// Check returns what Set would refuse an edit for, and changes nothing.
+func (s *Source) Check(ctx context.Context, e Edit) error {
+	_, _, err := s.prepare(ctx, e)
+	return err
+}
+
+// prepare makes what an edit asks for of the message of that name; was is nil if there
+// is none.
+func (s *Source) prepare(ctx context.Context, e Edit) (w *writer, was *Listed, err error) {
+	l, err := s.List(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	inFile, was := l.find(e.Name)
+	if inFile != nil {
+		return nil, nil, models.NewError(models.Conflict, models.ErrMessageInFile, "Name", inFile.Name)
+	}
+	w, err = s.write(ctx, l, was, e)
+	return w, was, err
 }
 
 // write makes of was, which is nil for a new message, what an edit asks for.

@@ -63,7 +63,8 @@ type Config struct {
 	Store    *models.Store
 	Platform *wechat.Client
 	Engine   *broadcast.Engine
-	// Admins says who is told. Whoever is no admin any more is told nothing.
+	// Admins says who is told. Whoever is no admin any more is told nothing: what became of
+	// their broadcasts the owners are told.
 	Admins *admins.Service
 	Words  Words
 	Now    func() time.Time
@@ -328,20 +329,33 @@ const (
 	away  handed = iota // the platform or the database is: try again
 	taken               // the platform took it
 	kept                // it refused it, and it is kept for the admin's next word if it can be
-	moot                // whom it is for is no admin any more
+	moot                // nobody is to be told
 )
 
 // hand hands a notice over. One that the platform refuses is kept for the admin's
 // next word, if it is about broadcasts; that of a role is kept until it was taken.
-func (n *Notifier) hand(ctx context.Context, m *notice) (handed, error) {
+func (n *Notifier) hand(ctx context.Context, m *notice) (outcome handed, err error) {
 	switch {
 	case n.Admins.RoleOf(ctx, m.to) != "":
-	case n.Admins.Known(ctx):
-		return moot, nil
-	default:
+		return n.handTo(ctx, m, m.to)
+	case !n.Admins.Known(ctx):
 		return away, nil
 	}
-	err := n.Platform.Notify(ctx, m.to, m.text())
+	outcome = moot
+	if m.kind == late || m.broadcast == 0 {
+		return outcome, nil
+	}
+	for _, owner := range n.Admins.Owners() {
+		if outcome, err = n.handTo(ctx, m, owner); outcome == away {
+			return outcome, err
+		}
+	}
+	return outcome, nil
+}
+
+// handTo hands a notice over to one admin.
+func (n *Notifier) handTo(ctx context.Context, m *notice, to string) (handed, error) {
+	err := n.Platform.Notify(ctx, to, m.text())
 	var refused *wechat.APIError
 	switch {
 	case err == nil:
@@ -349,7 +363,7 @@ func (n *Notifier) hand(ctx context.Context, m *notice) (handed, error) {
 	case !errors.As(err, &refused), busyCode(refused.Code):
 		return away, nil
 	}
-	log := n.Log.With("notice", m.kind, "admin", models.MaskOpenID(m.to), "err", err)
+	log := n.Log.With("notice", m.kind, "admin", models.MaskOpenID(to), "err", err)
 	if m.broadcast == 0 {
 		log.WarnContext(ctx, "the platform does not take the notice")
 		return kept, nil
@@ -358,7 +372,7 @@ func (n *Notifier) hand(ctx context.Context, m *notice) (handed, error) {
 	ctx, cancel := context.WithTimeout(ctx, askStoreFor)
 	defer cancel()
 	for _, id := range append([]int64{m.broadcast}, m.also...) {
-		if err := n.Store.KeepNotice(ctx, m.to, id); err != nil {
+		if err := n.Store.KeepNotice(ctx, to, id); err != nil {
 			return away, err
 		}
 	}

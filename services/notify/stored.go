@@ -159,7 +159,7 @@ func (n *Notifier) beginTelling(ctx context.Context, halts []models.Broadcast) e
 func (n *Notifier) concerned(ctx context.Context, halts []models.Broadcast) []string {
 	to := n.Admins.Senders(ctx)
 	for _, b := range halts {
-		if !slices.Contains(to, b.AskedBy) {
+		if !slices.Contains(to, b.AskedBy) && n.Admins.RoleOf(ctx, b.AskedBy) != "" {
 			to = append(to, b.AskedBy)
 		}
 	}
