@@ -135,7 +135,7 @@ func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply strin
 	role := c.config.Roles.RoleOf(ctx, openID)
 	c.config.Followers.Heard(openID, text)
 	// Of an admin a word to leave that sounds like one to stop is that first.
-	alarm := alarming(text) || optWord(text) == Stop && soundsAlarmed(squeezed(text))
+	alarm := Alarming(text) || optWord(text) == Stop && soundsAlarmed(squeezed(text))
 	reply, remember, err = c.answer(ctx, request{
 		Command: parsed, from: openID, role: role, alarm: alarm, key: key, text: text, target: new(string),
 	})
@@ -209,7 +209,7 @@ func (c *Chat) answer(ctx context.Context, r request) (text string, remember boo
 // text, so that a redelivery must be answered from memory.
 func (c *Chat) Remembers(text string) bool {
 	cmd := c.find(Parse(text).Name)
-	return cmd != nil && cmd.remember || alarming(text)
+	return cmd != nil && cmd.remember || Alarming(text)
 }
 
 // fault says why a known command can't be carried out as written.
