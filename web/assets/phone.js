@@ -172,6 +172,7 @@
       grow();
     };
     input.addEventListener("input", grow);
+    if (matchMedia("(pointer: fine)").matches) input.placeholder = input.dataset.lines; // there is a Shift key
     input.addEventListener("keydown", (e) => {
       // While Chinese is being typed, Enter takes over what was typed.
       if (e.key !== "Enter" || e.shiftKey || e.isComposing || e.keyCode === 229) return;
