@@ -23,7 +23,8 @@ func (d *Demo) say(ctx context.Context, line string, shown bool) error {
 	if line == "" {
 		return nil
 	}
-	if until, ok := d.waits(line); ok {
+	// Whoever types can wait without it, and do something else meanwhile.
+	if until, ok := d.waits(line); ok && !shown {
 		return d.waitFor(ctx, until)
 	}
 	who, text, ok := d.speaker(strings.ReplaceAll(line, lineBreak, "\n"))
