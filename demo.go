@@ -125,15 +125,15 @@ func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, lo
 
 // prepareDemo sets up what an account has after its first day: a list of
 // followers and a test list.
-func (a *account) prepareDemo(ctx context.Context, testers []string) error {
+func (a *account) prepareDemo(ctx context.Context, testers []demo.Tester) error {
 	if err := a.prepare(ctx); err != nil {
 		return err
 	}
 	if _, err := a.followers.Sync(ctx, nil); err != nil {
 		return fmt.Errorf("pull the followers of the demo: %w", err)
 	}
-	for _, openID := range testers {
-		if _, err := a.followers.AddTester(ctx, openID, ""); err != nil {
+	for _, t := range testers {
+		if _, err := a.followers.AddTester(ctx, t.OpenID, t.Name); err != nil {
 			return fmt.Errorf("fill the test list of the demo: %w", err)
 		}
 	}

@@ -96,6 +96,28 @@ func TestBrowserDemo(t *testing.T) {
 
 	tap(b, "admin", "openid")
 	b.Until(says("admin", "oDemo-admin-"))
+	// A message of several lines goes into the box first; Shift+Enter begins a line there,
+	// and so does the Enter that ends a word of Chinese being typed. Enter sends.
+	webtest.Eval[bool](b, `document.querySelector("#phone-admin [data-say^='messages set']").click() ?? true`)
+	before := webtest.Eval[int](b, `document.querySelector("#phone-admin textarea").value.split("\n").length`)
+	if before != 5 || !webtest.Eval[bool](b, `document.querySelector("#phone-admin textarea").clientHeight > 80`) {
+		t.Errorf("the box has %d lines, and does not show them", before)
+	}
+	for _, key := range []string{`{key: "Enter", shiftKey: true}`, `{key: "Enter", isComposing: true}`} {
+		if !webtest.Eval[bool](b, `document.querySelector("#phone-admin textarea").dispatchEvent(new KeyboardEvent("keydown", {cancelable: true, ...`+key+`}))`) {
+			t.Errorf("%s sends what was not finished", key)
+		}
+	}
+	if webtest.Eval[bool](b, `document.querySelector("#phone-admin textarea").dispatchEvent(new KeyboardEvent("keydown", {cancelable: true, key: "Enter"}))`) {
+		t.Error("Enter begins a line")
+	}
+	b.Until(says("admin", "“closing” is written"))
+	b.Until(`document.querySelector("#phone-admin textarea").value === "" && document.querySelector("#phone-admin textarea").clientHeight < 60`)
+	tap(b, "admin", "broadcast all at tomorrow 09:00")
+	b.Until(says("admin", "For another time: reschedule #1 TIME"))
+	tap(b, "admin", "cancel")
+	b.Until(says("admin", "Broadcast #1 is cancelled"))
+
 	tap(b, "lin", "broadcast all") // refused: lin is no admin
 	b.Until(says("lin", "broadcast all"))
 	tap(b, "admin", "broadcast test")
@@ -125,7 +147,7 @@ func TestBrowserDemo(t *testing.T) {
 	if link := webtest.Eval[string](b, `document.querySelector("#phone-admin .log a").href`); !strings.Contains(link, "/b/") {
 		t.Errorf("the reply links to %q", link)
 	}
-	b.Named("heading You, the admin", "log Lin's chat", "switch Too many calls (45011)", "textbox Write to the account", "progressbar #3 · notice")
+	b.Named("heading You, the admin", "log Lin's chat", "switch Too many calls (45011)", "textbox Write to the account", "progressbar #4 · notice")
 	for _, line := range []string{"you> broadcast test", "  Lin blocks the account", "Lin> broadcast all"} {
 		if !strings.Contains(screen.String(), line) {
 			t.Errorf("the screen has no %q", line)
@@ -133,7 +155,7 @@ func TestBrowserDemo(t *testing.T) {
 	}
 
 	// Another page shows the same in its own language. The closing notice comes last.
-	b.Until(says("admin", "Broadcast #3 · notice is finished"))
+	b.Until(says("admin", "Broadcast #4 · notice is finished"))
 	seen := webtest.Eval[int](b, `document.querySelectorAll(".log > li").length`)
 	b.Open(address + "?lang=zh")
 	b.Until(says("admin", "oDemo-admin-"))

@@ -67,10 +67,7 @@ func TestDemoFromAScript(t *testing.T) {
 	counts := map[string]int{}
 	sum := 0
 	for _, row := range tableRow.FindAllStringSubmatch(out, -1) {
-		n, err := strconv.Atoi(strings.ReplaceAll(row[2], ",", ""))
-		if err != nil {
-			t.Fatal(err)
-		}
+		n := count(t, row[2])
 		counts[row[1]] = n
 		if row[1] != "recipients" {
 			sum += n
@@ -78,6 +75,36 @@ func TestDemoFromAScript(t *testing.T) {
 	}
 	if counts["recipients"] != 250 || sum != 250 || counts["delivered"] != 245 || counts["blocked"] != 3 || counts["failed"] != 2 {
 		t.Errorf("the counts are %v, their sum %d", counts, sum)
+	}
+	if t.Failed() {
+		t.Log(out)
+	}
+}
+
+// count reads a number with separators.
+func count(t *testing.T, written string) int {
+	t.Helper()
+	n, err := strconv.Atoi(strings.ReplaceAll(written, ",", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// A script ends though broadcasts wait for their time or are paused, and says so.
+func TestDemoEndsWithoutWhatIsPlanned(t *testing.T) {
+	begun := time.Now()
+	out := runDemoOn(t, "C", "broadcast all at tomorrow 09:00\nbroadcast all loan\nstop\n@wang unfollow\n@zhao hello\n@zhao follow\n@zhao follow\n@wait 200%\n", "--followers", "20")
+	for _, part := range []string{
+		"Still waiting: #1 · notice, which starts on ", "Still paused: #2 · loan.", "not started, nobody got it", "Not paused, as they start later: #1",
+		"(Zhao doesn't follow the account.", "Zhao ← Welcome", "(Zhao follows the account already.)", `Nobody here is called "wait"`,
+	} {
+		if !strings.Contains(out, part) {
+			t.Errorf("no %q", part)
+		}
+	}
+	if took := time.Since(begun); took > 20*time.Second {
+		t.Errorf("it took %s", took)
 	}
 	if t.Failed() {
 		t.Log(out)

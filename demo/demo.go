@@ -6,7 +6,6 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -66,7 +65,8 @@ type Demo struct {
 	engine   *broadcast.Engine // of the server
 
 	tracks map[int64]*track
-	last   time.Time // the last event
+	last   time.Time       // the last event
+	away   map[string]bool // by OpenID: people with a name who don't follow
 
 	phones    *phones
 	languages map[string]words  // of the page, by language
@@ -88,7 +88,7 @@ func New(o Options) (*Demo, error) {
 	}
 	d := &Demo{
 		options: o, screen: newScreen(o.Out),
-		tracks: map[int64]*track{}, phones: newPhones(), on: map[string]bool{},
+		tracks: map[int64]*track{}, phones: newPhones(), on: map[string]bool{}, away: map[string]bool{zhaoOpenID: true},
 	}
 	var err error
 	if d.languages, err = newWords(); err != nil {
@@ -109,11 +109,18 @@ func (d *Demo) Settings() map[string]string {
 	if d.Lasts() {
 		undo, pace = 5*time.Second, 5*time.Second // time to try cancel, pause and status
 	}
-	return d.platform.settings(d.options.Language, undo, pace)
+	return d.platform.settings(d.options.Language, d.words.terminal("welcome"), undo, pace)
 }
 
-// Testers are the OpenIDs of those who belong on the test list.
-func (d *Demo) Testers() []string { return []string{adminOpenID, linOpenID, wangOpenID} }
+// Tester is one of those who belong on the test list, with the name by which the admin
+// knows them.
+type Tester struct{ OpenID, Name string }
+
+// Testers are those who belong on the test list.
+func (d *Demo) Testers() []Tester {
+	lin, wang := d.person(linOpenID), d.person(wangOpenID)
+	return []Tester{{OpenID: adminOpenID}, {lin.openID, lin.name}, {wang.openID, wang.name}}
+}
 
 // Log returns where the server's log can be written without spoiling the
 // screen: to w itself, or between the demo's lines if both are a terminal.
@@ -171,9 +178,11 @@ func (d *Demo) introduce() {
 	}
 	say("intro.what", "intro.server", "intro.people", "intro.followers")
 	d.screen.print("")
-	say("commands", "speakers")
+	say("commands", "lines", "speakers")
 	if d.canType() {
 		say("leave")
+	} else if !d.options.Browser {
+		say("waits")
 	}
 }
 
@@ -230,92 +239,10 @@ func (d *Demo) end(ctx context.Context, in *input, quit bool) error {
 	for _, t := range d.inOrder() {
 		d.conclude(t)
 	}
+	d.tellWaiting()
 	d.screen.print("")
 	d.screen.print(wrap(d.words.terminal("over"), d.screen.width())...)
 	return nil
-}
-
-// say says one line as whoever it names, and shows the reply.
-func (d *Demo) say(ctx context.Context, line string, shown bool) error {
-	line = strings.TrimSpace(clean(line))
-	if line == "" {
-		return nil
-	}
-	who, text, ok := d.speaker(line)
-	if !ok {
-		d.screen.print(hang("  ", d.words.terminal("nobody", lang.Vars{"Name": who.name}), d.screen.width())...)
-		return nil
-	}
-	if !shown {
-		d.echo(who, text)
-	}
-	if err := d.tell(ctx, who, text); err != nil || shown {
-		return err
-	}
-	// A small broadcast is over in a moment, and a script reads better if its
-	// next line comes after it. One to all goes on: it can be cancelled.
-	return d.await(ctx, waitFew, d.fewEnded)
-}
-
-// echo shows on the screen what someone says who did not type it there.
-func (d *Demo) echo(who person, text string) {
-	d.screen.print(append([]string{""}, hang(who.name+"> ", text, d.screen.width())...)...)
-}
-
-// tell sends what someone says to the account, and shows the reply.
-func (d *Demo) tell(ctx context.Context, who person, text string) error {
-	d.phones.chat(who.openID, entryOut, text)
-	reply, err := d.platform.Say(ctx, who.openID, text)
-	switch {
-	case errors.Is(err, simulator.ErrFaulty) && ctx.Err() == nil:
-		reply = d.words.terminal("faulty", lang.Vars{"Reason": err})
-	case err != nil:
-		return fmt.Errorf("say %q: %w", text, err)
-	case reply == "":
-		reply = d.words.terminal("no_reply")
-	}
-	d.hear(who.openID, reply)
-	return d.observe(ctx)
-}
-
-// hear shows what the account wrote to someone.
-func (d *Demo) hear(openID, text string) {
-	d.last = time.Now()
-	d.phones.chat(openID, entryIn, clean(text))
-	prefix := "  ← "
-	if openID != adminOpenID {
-		prefix = "  " + d.person(openID).name + " ← "
-	}
-	d.screen.print(hang(prefix, clean(text), d.screen.width())...)
-}
-
-// person is someone who can speak.
-type person struct{ name, openID string }
-
-func (d *Demo) person(openID string) person {
-	for _, p := range []person{{d.words.terminal("lin"), linOpenID}, {d.words.terminal("wang"), wangOpenID}} {
-		if p.openID == openID {
-			return p
-		}
-	}
-	return person{d.words.terminal("you"), adminOpenID}
-}
-
-// speaker tells who says a line, and what: "@lin stop" is Lin's. With a name
-// that nobody has, ok is false and who has it.
-func (d *Demo) speaker(line string) (who person, text string, ok bool) {
-	rest, named := strings.CutPrefix(strings.Replace(line, "＠", "@", 1), "@")
-	if !named {
-		return d.person(adminOpenID), line, true
-	}
-	name, text, _ := strings.Cut(rest, " ")
-	switch strings.ToLower(name) {
-	case "lin", d.words.terminal("lin"):
-		return d.person(linOpenID), strings.TrimSpace(text), true
-	case "wang", d.words.terminal("wang"):
-		return d.person(wangOpenID), strings.TrimSpace(text), true
-	}
-	return person{name: name}, "", false
 }
 
 // noticed keeps what the account wrote to someone of its own accord until it is

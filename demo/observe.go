@@ -39,7 +39,7 @@ func (d *Demo) observe(ctx context.Context) error {
 			d.tracks[st.Broadcast.ID] = t
 		}
 		d.follow(t, st)
-		if st.Broadcast.Recipients > few && !st.Broadcast.State.Final() {
+		if st.Broadcast.Recipients > few && !st.Broadcast.State.Final() && !farOff(st.Broadcast) {
 			shown = &st
 		}
 	}
@@ -58,14 +58,21 @@ func (d *Demo) observe(ctx context.Context) error {
 	return nil
 }
 
-// latest is the broadcast to look at: the newest that has not ended, or else the
+// latest is the broadcast to look at: the newest that goes on or is about to, or else the
 // newest of a list that begins with it; nil if there is none.
 func latest(list []broadcast.Status) *broadcast.Status {
 	if len(list) == 0 {
 		return nil
 	}
-	open := slices.IndexFunc(list, func(st broadcast.Status) bool { return !st.Broadcast.State.Final() })
+	open := slices.IndexFunc(list, func(st broadcast.Status) bool {
+		return !st.Broadcast.State.Final() && !farOff(st.Broadcast)
+	})
 	return &list[max(0, open)]
+}
+
+// farOff tells whether a broadcast waits for a time that the demo does not wait for.
+func farOff(b models.Broadcast) bool {
+	return b.State == models.Scheduled && time.Until(b.NotBefore.Time) > waitMove
 }
 
 func (d *Demo) inOrder() []*track {
@@ -113,9 +120,10 @@ func (d *Demo) showBar(st *broadcast.Status) {
 // showCard shows the message of a broadcast as one of its recipients sees it,
 // if one has received it yet.
 func (d *Demo) showCard(st broadcast.Status) bool {
-	known := d.Testers()
+	// The people with a name are shown their own messages.
+	small := st.Broadcast.Recipients <= few || st.Broadcast.Audience == models.AudienceMe || st.Broadcast.Audience == models.AudienceTest
 	m, ok := d.platform.received.first(st.Broadcast.Salt, func(m simulator.Message) bool {
-		return arrived(m) && (st.Broadcast.Audience != models.AudienceAll || !slices.Contains(known, m.OpenID))
+		return arrived(m) && (small || m.OpenID != adminOpenID && latin[m.OpenID] == "")
 	})
 	if !ok {
 		return false
@@ -168,7 +176,7 @@ func (t *track) over() bool {
 	case models.Paused:
 		return b.ResumeAt.IsZero() || time.Until(b.ResumeAt.Time) > waitMove
 	case models.Scheduled:
-		return time.Until(b.NotBefore.Time) > waitMove
+		return farOff(b)
 	case models.Running, models.Finished, models.Cancelled, models.Failed:
 	}
 	return t.complete()

@@ -159,6 +159,15 @@ type phonePage struct {
 	Faults, Lin                  []string // switches
 }
 
+// Label is what the button of a quick line shows: its first line.
+func (phonePage) Label(line string) string {
+	first, _, more := strings.Cut(line, "\n")
+	if more {
+		first += " …"
+	}
+	return first
+}
+
 type onePhone struct {
 	ID, Owner string
 	Quick     []string

@@ -100,6 +100,8 @@ func (w words) progress(st broadcast.Status, now time.Time) *progressView {
 	}
 	figures := []string{w.Say("of", lang.Vars{"Done": done(st), "Total": b.Recipients})}
 	switch wait := b.NotBefore.Sub(now); {
+	case farOff(b):
+		figures = append(figures, w.Say("line.starts", lang.Vars{"In": w.Span(wait)}))
 	case b.State == models.Scheduled && wait > 0:
 		seconds := int64((wait + time.Second - 1) / time.Second)
 		figures = append(figures, w.Say("line.starts", lang.Vars{"In": w.Say("span.seconds", lang.Vars{"N": seconds})}))
@@ -155,17 +157,3 @@ func (d *Demo) count() {
 		d.tally.reached, d.tally.twice = d.platform.received.count(d.shown.Broadcast.Salt)
 	}
 }
-
-// quickLines are the lines that a phone offers to say with one tap, by language
-// and phone.
-var quickLines = map[[2]string][]string{
-	{"zh", phoneLin}:   {"退订", "订阅", "openid", "帮助", "群发全部"},
-	{"en", phoneLin}:   {"stop", "start", "openid", "help", "broadcast all"},
-	{"zh", phoneAdmin}: {"群发测试", "群发全部", "群发全部 再发", "群发状态", "暂停", "继续", "取消", "统计", "openid", "帮助"},
-	{"en", phoneAdmin}: {
-		"broadcast test", "broadcast all", "broadcast all again", "status", "pause", "resume", "cancel",
-		"stats", "openid", "help",
-	},
-}
-
-func quick(language, phone string) []string { return quickLines[[2]string{language, phone}] }

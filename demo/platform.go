@@ -19,6 +19,7 @@ const (
 	adminOpenID = "oDemo-admin-Qm7XvR2tYkLb4HsZ"
 	linOpenID   = "oDemo-lin-9wPc3TgVn8JdBq5KfA"
 	wangOpenID  = "oDemo-wang-Uy6RzE1hMs7LxGo4W"
+	zhaoOpenID  = "oDemo-zhao-Kt5NbQ8wXd3RmJ7Ls" // follows when told to
 )
 
 //go:embed messages.en.yaml
@@ -67,11 +68,11 @@ func newPlatform(followers int, language string, onMessage func(simulator.Messag
 		AppID: "wxd0a1b2c3d4e5f607", AppSecret: strings.ToLower(rand.Text()), Token: rand.Text(), EncodingAESKey: newAESKey(),
 		Followers: followers, Admin: []string{linOpenID, wangOpenID, adminOpenID}, Seed: 1,
 		Blocking: max(1, followers*12/1000), Left: max(1, followers*8/1000),
-		Templates: templates,
-		Faults:    simulator.Faults{Latency: 20 * time.Millisecond},
-		Limits:    simulator.Limits{SendDaily: dailyQuota},
-		Receipts:  simulator.Receipts{DelayMin: 50 * time.Millisecond, DelayMax: 400 * time.Millisecond},
-		OnNotice:  onNotice,
+		Templates: templates, NoBuiltIn: true,
+		Faults:   simulator.Faults{Latency: 20 * time.Millisecond},
+		Limits:   simulator.Limits{SendDaily: dailyQuota},
+		Receipts: simulator.Receipts{DelayMin: 50 * time.Millisecond, DelayMax: 400 * time.Millisecond},
+		OnNotice: onNotice,
 	}}
 	p.options.OnMessage = func(m simulator.Message) {
 		p.received.add(m)
@@ -97,7 +98,7 @@ func newAESKey() string {
 
 // settings are the server's settings for this platform, by variable. The pace
 // is such that a bar is seen moving for paceFor.
-func (p *platform) settings(language string, undo, paceFor time.Duration) map[string]string {
+func (p *platform) settings(language, welcome string, undo, paceFor time.Duration) map[string]string {
 	p.pace = max(20, int(float64(p.options.Followers)/paceFor.Seconds()))
 	return map[string]string{
 		"WECHAT_APP_ID":           p.options.AppID,
@@ -109,6 +110,7 @@ func (p *platform) settings(language string, undo, paceFor time.Duration) map[st
 		"SEND_RATE":               strconv.Itoa(p.pace),
 		"UNDO_WINDOW":             undo.String(),
 		"LANGUAGE":                language,
+		"WELCOME":                 welcome,
 	}
 }
 

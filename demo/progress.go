@@ -68,14 +68,14 @@ func (w words) outcome(st broadcast.Status, reached, twice, columns int) []strin
 	if sum == st.Broadcast.Recipients {
 		check = w.terminal("sum")
 	}
-	times := w.terminal("once")
+	times := w.terminal("once", lang.Vars{"Count": int64(reached)})
 	if twice > 0 {
 		times = w.terminal("twice", lang.Vars{"N": twice})
 	}
 	head := w.terminal("outcome", lang.Vars{
 		"ID": st.Broadcast.ID, "Name": st.Broadcast.Name, "State": w.terminal("state." + string(st.Broadcast.State)),
 	})
-	ledger := w.terminal("ledger", lang.Vars{"N": reached, "Times": times})
+	ledger := w.terminal("ledger", lang.Vars{"Count": int64(reached), "Times": times})
 	lines := append([]string{""}, wrap(head, columns)...)
 	if st.Broadcast.Recipients <= few {
 		var parts []string

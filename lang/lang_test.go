@@ -204,7 +204,7 @@ func TestSay(t *testing.T) {
 		"… and one more":    l.Say("help.more", lang.Vars{"Count": int64(1)}),
 		"… and 2,000 more":  l.Say("help.more", lang.Vars{"Count": int64(2000)}),
 		"Test list: ":       l.Say("stats.testers", lang.Vars{"N": nil}),
-		"Nobody here is called \"a\\tb\". There are: @lin, @wang": l.Say("terminal.nobody", lang.Vars{"Name": "a\tb"}),
+		"Nobody here is called \"a\\tb\". There are: @lin, @wang, @zhao": l.Say("terminal.nobody", lang.Vars{"Name": "a\tb"}),
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)

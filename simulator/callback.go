@@ -151,7 +151,10 @@ func (s *Simulator) tellEvent(ctx context.Context, openID, event string) error {
 		return nil
 	}
 	fields := "<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[" + event + "]]></Event><EventKey><![CDATA[]]></EventKey>"
-	_, err := s.tell(ctx, s.newPush(openID, fields))
+	reply, err := s.tell(ctx, s.newPush(openID, fields))
+	if reply != "" && s.opts.OnNotice != nil {
+		s.opts.OnNotice(Notice{OpenID: openID, Text: reply, At: s.opts.Now()})
+	}
 	return err
 }
 

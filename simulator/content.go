@@ -135,7 +135,10 @@ var placeholder = regexp.MustCompile(`\{\{\s*([A-Za-z_]+\d*)\.DATA\s*\}\}`)
 
 func newTemplates(o Options) templates {
 	t := templates{keys: make(map[string][]string), cutThings: o.CutLongThings}
-	t.list = slices.Concat(builtIn, o.Templates)
+	if !o.NoBuiltIn {
+		t.list = slices.Clone(builtIn)
+	}
+	t.list = append(t.list, o.Templates...)
 	for _, id := range o.TemplateIDs {
 		t.list = append(t.list, Template{ID: id, Title: "模板消息", Content: "{{first.DATA}}"})
 	}

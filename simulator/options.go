@@ -75,6 +75,8 @@ type Options struct {
 
 	// Templates that exist beside the built-in ones and those of TemplateIDs.
 	Templates []Template `kong:"-"`
+	// NoBuiltIn leaves out the built-in templates.
+	NoBuiltIn bool `kong:"-"`
 	// Now is the clock of tokens, quotas, windows and timestamps; time.Now if nil. Pauses use real timers.
 	Now func() time.Time `kong:"-"`
 	// Logger gets what goes wrong with callbacks; nothing is logged if nil.
@@ -82,7 +84,8 @@ type Options struct {
 	// OnMessage, if set, is called for every template message that is accepted, before the platform answers. Blocking
 	// followers do not get to see it: its Receipt says so.
 	OnMessage func(Message) `kong:"-"`
-	// OnNotice, if set, is called for every customer-service message that a follower receives.
+	// OnNotice, if set, is called for every customer-service message that a follower receives, and for the account's
+	// reply to a follow event.
 	OnNotice func(Notice) `kong:"-"`
 }
 

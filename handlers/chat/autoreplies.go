@@ -137,7 +137,7 @@ func (c *Chat) replyFaults(word, text string) []string {
 	var faults []string
 	name := c.parse(word).Name
 	switch {
-	case alarming(word):
+	case Alarming(word):
 		faults = append(faults, c.say("replies.panic_word", vars{"Word": word}))
 	case optWord(word) != Unknown:
 		faults = append(faults, c.say("replies.opt_word", vars{"Word": word, "Command": c.write(name, "")}))

@@ -133,7 +133,7 @@ func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply strin
 	parsed := Parse(text)
 	role := c.config.Roles.RoleOf(ctx, openID)
 	// Of an admin a word to leave that sounds like one to stop is that first.
-	alarm := alarming(text) || optWord(text) == Stop && soundsAlarmed(squeezed(text))
+	alarm := Alarming(text) || optWord(text) == Stop && soundsAlarmed(squeezed(text))
 	reply, remember, err = c.answer(ctx, request{
 		Command: parsed, from: openID, role: role, alarm: alarm, key: key, text: text, target: new(string),
 	})
@@ -209,7 +209,7 @@ func (c *Chat) answer(ctx context.Context, r request) (text string, remember boo
 // text, so that a redelivery must be answered from memory.
 func (c *Chat) Remembers(text string) bool {
 	cmd := c.find(Parse(text).Name)
-	return cmd != nil && cmd.remember || alarming(text)
+	return cmd != nil && cmd.remember || Alarming(text)
 }
 
 // Busy answers a text that was not answered in time, or whose command failed. What changes
@@ -218,7 +218,7 @@ func (c *Chat) Busy(ctx context.Context, openID, text string) string {
 	role := c.config.Roles.RoleOf(ctx, openID)
 	cmd := c.find(Parse(text).Name)
 	switch {
-	case role != "" && alarming(text):
+	case role != "" && Alarming(text):
 		return c.say("halted.unknown", nil)
 	case cmd != nil && cmd.repeatable && (cmd.role == "" || role.May(cmd.role)):
 		return c.say("busy_or_done", nil)

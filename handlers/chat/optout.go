@@ -61,7 +61,7 @@ var unhyphened = strings.NewReplacer("-", "", "'", "", "’", "")
 // an admin would stop a broadcast with, so that its sender should be told how to leave.
 func wantsOut(text string) bool {
 	whole := squeezed(text)
-	if alarming(text) {
+	if Alarming(text) {
 		return true
 	}
 	for _, w := range leaveWords {

@@ -28,9 +28,9 @@ var panicWords = []string{
 // onlyStop matches 停 said once or again and again.
 var onlyStop = regexp.MustCompile(`^停+$`)
 
-// alarming tells whether a whole text is a panic word. Case, width, space and the marks
+// Alarming tells whether a whole text is a panic word. Case, width, space and the marks
 // at its end do not matter.
-func alarming(text string) bool {
+func Alarming(text string) bool {
 	bare := trimPunctuation(squeezed(text))
 	return onlyStop.MatchString(bare) || slices.Contains(panicWords, bare)
 }
@@ -56,7 +56,7 @@ func (c *Chat) panicked(ctx context.Context, r request) (text string, handled bo
 	switch {
 	case err != nil:
 		return "", true, err
-	case len(done.Paused) == 0 && r.Name == Stop && r.Fault == "" && !(alarming(r.text) && !strings.Contains(squeezed(r.text), "stop")):
+	case len(done.Paused) == 0 && r.Name == Stop && r.Fault == "" && !(Alarming(r.text) && !strings.Contains(squeezed(r.text), "stop")):
 		return c.later(done.Later), false, nil
 	}
 	return c.haltedText(done), true, nil

@@ -17,7 +17,7 @@ func (c *Chat) Knows(ctx context.Context, openID, text string, typed bool) bool 
 	parsed, role := Parse(text), c.config.Roles.RoleOf(ctx, openID)
 	cmd := c.find(parsed.Name)
 	switch {
-	case cmd != nil && role != "", role != "" && alarming(text):
+	case cmd != nil && role != "", role != "" && Alarming(text):
 		return true
 	case cmd != nil && cmd.role == "" && parsed.Fault == "":
 		return true

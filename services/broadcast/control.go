@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/worker"
 )
 
@@ -42,20 +43,38 @@ func (e *Engine) Cancel(ctx context.Context, id int64, by string) (*Cancelled, e
 	c := &Cancelled{Broadcast: *b, OnTheWay: e.callsOf(b.ID)}
 	ctx, cancel := context.WithTimeout(ctx, countWithin)
 	defer cancel()
-	counts, err := e.store.CountDeliveries(ctx, b.ID)
+	counts, err := e.countStopped(ctx, b.ID)
 	if err != nil {
 		e.log.DebugContext(ctx, "count what a cancelled broadcast sent", "broadcast", b.ID, "err", err)
 		return c, nil
 	}
 	c.Counted, c.Taken, c.Left = true, counts.Taken(), max(0, b.Recipients-counts.Tried())
-	if e.cluster != nil {
-		c.OnTheWay = counts.Sending - counts.Deferred // the calls of the other replicas too
-	}
+	c.OnTheWay = counts.Sending - counts.Deferred // with the calls of other replicas
 	return c, nil
 }
 
-// countWithin is how long the answer to a cancel may wait for its counts.
-const countWithin = time.Second
+const (
+	// countWithin is how long the answer to a cancel may wait for its counts.
+	countWithin = time.Second
+	// settleWithin is how long of it the counts may take to settle.
+	settleWithin = 600 * time.Millisecond
+	settleLook   = 50 * time.Millisecond
+)
+
+// countStopped counts what a broadcast sent that was just stopped. For a moment there are
+// recipients who were claimed and are given back unsent, and outcomes that are not stored
+// yet; it waits for them.
+func (e *Engine) countStopped(ctx context.Context, id int64) (models.Counts, error) {
+	for begun := time.Now(); ; {
+		counts, err := e.store.CountDeliveries(ctx, id)
+		if err != nil || counts.Sending == counts.Deferred || time.Since(begun) > settleWithin {
+			return counts, err
+		}
+		if err := loop.Sleep(ctx, settleLook); err != nil {
+			return counts, nil //nolint:nilerr // these counts are good, and all there is time for
+		}
+	}
+}
 
 // callsOf counts the calls of a broadcast that wait for their answer here.
 func (e *Engine) callsOf(id int64) int64 {

@@ -163,6 +163,31 @@ func TestAPauseKeepsWhyNothingMayGoOut(t *testing.T) {
 	})
 }
 
+// What an admin is told after a cancel is what stays: recipients who were claimed and not
+// called count as not sent to, and calls that were under way as what came of them.
+func TestACancelTellsWhatStays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 900, Faults: simulator.Faults{Latency: 100 * time.Millisecond}}, concurrency: 32})
+		a.start()
+		id := a.ask("", models.AudienceAll)
+		a.until("a part being sent", func() bool { return a.sim.Stats().Accepted > 200 })
+		done, err := a.engine.Cancel(t.Context(), id, admin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = loop.Sleep(t.Context(), 5*time.Second)
+		st, err := a.engine.Status(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if done.Taken != st.Counts.Taken() || done.Left != st.Remaining() || done.OnTheWay != 0 || done.Left == 0 {
+			t.Errorf("told %+v, it came to %d taken and %d left", done, st.Counts.Taken(), st.Remaining())
+		}
+		a.audit(id)
+	})
+}
+
 // Whoever cancels is told of the calls that can't be called back.
 func TestACancelTellsWhatIsOnItsWay(t *testing.T) {
 	t.Parallel()

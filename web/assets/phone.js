@@ -162,17 +162,36 @@
 
   for (const [name, phone] of Object.entries(phones)) {
     const form = phone.element.querySelector("form");
-    const input = form.querySelector("input");
+    const input = form.querySelector("textarea");
+    const grow = () => {
+      input.style.height = "auto"; // as high as its text, as far as the style allows
+      input.style.height = input.scrollHeight + input.offsetHeight - input.clientHeight + "px";
+    };
+    const write = (text) => {
+      input.value = text;
+      grow();
+    };
+    input.addEventListener("input", grow);
+    if (matchMedia("(pointer: fine)").matches) input.placeholder = input.dataset.lines; // there is a Shift key
+    input.addEventListener("keydown", (e) => {
+      // While Chinese is being typed, Enter takes over what was typed.
+      if (e.key !== "Enter" || e.shiftKey || e.isComposing || e.keyCode === 229) return;
+      e.preventDefault();
+      form.requestSubmit();
+    });
     form.addEventListener("submit", async (e) => {
       e.preventDefault();
       const text = input.value.trim();
       if (text === "") return;
-      input.value = "";
-      if (!await send("say", {phone: name, text}) && input.value === "") input.value = text;
+      write("");
+      if (!await send("say", {phone: name, text}) && input.value === "") write(text);
     });
     phone.element.querySelector(".quick").addEventListener("click", (e) => {
       const text = e.target.dataset.say;
-      if (text) send("say", {phone: name, text});
+      if (!text) return;
+      if (!text.includes("\n")) return send("say", {phone: name, text});
+      write(text); // to be changed first
+      input.focus();
     });
   }
   for (const control of document.querySelectorAll("[data-switch]")) {

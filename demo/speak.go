@@ -1,0 +1,223 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"wechat-broadcast/lang"
+	"wechat-broadcast/models"
+	"wechat-broadcast/simulator"
+)
+
+// lineBreak stands in a line for the beginning of a new one: a message of several lines
+// is typed, or written in a script, in one.
+const lineBreak = `\n`
+
+// say does what one line says: it is said by whoever it names, or is an action.
+func (d *Demo) say(ctx context.Context, line string, shown bool) error {
+	line = strings.TrimSpace(clean(line))
+	if line == "" {
+		return nil
+	}
+	// Whoever types can wait without it, and do something else meanwhile.
+	if until, ok := d.waits(line); ok && !shown {
+		return d.waitFor(ctx, until)
+	}
+	who, text, ok := d.speaker(strings.ReplaceAll(line, lineBreak, "\n"))
+	if !ok {
+		d.remark("nobody", lang.Vars{"Name": who.name})
+		return nil
+	}
+	if !shown {
+		d.echo(who, text)
+	}
+	if done, err := d.moves(ctx, who, text); done || err != nil {
+		return err
+	}
+	if err := d.tell(ctx, who, text); err != nil || shown {
+		return err
+	}
+	// A small broadcast is over in a moment, and a script reads better if its
+	// next line comes after it. One to all goes on: it can be cancelled.
+	return d.await(ctx, waitFew, d.fewEnded)
+}
+
+// remark prints what the demo itself has to say about a line.
+func (d *Demo) remark(id string, vars lang.Vars) {
+	d.screen.print(hang("  ", d.words.terminal(id, vars), d.screen.width())...)
+}
+
+// echo shows on the screen what someone says who did not type it there.
+func (d *Demo) echo(who person, text string) {
+	d.screen.print(append([]string{""}, hang(who.name+"> ", text, d.screen.width())...)...)
+}
+
+// tell sends what someone says to the account, and shows the reply.
+func (d *Demo) tell(ctx context.Context, who person, text string) error {
+	d.phones.chat(who.openID, entryOut, text)
+	reply, err := d.platform.Say(ctx, who.openID, text)
+	switch {
+	case errors.Is(err, simulator.ErrFaulty) && ctx.Err() == nil:
+		reply = d.words.terminal("faulty", lang.Vars{"Reason": err})
+	case err != nil:
+		return fmt.Errorf("say %q: %w", text, err)
+	case reply == "":
+		reply = d.words.terminal("no_reply")
+	}
+	d.hear(who.openID, reply)
+	return d.observe(ctx)
+}
+
+// hear shows what the account wrote to someone.
+func (d *Demo) hear(openID, text string) {
+	d.last = time.Now()
+	d.phones.chat(openID, entryIn, clean(text))
+	prefix := "  ← "
+	if openID != adminOpenID {
+		prefix = "  " + d.person(openID).name + " ← "
+	}
+	d.screen.print(hang(prefix, clean(text), d.screen.width())...)
+}
+
+// person is someone who can speak.
+type person struct{ name, openID string }
+
+func (d *Demo) person(openID string) person {
+	for _, p := range d.others() {
+		if p.openID == openID {
+			return p
+		}
+	}
+	return person{d.words.terminal("you"), adminOpenID}
+}
+
+// others are the people with a name beside the admin.
+func (d *Demo) others() []person {
+	return []person{
+		{d.words.terminal("lin"), linOpenID}, {d.words.terminal("wang"), wangOpenID}, {d.words.terminal("zhao"), zhaoOpenID},
+	}
+}
+
+// latin are their names as one can write them in every language.
+var latin = map[string]string{linOpenID: "lin", wangOpenID: "wang", zhaoOpenID: "zhao"}
+
+// speaker tells who says a line, and what: "@lin stop" is Lin's. With a name
+// that nobody has, ok is false and who has it.
+func (d *Demo) speaker(line string) (who person, text string, ok bool) {
+	rest, named := cutAt(line)
+	if !named {
+		return d.person(adminOpenID), line, true
+	}
+	name, text, _ := strings.Cut(rest, " ")
+	for _, p := range d.others() {
+		if strings.EqualFold(name, p.name) || strings.EqualFold(name, latin[p.openID]) {
+			return p, strings.TrimSpace(text), true
+		}
+	}
+	return person{name: name}, "", false
+}
+
+// cutAt returns a line without the @ that it begins with.
+func cutAt(line string) (rest string, ok bool) {
+	return strings.CutPrefix(strings.Replace(line, "＠", "@", 1), "@")
+}
+
+// moves lets someone follow the account or leave it, if that is what a text says. done is
+// true if it does, or if the person can say nothing since they do not follow.
+func (d *Demo) moves(ctx context.Context, who person, text string) (done bool, err error) {
+	if who.openID == adminOpenID {
+		return false, nil
+	}
+	away := d.away[who.openID]
+	if who.openID == linOpenID {
+		away = d.isOn(linLeft)
+	}
+	follows, leaves := d.isWord("follow", text), d.isWord("unfollow", text)
+	switch {
+	case away && !follows:
+		d.remark("away", lang.Vars{"Name": who.name})
+		return true, nil
+	case !follows && !leaves:
+		return false, nil
+	case follows && !away:
+		d.remark("follows", lang.Vars{"Name": who.name})
+		return true, nil
+	case who.openID == linOpenID: // there is a switch for it
+		return true, d.turn(ctx, linLeft, leaves)
+	case leaves:
+		err = d.platform.Unfollow(ctx, who.openID)
+	default:
+		err = d.platform.Follow(ctx, who.openID)
+	}
+	if err != nil {
+		return true, fmt.Errorf("%s: %q: %w", who.name, text, err)
+	}
+	d.away[who.openID] = !away
+	return true, d.observe(ctx)
+}
+
+// isWord tells whether a text is one of the words of a sentence, which are parted by
+// spaces.
+func (d *Demo) isWord(id, text string) bool {
+	for _, word := range strings.Fields(d.words.terminal(id)) {
+		if strings.EqualFold(word, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// all is what waitFor waits for if no share is named.
+const all = 101
+
+// waits reads a line by which a script waits: "@wait" for the end of all that was begun,
+// "@wait 30%" until so much of a broadcast has an outcome.
+func (d *Demo) waits(line string) (until int, ok bool) {
+	rest, named := cutAt(line)
+	word, share, _ := strings.Cut(rest, " ")
+	if !named || !d.isWord("wait", word) {
+		return 0, false
+	}
+	if share = strings.TrimSpace(share); share == "" {
+		return all, true
+	}
+	digits, _ := strings.CutSuffix(strings.Replace(share, "％", "%", 1), "%")
+	until, err := strconv.Atoi(digits)
+	return until, err == nil && until > 0 && until <= 100
+}
+
+// waitFor waits for the end of all that was begun, or until the latest broadcast that
+// runs has come so far, in percent. If it ends or pauses before, that is enough.
+func (d *Demo) waitFor(ctx context.Context, until int) error {
+	if until == all {
+		return d.await(ctx, waitMove, d.quiet)
+	}
+	return d.await(ctx, waitMove, func() bool {
+		var latest *track
+		for _, t := range d.inOrder() {
+			if !t.over() {
+				latest = t
+			}
+		}
+		return latest == nil || percent(latest.st) >= until
+	})
+}
+
+// tellWaiting says which broadcasts have not ended: what waits for its time, or is paused.
+func (d *Demo) tellWaiting() {
+	for _, t := range d.inOrder() {
+		b := t.st.Broadcast
+		v := lang.Vars{"ID": b.ID, "Name": b.Name, "At": lang.Moment(b.NotBefore.Time)[:len("2006-01-02 15:04")]}
+		switch b.State {
+		case models.Scheduled:
+			d.remark("left.scheduled", v)
+		case models.Paused:
+			d.remark("left.paused", v)
+		case models.Running, models.Finished, models.Cancelled, models.Failed:
+		}
+	}
+}
