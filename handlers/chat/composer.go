@@ -115,23 +115,12 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		if at, ok := e.Args["Moment"].(time.Time); ok {
 			v["At"] = c.moment(at)
 		}
-	case models.ErrBegun:
-		id, _ := e.Args["ID"].(int64)
-		v["Pause"], v["Cancel"] = c.on(Pause, id), c.on(Cancel, id)
 	case models.ErrSyncShort:
 		v["Sync"], v["Confirm"] = c.write(Sync, ""), c.write(SyncConfirm, "")
 	case models.ErrPlatform, models.ErrTesterUnchecked:
 		c.refusal(e, v)
 		if e.Code == models.ErrPlatform && e.Args["Code"] == codeNoPermission {
 			return c.say("error.permission", v), true
-		}
-	case models.ErrRestRunning:
-		id, _ := e.Args["Rest"].(int64)
-		v["Rest"], v["Resume"], v["Instead"] = strconv.FormatInt(id, 10), c.on(Resume, id), c.on(Rest, id)
-		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
-		v["Paused"] = ""
-		if e.Args["State"] == string(models.Paused) {
-			v["Paused"] = "paused"
 		}
 	case models.ErrSameMessage:
 		return c.sameText(e, asked), true
@@ -141,18 +130,36 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		v["Word"], v["Replies"] = quotable(asked.Arg), c.write(Replies, "")
 	case models.ErrNotKnownYet:
 		v["Status"] = c.write(Status, "")
+	default:
+		c.standing(e, v)
+	}
+	return c.say("error."+e.Code, v), true
+}
+
+// standing fills a sentence about where a broadcast stands that it does not fit.
+func (c *Composer) standing(e *models.Error, v vars) {
+	id, _ := e.Args["ID"].(int64)
+	switch e.Code {
+	case models.ErrBegun:
+		v["Pause"], v["Cancel"] = c.on(Pause, id), c.on(Cancel, id)
 	case models.ErrHalted:
-		id, _ := e.Args["ID"].(int64)
 		stored, _ := e.Args["Detail"].(string)
 		v["Detail"] = c.locale.Answer(stored)
 		v["Resume"], v["Cancel"] = c.on(Resume, id), c.on(Cancel, id)
+	case models.ErrRestRunning:
+		rest, _ := e.Args["Rest"].(int64)
+		v["Rest"], v["Resume"], v["Instead"] = strconv.FormatInt(rest, 10), c.on(Resume, rest), c.on(Rest, rest)
+		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
+		v["Paused"] = ""
+		if e.Args["State"] == string(models.Paused) {
+			v["Paused"] = "paused"
+		}
 	case models.ErrWrongState:
 		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
 		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)
 	case models.ErrNothingTo:
 		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)
 	}
-	return c.say("error."+e.Code, v), true
 }
 
 // refusal fills a sentence with what a call to the platform came to: Said is what
