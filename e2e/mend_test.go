@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -203,4 +204,35 @@ func (m *mending) fault(openID string, of map[int64]string) string {
 		return "received no correction, which is " + of[4]
 	}
 	return ""
+}
+
+// A database that was restored from a backup made after the cancel knows who is left.
+func TestTheRestAfterARestore(t *testing.T) {
+	t.Parallel()
+	long(t)
+	const followers = 400
+	db := sqlite(t)
+	p := startPlatform(t, "--followers", itoa(followers), "--latency", "10ms", "--receipt-delay-max", "100ms")
+	s := startServer(t, p, db.url, settings{"SEND_RATE": "100"})
+	m := &mending{server: s, pool: openPool(t, db), people: followers}
+	p.say(admin, "broadcast all personal")
+	m.sent(1, followers/4)
+	m.wants(p.say(admin, "cancel #1"), "#1 is cancelled", "rest #1")
+	pass(t, tidied)
+	copied := filepath.Join(t.TempDir(), "restored.db")
+	if _, err := m.pool.ExecContext(t.Context(), "VACUUM INTO ?", copied); err != nil {
+		t.Fatal(err)
+	}
+	s.kill()
+
+	restored := startServer(t, p, "sqlite://"+copied, nil)
+	m = &mending{server: restored, people: followers}
+	m.wants(p.say(admin, "rest #1"), "#2", "left of #1")
+	m.ends(2)
+	p.reached(followers)
+	m.wants(p.say(admin, "reached #1 notice"), "#3", "reached by #1")
+	m.ends(3)
+	if len(p.received(2)) == 0 {
+		t.Error("nobody got the correction")
+	}
 }
