@@ -16,8 +16,9 @@ func TestAStatusTellsWhoLeftBecauseOfIt(t *testing.T) {
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		a.reaches(id, models.Finished)
-		for i, openID := range []string{a.sim.Follower(1), a.sim.Follower(2), a.sim.Follower(3)} {
-			a.ahead.Store(int64([]time.Duration{10, 30, 60}[i] * time.Hour)) // after it
+		for i, after := range []time.Duration{10 * time.Hour, 30 * time.Hour, 60 * time.Hour} {
+			openID := a.sim.Follower(i + 1)
+			a.ahead.Store(int64(after))
 			at := models.At(a.now())
 			if err := a.store.ChangeRecipient(t.Context(), openID, func(r *models.Recipient) { r.Leave(at); r.OptedOutAt = at }); err != nil {
 				t.Fatal(err)
