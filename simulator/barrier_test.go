@@ -49,6 +49,10 @@ func TestBarrier(t *testing.T) {
 	if st := s.Stats(); st.Calls != 2 || st.Accepted != 1 {
 		t.Errorf("%d calls and %d accepted, want 2 and 1", st.Calls, st.Accepted)
 	}
+	// Its handler may not know yet that nobody waits for it any more.
+	for deadline := time.Now().Add(10 * time.Second); s.Stats().InFlight != 0 && time.Now().Before(deadline); {
+		<-time.After(time.Millisecond)
+	}
 	mustCall(t, s, http.MethodPost, "/_sim/faults", `{"wait_after":0}`, &ok)
 	s.Reset()
 	mustCall(t, s, http.MethodPost, "/_sim/hold", `{"after":1}`, &ok)
