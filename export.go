@@ -22,20 +22,12 @@ type exportAudit struct{}
 
 // Run prints the audit as CSV, also beside a running server.
 func (exportAudit) Run(s *session) error {
-	settings, log, err := s.load()
-	if err != nil {
-		return err
-	}
-	p, err := newProcess(settings, log)
+	p, err := s.open()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = p.close() }()
-	store := p.account.store
-	if err := store.Migrate(s.ctx); err != nil {
-		return startFault(err, settings.Language)
-	}
-	return writeAudit(s.ctx, store, s.stdout)
+	return writeAudit(s.ctx, p.account.store, s.stdout)
 }
 
 // writeAudit writes the audit as CSV, the first action first.

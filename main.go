@@ -121,6 +121,24 @@ func (s *session) load() (*config.Settings, *slog.Logger, error) {
 	return settings, log, nil
 }
 
+// open returns the process of a command that works once, with the account's database
+// migrated. close must follow.
+func (s *session) open() (*process, error) {
+	settings, log, err := s.load()
+	if err != nil {
+		return nil, err
+	}
+	p, err := newProcess(settings, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.account.store.Migrate(s.ctx); err != nil {
+		_ = p.close()
+		return nil, startFault(err, settings.Language)
+	}
+	return p, nil
+}
+
 func newLogger(settings config.Process, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: settings.LogLevel}
 	if settings.LogFormat == "json" {

@@ -16,19 +16,12 @@ type syncCommand struct{}
 
 // Run pulls every follower once.
 func (syncCommand) Run(s *session) error {
-	settings, log, err := s.load()
-	if err != nil {
-		return err
-	}
-	p, err := newProcess(settings, log)
+	p, err := s.open()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = p.close() }()
 	a := p.account
-	if err := a.store.Migrate(s.ctx); err != nil {
-		return startFault(err, settings.Language)
-	}
 	bar := syncBar{words: s.words, w: s.stderr}
 	res, err := a.followers.Sync(s.ctx, bar.show)
 	bar.end()

@@ -32,11 +32,7 @@ func roleNamed(word string) (models.Role, error) {
 
 // admins shows who may do what, with whole OpenIDs.
 func (c *Chat) admins(ctx context.Context, _ request) (string, error) {
-	all, err := c.config.Roles.List(ctx)
-	if err != nil {
-		return "", err
-	}
-	names, err := c.config.Followers.Names(ctx)
+	all, names, err := c.namedAdmins(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -48,6 +44,16 @@ func (c *Chat) admins(ctx context.Context, _ request) (string, error) {
 	}
 	head := c.say("admins.head", vars{"Count": int64(len(all)), "Add": c.write(AdminsAdd, "")})
 	return fitList(head, items, c.more), nil
+}
+
+// namedAdmins returns all admins, and the names that people were given, by OpenID.
+func (c *Chat) namedAdmins(ctx context.Context) ([]models.Admin, map[string]string, error) {
+	all, err := c.config.Roles.List(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	names, err := c.config.Followers.Names(ctx)
+	return all, names, err
 }
 
 func (c *Composer) roleWord(role models.Role) string { return c.say("role."+string(role), nil) }
@@ -103,11 +109,7 @@ func (c *Chat) meant(ctx context.Context, text string) (string, error) {
 
 // removeAdmin takes a role away.
 func (c *Chat) removeAdmin(ctx context.Context, r request) (string, error) {
-	all, err := c.config.Roles.List(ctx)
-	if err != nil {
-		return "", err
-	}
-	names, err := c.config.Followers.Names(ctx)
+	all, names, err := c.namedAdmins(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -342,21 +342,22 @@ func (a *account) ask(message string, to models.Audience) int64 {
 }
 
 func (a *account) tryAsk(message string, to models.Audience, again bool) (*broadcast.Created, error) {
+	return a.request(broadcast.Request{Message: message, Audience: to, Again: again})
+}
+
+// request makes a request of the admin, with a key of its own.
+func (a *account) request(q broadcast.Request) (*broadcast.Created, error) {
 	a.mu.Lock()
 	a.asks++
-	key := fmt.Sprintf("ask %d", a.asks)
+	q.AskedBy, q.RequestKey = admin, fmt.Sprintf("ask %d", a.asks)
 	a.mu.Unlock()
-	return a.engine.Create(a.t.Context(), broadcast.Request{Message: message, Audience: to, AskedBy: admin, RequestKey: key, Again: again})
+	return a.engine.Create(a.t.Context(), q)
 }
 
 // plan asks for a broadcast that starts at a moment.
 func (a *account) plan(to models.Audience, at time.Time) int64 {
 	a.t.Helper()
-	a.mu.Lock()
-	a.asks++
-	key := fmt.Sprintf("ask %d", a.asks)
-	a.mu.Unlock()
-	asked, err := a.engine.Create(a.t.Context(), broadcast.Request{Audience: to, AskedBy: admin, RequestKey: key, At: at})
+	asked, err := a.request(broadcast.Request{Audience: to, At: at})
 	if err != nil {
 		a.t.Fatalf("plan for %s: %v", at, err)
 	}

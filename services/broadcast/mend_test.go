@@ -16,11 +16,7 @@ import (
 // askOf asks for a broadcast to some recipients of an earlier one.
 func (a *account) askOf(message string, to models.Audience, of int64) (*broadcast.Created, error) {
 	a.t.Helper()
-	a.mu.Lock()
-	a.asks++
-	key := fmt.Sprintf("ask %d", a.asks)
-	a.mu.Unlock()
-	return a.engine.Create(a.t.Context(), broadcast.Request{Message: message, Audience: to, Of: of, AskedBy: admin, RequestKey: key})
+	return a.request(broadcast.Request{Message: message, Audience: to, Of: of})
 }
 
 // mustAskOf is askOf for what nobody has a reason to refuse.
