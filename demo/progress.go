@@ -13,7 +13,7 @@ import (
 const barWidest = 30 // columns
 
 // done is how many recipients of a broadcast have an outcome.
-func done(st broadcast.Status) int64 { return st.Counts.Tried() - st.Counts.Sending }
+func done(st broadcast.Status) int64 { return st.Counts.Known() - st.Counts.Sending }
 
 // percent is how far a broadcast has got, rounded down.
 func percent(st broadcast.Status) int {

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +17,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"wechat-broadcast/cache"
+	"wechat-broadcast/handlers/chat"
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
@@ -225,7 +225,7 @@ func (p *Pages) serveBroadcast(g *gin.Context, to link) {
 }
 
 func (w *words) audience(b models.Broadcast) string {
-	return w.Say("audience."+string(b.Audience), lang.Vars{"Of": strconv.FormatInt(b.OfID, 10)})
+	return chat.AudienceText(w.Locale, b)
 }
 
 // card draws the message of a broadcast, or returns nil if it cannot be filled.

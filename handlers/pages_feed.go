@@ -186,7 +186,7 @@ func (f *feed) readCurve(ctx context.Context, s *snapshot) error {
 		f.curveEnded = final
 	}
 	if !final {
-		f.curve.add(s.at, s.Counts.Tried()-s.Counts.Sending)
+		f.curve.add(s.at, s.Counts.Known()-s.Counts.Sending)
 	}
 	f.curveAt = s.at
 	return nil

@@ -65,7 +65,7 @@ func figures(st broadcast.Status) map[string]int64 {
 // view returns what a page shows of a snapshot.
 func (w *words) view(s *snapshot) *view {
 	b := s.Broadcast
-	done := s.Counts.Tried() - s.Counts.Sending
+	done := s.Counts.Known() - s.Counts.Sending
 	v := &view{
 		Rank: rank(s.Counts), State: string(b.State), Percent: lang.Percent(done, b.Recipients), Chart: s.chart,
 		Bar: bar(s.Status), Failures: w.failures(s.failures),
@@ -224,7 +224,7 @@ func (w *words) failures(list []models.Failures) []failureView {
 
 // bar divides the bar among the outcomes, which are all kinds but the last.
 func bar(st broadcast.Status) []barPart {
-	total, numbers := max(st.Broadcast.Recipients, st.Counts.Tried(), 1), figures(st)
+	total, numbers := max(st.Broadcast.Recipients, st.Counts.Known(), 1), figures(st)
 	x := 0.0
 	var parts []barPart
 	for _, kind := range kinds[:len(kinds)-1] {

@@ -1,8 +1,10 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -10,50 +12,19 @@ import (
 
 // reachable is the condition on a row of recipients under which the person may be
 // written to.
-const reachable = "recipients.subscribed = 1 AND recipients.opted_out = 0"
+const reachable = "recipients.subscribed = 1 AND recipients.opted_out = 0 AND recipients.blacklisted = 0"
 
-// reach is the condition on a row of recipients under which a broadcast goes to
-// it now.
-func (b *Broadcast) reach() (where string, args []any) {
-	switch b.Audience {
-	case AudienceMe:
-		// Whoever asks for it gets it, whatever else the row says.
-		return "recipients.openid = ?", []any{b.AskedBy}
-	case AudienceTest:
-		return reachable + " AND recipients.tester = 1", nil
-	case AudienceRetry:
-		// Whom an earlier retry of the same broadcast tried is that one's to retry.
-		return reachable + ` AND EXISTS (SELECT 1 FROM deliveries o WHERE o.broadcast_id = ?
-			AND o.recipient_id = recipients.id AND o.state IN ('failed', 'uncertain'))
-			AND NOT EXISTS (SELECT 1 FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id
-			WHERE t.of_id = ? AND t.audience = 'retry' AND t.id <> ? AND n.recipient_id = recipients.id)`, []any{b.OfID, b.OfID, b.ID}
-	case AudienceReached:
-		// One that a crash left as sending may have been sent.
-		return reachable + ` AND EXISTS (SELECT 1 FROM deliveries o WHERE o.broadcast_id = ?
-			AND o.recipient_id = recipients.id AND o.state IN ('accepted', 'delivered', 'uncertain', 'sending'))`, []any{b.OfID}
-	case AudienceRest:
-		return rest, []any{b.OfID, b.OfID, b.OfID, b.ID}
-	case AudienceAll:
+// query is one for the recipients of a source, those with after < id <= through
+// if through is not 0.
+func (src source) query(db *gorm.DB, after, through int64) *gorm.DB {
+	q := db.Table(src.from).Where(src.among.sql, src.among.args...).Where(src.where.sql, src.where.args...)
+	if after > 0 {
+		q = q.Where(src.key+" > ?", after)
 	}
-	return reachable, nil
-}
-
-// rest is the condition of AudienceRest. The highest recipient of the earlier broadcast,
-// once fixed, is that of the rest, too: its MaxRecipientID.
-const rest = reachable + ` AND EXISTS (SELECT 1 FROM broadcasts o WHERE o.id = ? AND (o.audience = 'all'
-		OR o.audience = 'test' AND recipients.tester = 1
-		OR o.audience = 'me' AND recipients.openid = o.asked_by
-		OR o.audience = 'reached' AND EXISTS (SELECT 1 FROM deliveries d
-			WHERE d.broadcast_id = o.of_id AND d.recipient_id = recipients.id
-			AND d.state IN ('accepted', 'delivered', 'uncertain', 'sending'))))
-	AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.broadcast_id = ? AND d.recipient_id = recipients.id)
-	AND NOT EXISTS (SELECT 1 FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id
-		WHERE t.of_id = ? AND t.audience = 'rest' AND t.id <> ? AND n.recipient_id = recipients.id)`
-
-// reached narrows a query of recipients to those that a broadcast goes to.
-func reached(q *gorm.DB, b *Broadcast) *gorm.DB {
-	where, args := b.reach()
-	return q.Where(where, args...)
+	if through > 0 {
+		q = q.Where(src.key+" <= ?", through)
+	}
+	return q
 }
 
 // EnsureRecipient adds a person who wrote to the account, so follows it, but is
@@ -80,8 +51,18 @@ func (s *Store) CountAudience(ctx context.Context, b *Broadcast) (n int64, err e
 			return n, wrap(err, "count rest")
 		}
 	}
-	err = reached(s.r.WithContext(ctx).Model(&Recipient{}), b).Count(&n).Error
-	return n, wrap(err, "count audience")
+	for i, src := range s.sources(b) {
+		for _, g := range b.Target.Groups[:min(i, len(b.Target.Groups))] { // who is in several counts once
+			in := b.member(g)
+			src.where.and("NOT "+in.sql, in.args...)
+		}
+		var part int64
+		if err := src.query(s.r.WithContext(ctx), 0, b.ThroughID).Count(&part).Error; err != nil {
+			return 0, fmt.Errorf("count audience: %w", err)
+		}
+		n += part
+	}
+	return n, nil
 }
 
 // countRest returns how many of an earlier broadcast's recipients have no delivery; known
@@ -109,7 +90,7 @@ func (s *Store) CountTakenOver(ctx context.Context, b *Broadcast) (n int64, err 
 		of = b.OfID
 	case AudienceRetry:
 		of, kind = b.OfID, AudienceRetry
-	case AudienceMe, AudienceTest, AudienceAll, AudienceReached:
+	case AudienceMe, AudienceTest, AudienceAll, AudienceReached, AudienceGroups:
 	}
 	r := s.r.WithContext(ctx)
 	later := r.Model(&Broadcast{}).Select("id").Where("of_id = ? AND audience = ? AND id > ?", of, kind, b.ID)
@@ -117,43 +98,71 @@ func (s *Store) CountTakenOver(ctx context.Context, b *Broadcast) (n int64, err 
 	return n, wrap(err, "count rest")
 }
 
-// SampleAudience returns up to n recipients of a broadcast: the first, or the last of a
-// rest, since the first were tried before.
+// SampleAudience returns up to n recipients of a broadcast, with the fields that fill its
+// message: the first, or the last of a rest, since the first were tried before.
 func (s *Store) SampleAudience(ctx context.Context, b *Broadcast, n int) ([]Recipient, error) {
-	order := "id"
+	order := ""
 	if b.Audience == AudienceRest {
-		order = "id DESC"
-	}
-	q := reached(s.r.WithContext(ctx), b)
-	if b.MaxRecipientID != 0 {
-		q = q.Where("id <= ?", b.MaxRecipientID)
+		order = " DESC"
 	}
 	var list []Recipient
-	err := q.Order(order).Limit(n).Find(&list).Error
-	return list, wrap(err, "sample audience")
+	for _, src := range s.sources(b) {
+		var part []Recipient
+		err := src.query(s.r.WithContext(ctx), 0, b.ThroughID).Select("recipients.*, " + b.fieldsColumn() + " AS fields").
+			Order(src.key + order).Limit(n).Find(&part).Error
+		if err != nil {
+			return nil, fmt.Errorf("sample audience: %w", err)
+		}
+		list = append(list, part...)
+	}
+	slices.SortStableFunc(list, func(x, y Recipient) int {
+		if order != "" {
+			x, y = y, x
+		}
+		return cmp.Compare(x.ID, y.ID)
+	})
+	list = slices.CompactFunc(list, func(x, y Recipient) bool { return x.ID == y.ID })
+	return list[:min(n, len(list))], nil
 }
 
-// FreezeAudience fixes the highest recipient that a broadcast can reach, so that
-// whoever joins later is not swept in, and returns it. It is fixed once.
-func (s *Store) FreezeAudience(ctx context.Context, id int64) (int64, error) {
+// FreezeAudience fixes whom a broadcast can reach, so that whoever follows or joins a
+// topic later is not swept in, and enters it into b. It is fixed once.
+func (s *Store) FreezeAudience(ctx context.Context, b *Broadcast) error {
 	err := s.w.WithContext(ctx).Exec(
-		"UPDATE broadcasts SET max_recipient_id = (SELECT COALESCE(MAX(id), 0) FROM recipients)"+
-			" WHERE id = ? AND max_recipient_id = 0", id).Error
+		"UPDATE broadcasts SET through_consent = (SELECT COALESCE(MAX(id), 0) FROM consents),"+
+			" through_id = (SELECT COALESCE(MAX(id), 0) FROM recipients)"+
+			" WHERE id = ? AND through_id = 0", b.ID).Error
 	if err != nil {
-		return 0, fmt.Errorf("freeze audience: %w", err)
+		return fmt.Errorf("freeze audience: %w", err)
 	}
-	var b Broadcast
-	err = s.w.WithContext(ctx).Select("max_recipient_id").Take(&b, id).Error
-	return b.MaxRecipientID, wrap(err, "freeze audience")
+	var frozen Broadcast
+	if err = s.w.WithContext(ctx).Take(&frozen, b.ID).Error; err != nil {
+		return fmt.Errorf("freeze audience: %w", err)
+	}
+	b.ThroughID, b.ThroughConsent, b.Target = frozen.ThroughID, frozen.ThroughConsent, frozen.Target
+	return nil
 }
 
 // AudienceIDs returns the next recipients of a broadcast in the order of their
-// ids: after < id <= through, at most n.
-func (s *Store) AudienceIDs(ctx context.Context, b *Broadcast, after, through int64, n int) ([]int64, error) {
+// ids: after < id <= its ThroughID, at most n.
+func (s *Store) AudienceIDs(ctx context.Context, b *Broadcast, after int64, n int) ([]int64, error) {
+	return s.nextIDs(ctx, s.sources(b), after, b.ThroughID, n)
+}
+
+// nextIDs merges the next recipients of several sources.
+func (s *Store) nextIDs(ctx context.Context, sources []source, after, through int64, n int) ([]int64, error) {
 	var ids []int64
-	err := reached(s.r.WithContext(ctx).Model(&Recipient{}), b).
-		Where("id > ? AND id <= ?", after, through).Order("id").Limit(n).Pluck("id", &ids).Error
-	return ids, wrap(err, "list audience")
+	for _, src := range sources {
+		var part []int64
+		err := src.query(s.r.WithContext(ctx), after, through).Order(src.key).Limit(n).Pluck(src.key, &part).Error
+		if err != nil {
+			return nil, fmt.Errorf("list audience: %w", err)
+		}
+		ids = append(ids, part...)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	return ids[:min(n, len(ids))], nil
 }
 
 // LastBatch returns the last batch that was cut for a broadcast, or nil.

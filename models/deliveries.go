@@ -1,8 +1,10 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,10 +14,15 @@ import (
 // those in state later too, since neither has an outcome, and Deferred these alone.
 type Counts struct {
 	Sending, Accepted, Delivered, Blocked, Failed, Uncertain int64
-	Deferred                                                 int64
+	// Skipped is how many were not tried because of a rule.
+	Skipped  int64
+	Deferred int64
 	// DeferredSince is when the first of those who are put off was; zero if nobody is.
 	DeferredSince Time
 }
+
+// Known is how many recipients have a row: those who were tried and those who were skipped.
+func (c Counts) Known() int64 { return c.Tried() + c.Skipped }
 
 // Tried is how many recipients were tried.
 func (c Counts) Tried() int64 {
@@ -46,7 +53,7 @@ func (s *Store) CountDeliveries(ctx context.Context, id int64) (Counts, error) {
 	}
 	return Counts{
 		Sending: n[Sending] + n[Deferred], Accepted: n[Accepted], Delivered: n[Delivered], Blocked: n[Blocked],
-		Failed: n[FailedFor], Uncertain: n[Uncertain], Deferred: n[Deferred], DeferredSince: since,
+		Failed: n[FailedFor], Uncertain: n[Uncertain], Skipped: n[Skipped], Deferred: n[Deferred], DeferredSince: since,
 	}, nil
 }
 
@@ -87,36 +94,52 @@ func (s *Store) Tasks(ctx context.Context, b *Broadcast, batch Batch) ([]Task, e
 	if err != nil {
 		return nil, fmt.Errorf("read batch: %w", err)
 	}
-	where, args := b.reach()
-	args = append([]any{batch.AfterID, batch.ThroughID}, args...)
+	sources := s.sources(b)
+	if batch.SegmentID != 0 {
+		sources = []source{s.canary(b)}
+	}
+	var tasks []Task
+	for _, src := range sources {
+		if tasks, err = s.tasks(ctx, b, batch, src, begun, tasks); err != nil {
+			return nil, fmt.Errorf("read batch: %w", err)
+		}
+	}
+	if len(sources) > 1 {
+		slices.SortStableFunc(tasks, func(x, y Task) int { return cmp.Compare(x.RecipientID, y.RecipientID) })
+		tasks = slices.CompactFunc(tasks, func(x, y Task) bool { return x.RecipientID == y.RecipientID })
+	}
+	return tasks, nil
+}
+
+// tasks appends what is left to do in the part of a batch that is found in a source.
+func (s *Store) tasks(ctx context.Context, b *Broadcast, batch Batch, src source, begun bool, tasks []Task) ([]Task, error) {
 	// Nearly every batch is met once, so that nobody of it has a delivery.
-	columns, join := "'', 0, 0, 0, 0", ""
+	columns, join, where, args := "'', 0, 0, 0, 0", "", src.where.sql, []any{}
 	if begun {
 		columns = "COALESCE(d.state, ''), COALESCE(d.sent_at, 0), COALESCE(d.updated_at, 0)," +
 			" COALESCE(d.errcode, 0), COALESCE(d.attempts, 0)"
-		join = "LEFT JOIN deliveries d ON d.broadcast_id = ? AND d.recipient_id = recipients.id"
+		join = " LEFT JOIN deliveries d ON d.broadcast_id = ? AND d.recipient_id = recipients.id"
 		where = "(d.state IN ('sending', 'later') OR d.state IS NULL AND " + where + ")"
-		args = append([]any{b.ID}, args...)
+		args = append(args, b.ID)
 	}
+	args = append(append(append(args, src.among.args...), batch.AfterID, batch.ThroughID), src.where.args...)
 	rows, err := s.r.Statement.ConnPool.QueryContext(ctx, "SELECT recipients.id, recipients.openid, recipients.subscribed_at, recipients.scene,"+
-		" recipients.remark, recipients.profiled_at, recipients.fields, "+columns+" FROM recipients "+join+
-		" WHERE recipients.id > ? AND recipients.id <= ? AND "+where+" ORDER BY recipients.id", args...)
+		" recipients.remark, recipients.profiled_at, "+b.fieldsColumn()+", "+columns+" FROM "+src.from+join+
+		" WHERE "+src.among.sql+" AND "+src.key+" > ? AND "+src.key+" <= ? AND "+where+" ORDER BY "+src.key, args...)
 	if err != nil {
-		return nil, fmt.Errorf("read batch: %w", err)
+		return nil, err
 	}
 	defer rows.Close()
-	var tasks []Task
 	for rows.Next() {
 		var t Task
 		err := rows.Scan(&t.RecipientID, &t.OpenID, &t.SubscribedAt, &t.Scene, &t.Remark, &t.ProfiledAt, &t.Fields,
 			&t.State, &t.SentAt, &t.UpdatedAt, &t.ErrCode, &t.Attempts)
 		if err != nil {
-			return nil, fmt.Errorf("read batch: %w", err)
+			return nil, err
 		}
 		tasks = append(tasks, t)
 	}
-	err = rows.Err()
-	return tasks, wrap(err, "read batch")
+	return tasks, rows.Err()
 }
 
 // Outcome is what became of a send.

@@ -10,16 +10,16 @@ import (
 // returns those who get none: they said stop or left since their batch was read.
 // Nobody does so unseen meanwhile, as it is one statement. It fails, and nothing
 // may be sent, if one of them has a row already.
-func (s *Store) ClaimReachable(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) (unreachable []int64, err error) {
+func (s *Store) ClaimReachable(ctx context.Context, b *Broadcast, recipients []int64, now time.Time) (unreachable []int64, err error) {
 	at := now.UnixMilli()
 	query := append(make([]byte, 0, 256+20*len(recipients)),
 		"INSERT INTO deliveries (broadcast_id, recipient_id, state, sent_at, updated_at) SELECT "...)
-	query = append(appendInts(query, broadcastID), ", recipients.id, 'sending', "...)
-	query = append(appendInts(query, at, at), " FROM recipients WHERE "+reachable+" AND recipients.id IN ("...)
+	query = append(appendInts(query, b.ID), ", recipients.id, 'sending', "...)
+	query = append(appendInts(query, at, at), " FROM recipients WHERE "+b.live()+" AND recipients.id IN ("...)
 	query = append(appendInts(query, recipients...), ')')
 	n, err := s.execCount(ctx, string(query))
 	if err == nil && n < int64(len(recipients)) {
-		unreachable, err = s.unclaimed(ctx, broadcastID, recipients)
+		unreachable, err = s.unclaimed(ctx, b.ID, recipients)
 	}
 	return unreachable, wrap(err, "claim deliveries")
 }
@@ -38,9 +38,9 @@ func (s *Store) unclaimed(ctx context.Context, broadcastID int64, recipients []i
 	return slices.DeleteFunc(slices.Clone(recipients), func(id int64) bool { return has[id] }), nil
 }
 
-// Reachable tells whether a recipient may still be written to.
-func (s *Store) Reachable(ctx context.Context, recipientID int64) (bool, error) {
-	yes, err := exists(ctx, s.r, "SELECT 1 FROM recipients WHERE id = ? AND "+reachable, recipientID)
+// Reachable tells whether a broadcast may still go to one of its recipients.
+func (s *Store) Reachable(ctx context.Context, b *Broadcast, recipientID int64) (bool, error) {
+	yes, err := exists(ctx, s.r, "SELECT 1 FROM recipients WHERE id = ? AND "+b.live(), recipientID)
 	return yes, wrap(err, "ask whether a recipient can be reached")
 }
 

@@ -105,8 +105,9 @@ func TestOnlyTheWillingAreClaimed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		all := &models.Broadcast{Audience: models.AudienceAll}
 		for i, want := range []bool{true, false, true, false, true} {
-			if ok, err := s.Reachable(ctx, ids[i]); err != nil || ok != want {
+			if ok, err := s.Reachable(ctx, all, ids[i]); err != nil || ok != want {
 				t.Errorf("recipient %d is reachable: %t, %v; want %t", i, ok, err, want)
 			}
 		}
@@ -115,7 +116,7 @@ func TestOnlyTheWillingAreClaimed(t *testing.T) {
 			b := newBroadcast(key, t0)
 			b.Audience, b.AskedBy = audience, modelstest.OpenID(1)
 			b = create(t, s, b)
-			unreachable, err := s.ClaimReachable(ctx, b.ID, recipients, t0)
+			unreachable, err := s.ClaimReachable(ctx, b, recipients, t0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +135,7 @@ func TestOnlyTheWillingAreClaimed(t *testing.T) {
 				t.Errorf("claimed: %+v", task)
 			}
 		}
-		if _, err := s.ClaimReachable(ctx, b.ID, ids[2:3], t0); err == nil {
+		if _, err := s.ClaimReachable(ctx, b, ids[2:3], t0); err == nil {
 			t.Error("a recipient could be claimed twice")
 		}
 		claim("2", models.AudienceTest, ids[1:2], ids[1:2])

@@ -98,6 +98,13 @@ const (
 	ErrSyncShort          = "sync_short"           // Listed, Before, Announced: the follower list is too short to be believed
 )
 
+// Those about groups of people.
+const (
+	ErrGroupUnknown   = "group_unknown"    // Kind, Name, Known: there is no such topic, tag or list
+	ErrNobodyInGroups = "nobody_in_groups" // nobody in the groups would get it
+	ErrGroupChanged   = "group_changed"    // Name: the list was replaced at this moment
+)
+
 // Those about what words are answered.
 const (
 	ErrRepliesFull  = "replies_full"  // Limit: as many words have a reply as may

@@ -13,7 +13,7 @@ func (s *Store) refuse(tx *gorm.DB, b *Broadcast, q Asked) error {
 	switch b.Audience {
 	case AudienceMe, AudienceTest:
 		return nil
-	case AudienceAll:
+	case AudienceAll, AudienceGroups:
 	case AudienceRetry:
 		if of, err := s.takeRetry(tx, b, q.Instead); err != nil || of.Digest == b.Digest {
 			return err
@@ -65,7 +65,7 @@ func meets(b *Broadcast, old Broadcast, same []Broadcast) bool {
 	case b.Audience == AudienceReached && (old.ID == b.OfID || old.Audience == AudienceReached && old.OfID == b.OfID):
 		return true
 	}
-	return toEveryone(old, same)
+	return overlaps(b, old, same)
 }
 
 // completes tells whether a broadcast is the one of a number, or is for its rest, or
@@ -86,18 +86,24 @@ func completes(b Broadcast, id int64, same []Broadcast) bool {
 	return true
 }
 
-// toEveryone tells whether a broadcast goes to all, or is for some recipients of one
-// that did. Those with other content are not among same; whom they were for may have
+// overlaps tells whether an old broadcast went to everyone, or to a group for which b is,
+// or was for some recipients of one that did; to everyone in a group counts for b if it is
+// for everyone. Those with other content are not among same; whom they were for may have
 // been anybody.
-func toEveryone(b Broadcast, same []Broadcast) bool {
-	for b.OfID != 0 {
-		i := slices.IndexFunc(same, func(of Broadcast) bool { return of.ID == b.OfID })
+func overlaps(b *Broadcast, old Broadcast, same []Broadcast) bool {
+	for old.OfID != 0 {
+		i := slices.IndexFunc(same, func(of Broadcast) bool { return of.ID == old.OfID })
 		if i < 0 {
 			return true
 		}
-		b = same[i]
+		old = same[i]
 	}
-	return b.Audience == AudienceAll
+	if old.Audience != AudienceGroups {
+		return old.Audience == AudienceAll
+	}
+	return len(b.Target.Groups) == 0 || slices.ContainsFunc(b.Target.Groups, func(g Group) bool {
+		return slices.ContainsFunc(old.Target.Groups, func(o Group) bool { return o.Kind == g.Kind && o.Name == g.Name })
+	})
 }
 
 // repeated tells whether somebody may be sent a broadcast still, or was since a

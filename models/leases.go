@@ -34,7 +34,7 @@ func (s *Store) idle() string {
 // does not run. Of two that try at the same moment one gets it.
 func (s *Store) LeaseBatch(ctx context.Context, broadcastID, seq int64, owner string, lasts time.Duration) (*Batch, error) {
 	w := s.w.WithContext(ctx)
-	res := w.Exec("UPDATE batches SET owner = ?, lease_until = "+s.clock()+" + ?, leases = leases + 1"+
+	res := w.Exec("UPDATE batches SET owner = ?, lease_until = "+s.clock()+" + ?, lease_count = lease_count + 1"+
 		" WHERE broadcast_id = ? AND seq = ? AND state = ? AND "+s.idle()+
 		" AND EXISTS (SELECT 1 FROM broadcasts b WHERE b.id = batches.broadcast_id AND b.state = ?)",
 		owner, lasts.Milliseconds(), broadcastID, seq, BatchTodo, Running)

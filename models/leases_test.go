@@ -73,7 +73,7 @@ func TestALeaseEnds(t *testing.T) {
 		ctx := t.Context()
 		addBatches(t, s, 1)
 		first := lease(t, s, 1, "first", time.Millisecond)
-		if first == nil || first.Leases != 1 || first.ThroughID != 10 {
+		if first == nil || first.LeaseCount != 1 || first.ThroughID != 10 {
 			t.Fatalf("first lease: %+v", first)
 		}
 		if b := lease(t, s, 2, "first", time.Minute); b != nil {
@@ -83,8 +83,8 @@ func TestALeaseEnds(t *testing.T) {
 		for second == nil { // the database's clock is not ours to move
 			second = lease(t, s, 1, "second", time.Minute)
 		}
-		if second.Leases != 2 {
-			t.Errorf("%d leases, want 2", second.Leases)
+		if second.LeaseCount != 2 {
+			t.Errorf("%d leases, want 2", second.LeaseCount)
 		}
 		if mine, err := s.RenewBatch(ctx, *first, time.Minute); err != nil || mine {
 			t.Errorf("who lost the lease renews it: %v, %v", mine, err)

@@ -60,6 +60,11 @@ type Recipient struct {
 	OptedOut bool
 	// Tester puts the person on the test list.
 	Tester bool
+	// Stranger is somebody on a list who was never known to follow.
+	Stranger bool
+	// Blacklisted is true while the platform lists the person on the account's blacklist:
+	// it takes no message for them.
+	Blacklisted bool
 	// Name is the name that an admin gave the person; usually none.
 	Name         string
 	SubscribedAt Time
@@ -101,14 +106,18 @@ const (
 	// AudienceRest are those of an earlier broadcast's audience who were never tried,
 	// neither by it nor by another rest of it.
 	AudienceRest Audience = "rest"
+	// AudienceGroups are those in the groups of the Target.
+	AudienceGroups Audience = "groups"
 )
 
 // BroadcastState is where a broadcast stands.
 type BroadcastState string
 
-// The broadcast states. Scheduled moves to running when its time has come;
-// running and paused move back and forth; the other three are final.
+// The broadcast states. Pending waits for approvals, and then is scheduled. Scheduled
+// moves to running when its time has come; running and paused move back and forth; the
+// other three are final.
 const (
+	Pending   BroadcastState = "pending"
 	Scheduled BroadcastState = "scheduled"
 	Running   BroadcastState = "running"
 	Paused    BroadcastState = "paused"
@@ -138,6 +147,8 @@ type Broadcast struct {
 	// OfID is the earlier broadcast some of whose recipients this one is for, by its
 	// Audience; 0 if it is for others.
 	OfID int64
+	// Target says to whom it goes, beside Audience.
+	Target Target
 	// AskedBy is the OpenID of the admin who asked.
 	AskedBy string
 	// Salt makes the client_msg_ids of this broadcast unlike those of any other
@@ -154,8 +165,21 @@ type Broadcast struct {
 	// AskedFor is how many they were when it was asked for, or when it was planned
 	// if they were more then; 0 if that is not known.
 	AskedFor int64
-	// MaxRecipientID is the highest recipient of the frozen audience; 0 before planning.
-	MaxRecipientID int64
+	// ThroughID is the highest recipient of the frozen audience; 0 before planning.
+	ThroughID int64
+	// ThroughConsent is the last consent before the audience was frozen.
+	ThroughConsent int64
+	// Approvals is how many other admins must approve it.
+	Approvals int
+	// AnyHour says that an admin overruled the quiet hours for it.
+	AnyHour bool
+	// Canary is how many recipients are tried first, 0 for no canary; CanarySegment are
+	// these, once they are chosen, and CanaryAt is when it paused after them.
+	Canary, CanarySegment int64
+	CanaryAt              Time
+	// Intercepted is how many messages the platform says it intercepted; -1 if that is not
+	// known.
+	Intercepted int64
 	// PlannedStart is the time that the admin set for its start; zero for none.
 	PlannedStart Time
 	// NotBefore is when it may start: not before the end of the undo window, nor before
@@ -210,6 +234,12 @@ const (
 	ReasonSyncShort   = "sync_short"  // the follower list is too short to be believed
 	ReasonNobody      = "nobody"      // the audience turned out to be empty
 	ReasonMissed      = "missed"      // no process ran at its planned start, nor within StartsWithin of it
+	ReasonCanary      = "canary"      // the canary's recipients were tried; an admin must say whether it goes on
+	ReasonQuiet       = "quiet"       // quiet hours; it goes on by itself
+	ReasonTags        = "tags"        // a tag could not be pulled; Detail has the platform's words, or the tag's name if it is gone
+	ReasonTagsQuota   = "tags_quota"  // the day's calls for pulling it are used up
+	ReasonRejected    = "rejected"    // an admin rejected it; Detail has the OpenID and, after a space, why
+	ReasonExpired     = "expired"     // nobody approved it in time
 	ReasonTemplate    = "template"    // the account's template is gone, or changed; Detail names the fields that do not fit, if it changed
 )
 
@@ -238,8 +268,11 @@ type Batch struct {
 	// LeaseUntil is when, by the database's clock, another may take it: the end
 	// of the lease, or the moment for which its rest was left.
 	LeaseUntil Time
-	// Leases counts those on it so far.
-	Leases int64
+	// LeaseCount counts those on it so far.
+	LeaseCount int64
+	// SegmentID says that it holds only people of a segment, those of a canary; 0 for all
+	// others of the audience.
+	SegmentID int64
 }
 
 // DeliveryState is what became of one recipient of one broadcast.
@@ -257,7 +290,13 @@ const (
 	Blocked   DeliveryState = "blocked"
 	FailedFor DeliveryState = "failed"
 	Uncertain DeliveryState = "uncertain"
+	// Skipped is somebody who was not tried because of a rule; Detail names it.
+	Skipped DeliveryState = "skipped"
 )
+
+// DetailCap is the Detail of a skipped delivery: the person got as many broadcasts lately
+// as the cap on messages per person allows.
+const DetailCap = "cap"
 
 // Delivery is one recipient's part in a broadcast.
 type Delivery struct {

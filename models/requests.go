@@ -54,6 +54,9 @@ func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, q Asked) (cre
 		if err := s.refuse(tx, b, q); err != nil {
 			return err
 		}
+		if err := useSegments(tx, b); err != nil {
+			return err
+		}
 		b.ID, b.AskedFor = 0, b.Recipients // a try before this one may have set the number
 		if err := tx.Create(b).Error; err != nil {
 			return err

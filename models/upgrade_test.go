@@ -117,7 +117,7 @@ func TestAnOlderProcessSendsNothingAfterTheUpgrade(t *testing.T) {
 			t.Error("the older process leases a batch")
 		}
 		b, err := s.LeaseBatch(t.Context(), 1, 1, "new", time.Minute)
-		if err != nil || b == nil || b.Leases != 2 {
+		if err != nil || b == nil || b.LeaseCount != 2 {
 			t.Errorf("leased anew: %+v, %v", b, err)
 		}
 	})

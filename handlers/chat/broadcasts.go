@@ -24,6 +24,25 @@ var audiences = map[Name]models.Audience{
 	Retry:         models.AudienceRetry,
 	Reached:       models.AudienceReached,
 	Rest:          models.AudienceRest,
+
+	BroadcastTopic: models.AudienceGroups,
+	BroadcastTag:   models.AudienceGroups,
+	BroadcastList:  models.AudienceGroups,
+}
+
+// groupKinds are what the names behind a command mean.
+var groupKinds = map[Name]models.GroupKind{
+	BroadcastTopic: models.GroupTopic,
+	BroadcastTag:   models.GroupTag,
+	BroadcastList:  models.GroupList,
+}
+
+// groups are the groups that a command names.
+func groups(cmd Command) (all []models.Group) {
+	for _, name := range cmd.Groups {
+		all = append(all, models.Group{Kind: groupKinds[cmd.Name], Name: name})
+	}
+	return all
 }
 
 func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
@@ -34,10 +53,14 @@ func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
 	asked, err := c.config.Engine.Create(ctx, broadcast.Request{
 		Message:    r.Message,
 		Audience:   audiences[r.Name],
+		Groups:     groups(r.Command),
+		Except:     r.Except,
 		Of:         r.ID,
 		AskedBy:    r.from,
 		RequestKey: r.key,
 		Again:      r.Again,
+		Canary:     r.Canary,
+		AnyHour:    r.Now,
 		At:         at,
 		Fields:     changes(r.Fields),
 	})
@@ -66,7 +89,7 @@ func (c *Composer) LateReply(asked *broadcast.Created, err error) string {
 // message as it looks, as far as there is room.
 func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 	b := asked.Broadcast
-	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name, "Of": strconv.FormatInt(b.OfID, 10)}
+	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name, "Of": strconv.FormatInt(b.OfID, 10), "Audience": c.audience(b)}
 	switch {
 	case asked.SyncFirst:
 		id = "asked.sync_first"
@@ -204,7 +227,7 @@ func (c *Chat) list(ctx context.Context, _ request) (string, error) {
 func (c *Composer) more(n int) string { return c.say("help.more", vars{"Count": int64(n)}) }
 
 func (c *Composer) audience(b models.Broadcast) string {
-	return c.say("audience."+string(b.Audience), vars{"Of": strconv.FormatInt(b.OfID, 10)})
+	return AudienceText(c.locale.Locale, b)
 }
 
 func (c *Composer) state(b models.Broadcast) string {

@@ -230,7 +230,7 @@ func (c *Chat) Busy(ctx context.Context, openID, text string) string {
 // fault says why a known command can't be carried out as written.
 func (c *Chat) fault(cmd *command, parsed Command) string {
 	id := "fault." + string(parsed.Fault)
-	if parsed.Fault == FaultExtra && (cmd.takes == takesMessage || cmd.takes == takesOf) {
+	if parsed.Fault == FaultExtra && (cmd.takes == takesMessage || cmd.takes == takesGroups || cmd.takes == takesOf) {
 		// `群发全部 明天 9点` has a message named 明天.
 		for _, words := range []string{parsed.Message + " " + parsed.Words, parsed.Words} {
 			if looksLikeTime(words) {

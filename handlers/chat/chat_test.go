@@ -173,6 +173,8 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 			text += " " + follower + " viewer"
 		case needsNumber, takesOf:
 			text += " #7"
+		case takesGroups:
+			text += " lectures"
 		case takesTime:
 			text += " #7 at tomorrow 09:00"
 		case takesName, takesNameAndFields:

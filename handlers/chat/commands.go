@@ -24,6 +24,9 @@ const (
 	BroadcastMe    Name = "broadcast_me"
 	BroadcastTest  Name = "broadcast_test"
 	BroadcastAll   Name = "broadcast_all"
+	BroadcastTopic Name = "broadcast_topic"
+	BroadcastTag   Name = "broadcast_tag"
+	BroadcastList  Name = "broadcast_list"
 	Status         Name = "status"
 	Pause          Name = "pause"
 	Resume         Name = "resume"
@@ -58,8 +61,9 @@ type takes int
 
 const (
 	takesNothing       takes = iota
-	takesMessage             // [name] [again] [at TIME], lines field=value
-	takesOf                  // #id [name] [again] [at TIME], lines field=value
+	takesMessage             // MESSAGE: [except KIND NAMES] [name] [again] [canary] [now] [at TIME], lines field=value
+	takesGroups              // NAMES MESSAGE
+	takesOf                  // #id MESSAGE
 	takesNumber              // [#id]
 	needsNumber              // #id
 	takesTime                // #id TIME
@@ -106,6 +110,9 @@ var commands = []command{
 	{name: BroadcastMe, en: []string{"broadcast me"}, zh: []string{"发给自己", "群发自己"}, takes: takesMessage, role: models.Editor, sends: true, remember: true, run: (*Chat).broadcast},
 	{name: BroadcastTest, en: []string{"broadcast test"}, zh: []string{"群发测试"}, takes: takesMessage, role: models.Editor, sends: true, remember: true, run: (*Chat).broadcast},
 	{name: BroadcastAll, en: []string{"broadcast all", "broadcast everyone", "broadcast everybody"}, zh: []string{"群发全部", "群发所有人", "群发所有", "群发全体", "群发全员"}, takes: takesMessage, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
+	{name: BroadcastTopic, en: []string{"broadcast topic"}, zh: []string{"群发主题"}, takes: takesGroups, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
+	{name: BroadcastTag, en: []string{"broadcast tag"}, zh: []string{"群发标签"}, takes: takesGroups, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
+	{name: BroadcastList, en: []string{"broadcast list"}, zh: []string{"群发名单"}, takes: takesGroups, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
 	{name: Status, en: []string{"broadcast status", "status"}, zh: []string{"群发状态"}, takes: takesNumber, role: models.Viewer, reads: true, remember: true, run: (*Chat).status},
 	{name: Pause, en: []string{"broadcast pause", "pause"}, zh: []string{"暂停", "群发暂停"}, takes: takesNumber, role: models.Sender, remember: true, repeatable: true, run: (*Chat).pause},
 	{name: Resume, en: []string{"broadcast resume", "resume"}, zh: []string{"继续", "群发继续"}, takes: takesNumber, role: models.Sender, sends: true, remember: true, repeatable: true, run: (*Chat).resume},
@@ -214,7 +221,7 @@ func (a alias) matchSolid(line []word) (rest []word, ok bool) {
 // it. `暂停7` is plain, but `暂停一下` and `订阅号` are other words.
 func (t takes) glued(s string) bool {
 	switch t {
-	case takesMessage, takesName, takesNameAndFields, takesNameAndText:
+	case takesMessage, takesGroups, takesName, takesNameAndFields, takesNameAndText:
 		return true
 	case takesNumber, needsNumber:
 		_, ok := broadcastNumber(s)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"wechat-broadcast/lang"
@@ -101,6 +102,15 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 	switch e.Code {
 	case models.ErrOpenIDInvalid, models.ErrTesterUnknown:
 		v["OpenID"] = quotable(asked.OpenID)
+	case models.ErrGroupUnknown:
+		known, _ := e.Args["Known"].([]string)
+		for i, name := range known {
+			known[i] = quotable(name)
+		}
+		kind, _ := e.Args["Kind"].(string)
+		name, _ := e.Args["Name"].(string)
+		v["Group"] = groupText(c.locale.Locale, cmp.Or(models.GroupKind(kind), models.GroupTopic), clip(quotable(name), maxNamed))
+		v["Known"] = clip(strings.Join(known, c.locale.Say("group.and")), 400)
 	case models.ErrRoleUnknown:
 		v["Role"] = quotable(asked.Arg)
 	case models.ErrAdminUnknown, models.ErrPersonUnknown:

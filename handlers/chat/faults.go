@@ -89,7 +89,7 @@ func (c *Chat) withOtherFaults(ctx context.Context, cmd *command, r request) str
 			return text
 		}
 		err = c.config.Messages.Check(ctx, messages.Edit{Name: r.Arg, Lines: changes(r.Fields), By: r.from})
-	case takesMessage, takesOf:
+	case takesMessage, takesGroups, takesOf:
 		if r.At != "" {
 			_, err = when(r.At, c.now())
 		}

@@ -113,12 +113,20 @@ func TestFaultsInWords(t *testing.T) {
 	}
 }
 
-// A message with a name that has another meaning in a command could not be sent.
+// flagWords are the words that say how a broadcast goes out.
+func flagWords() (all []string) {
+	for _, f := range flags {
+		all = append(all, f.words...)
+	}
+	return all
+}
+
+// A message with several faults another meaning in a command could not be sent.
 func TestEveryNameCanBeAskedFor(t *testing.T) {
 	t.Parallel()
 	for _, name := range append([]string{
 		"at", "AT", "#7", "Ａｇａｉｎ", "test", "all", "me", "测试", "全部", "自己", "名单", "再发一次", "定时", "7", "notice", "status", "暂停",
-	}, againWords...) {
+	}, flagWords()...) {
 		_, err := message.Parse([]byte("messages: {'" + name + "': {template_id: t, data: {thing1: {value: x}}}}"))
 		for _, text := range []string{"broadcast all " + name, "群发全部 " + name, "群发测试" + name} {
 			cmd := Parse(text)
@@ -127,7 +135,7 @@ func TestEveryNameCanBeAskedFor(t *testing.T) {
 			}
 		}
 	}
-	for _, word := range append([]string{"at"}, againWords...) {
+	for _, word := range append([]string{"at"}, flagWords()...) {
 		if _, err := message.Parse([]byte("messages: {" + word + ": {template_id: t, data: {thing1: {value: x}}}}")); err == nil {
 			t.Errorf("%q may be a message's name", word)
 		}

@@ -111,7 +111,7 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 		}
 	}
 	for _, state := range []models.BroadcastState{
-		models.Scheduled, models.Running, models.Paused, models.Finished, models.Cancelled, models.Failed,
+		models.Pending, models.Scheduled, models.Running, models.Paused, models.Finished, models.Cancelled, models.Failed,
 	} {
 		want["state."+string(state)] = true
 		want["state_is."+string(state)] = true
@@ -122,7 +122,7 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 	for _, cmd := range commands {
 		want["help."+string(cmd.name)] = true
 	}
-	for _, f := range []Fault{FaultExtra, FaultNumber, FaultNoNumber, FaultOpenID, FaultNoTime, FaultNoName, FaultNoRole, FaultNoText, FaultQuote, FaultField} {
+	for _, f := range []Fault{FaultExtra, FaultNumber, FaultNoNumber, FaultOpenID, FaultNoTime, FaultNoName, FaultNoRole, FaultNoText, FaultQuote, FaultNoGroup, FaultExcept, FaultField} {
 		want["fault."+string(f)] = true
 	}
 	for kind := range noticeKinds {

@@ -156,7 +156,7 @@ func TestMessagesAreWrittenInTheChat(t *testing.T) {
 			{strings.Replace(closing, "闭馆\n", "ＡbC\n", 1), []string{"「ＡbC」已写好"}, nil},
 			{"消息 设置 abc\n备注=x", []string{"「ＡbC」已改好"}, nil},
 			{strings.Replace(closing, "闭馆\n", "再发\n", 1), []string{"「再发」", "没有保存"}, nil},
-			{strings.Replace(closing, "闭馆\n", "now\n", 1), []string{"now：这个词在聊天指令里另有含义", "没有保存"}, nil},
+			{strings.Replace(closing, "闭馆\n", "now\n", 1), []string{"「now」", "没有保存"}, nil},
 			{strings.Replace(closing, "闭馆\n", "#7\n", 1), []string{"另有含义"}, nil},
 			{strings.Replace(closing, "闭馆\n", "定时9点\n", 1), []string{"「定时9点」不能作消息名"}, nil},
 			{strings.Replace(closing, "闭馆\n", strings.Repeat("长", 65)+"\n", 1), []string{"消息名最多 64 个字"}, nil},

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/width"
+
+	"wechat-broadcast/models"
 )
 
 // Command is what a chat line asks for.
@@ -22,8 +23,13 @@ type Command struct {
 	// OpenID is the OpenID that was given, in its own case and the usual width, or the
 	// name of a person that stands for it.
 	OpenID string
-	// Again is true if the line says that the same message may go out again.
-	Again bool
+	// Groups are the names of the topics, tags or lists to which it goes.
+	Groups []string
+	// Except are the groups that it leaves out.
+	Except []models.Group
+	// Again is true if the line says that the same message may go out again, Canary if it
+	// says that a few are tried first, and Now if it overrules the quiet hours.
+	Again, Canary, Now bool
 	// At is the time that was given, as it was written; empty for none.
 	At string
 	// Arg is the name, the word or the role that was given, as it was written.
@@ -60,6 +66,8 @@ const (
 	FaultNoRole   Fault = "no_role"   // a role is missing
 	FaultNoText   Fault = "no_text"   // the text on the further lines is missing
 	FaultQuote    Fault = "quote"     // Words begin with a quotation mark that does not end
+	FaultNoGroup  Fault = "no_group"  // the name of a topic, tag or list is missing
+	FaultExcept   Fault = "except"    // Words do not say whether a topic, a tag or a list is left out
 	FaultField    Fault = "field"     // Words are further lines that are no `field=value`
 )
 
@@ -77,7 +85,7 @@ func Parse(text string) Command {
 	first, further := firstLine(text)
 	for _, a := range aliases {
 		rest, ok := a.match(first)
-		if !ok {
+		if !ok || a.command.name == BroadcastList && a.solid == "" && len(rest) == 0 { // that one is List
 			continue
 		}
 		cmd := Command{Name: a.command.name}
@@ -93,6 +101,11 @@ func (cmd *Command) arguments(takes takes, rest []word, further string) {
 	case takesMessage:
 		cmd.message(rest)
 		cmd.fields(further)
+	case takesGroups:
+		if cmd.Groups, rest = cmd.names(rest); cmd.Fault == "" {
+			cmd.message(rest)
+			cmd.fields(further)
+		}
 	case takesOf:
 		if rest = cmd.needNumber(rest); cmd.Fault == "" {
 			cmd.message(rest)
@@ -132,42 +145,6 @@ func (cmd *Command) arguments(takes takes, rest []word, further string) {
 	case takesNothing:
 		cmd.extra(append(rest, words(further)...))
 	}
-}
-
-// message reads `[name] [again] [at TIME]`.
-func (cmd *Command) message(rest []word) {
-	rest = cmd.at(rest)
-	if len(rest) > 0 && !again(rest[0]) {
-		rest = cmd.name(rest)
-		cmd.Message, cmd.Arg = cmd.Arg, ""
-	}
-	if len(rest) > 0 && again(rest[0]) {
-		cmd.Again = true
-		rest = rest[1:]
-	}
-	cmd.extra(rest)
-}
-
-// at cuts `at TIME` off the end of a command on a message. What may stand before it may
-// stand behind it, too.
-func (cmd *Command) at(rest []word) (before []word) {
-	for i, w := range rest {
-		glued, isAt := cutAt(w)
-		if !isAt {
-			continue
-		}
-		moment := rest[i+1:]
-		if glued.raw != "" {
-			moment = slices.Insert(slices.Clone(moment), 0, glued)
-		}
-		before = slices.Clone(rest[:i])
-		if n := len(moment); n > 0 && again(moment[n-1]) {
-			before, moment = append(before, moment[n-1]), moment[:n-1]
-		}
-		cmd.time(moment)
-		return before
-	}
-	return rest
 }
 
 // time takes the words for the time.
@@ -239,7 +216,9 @@ func (cmd *Command) needName(rest []word) []word {
 }
 
 // quotes are the marks that a name of several words can stand in.
-var quotes = []struct{ begin, end string }{{"“", "”"}, {"「", "」"}, {`"`, `"`}}
+var quotes = []quote{{"“", "”"}, {"「", "」"}, {`"`, `"`}}
+
+type quote struct{ begin, end string }
 
 // name reads a name, which is one word or stands in quotation marks, and returns what
 // follows.
@@ -298,12 +277,6 @@ func (cmd *Command) extra(rest []word) {
 	}
 }
 
-// againWords are what Again can be written as: in English, in Chinese. The
-// message file takes neither for a message's name.
-var againWords = []string{"again", "再发"}
-
-func again(w word) bool { return slices.Contains(againWords, w.folded) }
-
 // broadcastNumber reads #7 or 7 of a folded word.
 func broadcastNumber(s string) (int64, bool) {
 	digits := strings.TrimPrefix(s, "#")
@@ -313,28 +286,6 @@ func broadcastNumber(s string) (int64, bool) {
 	id, err := strconv.ParseInt(digits, 10, 64)
 	return id, err == nil && id > 0
 }
-
-// atWords begin the time of a command.
-var atWords = []string{"at", "定时"}
-
-// cutAt tells whether a word begins a time, and returns what is glued to it: in Chinese
-// the time may follow without a space, if it looks like one.
-func cutAt(w word) (glued word, ok bool) {
-	if slices.Contains(atWords, w.folded) {
-		return word{}, true
-	}
-	for _, at := range atWords {
-		rest, begins := strings.CutPrefix(w.folded, at)
-		if begins && at[0] >= utf8.RuneSelf && timeLike.MatchString(rest) {
-			runes := []rune(w.raw)
-			return word{raw: string(runes[utf8.RuneCountInString(at):]), folded: rest}, true
-		}
-	}
-	return word{}, false
-}
-
-// timeLike matches how a time begins in Chinese.
-var timeLike = regexp.MustCompile(`^(\d|昨|前天|今|明|后天|大后天|周|星期|礼拜|上午|下午|早|中午|晚|凌晨)`)
 
 func lineBreak(r rune) bool { return r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' }
 

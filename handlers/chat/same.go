@@ -44,9 +44,9 @@ func (c *Composer) sameText(e *models.Error, asked Command) string {
 // same people, at the same time, with the same changes. name is that of a message which
 // says the same as the one that was asked for.
 func (c *Composer) again(asked Command, name string) string {
-	again, at := againWords[0], atWords[0]
+	again, at := flags[0].words[0], atWords[0]
 	if c.locale.Language == "zh" {
-		again, at = againWords[1], atWords[1]
+		again, at = flags[0].words[1], atWords[1]
 	}
 	var words []string
 	if asked.ID != 0 {

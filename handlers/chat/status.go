@@ -35,7 +35,7 @@ func (c *Composer) mend(st broadcast.Status) string {
 	if b.State != models.Cancelled && b.State != models.Failed {
 		return ""
 	}
-	return c.goOn(b, b.Recipients-st.Counts.Tried()-st.TakenOver, st.Counts.Taken())
+	return c.goOn(b, b.Recipients-st.Counts.Known()-st.TakenOver, st.Counts.Taken())
 }
 
 // progress is the line with the state and how far it has got.
@@ -56,7 +56,7 @@ func (c *Composer) progress(st broadcast.Status) string {
 	case b.State == models.Running && b.Recipients == 0:
 		return c.say("status.planning", v)
 	}
-	done := st.Counts.Tried() - st.Counts.Sending
+	done := st.Counts.Known() - st.Counts.Sending
 	v["Done"], v["Total"], v["Percent"] = done, b.Recipients, lang.Percent(done, b.Recipients)+"%"
 	return c.say("status.progress", v)
 }

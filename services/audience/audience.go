@@ -36,10 +36,11 @@ type Policy struct {
 
 // policies is the one table of the audiences.
 var policies = map[models.Audience]Policy{
-	models.AudienceMe:    {Lane: laneTests, Unconditional: true, empty: models.ErrNoRecipients},
-	models.AudienceTest:  {Lane: laneTests, empty: models.ErrNoTesters},
-	models.AudienceAll:   {Lane: laneAll, Undo: true, NeedsSync: true, empty: models.ErrNoRecipients},
-	models.AudienceRetry: {Lane: laneAll, empty: models.ErrNothingToRetry},
+	models.AudienceMe:     {Lane: laneTests, Unconditional: true, empty: models.ErrNoRecipients},
+	models.AudienceTest:   {Lane: laneTests, empty: models.ErrNoTesters},
+	models.AudienceAll:    {Lane: laneAll, Undo: true, NeedsSync: true, empty: models.ErrNoRecipients},
+	models.AudienceGroups: {Lane: laneAll, Undo: true, NeedsSync: true, empty: models.ErrNobodyInGroups},
+	models.AudienceRetry:  {Lane: laneAll, empty: models.ErrNothingToRetry},
 	// Who was reached, or is left, is known without the follower list, unless nothing was
 	// planned yet.
 	models.AudienceReached: {Lane: laneAll, Undo: true, empty: models.ErrNobodyReached},

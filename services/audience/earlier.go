@@ -2,6 +2,7 @@ package audience
 
 import (
 	"context"
+	"slices"
 
 	"wechat-broadcast/models"
 )
@@ -34,6 +35,7 @@ func Earlier(ctx context.Context, store *models.Store, to models.Audience, id in
 // before it tried.
 func Complete(b, of *models.Broadcast) (instead int64) {
 	b.OfID = of.ID
+	b.Target = models.Target{Groups: of.Target.Groups, Except: append(slices.Clone(of.Target.Except), b.Target.Except...)}
 	if b.Audience != models.AudienceRest {
 		return 0
 	}
@@ -42,10 +44,10 @@ func Complete(b, of *models.Broadcast) (instead int64) {
 		b.OfID = of.OfID
 	case models.AudienceRetry:
 		b.Audience, b.OfID = models.AudienceRetry, of.OfID
-	case models.AudienceMe, models.AudienceTest, models.AudienceAll, models.AudienceReached:
+	case models.AudienceMe, models.AudienceTest, models.AudienceAll, models.AudienceReached, models.AudienceGroups:
 	}
 	// Whoever followed later was not in the audience.
-	b.MaxRecipientID = of.MaxRecipientID
+	b.ThroughID, b.ThroughConsent = of.ThroughID, of.ThroughConsent
 	if of.State == models.Paused {
 		instead = of.ID
 	}

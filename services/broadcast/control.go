@@ -48,7 +48,7 @@ func (e *Engine) Cancel(ctx context.Context, id int64, by string) (*Cancelled, e
 		e.log.DebugContext(ctx, "count what a cancelled broadcast sent", "broadcast", b.ID, "err", err)
 		return c, nil
 	}
-	c.Counted, c.Taken, c.Left = true, counts.Taken(), max(0, b.Recipients-counts.Tried())
+	c.Counted, c.Taken, c.Left = true, counts.Taken(), max(0, b.Recipients-counts.Known())
 	c.OnTheWay = counts.Sending - counts.Deferred // with the calls of other replicas
 	return c, nil
 }

@@ -38,11 +38,23 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.Target, err = e.target(ctx, q); err != nil {
+		return nil, err
+	}
 	asked := models.Asked{Again: q.Again}
 	if of != nil {
 		asked.Instead = audience.Complete(b, of)
 	}
 	return e.submit(ctx, b, def, asked)
+}
+
+// target finds the groups of a request.
+func (e *Engine) target(ctx context.Context, q Request) (t models.Target, err error) {
+	if t.Groups, err = e.groups.Resolve(ctx, q.Groups); err != nil {
+		return t, err
+	}
+	t.Except, err = e.groups.Resolve(ctx, q.Except)
+	return t, err
 }
 
 // unknown says what is wrong with the message that a request names, if it names one.
@@ -96,7 +108,7 @@ func (e *Engine) created(ctx context.Context, b *models.Broadcast, err error) (*
 		return nil, err
 	}
 	a := &Created{Broadcast: *b, Recipients: b.Recipients}
-	if audience.Of(b).NeedsSync && b.MaxRecipientID == 0 {
+	if audience.Of(b).NeedsSync && b.ThroughID == 0 {
 		pulled, err := e.everPulled(ctx)
 		if err != nil {
 			return nil, err

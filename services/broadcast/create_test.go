@@ -16,6 +16,7 @@ import (
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/loop"
+	"wechat-broadcast/services/planning"
 	"wechat-broadcast/simulator"
 )
 
@@ -373,7 +374,7 @@ func TestManyBatchesAreAllSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		// More than the planner cuts with its first query, with holes where people opted out.
-		n := 2*broadcast.BatchSize + 500
+		n := 2*planning.BatchSize + 500
 		a := newAccount(t, setup{Options: simulator.Options{Followers: n}, concurrency: 256})
 		a.exec("UPDATE recipients SET opted_out = 1 WHERE id % 7 = 0 OR id BETWEEN 1500 AND 3800")
 		var want int64

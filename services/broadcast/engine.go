@@ -13,11 +13,13 @@ import (
 
 	"wechat-broadcast/cache"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/audience"
 	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/cluster"
 	"wechat-broadcast/services/delivery"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/messages"
+	"wechat-broadcast/services/planning"
 	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/services/worker"
@@ -79,6 +81,8 @@ type Engine struct {
 	queue    worker.Queue
 	cluster  *cluster.Cluster // nil when the work is not shared
 	runs     runs
+	planner  *planning.Planner
+	groups   *audience.Groups
 	watched  watched
 	events   chan Event
 
@@ -138,6 +142,8 @@ func New(c Config) *Engine {
 			Store: c.Store, Client: c.Platform, Messages: c.Messages, ResetAt: c.QuotaReset, Now: c.Now, Log: c.Log,
 		},
 		everPulled: c.EverPulled, pull: c.Pull,
+		groups:     &audience.Groups{Store: c.Store},
+		planner:    &planning.Planner{Store: c.Store, Now: c.Now, Log: c.Log},
 		undoWindow: c.UndoWindow, resetAt: c.QuotaReset, now: c.Now, log: c.Log, metrics: newMetrics(c.Metrics),
 		throttle:  throttle.New(channel, c.Rate, c.Now),
 		lifetimes: newLifetimes(), woken: make(chan struct{}, 1), events: make(chan Event, 16),

@@ -10,11 +10,8 @@ import (
 
 // What the tests need of the inside.
 const (
-	BatchSize    = batchSize
 	KeepReceipts = keepReceipts
 )
-
-var CutBatches = cutBatches
 
 // Throttle is the engine's, to bring it into a state.
 func (e *Engine) Throttle() *throttle.Throttle { return e.throttle }

@@ -13,16 +13,11 @@ import (
 	"wechat-broadcast/services/worker"
 )
 
-const (
-	batchSize = 500 // recipients: small enough for replicas to share a broadcast evenly
-	planAhead = 20  // batches that are cut with one query
-
-	pullAgain = 15 * time.Second // after a pull that failed
-)
+const pullAgain = 15 * time.Second // after a pull of the followers that failed
 
 // pullFirst pulls the followers before the first broadcast to all of them.
 func (r *run) pullFirst(ctx context.Context) error {
-	if !audience.Of(&r.b).NeedsSync || r.b.MaxRecipientID != 0 {
+	if !audience.Of(&r.b).NeedsSync || r.b.ThroughID != 0 {
 		return nil
 	}
 	pulled, err := r.everPulled(ctx)
@@ -65,84 +60,29 @@ func unpulled(err *models.Error) models.Move {
 	return m
 }
 
-// planning is the cutting of a broadcast into batches, which goes on beside
+// cutting is the cutting of a broadcast into batches, which goes on beside
 // their being sent.
-type planning struct {
+type cutting struct {
 	done chan struct{}
 	err  error
 }
 
 // startPlanning plans until it is done or ctx ends.
-func (r *run) startPlanning(ctx context.Context) *planning {
-	p := &planning{done: make(chan struct{})}
+func (r *run) startPlanning(ctx context.Context) *cutting {
+	p := &cutting{done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
-		p.err = r.plan(ctx)
+		p.err = r.planner.Plan(ctx, r.b)
 	}()
 	return p
 }
 
 // over tells whether no batch is added any more, with the error if that is why.
-func (p *planning) over() (bool, error) {
+func (p *cutting) over() (bool, error) {
 	select {
 	case <-p.done:
 		return true, p.err
 	default:
 		return false, nil
 	}
-}
-
-// plan freezes the audience and cuts it into batches, going on after the last
-// one that is stored.
-func (r *run) plan(ctx context.Context) error {
-	if !r.b.PlannedAt.IsZero() {
-		return nil
-	}
-	store, b := r.store, r.b
-	through, err := store.FreezeAudience(ctx, b.ID)
-	if err != nil {
-		return err
-	}
-	last, err := store.LastBatch(ctx, b.ID)
-	if err != nil {
-		return err
-	}
-	if last == nil {
-		last = &models.Batch{BroadcastID: b.ID}
-	}
-	for ahead := 1; ; ahead = planAhead { // the first batch alone, so that sending starts at once
-		ids, err := store.AudienceIDs(ctx, &b, last.ThroughID, through, ahead*batchSize)
-		if err != nil {
-			return err
-		}
-		if len(ids) == 0 {
-			break
-		}
-		batches := cutBatches(*last, ids)
-		if err := store.AddBatches(ctx, batches); err != nil {
-			return err
-		}
-		last = &batches[len(batches)-1]
-	}
-	n, err := store.PlanDone(ctx, b.ID, r.now())
-	if err != nil {
-		return fmt.Errorf("plan broadcast: %w", err)
-	}
-	r.log.InfoContext(ctx, "broadcast planned", "broadcast", b.ID, "recipients", n, "batches", last.Seq)
-	return nil
-}
-
-// cutBatches cuts the ids, which come in order, into the batches after last.
-func cutBatches(last models.Batch, ids []int64) []models.Batch {
-	var batches []models.Batch
-	for len(ids) > 0 {
-		n := min(batchSize, len(ids))
-		last = models.Batch{
-			BroadcastID: last.BroadcastID, Seq: last.Seq + 1, State: models.BatchTodo,
-			AfterID: last.ThroughID, ThroughID: ids[n-1], Size: int64(n),
-		}
-		batches = append(batches, last)
-		ids = ids[n:]
-	}
-	return batches
 }

@@ -56,7 +56,7 @@ func (r *run) lead(ctx context.Context) error {
 
 // offer offers the batches that nobody works on, again and again, until all are done
 // and none is added any more.
-func (r *run) offer(ctx context.Context, p *planning) error {
+func (r *run) offer(ctx context.Context, p *cutting) error {
 	offer := r.queue.Offers(r.b)
 	for began := time.Now(); ; {
 		planned, err := p.over()
@@ -93,7 +93,7 @@ func (r *run) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.store.CloseAudience(ctx, r.b.ID, counts.Tried()); err != nil {
+	if err := r.store.CloseAudience(ctx, r.b.ID, counts.Known()); err != nil {
 		return err
 	}
 	if err := r.worker.Finishing(ctx, r.b.ID); err != nil {
@@ -119,9 +119,9 @@ func (r *run) finish(ctx context.Context) error {
 // outcome is how a broadcast ends whose recipients came to these counts.
 func (r *run) outcome(ctx context.Context, counts models.Counts) (models.Move, error) {
 	switch {
-	case counts.Tried() == 0:
+	case counts.Known() == 0:
 		return models.Move{Event: models.EventFail, Reason: models.ReasonNobody}, nil
-	case counts.Failed == counts.Tried():
+	case counts.Failed == counts.Tried() && counts.Failed > 0:
 		said, err := r.contentRefused(ctx)
 		if err != nil || said != "" {
 			return models.Move{Event: models.EventFail, Reason: models.ReasonContent, Detail: said}, err

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
-	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/planning"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
 )
@@ -87,15 +87,14 @@ func crashed(a *account, people []string, accepted bool) (id int64) {
 	ctx := t.Context()
 	id = a.ask("", models.AudienceAll)
 	b := a.broadcast(id)
-	through, err := a.store.FreezeAudience(ctx, id)
+	if err := a.store.FreezeAudience(ctx, &b); err != nil {
+		t.Fatal(err)
+	}
+	all, err := a.store.AudienceIDs(ctx, &b, 0, 10_000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := a.store.AudienceIDs(ctx, &b, 0, through, 10_000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := a.store.AddBatches(ctx, broadcast.CutBatches(models.Batch{BroadcastID: id}, all)); err != nil {
+	if err := a.store.AddBatches(ctx, planning.Cut(models.Batch{BroadcastID: id}, all)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.store.PlanDone(ctx, id, a.now()); err != nil {

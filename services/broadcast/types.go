@@ -16,6 +16,9 @@ type Request struct {
 	// if this one is for its rest.
 	Message  string
 	Audience models.Audience
+	// Groups are those to whom it goes if the audience is AudienceGroups, and Except those
+	// whom it leaves out, by kind and name.
+	Groups, Except []models.Group
 	// Of is the broadcast whose rest, or whose reached or failed recipients, it is for; 0
 	// for other audiences.
 	Of int64
@@ -28,6 +31,10 @@ type Request struct {
 	At time.Time
 	// Again allows the same message to everyone within 24 hours.
 	Again bool
+	// Canary has a few tried first.
+	Canary bool
+	// AnyHour overrules the quiet hours.
+	AnyHour bool
 	// Fields are changes of the message for this broadcast alone.
 	Fields []messages.Change
 }
@@ -72,5 +79,5 @@ type Status struct {
 
 // Remaining is how many recipients have no outcome yet.
 func (s Status) Remaining() int64 {
-	return max(0, s.Broadcast.Recipients-(s.Counts.Tried()-s.Counts.Sending))
+	return max(0, s.Broadcast.Recipients-(s.Counts.Known()-s.Counts.Sending))
 }

@@ -108,7 +108,7 @@ func TestATaskOfADeadWorkerIsQueuedAnew(t *testing.T) {
 		{"with a worker that has not leased it yet", b, time.Second, false, 1},
 		{"with a worker that never will", b, time.Second + stuckAfter, true, 2},
 		{"that is known", b, 2*time.Second + stuckAfter, true, 2},
-		{"with the lease of a worker over", models.Batch{BroadcastID: 1, Seq: 1, Owner: "dead", Leases: 1}, time.Minute, true, 3},
+		{"with the lease of a worker over", models.Batch{BroadcastID: 1, Seq: 1, Owner: "dead", LeaseCount: 1}, time.Minute, true, 3},
 	} {
 		there, err := d.ensure(ctx, step.b, now.Add(step.after))
 		if err != nil || there != step.there {

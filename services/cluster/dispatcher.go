@@ -95,7 +95,7 @@ func (d *dispatcher) ensure(ctx context.Context, b models.Batch, now time.Time) 
 	}
 	// Its worker died with it: with its lease over, or before it had one. asynq
 	// would notice after a minute or two.
-	_, err = d.enqueue(ctx, fmt.Sprintf("%s.%d", id, b.Leases), b)
+	_, err = d.enqueue(ctx, fmt.Sprintf("%s.%d", id, b.LeaseCount), b)
 	return true, err
 }
 

@@ -27,7 +27,7 @@ func (s *Sender) claimFresh(w *batchRun) claimFunc {
 		if w.reachableAt(now).Before(now) || audience.Of(b).Unconditional {
 			return nil, s.store.ClaimDeliveries(ctx, b.ID, recipients, now)
 		}
-		return s.store.ClaimReachable(ctx, b.ID, recipients, now)
+		return s.store.ClaimReachable(ctx, b, recipients, now)
 	}
 }
 

@@ -109,7 +109,7 @@ func (s *Sender) stillReachable(j *job) (bool, error) {
 		return true, nil
 	}
 	j.reachable = now
-	ok, err := s.store.Reachable(j.ctx, j.task.RecipientID)
+	ok, err := s.store.Reachable(j.ctx, &j.active.Broadcast, j.task.RecipientID)
 	if err != nil && j.ctx.Err() == nil {
 		s.log.WarnContext(j.ctx, "a recipient is left for later", "openid", models.MaskOpenID(j.task.OpenID), "err", err)
 	}

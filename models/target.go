@@ -1,0 +1,274 @@
+package models
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// GroupKind says what a group of people is.
+type GroupKind string
+
+// The kinds of groups.
+const (
+	GroupTopic GroupKind = "topic" // those who joined a topic
+	GroupTag   GroupKind = "tag"   // those who have a tag on the platform
+	GroupList  GroupKind = "list"  // those on a list
+)
+
+// Group is some people under a name.
+type Group struct {
+	Kind GroupKind `json:"kind"`
+	Name string    `json:"name"`
+	// ID is the number of a topic here, or of a tag on the platform; 0 for a list.
+	ID int64 `json:"id,omitempty"`
+	// Segment are the people: of a list as it was when the broadcast was asked for, of a
+	// tag as it was pulled for the broadcast, 0 until it is. A topic has none: its people
+	// come and go.
+	Segment int64 `json:"segment,omitempty"`
+}
+
+// Target is to whom a broadcast goes, beside its Audience.
+type Target struct {
+	// Groups are those for whom a broadcast to AudienceGroups is, all of one kind. One for
+	// some recipients of an earlier broadcast has that one's.
+	Groups []Group `json:"groups,omitempty"`
+	// Except are those whom it leaves out.
+	Except []Group `json:"except,omitempty"`
+}
+
+// None tells whether it says nothing.
+func (t Target) None() bool { return len(t.Groups)+len(t.Except) == 0 }
+
+// All returns the groups and those that are left out.
+func (t Target) All() []Group { return append(t.Groups[:len(t.Groups):len(t.Groups)], t.Except...) }
+
+// Value implements driver.Valuer.
+func (t Target) Value() (driver.Value, error) {
+	if t.None() {
+		return "", nil
+	}
+	text, err := json.Marshal(t)
+	return string(text), err
+}
+
+// Scan implements sql.Scanner.
+func (t *Target) Scan(src any) error {
+	var text []byte
+	switch v := src.(type) {
+	case string:
+		text = []byte(v)
+	case []byte:
+		text = v
+	default:
+		return fmt.Errorf("scan target: unexpected %T", src)
+	}
+	*t = Target{}
+	if len(text) == 0 {
+		return nil
+	}
+	return json.Unmarshal(text, t)
+}
+
+// GormDataType tells GORM that a Target is a text.
+func (Target) GormDataType() string { return "text" }
+
+// Segments returns the segments of a broadcast's groups of a kind.
+func segmentsOf(groups []Group, kind GroupKind) (ids []int64) {
+	for _, g := range groups {
+		if g.Kind == kind && g.Segment != 0 {
+			ids = append(ids, g.Segment)
+		}
+	}
+	return ids
+}
+
+// condition is a condition on rows, with the parameters of its question marks.
+type condition struct {
+	sql  string
+	args []any
+}
+
+// and adds a condition.
+func (c *condition) and(sql string, args ...any) {
+	c.sql += " AND " + sql
+	c.args = append(c.args, args...)
+}
+
+// source is where the recipients of an audience are found. Its rows are joined with those
+// of recipients, and key is the column with their numbers by which the database finds the
+// next ones.
+type source struct {
+	from, key string
+	// among says which rows of from it means, and where which of these are to be sent to as
+	// things are now. A recipient whose send was begun is found by the first alone.
+	among, where condition
+}
+
+// live is the condition on a row of recipients under which a broadcast may still go to a
+// person who belongs to its audience: one who can be written to, and did not leave its
+// topics since.
+func (b *Broadcast) live() string {
+	topics := topicsOf(b.Target.Groups)
+	if topics == "" {
+		return reachable
+	}
+	return reachable + " AND EXISTS (SELECT 1 FROM memberships l WHERE l.topic_id IN (" + topics + ")" +
+		" AND l.recipient_id = recipients.id AND l.joined = 1)"
+}
+
+// topicsOf lists the numbers of topics, for a statement.
+func topicsOf(groups []Group) string {
+	var ids []int64
+	for _, g := range groups {
+		if g.Kind == GroupTopic {
+			ids = append(ids, g.ID)
+		}
+	}
+	return string(appendInts(nil, ids...))
+}
+
+// member is the condition on a row of recipients under which the person is in a group: of a
+// topic, as things were when the audience of b was frozen, or are now until it is.
+func (b *Broadcast) member(g Group) condition {
+	if g.Kind != GroupTopic {
+		return condition{sql: "EXISTS (SELECT 1 FROM members x WHERE x.segment_id = ? AND x.recipient_id = recipients.id)", args: []any{g.Segment}}
+	}
+	joined := b.joinedThen("x")
+	return condition{
+		sql:  "EXISTS (SELECT 1 FROM memberships x WHERE x.topic_id = ? AND x.recipient_id = recipients.id AND " + joined.sql + ")",
+		args: append([]any{g.ID}, joined.args...),
+	}
+}
+
+// joinedThen is the condition on a row of memberships under which the person was in the
+// topic when the audience of b was frozen. Of those who changed their mind since, the last
+// consent before tells.
+func (b *Broadcast) joinedThen(table string) condition {
+	if b.ThroughID == 0 {
+		return condition{sql: table + ".joined = 1"}
+	}
+	sql := "CASE WHEN t.consent_id <= ? THEN t.joined ELSE COALESCE((SELECT c.joined FROM consents c" +
+		" WHERE c.topic_id = t.topic_id AND c.recipient_id = t.recipient_id AND c.id <= ? ORDER BY c.id DESC LIMIT 1), 0) END = 1"
+	return condition{sql: strings.ReplaceAll(sql, "t.", table+"."), args: []any{b.ThroughConsent, b.ThroughConsent}}
+}
+
+// sources returns where the recipients of a broadcast are found. Together they are its
+// audience; who is in several belongs to the first.
+func (s *Store) sources(b *Broadcast) []source {
+	always := condition{sql: "1 = 1"}
+	var all []source
+	switch {
+	case b.Audience == AudienceMe:
+		// Whoever asks for it gets it, whatever else the row says.
+		return []source{{"recipients", "recipients.id", always, condition{"recipients.openid = ?", []any{b.AskedBy}}}}
+	case b.Audience == AudienceRetry || b.Audience == AudienceReached:
+		of := condition{"o.broadcast_id = ?", []any{b.OfID}}
+		all = []source{{s.joined("deliveries o", "o.recipient_id"), "o.recipient_id", of, b.earlier()}}
+	case b.Audience == AudienceGroups || b.Audience == AudienceRest && len(b.Target.Groups) > 0:
+		for _, g := range b.Target.Groups {
+			all = append(all, s.group(b, g))
+		}
+	default:
+		all = []source{{"recipients", "recipients.id", always, always}}
+	}
+	rules := b.rules()
+	for i := range all {
+		all[i].where.and(rules.sql, rules.args...)
+		if b.CanarySegment != 0 { // they have batches of their own
+			all[i].among.and("NOT EXISTS (SELECT 1 FROM members k WHERE k.segment_id = ? AND k.recipient_id = recipients.id)", b.CanarySegment)
+		}
+	}
+	return all
+}
+
+// rules is what must hold of a row of recipients in every source of an audience.
+func (b *Broadcast) rules() condition {
+	c := condition{sql: b.live()}
+	if b.Audience == AudienceTest {
+		c.and("recipients.tester = 1")
+	}
+	for _, g := range b.Target.Except {
+		in := b.member(g)
+		c.and("NOT "+in.sql, in.args...)
+	}
+	if b.Audience == AudienceRest {
+		untried := b.untried()
+		c.and(untried.sql, untried.args...)
+	}
+	return c
+}
+
+// canary is where the recipients of a broadcast's canary are found.
+func (s *Store) canary(b *Broadcast) source {
+	src := s.segment(b.CanarySegment)
+	src.where = condition{sql: b.live()}
+	return src
+}
+
+// joined is a table joined with recipients by one of its columns, read first.
+func (s *Store) joined(table, column string) string {
+	join := " STRAIGHT_JOIN "
+	if s.driver == SQLite {
+		join = " CROSS JOIN "
+	}
+	return table + join + "recipients ON recipients.id = " + column
+}
+
+// group is where the people of a group are found.
+func (s *Store) group(b *Broadcast, g Group) source {
+	if g.Kind == GroupTopic {
+		joined := b.joinedThen("m")
+		return source{s.joined("memberships m", "m.recipient_id"), "m.recipient_id", condition{"m.topic_id = ?", []any{g.ID}}, joined}
+	}
+	return s.segment(g.Segment)
+}
+
+// segment is where the people of a segment are found.
+func (s *Store) segment(id int64) source {
+	return source{s.joined("members m", "m.recipient_id"), "m.recipient_id", condition{"m.segment_id = ?", []any{id}}, condition{sql: "1 = 1"}}
+}
+
+// earlier is the condition on a row o of deliveries under which its recipient is one of
+// those of an earlier broadcast for whom b is.
+func (b *Broadcast) earlier() condition {
+	if b.Audience == AudienceReached {
+		// One that a crash left as sending may have been sent.
+		return condition{sql: "o.state IN ('accepted', 'delivered', 'uncertain', 'sending')"}
+	}
+	// Whom an earlier retry of the same broadcast tried is that one's to retry.
+	return condition{`o.state IN ('failed', 'uncertain')
+		AND NOT EXISTS (SELECT 1 FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id
+		WHERE t.of_id = ? AND t.audience = 'retry' AND t.id <> ? AND n.recipient_id = o.recipient_id)`, []any{b.OfID, b.ID}}
+}
+
+// untried is the condition on a row of recipients under which the person was in the
+// audience of the broadcast that b is for the rest of, and was never tried. The highest
+// recipient of that one, once fixed, is that of the rest, too: its ThroughID.
+func (b *Broadcast) untried() condition {
+	return condition{`EXISTS (SELECT 1 FROM broadcasts o WHERE o.id = ? AND (o.audience IN ('all', 'groups')
+		OR o.audience = 'test' AND recipients.tester = 1
+		OR o.audience = 'me' AND recipients.openid = o.asked_by
+		OR o.audience = 'reached' AND EXISTS (SELECT 1 FROM deliveries d
+			WHERE d.broadcast_id = o.of_id AND d.recipient_id = recipients.id
+			AND d.state IN ('accepted', 'delivered', 'uncertain', 'sending'))))
+	AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.broadcast_id = ? AND d.recipient_id = recipients.id)
+	AND NOT EXISTS (SELECT 1 FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id
+		WHERE t.of_id = ? AND t.audience = 'rest' AND t.id <> ? AND n.recipient_id = recipients.id)`, []any{b.OfID, b.OfID, b.OfID, b.ID}}
+}
+
+// fieldsColumn is the column with the fields of a recipient: those of the first of the
+// broadcast's lists that the person is on, else their own.
+func (b *Broadcast) fieldsColumn() string {
+	lists := segmentsOf(b.Target.Groups, GroupList)
+	if len(lists) == 0 {
+		return "recipients.fields"
+	}
+	var c strings.Builder
+	c.WriteString("COALESCE(")
+	for _, id := range lists {
+		fmt.Fprintf(&c, "(SELECT f.fields FROM members f WHERE f.segment_id = %d AND f.recipient_id = recipients.id), ", id)
+	}
+	return c.String() + "recipients.fields)"
+}

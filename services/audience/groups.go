@@ -1,0 +1,58 @@
+package audience
+
+import (
+	"context"
+	"slices"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/message"
+)
+
+// Groups finds topics, tags and lists by the names that admins write.
+type Groups struct {
+	Store *models.Store
+}
+
+// Resolve returns groups with their numbers, each once, in their order. A name that nobody
+// knows is a *models.Error with those that are known.
+func (s *Groups) Resolve(ctx context.Context, groups []models.Group) ([]models.Group, error) {
+	var found []models.Group
+	for _, g := range groups {
+		known, err := s.known(ctx, g.Kind)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(known, func(k models.Group) bool { return message.Fold(k.Name) == message.Fold(g.Name) })
+		switch {
+		case i < 0:
+			names := make([]string, len(known))
+			for j, k := range known {
+				names[j] = k.Name
+			}
+			return nil, models.NewError(models.NotFound, models.ErrGroupUnknown, "Kind", string(g.Kind), "Name", g.Name, "Known", names)
+		case !slices.Contains(found, known[i]):
+			found = append(found, known[i])
+		}
+	}
+	return found, nil
+}
+
+// known returns all groups of a kind.
+func (s *Groups) known(ctx context.Context, kind models.GroupKind) (all []models.Group, err error) {
+	switch kind {
+	case models.GroupTopic:
+		topics, err := s.Store.Topics(ctx)
+		for _, t := range topics {
+			all = append(all, models.Group{Kind: kind, Name: t.Name, ID: t.ID})
+		}
+		return all, err
+	case models.GroupList:
+		lists, err := s.Store.Lists(ctx)
+		for _, l := range lists {
+			all = append(all, models.Group{Kind: kind, Name: l.Name, Segment: l.SegmentID})
+		}
+		return all, err
+	case models.GroupTag:
+	}
+	return nil, nil
+}
