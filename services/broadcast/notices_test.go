@@ -325,9 +325,11 @@ func TestANoticeWaitsForAPlatformThatIsAway(t *testing.T) {
 		a.received(11)
 		a.wire.down.Store(true)
 		a.reaches(id, models.Finished)
-		_ = loop.Sleep(t.Context(), time.Hour)
+		_ = loop.Sleep(t.Context(), 5*time.Minute)
+		a.ahead.Store(int64(time.Hour))
+		_ = loop.Sleep(t.Context(), time.Minute)
 		a.wire.down.Store(false)
-		_ = loop.Sleep(t.Context(), 10*time.Minute)
+		_ = loop.Sleep(t.Context(), 5*time.Minute)
 		a.wantTold("finished #1  taken=11 failed=0 uncertain=0")
 	})
 }

@@ -53,7 +53,7 @@ func TestAReceiptThatComesEarlyToTheOneThatStandsBy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 1}})
 		a.start()
-		_ = loop.Sleep(t.Context(), time.Hour) // the one that sends saw no early receipts for long
+		_ = loop.Sleep(t.Context(), 3*time.Minute) // the one that sends saw no early receipts for long
 		second := a.newEngine()
 		a.run(second)
 		id := a.ask("", models.AudienceAll)
