@@ -53,8 +53,8 @@ func (s *Store) CountAudience(ctx context.Context, b *Broadcast) (n int64, err e
 	}
 	for i, src := range s.sources(b) {
 		for _, g := range b.Target.Groups[:min(i, len(b.Target.Groups))] { // who is in several counts once
-			in := b.member(g)
-			src.where.and("NOT "+in.sql, in.args...)
+			out := b.outside(g)
+			src.where.and(out.sql, out.args...)
 		}
 		var part int64
 		if err := src.query(s.r.WithContext(ctx), 0, b.ThroughID).Count(&part).Error; err != nil {

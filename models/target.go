@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -114,8 +115,8 @@ func (b *Broadcast) live() string {
 	if topics == "" {
 		return reachable
 	}
-	return reachable + " AND EXISTS (SELECT 1 FROM memberships l WHERE l.topic_id IN (" + topics + ")" +
-		" AND l.recipient_id = recipients.id AND l.joined = 1)"
+	return reachable + " AND (SELECT MAX(l.joined) FROM memberships l WHERE l.topic_id IN (" + topics + ")" +
+		" AND l.recipient_id = recipients.id) = 1"
 }
 
 // topicsOf lists the numbers of topics, for a statement.
@@ -129,28 +130,36 @@ func topicsOf(groups []Group) string {
 	return string(appendInts(nil, ids...))
 }
 
-// member is the condition on a row of recipients under which the person is in a group: of a
-// topic, as things were when the audience of b was frozen, or are now until it is.
-func (b *Broadcast) member(g Group) condition {
+// outside is the condition on a row of recipients under which the person is not in a group:
+// in a topic, as things were when the audience of b was frozen, or are now until it is. It
+// asks for a value by its key: MySQL and MariaDB may turn a NOT EXISTS into a table of all
+// who are in the group, anew for each page of the audience.
+func (b *Broadcast) outside(g Group) condition {
 	if g.Kind != GroupTopic {
-		return condition{sql: "EXISTS (SELECT 1 FROM members x WHERE x.segment_id = ? AND x.recipient_id = recipients.id)", args: []any{g.Segment}}
+		return outsideSegment(g.Segment)
 	}
 	joined := b.joinedThen("x")
 	return condition{
-		sql:  "EXISTS (SELECT 1 FROM memberships x WHERE x.topic_id = ? AND x.recipient_id = recipients.id AND " + joined.sql + ")",
-		args: append([]any{g.ID}, joined.args...),
+		sql:  "COALESCE((SELECT " + joined.sql + " FROM memberships x WHERE x.topic_id = ? AND x.recipient_id = recipients.id), 0) = 0",
+		args: append(slices.Clone(joined.args), g.ID),
 	}
 }
 
-// joinedThen is the condition on a row of memberships under which the person was in the
-// topic when the audience of b was frozen. Of those who changed their mind since, the last
+// outsideSegment is the condition on a row of recipients under which the person is not in a
+// segment.
+func outsideSegment(id int64) condition {
+	return condition{sql: "(SELECT x.segment_id FROM members x WHERE x.segment_id = ? AND x.recipient_id = recipients.id) IS NULL", args: []any{id}}
+}
+
+// joinedThen is the value, of a row of memberships, that tells whether the person was in the
+// topic when the audience of b was frozen: 1 or 0. Of those who changed their mind since, the last
 // consent before tells.
 func (b *Broadcast) joinedThen(table string) condition {
 	if b.ThroughID == 0 {
-		return condition{sql: table + ".joined = 1"}
+		return condition{sql: table + ".joined"}
 	}
 	sql := "CASE WHEN t.consent_id <= ? THEN t.joined ELSE COALESCE((SELECT c.joined FROM consents c" +
-		" WHERE c.topic_id = t.topic_id AND c.recipient_id = t.recipient_id AND c.id <= ? ORDER BY c.id DESC LIMIT 1), 0) END = 1"
+		" WHERE c.topic_id = t.topic_id AND c.recipient_id = t.recipient_id AND c.id <= ? ORDER BY c.id DESC LIMIT 1), 0) END"
 	return condition{sql: strings.ReplaceAll(sql, "t.", table+"."), args: []any{b.ThroughConsent, b.ThroughConsent}}
 }
 
@@ -177,7 +186,8 @@ func (s *Store) sources(b *Broadcast) []source {
 	for i := range all {
 		all[i].where.and(rules.sql, rules.args...)
 		if b.CanarySegment != 0 { // they have batches of their own
-			all[i].among.and("NOT EXISTS (SELECT 1 FROM members k WHERE k.segment_id = ? AND k.recipient_id = recipients.id)", b.CanarySegment)
+			out := outsideSegment(b.CanarySegment)
+			all[i].among.and(out.sql, out.args...)
 		}
 	}
 	return all
@@ -190,8 +200,8 @@ func (b *Broadcast) rules() condition {
 		c.and("recipients.tester = 1")
 	}
 	for _, g := range b.Target.Except {
-		in := b.member(g)
-		c.and("NOT "+in.sql, in.args...)
+		out := b.outside(g)
+		c.and(out.sql, out.args...)
 	}
 	if b.Audience == AudienceRest {
 		untried := b.untried()
@@ -220,7 +230,7 @@ func (s *Store) joined(table, column string) string {
 func (s *Store) group(b *Broadcast, g Group) source {
 	if g.Kind == GroupTopic {
 		joined := b.joinedThen("m")
-		return source{s.joined("memberships m", "m.recipient_id"), "m.recipient_id", condition{"m.topic_id = ?", []any{g.ID}}, joined}
+		return source{s.joined("memberships m", "m.recipient_id"), "m.recipient_id", condition{"m.topic_id = ?", []any{g.ID}}, condition{joined.sql + " = 1", joined.args}}
 	}
 	return s.segment(g.Segment)
 }
@@ -239,23 +249,23 @@ func (b *Broadcast) earlier() condition {
 	}
 	// Whom an earlier retry of the same broadcast tried is that one's to retry.
 	return condition{`o.state IN ('failed', 'uncertain')
-		AND NOT EXISTS (SELECT 1 FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id
-		WHERE t.of_id = ? AND t.audience = 'retry' AND t.id <> ? AND n.recipient_id = o.recipient_id)`, []any{b.OfID, b.ID}}
+		AND (SELECT COUNT(*) FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id AND n.recipient_id = o.recipient_id
+			WHERE t.of_id = ? AND t.audience = 'retry' AND t.id <> ?) = 0`, []any{b.OfID, b.ID}}
 }
 
 // untried is the condition on a row of recipients under which the person was in the
 // audience of the broadcast that b is for the rest of, and was never tried. The highest
 // recipient of that one, once fixed, is that of the rest, too: its ThroughID.
 func (b *Broadcast) untried() condition {
-	return condition{`EXISTS (SELECT 1 FROM broadcasts o WHERE o.id = ? AND (o.audience IN ('all', 'groups')
-		OR o.audience = 'test' AND recipients.tester = 1
-		OR o.audience = 'me' AND recipients.openid = o.asked_by
-		OR o.audience = 'reached' AND EXISTS (SELECT 1 FROM deliveries d
-			WHERE d.broadcast_id = o.of_id AND d.recipient_id = recipients.id
-			AND d.state IN ('accepted', 'delivered', 'uncertain', 'sending'))))
-	AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.broadcast_id = ? AND d.recipient_id = recipients.id)
-	AND NOT EXISTS (SELECT 1 FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id
-		WHERE t.of_id = ? AND t.audience = 'rest' AND t.id <> ? AND n.recipient_id = recipients.id)`, []any{b.OfID, b.OfID, b.OfID, b.ID}}
+	// Values again, as outside has them.
+	return condition{`(SELECT CASE o.audience WHEN 'all' THEN 1 WHEN 'groups' THEN 1 WHEN 'test' THEN recipients.tester
+		WHEN 'me' THEN recipients.openid = o.asked_by
+		WHEN 'reached' THEN COALESCE((SELECT d.state IN ('accepted', 'delivered', 'uncertain', 'sending') FROM deliveries d
+			WHERE d.broadcast_id = o.of_id AND d.recipient_id = recipients.id), 0)
+		ELSE 0 END FROM broadcasts o WHERE o.id = ?) = 1
+	AND (SELECT d.recipient_id FROM deliveries d WHERE d.broadcast_id = ? AND d.recipient_id = recipients.id) IS NULL
+	AND (SELECT COUNT(*) FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id AND n.recipient_id = recipients.id
+		WHERE t.of_id = ? AND t.audience = 'rest' AND t.id <> ?) = 0`, []any{b.OfID, b.OfID, b.OfID, b.ID}}
 }
 
 // fieldsColumn is the column with the fields of a recipient: those of the first of the
