@@ -44,7 +44,15 @@ func (c *Composer) nameable(name string) bool {
 		return false
 	}
 	to := c.parse("broadcast topic " + quoted + " x at 09:00")
-	but := c.parse("broadcast all except topic " + quoted + " x at 09:00")
-	return to.Fault == "" && slices.Equal(to.Groups, only) && to.Message == "x" && to.At == "09:00" &&
-		but.Fault == "" && slices.Equal(but.Except, []models.Group{{Kind: models.GroupTopic, Name: name}}) && but.Message == "x" && but.At == "09:00"
+	if to.Fault != "" || !slices.Equal(to.Groups, only) || to.Message != "x" || to.At != "09:00" {
+		return false
+	}
+	for _, line := range []string{"broadcast all x except topic " + quoted + " at 09:00", "broadcast all x at 09:00 except topic " + quoted} {
+		but := c.parse(line)
+		if but.Fault != "" || but.Message != "x" || but.At != "09:00" || but.Again || but.Canary || but.Now ||
+			!slices.Equal(but.Except, []models.Group{{Kind: models.GroupTopic, Name: name}}) {
+			return false
+		}
+	}
+	return true
 }
