@@ -264,6 +264,7 @@ func TestEditorsKeepTopics(t *testing.T) {
 			{testAdmin, "主题 添加 TD", []string{"另有意思"}},
 			{testAdmin, "主题 添加 帮助", []string{"另有意思"}},
 			{testAdmin, "主题 添加 停发", []string{"另有意思"}},
+			{testAdmin, "topics add ALL", []string{"另有意思"}},
 			{testAdmin, "主题 添加 at", []string{"另有意思"}},
 			{testAdmin, "主题 添加 再发", []string{"另有意思", "没有添加"}},
 			{testAdmin, "主题 添加 “讲座 定时9点”", []string{"另有意思"}},

@@ -23,10 +23,14 @@ func (cmd *Command) topics(rest []word) {
 	}
 }
 
+// everything are words for all topics, whatever a topic were called.
+var everything = []string{"全部", "所有", "所有主题", "全部主题", "all", "everything", "all topics"}
+
 // nameable tells whether every command can name a topic of this name, and whether the
 // name alone, as the key of a menu or the scene of a QR code, means nothing else.
 func (c *Composer) nameable(name string) bool {
-	if c.parse(name).Name != Unknown || Alarming(name) || strings.Trim(name, trimmed) == "" {
+	if c.parse(name).Name != Unknown || Alarming(name) || strings.Trim(name, trimmed) == "" ||
+		slices.Contains(everything, strings.Map(fold, name)) {
 		return false
 	}
 	quoted := name
