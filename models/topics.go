@@ -12,9 +12,9 @@ import (
 const (
 	// MaxTopics is how many topics there may be at a time.
 	MaxTopics = 50
-	// MaxTopicName and MaxTopicText are how many characters a topic's name and its
-	// description may have.
+	// MaxTopicName is how many characters a topic's name may have.
 	MaxTopicName = 64
+	// MaxTopicText is how many characters a topic's description may have.
 	MaxTopicText = 200
 )
 
