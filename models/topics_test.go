@@ -225,3 +225,52 @@ func TestTheUpgradeKeepsEarlierOptOuts(t *testing.T) {
 		}
 	})
 }
+
+// Of a broadcast for a topic and the topic's removal at the same moment one is refused. A
+// broadcast for some recipients of an earlier one does not ask whether the topic is there.
+func TestATopicIsNotRemovedUnderANewBroadcast(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		ctx := t.Context()
+		for round := range 8 {
+			name := fmt.Sprint("topic ", round)
+			b := newBroadcast(fmt.Sprint("ask ", round), t0)
+			b.Audience = models.AudienceGroups
+			b.Target = models.Target{Groups: []models.Group{{Kind: models.GroupTopic, Name: name, ID: addTopic(t, s, name)}}}
+			var removed, created error
+			var all sync.WaitGroup
+			all.Go(func() { _, removed = s.RemoveTopic(ctx, name, t0) })
+			all.Go(func() { _, created = s.CreateBroadcast(ctx, b, models.Asked{Again: true}) })
+			all.Wait()
+			var e *models.Error
+			switch {
+			case removed == nil:
+				if !errors.As(created, &e) || e.Code != models.ErrGroupUnknown {
+					t.Errorf("round %d: removed, and the broadcast: %v", round, created)
+				}
+				of := create(t, s, newBroadcast(fmt.Sprint("of ", round), t0))
+				for _, event := range []models.Event{models.EventDue, models.EventFinish} {
+					if _, err := s.MoveBroadcast(ctx, of.ID, models.Move{Event: event}, t0); err != nil {
+						t.Fatal(err)
+					}
+				}
+				derived := newBroadcast(fmt.Sprint("derived ", round), t0)
+				derived.Audience, derived.OfID, derived.Target = models.AudienceReached, of.ID, b.Target
+				if _, err := s.CreateBroadcast(ctx, derived, models.Asked{Again: true}); err != nil {
+					t.Errorf("round %d: one for those that an earlier one reached: %v", round, err)
+				}
+			case !errors.As(removed, &e) || e.Code != models.ErrTopicBusy || created != nil:
+				t.Errorf("round %d: %v, and the broadcast: %v", round, removed, created)
+			}
+			if _, err := s.RemoveTopic(ctx, name, t0); created != nil && err == nil {
+				t.Errorf("round %d: removed twice", round)
+			}
+		}
+		gone := newBroadcast("gone", t0)
+		gone.Target = models.Target{Except: []models.Group{{Kind: models.GroupTopic, Name: "x", ID: 1 << 40}}}
+		var e *models.Error
+		if _, err := s.CreateBroadcast(ctx, gone, models.Asked{Again: true}); !errors.As(err, &e) || e.Code != models.ErrGroupUnknown {
+			t.Errorf("one that leaves out a topic that is gone: %v", err)
+		}
+	})
+}
