@@ -20,6 +20,7 @@ import (
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/notify"
+	"wechat-broadcast/services/topics"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -75,7 +76,8 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	})
 	a.chat = chat.New(chat.Config{
 		Roles: roles, Audit: store, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
-		Notices: a.notifier, Messages: source, Replies: store, Log: a.log,
+		Notices: a.notifier, Messages: source, Replies: store,
+		Topics: topics.New(topics.Config{Store: store, Now: time.Now}), Log: a.log,
 	})
 	a.callback = handlers.NewCallback(handlers.CallbackConfig{
 		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),

@@ -15,7 +15,8 @@ const exportPage = 1000
 
 // exportCommand has a command for each table that can be exported.
 type exportCommand struct {
-	Audit exportAudit `cmd:"" help:"${usage_export_audit}"`
+	Audit    exportAudit    `cmd:"" help:"${usage_export_audit}"`
+	Consents exportConsents `cmd:"" help:"${usage_export_consents}"`
 }
 
 type exportAudit struct{}

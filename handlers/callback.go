@@ -30,6 +30,11 @@ const (
 // conversation is what the callback asks of a *chat.Chat.
 type conversation interface {
 	Reply(ctx context.Context, openID, text, key string) (reply string, remember bool, err error)
+	// Act answers what a person tapped or scanned, via models.ViaMenu or ViaScan, as Reply
+	// answers a text.
+	Act(ctx context.Context, openID, text, via, key string) (reply string, remember bool, err error)
+	// Scans tells whether there is an answer to the scene of a QR code.
+	Scans(ctx context.Context, scene string) bool
 	Remembers(text string) bool
 	// Knows tells whether there is an answer to a text other than a hint. typed says
 	// that a person wrote it.
@@ -353,7 +358,7 @@ func (c *Callback) answer(ctx context.Context, g *gin.Context, m *received) (out
 		if done.repeated {
 			outcome = outcomeRepeated
 		}
-	case (m.kind == kindText || m.kind == kindClick) && !errors.As(err, &p):
+	case (m.kind == kindText || m.kind == kindClick || m.kind == kindScan) && !errors.As(err, &p):
 		n.err = err
 		done.reply, outcome = wechat.FitText(c.cfg.Chat.Busy(ctx, m.openID(), m.words())), outcomeBusy
 	default:

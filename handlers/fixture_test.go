@@ -81,6 +81,12 @@ func (s *services) Reply(ctx context.Context, openID, text, key string) (reply s
 	return out.text, out.remember, err
 }
 
+func (s *services) Act(ctx context.Context, openID, text, _, key string) (reply string, remember bool, err error) {
+	return s.Reply(ctx, openID, text, key)
+}
+
+func (s *services) Scans(context.Context, string) bool { return false }
+
 func (s *services) Remembers(text string) bool { return s.remembers(text) }
 
 func (s *services) Knows(_ context.Context, _, text string, typed bool) bool {

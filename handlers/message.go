@@ -46,7 +46,7 @@ func decode(body []byte) (*received, error) {
 		// An event that is not acted on may have fields of other types than the
 		// struct's. That is no reason to refuse it.
 		m.wireMessage = wireMessage{}
-		if _, again := read(body, &m.WireHead); again != nil || !slices.Contains([]string{kindOther, kindClick}, kindOf(&m.WireHead)) {
+		if _, again := read(body, &m.WireHead); again != nil || !slices.Contains([]string{kindOther, kindClick, kindScan}, kindOf(&m.WireHead)) {
 			return nil, err
 		}
 	}
@@ -66,6 +66,8 @@ func kindOf(m *WireHead) string {
 			return kindUnsubscribe
 		case "click":
 			return kindClick
+		case "scan":
+			return kindScan
 		case strings.ToLower(wechat.TemplateMessages{}.ReceiptEvent()):
 			return kindReceipt
 		}
@@ -98,12 +100,21 @@ func (m *received) openID() string { return string(m.FromUserName) }
 func (m *received) isEvent() bool { return strings.EqualFold(m.MsgType, "event") }
 
 // words are what the chat reads: what a person wrote, or the key of what they tapped
-// in the menu, which acts like that text.
+// in the menu, which acts like that text, or the scene of the QR code that they scanned,
+// empty if there was none (WeChat: QR code and menu event docs).
 func (m *received) words() string {
-	if m.kind == kindClick {
+	switch m.kind {
+	case kindClick, kindScan:
 		return string(m.EventKey)
+	case kindSubscribe:
+		scene, coded := strings.CutPrefix(string(m.EventKey), "qrscene_")
+		if !coded {
+			return ""
+		}
+		return scene
+	default:
+		return string(m.Content)
 	}
-	return string(m.Content)
 }
 
 // what names a message that is not acted on.

@@ -14,6 +14,7 @@ const (
 	kindUnsubscribe = "unsubscribe"
 	kindReceipt     = "receipt"
 	kindClick       = "click"   // of a menu
+	kindScan        = "scan"    // of a QR code, by a follower
 	kindOther       = "other"   // well-formed, but nothing that we act on
 	kindUnknown     = "unknown" // refused before it was known
 )

@@ -12,6 +12,7 @@ import (
 	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/notify"
+	"wechat-broadcast/services/topics"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -38,6 +39,7 @@ func realChat(tb testing.TB, store *models.Store) func(*setup) {
 		roles := admins.New(admins.Config{Store: store, Owners: []string{testAdmin}, Now: c.Now, Log: log})
 		c.Chat = chat.New(chat.Config{
 			Roles: roles, Audit: store, Composer: composer, Followers: people, Platform: platform, Replies: store, Log: c.Log,
+			Topics:  topics.New(topics.Config{Store: store, Now: c.Now}),
 			Notices: notify.New(notify.Config{Store: store, Platform: platform, Admins: roles, Words: composer, Now: c.Now, Log: log}),
 		})
 	}

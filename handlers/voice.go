@@ -13,12 +13,14 @@ import (
 // What a message gets that the program does not act on, as the setting UNKNOWN_TEXT
 // has it. Any other value is the URL of the account's existing server.
 //
-//	                    text, image, voice …   event, menu click   follow events
-//	hint                a hint                 -                   WELCOME
-//	silent              -                      -                   WELCOME
-//	customer_service    transferred            -                   WELCOME
-//	a URL               handed on              handed on           a copy handed on
+//	                    text, image, voice …   event, click, scan   follow events
+//	hint                a hint                 -                    WELCOME
+//	silent              -                      -                    WELCOME
+//	customer_service    transferred            -                    WELCOME
+//	a URL               handed on              handed on            a copy handed on
 //
+// A click whose key is a command or a topic's name is acted on, and so is a scan whose
+// scene joins or leaves a topic; whoever follows by such a scan is told so before WELCOME.
 // Receipts are never handed on. To a subscribe event the person is answered WELCOME
 // if there is one, else what the existing server says. A copy of a message that the
 // platform delivers again is judged anew and handed on again: the existing server
@@ -59,11 +61,14 @@ func (h *hints) due(openID string, now time.Time) bool {
 	return true
 }
 
-// known tells whether the chat has an answer of its own to a text or a click. In the
-// mode hint that is so for every text.
+// known tells whether the chat has an answer of its own to a text, a click or a scan. In
+// the mode hint that is so for every text.
 func (w *worker) known(ctx context.Context, m *received) bool {
-	if m.kind == kindText && w.hinting() {
+	switch {
+	case m.kind == kindText && w.hinting():
 		return true
+	case m.kind == kindScan, m.kind == kindSubscribe:
+		return m.words() != "" && w.cfg.Chat.Scans(ctx, m.words())
 	}
 	return w.cfg.Chat.Knows(ctx, m.openID(), m.words(), m.kind == kindText)
 }

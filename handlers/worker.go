@@ -89,6 +89,10 @@ func (w *worker) awaitDatabase(ctx context.Context, m *received) {
 		if !w.cfg.Chat.Remembers(m.words()) {
 			return
 		}
+	case kindScan:
+		if m.words() == "" {
+			return
+		}
 	case kindOther:
 		return
 	}
@@ -132,8 +136,7 @@ func (w *worker) act(ctx context.Context, m *received, key string) (done, error)
 	var err error
 	switch m.kind {
 	case kindSubscribe:
-		d.reply = wechat.FitText(w.cfg.Welcome)
-		err = w.cfg.Followers.Subscribed(ctx, m.openID(), m.at(w.cfg.Now()), string(m.EventKey))
+		d, err = w.subscribed(ctx, m, key)
 	case kindUnsubscribe:
 		err = w.cfg.Followers.Unsubscribed(ctx, m.openID(), m.at(w.cfg.Now()))
 	case kindOther:
@@ -151,8 +154,21 @@ func (w *worker) act(ctx context.Context, m *received, key string) (done, error)
 	return d, nil
 }
 
-// text returns the reply to a text or a click: the one that it got before, if it is in
-// the database, else a new one.
+// subscribed records a new follower, and returns WELCOME, after the answer to the scene of
+// the QR code by which they came if that joins a topic: of a long WELCOME the end is cut.
+func (w *worker) subscribed(ctx context.Context, m *received, key string) (done, error) {
+	err := w.cfg.Followers.Subscribed(ctx, m.openID(), m.at(w.cfg.Now()), string(m.EventKey))
+	if err != nil || !w.known(ctx, m) {
+		return done{reply: wechat.FitText(w.cfg.Welcome)}, err
+	}
+	d, err := w.answer(ctx, m, key)
+	if err == nil && w.cfg.Welcome != "" {
+		d.reply = wechat.FitText(d.reply + "\n\n" + w.cfg.Welcome)
+	}
+	return d, err
+}
+
+// text returns the reply to a text, a click or a scan.
 func (w *worker) text(ctx context.Context, m *received, key string) (done, error) {
 	if m.kind == kindText { // whoever tapped a menu wrote nothing
 		w.cfg.Followers.Heard(m.openID(), string(m.Content))
@@ -160,13 +176,19 @@ func (w *worker) text(ctx context.Context, m *received, key string) (done, error
 	if !w.known(ctx, m) {
 		return done{foreign: true}, nil
 	}
+	return w.answer(ctx, m, key)
+}
+
+// answer returns the reply that a message got before, if it is in the database, else a new
+// one.
+func (w *worker) answer(ctx context.Context, m *received, key string) (done, error) {
 	if w.cfg.Chat.Remembers(m.words()) {
 		reply, found, err := w.cfg.Store.FindReply(ctx, key)
 		if err != nil || found {
 			return done{reply: reply, repeated: found}, err
 		}
 	}
-	text, remember, err := w.cfg.Chat.Reply(ctx, m.openID(), m.words(), key)
+	text, remember, err := w.reply(ctx, m, key)
 	if err != nil {
 		return done{}, err
 	}
@@ -189,4 +211,15 @@ func (w *worker) text(ctx context.Context, m *received, key string) (done, error
 		return done{reply: reply}, nil
 	}
 	return done{reply: stored}, nil
+}
+
+func (w *worker) reply(ctx context.Context, m *received, key string) (reply string, remember bool, err error) {
+	switch m.kind {
+	case kindText:
+		return w.cfg.Chat.Reply(ctx, m.openID(), m.words(), key)
+	case kindClick:
+		return w.cfg.Chat.Act(ctx, m.openID(), m.words(), models.ViaMenu, key)
+	default:
+		return w.cfg.Chat.Act(ctx, m.openID(), m.words(), models.ViaScan, key)
+	}
 }

@@ -105,6 +105,12 @@ const (
 	ErrGroupChanged   = "group_changed"    // Name: the list was replaced at this moment
 )
 
+// Those about topics.
+const (
+	ErrTopicsFull = "topics_full" // Limit: there are as many as there may be
+	ErrTopicBusy  = "topic_busy"  // Name, ID, State: a broadcast for it has not ended
+)
+
 // Those about what words are answered.
 const (
 	ErrRepliesFull  = "replies_full"  // Limit: as many words have a reply as may

@@ -157,7 +157,7 @@ func readsAll(line string) bool {
 		return false
 	}
 	switch table := m[1] + m[3]; table {
-	case "broadcasts", "facts", "json_each": // they are few, or the statement's own list
+	case "broadcasts", "facts", "topics", "json_each": // they are few, or the statement's own list
 		return false
 	}
 	rows, err := strconv.Atoi(m[4])

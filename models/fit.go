@@ -26,6 +26,8 @@ const (
 	maxKey    = 191   // bytes of inbound.message_key and broadcasts.request_key, which are ASCII
 	maxText   = 65535 // bytes of a TEXT
 	maxTarget = 191   // runes of audit.target
+
+	maxConsentText = 255 // runes of consents.text
 )
 
 // cut returns s as valid UTF-8 without NUL and of at most n runes.

@@ -44,6 +44,9 @@ const (
 	ViaText = "text" // a message
 	ViaMenu = "menu" // a click in the account's menu
 	ViaScan = "scan" // a QR code
+
+	ViaBefore = "before" // before consents were kept: as it was found then
+	ViaOther  = "other"  // not by the person's own word
 )
 
 // Segment is people who were put together once: a version of a list, a tag as it was

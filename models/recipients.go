@@ -29,35 +29,62 @@ func (r *Recipient) Leave(at Time) {
 
 // ChangeRecipient calls change with the person as stored and writes what it
 // changes. One who is unknown comes with ID 0 and is added if change changes
-// anything. No other writer gets in between, and change may be called again.
+// anything. No other writer gets in between, and change may be called again. Who opts out
+// or in by their own word does it through ChangeConsents.
 func (s *Store) ChangeRecipient(ctx context.Context, openID string, change func(r *Recipient)) error {
+	return s.changing(ctx, func(tx *gorm.DB) error {
+		_, _, err := changeRecipient(tx, openID, Consent{Via: ViaOther}, change)
+		return err
+	})
+}
+
+// changing runs f in a transaction, again if somebody else added the same row meanwhile.
+func (s *Store) changing(ctx context.Context, f func(tx *gorm.DB) error) error {
 	var again error
 	for range 3 {
-		err := s.inTx(ctx, func(tx *gorm.DB) error { return changeRecipient(tx, openID, change) })
+		err := s.inTx(ctx, f)
 		if !errors.Is(err, gorm.ErrDuplicatedKey) {
 			return err
 		}
-		again = err // someone else added the person meanwhile
+		again = err
 	}
 	return again
 }
 
-func changeRecipient(tx *gorm.DB, openID string, change func(r *Recipient)) error {
+// changeRecipient returns the person as changed, whose row stays locked. optedOut tells
+// whether OptedOut changed, of which a row like said is kept.
+func changeRecipient(tx *gorm.DB, openID string, said Consent, change func(r *Recipient)) (r Recipient, optedOut bool, err error) {
 	was := Recipient{OpenID: openID}
-	err := forUpdate(tx).Take(&was, "openid = ?", openID).Error
+	err = forUpdate(tx).Take(&was, "openid = ?", openID).Error
 	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
-		return fmt.Errorf("read recipient: %w", err)
+		return was, false, fmt.Errorf("read recipient: %w", err)
 	}
-	r := was
+	r = was
 	change(&r)
+	said.TopicID, said.RecipientID, said.Joined = 0, was.ID, !r.OptedOut
+	if r.OptedOut != was.OptedOut {
+		before, err := saidBefore(tx, said)
+		if err != nil {
+			return was, false, fmt.Errorf("read consents: %w", err)
+		}
+		if before {
+			r.OptedOut, r.OptedOutAt = was.OptedOut, was.OptedOutAt
+		}
+	}
 	r.Scene, r.Name, r.Heard = firstRunes(r.Scene, maxScene), firstRunes(r.Name, MaxName), cut(r.Heard, maxHeard)
-	if r == was {
-		return nil
+	switch {
+	case r == was:
+		return r, false, nil
+	case r.ID != 0:
+		err = wrap(tx.Model(&r).Select("*").Omit("id", "openid").UpdateColumns(&r).Error, "change recipient")
+	default:
+		err = wrap(tx.Create(&r).Error, "add recipient")
 	}
-	if r.ID != 0 {
-		return wrap(tx.Model(&r).Select("*").Omit("id", "openid").UpdateColumns(&r).Error, "change recipient")
+	if err != nil || r.OptedOut == was.OptedOut {
+		return r, false, err
 	}
-	return wrap(tx.Create(&r).Error, "add recipient")
+	said.RecipientID = r.ID
+	return r, true, wrap(tx.Create(&said).Error, "keep consent")
 }
 
 // Departure is a person who no longer follows, as the platform said at a moment.

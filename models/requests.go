@@ -54,6 +54,9 @@ func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, q Asked) (cre
 		if err := s.refuse(tx, b, q); err != nil {
 			return err
 		}
+		if err := useTopics(tx, b); err != nil {
+			return err
+		}
 		if err := useSegments(tx, b); err != nil {
 			return err
 		}

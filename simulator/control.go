@@ -83,6 +83,7 @@ func (s *Simulator) newCommands() map[string]command {
 		"POST /_sim/say":      s.sayCommand,
 		"POST /_sim/send":     s.sendCommand,
 		"POST /_sim/click":    s.clickCommand,
+		"POST /_sim/scan":     s.scanCommand,
 		"POST /_sim/follow":   with(s, func(ctx context.Context, ask person) error { return s.Follow(ctx, ask.OpenID) }),
 		"POST /_sim/unfollow": with(s, func(ctx context.Context, ask person) error { return s.Unfollow(ctx, ask.OpenID) }),
 		"POST /_sim/remark": with(s, func(_ context.Context, ask struct{ OpenID, Remark string }) error {

@@ -33,6 +33,7 @@ type people struct {
 	blocked map[uint32]bool
 	blocks  atomic.Int64
 	remarks map[uint32]string // what the account calls people
+	scenes  map[uint32]string // the QR codes by which people came
 }
 
 func newPeople(o Options) *people {
@@ -43,6 +44,7 @@ func newPeople(o Options) *people {
 		moved:    make(map[uint32]bool),
 		blocked:  make(map[uint32]bool),
 		remarks:  make(map[uint32]string),
+		scenes:   make(map[uint32]string),
 	}
 	p.generated = uint32(max(0, o.Followers-len(o.Admin))) //nolint:gosec // Validate bounds it
 	for _, openID := range o.Admin {

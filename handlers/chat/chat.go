@@ -4,6 +4,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,9 @@ type engine interface {
 
 // followerList is what the chat asks of a *followers.Service.
 type followerList interface {
-	SetOptedOut(ctx context.Context, openID string, out bool) (changed bool, err error)
+	SetOptedOut(ctx context.Context, openID string, out bool, said followers.Said) (changed bool, err error)
+	SetTopics(ctx context.Context, openID string, topics []int64, join bool, said followers.Said) (followers.Changed, error)
+	TopicsOf(ctx context.Context, openID string) (in []models.Topic, optedOut bool, err error)
 	Testers(ctx context.Context) ([]models.Recipient, error)
 	AddTester(ctx context.Context, openID, name string) (followers.AddedTester, error)
 	RemoveTester(ctx context.Context, openID string) (removed bool, err error)
@@ -87,6 +90,7 @@ type Config struct {
 	Notices   notices
 	Messages  *messages.Source
 	Replies   replyStore
+	Topics    topicList
 	Log       *slog.Logger
 }
 
@@ -109,6 +113,8 @@ type request struct {
 	role models.Role
 	// key names the chat message, the same for a redelivery.
 	key string
+	// via is how it came: one of models.Via….
+	via string
 	// text is the message as it was written.
 	text string
 	// target is what the command is carried out on, for the audit.
@@ -130,12 +136,23 @@ func New(c Config) *Chat {
 // redelivery finds them by the key. The reply to `openid` has none: it is to be
 // copied as a whole.
 func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply string, remember bool, err error) {
-	parsed := Parse(text)
+	return c.reply(ctx, openID, text, models.ViaText, key)
+}
+
+// Act answers what a person tapped in the menu, models.ViaMenu, or the scene of a QR code
+// that they scanned, models.ViaScan, as Reply answers a text. The name of a topic alone
+// joins it.
+func (c *Chat) Act(ctx context.Context, openID, text, via, key string) (reply string, remember bool, err error) {
+	return c.reply(ctx, openID, text, via, key)
+}
+
+func (c *Chat) reply(ctx context.Context, openID, text, via, key string) (reply string, remember bool, err error) {
+	parsed := c.interpret(ctx, text, via)
 	role := c.config.Roles.RoleOf(ctx, openID)
 	// Of an admin a word to leave that sounds like one to stop is that first.
 	alarm := Alarming(text) || optWord(text) == Stop && soundsAlarmed(squeezed(text))
 	reply, remember, err = c.answer(ctx, request{
-		Command: parsed, from: openID, role: role, alarm: alarm, key: key, text: text, target: new(string),
+		Command: parsed, from: openID, role: role, alarm: alarm, key: key, via: via, text: text, target: new(string),
 	})
 	reply = wechat.FitText(reply)
 	if err == nil && role != "" && parsed.Name != OpenID {
@@ -176,6 +193,9 @@ func (c *Chat) answer(ctx context.Context, r request) (text string, remember boo
 		}), true, nil
 	case r.Fault != "" && r.role == "" && cmd.name == Stop:
 		return c.noCommand(ctx, r, r.text), false, nil
+	case r.Fault != "" && cmd.takes == takesNames: // `join` alone
+		text, err = c.topics(ctx, r)
+		return text, false, err
 	case r.Fault != "":
 		return c.withOtherFaults(ctx, cmd, r), false, nil
 	}
@@ -208,7 +228,8 @@ func (c *Chat) answer(ctx context.Context, r request) (text string, remember boo
 // Remembers tells from a text alone whether its reply depends on more than the
 // text, so that a redelivery must be answered from memory.
 func (c *Chat) Remembers(text string) bool {
-	cmd := c.find(Parse(text).Name)
+	parsed, maybe := parse(text)
+	cmd := c.find(cmp.Or(parsed.Name, maybe.Name))
 	return cmd != nil && cmd.remember || Alarming(text)
 }
 
@@ -216,7 +237,7 @@ func (c *Chat) Remembers(text string) bool {
 // something may still be stored after that, so it does not say that it was not.
 func (c *Chat) Busy(ctx context.Context, openID, text string) string {
 	role := c.config.Roles.RoleOf(ctx, openID)
-	cmd := c.find(Parse(text).Name)
+	cmd := c.find(c.interpret(ctx, text, models.ViaMenu).Name)
 	switch {
 	case role != "" && Alarming(text):
 		return c.say("halted.unknown", nil)

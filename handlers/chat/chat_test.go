@@ -173,7 +173,7 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 			text += " " + follower + " viewer"
 		case needsNumber, takesOf:
 			text += " #7"
-		case takesGroups:
+		case takesGroups, takesNames, takesNameAndWords:
 			text += " lectures"
 		case takesTime:
 			text += " #7 at tomorrow 09:00"

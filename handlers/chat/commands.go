@@ -21,6 +21,11 @@ const (
 	Help           Name = "help"
 	Stop           Name = "stop"
 	Start          Name = "start"
+	Topics         Name = "topics"
+	Join           Name = "join"
+	Leave          Name = "leave"
+	TopicsAdd      Name = "topics_add"
+	TopicsRemove   Name = "topics_remove"
 	BroadcastMe    Name = "broadcast_me"
 	BroadcastTest  Name = "broadcast_test"
 	BroadcastAll   Name = "broadcast_all"
@@ -73,6 +78,8 @@ const (
 	takesName                // NAME
 	takesNameAndFields       // NAME, lines field=value
 	takesNameAndText         // NAME, a text on further lines
+	takesNameAndWords        // NAME [words]
+	takesNames               // NAMES of topics, and nothing else
 )
 
 // command is one row of the table that the parser, the help and the replies
@@ -106,6 +113,9 @@ var commands = []command{
 	{name: Help, en: []string{"help"}, zh: []string{"帮助"}, run: (*Chat).help},
 	{name: Stop, en: []string{"stop"}, zh: []string{"退订", "取消订阅"}, remember: true, repeatable: true, run: (*Chat).optOut},
 	{name: Start, en: []string{"start"}, zh: []string{"订阅"}, remember: true, repeatable: true, run: (*Chat).optOut},
+	{name: Topics, en: []string{"topics"}, zh: []string{"主题"}, remember: true, run: (*Chat).topics},
+	{name: Join, en: []string{"join"}, zh: []string{"订阅"}, takes: takesNames, remember: true, repeatable: true, run: (*Chat).setTopics},
+	{name: Leave, en: []string{"leave"}, zh: []string{"退订", "取消订阅"}, takes: takesNames, remember: true, repeatable: true, run: (*Chat).setTopics},
 
 	{name: BroadcastMe, en: []string{"broadcast me"}, zh: []string{"发给自己", "群发自己"}, takes: takesMessage, role: models.Editor, sends: true, remember: true, run: (*Chat).broadcast},
 	{name: BroadcastTest, en: []string{"broadcast test"}, zh: []string{"群发测试"}, takes: takesMessage, role: models.Editor, sends: true, remember: true, run: (*Chat).broadcast},
@@ -130,6 +140,8 @@ var commands = []command{
 	{name: Testers, en: []string{"testers"}, zh: []string{"测试名单"}, role: models.Editor, reads: true, remember: true, run: (*Chat).testers},
 	{name: TestersAdd, en: []string{"testers add", "testers 添加"}, zh: []string{"测试名单 添加", "测试名单 add"}, takes: takesOpenIDAndName, role: models.Editor, remember: true, repeatable: true, run: (*Chat).addTester},
 	{name: TestersRemove, en: []string{"testers remove", "testers 删除"}, zh: []string{"测试名单 删除", "测试名单 remove"}, takes: takesOpenID, role: models.Editor, remember: true, repeatable: true, run: (*Chat).removeTester},
+	{name: TopicsAdd, en: []string{"topics add", "topics 添加"}, zh: []string{"主题 添加", "主题 add"}, takes: takesNameAndWords, role: models.Editor, remember: true, repeatable: true, run: (*Chat).addTopic},
+	{name: TopicsRemove, en: []string{"topics remove", "topics 删除"}, zh: []string{"主题 删除", "主题 remove"}, takes: takesName, role: models.Editor, remember: true, repeatable: true, run: (*Chat).removeTopic},
 	{name: Replies, en: []string{"replies"}, zh: []string{"回复"}, role: models.Editor, reads: true, remember: true, run: (*Chat).listReplies},
 	{name: RepliesSet, en: []string{"replies set", "replies 设置"}, zh: []string{"回复 设置", "回复 set"}, takes: takesNameAndText, role: models.Editor, remember: true, repeatable: true, run: (*Chat).setReply},
 	{name: RepliesRemove, en: []string{"replies remove", "replies 删除"}, zh: []string{"回复 删除", "回复 remove"}, takes: takesName, role: models.Editor, remember: true, repeatable: true, run: (*Chat).removeReply},
@@ -221,7 +233,7 @@ func (a alias) matchSolid(line []word) (rest []word, ok bool) {
 // it. `暂停7` is plain, but `暂停一下` and `订阅号` are other words.
 func (t takes) glued(s string) bool {
 	switch t {
-	case takesMessage, takesGroups, takesName, takesNameAndFields, takesNameAndText:
+	case takesMessage, takesGroups, takesName, takesNameAndFields, takesNameAndText, takesNameAndWords, takesNames:
 		return true
 	case takesNumber, needsNumber:
 		_, ok := broadcastNumber(s)

@@ -164,6 +164,10 @@ func (c *Composer) standing(e *models.Error, v vars) {
 		if e.Args["State"] == string(models.Paused) {
 			v["Paused"] = "paused"
 		}
+	case models.ErrTopicBusy:
+		name, _ := e.Args["Name"].(string)
+		v["Name"], v["Cancel"] = clip(quotable(name), maxNamed), c.on(Cancel, id)
+		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
 	case models.ErrWrongState:
 		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
 		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)

@@ -15,7 +15,7 @@ const quotaPatience = 2 * time.Second
 
 // optOut carries out stop and start.
 func (c *Chat) optOut(ctx context.Context, r request) (string, error) {
-	changed, err := c.config.Followers.SetOptedOut(ctx, r.from, r.Name == Stop)
+	changed, err := c.config.Followers.SetOptedOut(ctx, r.from, r.Name == Stop, r.said())
 	if err != nil {
 		return "", err
 	}

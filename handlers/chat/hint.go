@@ -122,6 +122,7 @@ func (c *Chat) helpItems(from, role models.Role) []string {
 		takesMessage: "message", takesGroups: "groups", takesOf: "of", takesNumber: "number", needsNumber: "needed", takesTime: "time",
 		takesOpenID: "openid", takesOpenIDAndName: "openid_name", takesOpenIDAndRole: "openid_role",
 		takesName: "name", takesNameAndFields: "name_fields", takesNameAndText: "name_text",
+		takesNameAndWords: "name_words", takesNames: "names",
 	}
 	var items []string
 	for _, cmd := range c.commands {

@@ -23,7 +23,8 @@ type Command struct {
 	// OpenID is the OpenID that was given, in its own case and the usual width, or the
 	// name of a person that stands for it.
 	OpenID string
-	// Groups are the names of the topics, tags or lists to which it goes.
+	// Groups are the names of the topics, tags or lists to which it goes, or of the topics
+	// to join or leave.
 	Groups []string
 	// Except are the groups that it leaves out.
 	Except []models.Group
@@ -79,20 +80,48 @@ type word struct{ raw, folded string }
 // around and between words do not matter, save the case of OpenIDs. It accepts
 // every string.
 func Parse(text string) Command {
+	cmd, _ := parse(text)
+	return cmd
+}
+
+// parse is Parse. A line whose command is Unknown may still join or leave topics, if the
+// names that stand behind the word without a space are some: maybe says which.
+func parse(text string) (cmd, maybe Command) {
 	if name := optWord(text); name != Unknown {
-		return Command{Name: name}
+		return Command{Name: name}, maybe
 	}
 	first, further := firstLine(text)
 	for _, a := range aliases {
 		rest, ok := a.match(first)
-		if !ok || a.command.name == BroadcastList && a.solid == "" && len(rest) == 0 { // that one is List
+		if !ok || a.shorterThan(rest, further) {
 			continue
 		}
 		cmd := Command{Name: a.command.name}
 		cmd.arguments(a.command.takes, rest, further)
-		return cmd
+		if a.command.takes == takesNames && isGlued(first, rest) {
+			return Command{Line: folded(first)}, cmd
+		}
+		return cmd, maybe
 	}
-	return Command{Line: join(first, func(w word) string { return w.folded })}
+	return Command{Line: folded(first)}, maybe
+}
+
+// shorterThan tells whether another command begins with the same words, and that one is
+// meant: `broadcast list` alone is List, and `退订 讲座` is Leave.
+func (a alias) shorterThan(rest []word, further string) bool {
+	switch a.command.name {
+	case BroadcastList:
+		return a.solid == "" && len(rest) == 0
+	case Stop, Start:
+		return a.solid != "" && len(rest)+len(words(further)) > 0
+	default:
+		return false
+	}
+}
+
+// isGlued tells whether what follows a command begins within one of the line's words.
+func isGlued(line, rest []word) bool {
+	return len(rest) > 0 && rest[0] != line[len(line)-len(rest)]
 }
 
 // arguments reads what follows a command's name.
@@ -106,6 +135,11 @@ func (cmd *Command) arguments(takes takes, rest []word, further string) {
 			cmd.message(rest)
 			cmd.fields(further)
 		}
+	case takesNames:
+		cmd.topics(append(rest, words(further)...))
+	case takesNameAndWords:
+		rest = cmd.needName(append(rest, words(further)...))
+		cmd.Text = raw(rest)
 	case takesOf:
 		if rest = cmd.needNumber(rest); cmd.Fault == "" {
 			cmd.message(rest)
@@ -330,6 +364,8 @@ func narrow(r rune) rune {
 	}
 	return r
 }
+
+func folded(ws []word) string { return join(ws, func(w word) string { return w.folded }) }
 
 func raw(ws []word) string { return join(ws, func(w word) string { return w.raw }) }
 

@@ -112,7 +112,7 @@ func newStage(t *testing.T, language string) *stage {
 		Engine: stageEngine{s}, Followers: stageFollowers{s}, Platform: stagePlatform{s},
 		Notices: stageNotices{s}, Messages: messages.NewSource(messages.SourceConfig{
 			Path: s.file.Path, Language: language, Store: &s.store, Templates: stagePlatform{s}, Now: func() time.Time { return now },
-		}), Replies: &s.replies, Log: log,
+		}), Replies: &s.replies, Topics: stageTopics{s}, Log: log,
 	})
 	return s
 }
@@ -211,7 +211,7 @@ func (s stageFollowers) person(did, openID string) (changed bool, err error) {
 	return s.stage.changed, s.err
 }
 
-func (s stageFollowers) SetOptedOut(_ context.Context, openID string, out bool) (bool, error) {
+func (s stageFollowers) SetOptedOut(_ context.Context, openID string, out bool, _ followers.Said) (bool, error) {
 	if out {
 		return s.person("opt out", openID)
 	}

@@ -14,9 +14,14 @@ import (
 // A command with words behind it that mean nothing there is known from an admin alone:
 // a follower who writes “help me find a book” has no command in mind.
 func (c *Chat) Knows(ctx context.Context, openID, text string, typed bool) bool {
-	parsed, role := Parse(text), c.config.Roles.RoleOf(ctx, openID)
+	via := models.ViaText
+	if !typed {
+		via = models.ViaMenu
+	}
+	parsed, role := c.interpret(ctx, text, via), c.config.Roles.RoleOf(ctx, openID)
 	cmd := c.find(parsed.Name)
 	switch {
+	case role == "" && (parsed.Name == Topics || parsed.Name == Join || parsed.Name == Leave) && !c.aboutTopics(ctx, parsed, text):
 	case cmd != nil && role != "", role != "" && Alarming(text):
 		return true
 	case cmd != nil && cmd.role == "" && parsed.Fault == "":

@@ -7,6 +7,7 @@ import (
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/topics"
 )
 
 // maxHeard is how much of a person's last text is shown, in runes.
@@ -31,6 +32,9 @@ func (c *Chat) who(ctx context.Context, r request) (string, error) {
 		return c.stranger(k), nil
 	}
 	lines := []string{person(k.OpenID, k.Name), c.follows(k), c.wish(k)}
+	if len(k.Topics) > 0 {
+		lines = append(lines, c.say("who.topics", vars{"Names": clip(c.names(topics.Names(k.Topics)), 200)}))
+	}
 	if k.Tester {
 		lines = append(lines, c.say("who.tester", nil))
 	}

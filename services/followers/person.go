@@ -68,24 +68,6 @@ func (s *Service) Unsubscribed(ctx context.Context, openID string, at time.Time)
 	})
 }
 
-// SetOptedOut takes a person who wrote to the account out of all broadcasts, or back
-// into them. It tells whether that changed anything.
-func (s *Service) SetOptedOut(ctx context.Context, openID string, out bool) (changed bool, err error) {
-	if err := checkOpenID(openID); err != nil {
-		return false, err
-	}
-	now := s.now()
-	err = s.store.ChangeRecipient(ctx, openID, func(r *models.Recipient) {
-		follows(r, now)
-		changed = r.OptedOut != out
-		if changed && out {
-			r.OptedOutAt = models.At(now)
-		}
-		r.OptedOut = out
-	})
-	return changed && err == nil, err
-}
-
 // Testers returns the test list.
 func (s *Service) Testers(ctx context.Context) ([]models.Recipient, error) {
 	return s.store.Testers(ctx)

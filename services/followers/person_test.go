@@ -70,7 +70,7 @@ func TestUnsubscribedErases(t *testing.T) {
 		if _, err := h.AddTester(ctx, alice, ""); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.SetOptedOut(ctx, alice, true); err != nil {
+		if _, err := h.SetOptedOut(ctx, alice, true, followers.Said{}); err != nil {
 			t.Fatal(err)
 		}
 		err := h.store.ChangeRecipient(ctx, alice, func(r *models.Recipient) { r.Fields = `{"name":"Alice"}` })
@@ -118,7 +118,7 @@ func TestOptOutAndIn(t *testing.T) {
 		for i, c := range []struct {
 			out, changed bool
 		}{{false, false}, {true, true}, {true, false}, {false, true}, {false, false}} {
-			changed, err := h.SetOptedOut(ctx, alice, c.out)
+			changed, err := h.SetOptedOut(ctx, alice, c.out, followers.Said{})
 			if changed != c.changed || err != nil {
 				t.Errorf("step %d: changed %v, %v, want %v", i, changed, err, c.changed)
 			}
@@ -134,7 +134,7 @@ func TestOptOutStays(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, h *house) {
 		ctx := t.Context()
-		if _, err := h.SetOptedOut(ctx, alice, true); err != nil {
+		if _, err := h.SetOptedOut(ctx, alice, true, followers.Said{}); err != nil {
 			t.Fatal(err)
 		}
 		if err := h.Unsubscribed(ctx, alice, morning); err != nil {
@@ -163,12 +163,12 @@ func TestWritingMeansFollowing(t *testing.T) {
 		if err := h.Unsubscribed(ctx, alice, morning); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.SetOptedOut(ctx, alice, false); err != nil {
+		if _, err := h.SetOptedOut(ctx, alice, false, followers.Said{}); err != nil {
 			t.Fatal(err)
 		}
 		h.wantFollowers(t, map[string]bool{alice: false})
 		h.clock.add(time.Minute)
-		if _, err := h.SetOptedOut(ctx, alice, false); err != nil {
+		if _, err := h.SetOptedOut(ctx, alice, false, followers.Said{}); err != nil {
 			t.Fatal(err)
 		}
 		h.wantFollowers(t, map[string]bool{alice: true})
@@ -297,7 +297,7 @@ func TestWhatIsNoOpenIDIsRefused(t *testing.T) {
 		for name, do := range map[string]func() error{
 			"subscribed":   func() error { return h.Subscribed(t.Context(), openID, morning, "") },
 			"unsubscribed": func() error { return h.Unsubscribed(t.Context(), openID, morning) },
-			"opt out":      func() error { _, err := h.SetOptedOut(t.Context(), openID, true); return err },
+			"opt out":      func() error { _, err := h.SetOptedOut(t.Context(), openID, true, followers.Said{}); return err },
 			"add tester":   func() error { _, err := h.AddTester(t.Context(), openID, ""); return err },
 		} {
 			t.Run(name, func(t *testing.T) {

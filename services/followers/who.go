@@ -96,6 +96,8 @@ func (s *Service) named(ctx context.Context, name string) ([]models.Recipient, e
 type Known struct {
 	// Recipient has ID 0 if nothing is stored about the OpenID.
 	models.Recipient
+	// Topics are those that the person is in.
+	Topics []models.Topic
 	// Sent are the last broadcasts that tried the person, the newest first.
 	Sent []models.Sent
 	// Asked says of somebody about whom nothing is stored that the platform said whether
@@ -114,8 +116,12 @@ func (s *Service) Who(ctx context.Context, text string) (*Known, error) {
 	if err != nil {
 		return nil, err
 	}
+	topics, err := s.store.TopicsOf(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
 	sent, err := s.store.SentTo(ctx, r.ID, sentAmong, sentAtMost)
-	return &Known{Recipient: *r, Sent: sent}, err
+	return &Known{Recipient: *r, Topics: topics, Sent: sent}, err
 }
 
 func (s *Service) askWho(ctx context.Context, openID string) *Known {

@@ -251,7 +251,7 @@ func TestWhenSomebodyLeftIsKnown(t *testing.T) {
 		sync := h.clock.now()
 		h.clock.add(time.Hour)
 		for _, out := range []bool{true, false} { // whoever comes back was away
-			if _, err := h.SetOptedOut(ctx, modelstest.OpenID(4), out); err != nil {
+			if _, err := h.SetOptedOut(ctx, modelstest.OpenID(4), out, followers.Said{}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -48,6 +48,10 @@ CREATE TABLE consents (
     KEY consents_person (topic_id, recipient_id, id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4;
 
+-- Those who opted out before. When is not known of all of them.
+INSERT INTO consents (topic_id, recipient_id, joined, at, via)
+SELECT 0, id, 0, opted_out_at, 'before' FROM recipients WHERE opted_out = 1 ORDER BY opted_out_at, id;
+
 -- Who is in a topic: the last of each person's consents to it.
 CREATE TABLE memberships (
     topic_id     BIGINT  NOT NULL,

@@ -46,6 +46,10 @@ CREATE TABLE consents (
 );
 CREATE INDEX consents_person ON consents (topic_id, recipient_id, id);
 
+-- Those who opted out before. When is not known of all of them.
+INSERT INTO consents (topic_id, recipient_id, joined, at, via)
+SELECT 0, id, 0, opted_out_at, 'before' FROM recipients WHERE opted_out = 1 ORDER BY opted_out_at, id;
+
 -- Who is in a topic: the last of each person's consents to it.
 CREATE TABLE memberships (
     topic_id     BIGINT  NOT NULL,
