@@ -105,6 +105,9 @@ const (
 	ErrGroupChanged   = "group_changed"    // Name: the list was replaced at this moment
 )
 
+// ErrCanaryAudience says that there is no canary of this audience.
+const ErrCanaryAudience = "canary_audience"
+
 // Those about what words are answered.
 const (
 	ErrRepliesFull  = "replies_full"  // Limit: as many words have a reply as may
