@@ -26,14 +26,14 @@ func (c *Composer) askedCanary(b models.Broadcast, known bool) string {
 
 // canaryAhead says how many are tried first, and what it takes to go on; "" if nobody is.
 func (c *Composer) canaryAhead(b models.Broadcast) string {
-	v := vars{"Count": b.Canary, "Resume": c.on(Resume, b.ID)}
+	resume := c.on(Resume, b.ID)
 	switch {
 	case !b.TriesFirst():
 		return ""
 	case b.Canary == models.CanaryAsSet:
-		return c.say("canary.some", v)
+		return c.say("canary.some", vars{"Resume": resume})
 	}
-	return c.say("canary.first", v)
+	return c.say("canary.first", vars{"Count": b.Canary, "Resume": resume})
 }
 
 // canary says in a status how far the canary is, or what became of it.
