@@ -82,8 +82,12 @@ func TestABroadcastDoesNotEndWithItsCanary(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range []models.Move{
-			{Event: models.EventPause, Reason: models.ReasonAdmin}, {Event: models.EventResume}, {Event: models.EventDue},
-			{Event: models.EventStop, Reason: models.ReasonAccount}, {Event: models.EventResume}, {Event: models.EventDue},
+			{Event: models.EventPause, Reason: models.ReasonAdmin},
+			{Event: models.EventResume},
+			{Event: models.EventDue},
+			{Event: models.EventStop, Reason: models.ReasonAccount},
+			{Event: models.EventResume},
+			{Event: models.EventDue},
 		} {
 			if !move(m) || !stored(t, s, b.ID).TriesFirst() {
 				t.Errorf("%+v: %+v", m, stored(t, s, b.ID))

@@ -96,8 +96,10 @@ func TestTheReportOnACanary(t *testing.T) {
 		},
 		Price: models.Price{Left: 1, OptedOut: 2},
 		Failures: []models.Failures{
-			{State: models.FailedFor, ErrCode: 43101, N: 3}, {State: models.FailedFor, Detail: "failed: system failed", N: 2},
-			{State: models.Uncertain, N: 1}, {State: models.FailedFor, Detail: "said stop or left before the next call", N: 1},
+			{State: models.FailedFor, ErrCode: 43101, N: 3},
+			{State: models.FailedFor, Detail: "failed: system failed", N: 2},
+			{State: models.Uncertain, N: 1},
+			{State: models.FailedFor, Detail: "said stop or left before the next call", N: 1},
 		},
 	}
 	common := map[string][]string{
