@@ -107,8 +107,14 @@ func TestABroadcastDoesNotEndWithItsCanary(t *testing.T) {
 		if row := stored(t, s, b.ID); !row.AwaitsWord() || row.TriesFirst() {
 			t.Errorf("%+v", row)
 		}
-		if !move(models.Move{Event: models.EventResume}) || !move(models.Move{Event: models.EventDue}) || !move(models.Move{Event: models.EventFinish}) {
+		if !move(models.Move{Event: models.EventResume}) || !move(models.Move{Event: models.EventDue}) {
 			t.Error("it does not go on")
+		}
+		if move(models.Move{Event: models.EventStop, Reason: models.ReasonCanary}) {
+			t.Error("it pauses after its canary once more")
+		}
+		if !move(models.Move{Event: models.EventFinish}) {
+			t.Error("it does not end")
 		}
 	})
 }

@@ -123,7 +123,11 @@ func (s *Store) move(w *gorm.DB, m Move, now time.Time, where string, args ...an
 			set["canary_at"] = At(now)
 		}
 	}
-	res := w.Model(&Broadcast{}).Where(where, args...).Where(t.condition(s, m.Event, now)).Updates(set)
+	rows := w.Model(&Broadcast{}).Where(where, args...).Where(t.condition(s, m.Event, now))
+	if m.Reason == ReasonCanary { // once: a process that lags behind must not stop the others' sends
+		rows = rows.Where("canary_at = 0")
+	}
+	res := rows.Updates(set)
 	return res.RowsAffected, wrap(res.Error, "move broadcast to "+string(t.to))
 }
 

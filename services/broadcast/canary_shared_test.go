@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,13 +51,14 @@ func TestACanaryOfGroupsOnEachDatabase(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, driver string) {
 		a := newAccount(t, setup{driver: driver, overHTTP: true, canary: 30, Options: simulator.Options{Followers: 600}})
 		ctx := t.Context()
+		a.messages.Set(strings.Replace(messageFile, "{{.Scene}}", "{{.Fields.n}}", 1))
 		one, two, staff := a.segment("one", 0, 300), a.segment("two", 200, 400), a.segment("staff", 250, 260)
 		for _, group := range []models.List{{Folded: "one", SegmentID: one}, {Folded: "two", SegmentID: two}, {Folded: "staff", SegmentID: staff}} {
 			a.exec("INSERT INTO lists (folded, name, segment_id, changed_by, changed_at) VALUES (?, ?, ?, '', 0)", group.Folded, group.Folded, group.SegmentID)
 		}
 		a.start()
 		b := a.askCanary(broadcast.Request{
-			Audience: models.AudienceGroups, Groups: []models.Group{{Kind: models.GroupList, Name: "one"}, {Kind: models.GroupList, Name: "two"}},
+			Message: "personal", Audience: models.AudienceGroups, Groups: []models.Group{{Kind: models.GroupList, Name: "one"}, {Kind: models.GroupList, Name: "two"}},
 			Except: []models.Group{{Kind: models.GroupList, Name: "staff"}},
 		})
 		a.until("the canary being sent", func() bool { return a.counts(b.ID).Accepted == 30 })
@@ -85,8 +87,13 @@ func TestACanaryOfGroupsOnEachDatabase(t *testing.T) {
 			if i >= 400 || i >= 250 && i < 260 || openID == gone {
 				want = 0
 			}
-			if got, _ := a.sim.Ledger(openID); len(got) != want {
+			got, _ := a.sim.Ledger(openID)
+			if len(got) != want {
 				t.Errorf("follower %d received %d, want %d", i, len(got), want)
+				continue
+			}
+			if want == 1 && got[0].Content.Data["keyword3"].Value != fmt.Sprint(i) {
+				t.Errorf("follower %d read %q", i, got[0].Content.Data)
 			}
 		}
 		if end := a.broadcast(b.ID); end.Recipients != 389 {
