@@ -17,6 +17,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/canary"
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/notify"
@@ -114,7 +115,7 @@ func (a *account) newEngine(shared *redis.Client, source *messages.Source) *broa
 		Store: a.store, Platform: a.platform, Messages: source,
 		EverPulled: a.followers.EverPulled, Pull: a.followers.Complete,
 		Concurrency: a.settings.SendConcurrency, Rate: a.settings.SendRate,
-		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset, Redis: shared, Account: a.settings.AppID,
+		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset, Canary: canary.Share(a.settings.Canary), Redis: shared, Account: a.settings.AppID,
 		Metrics: a.metrics, Now: time.Now, Log: a.log,
 	})
 }

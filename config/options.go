@@ -101,6 +101,11 @@ var options = []option{
 		},
 	},
 	{
+		name: "CANARY", fallback: "1%",
+		parse: func(s *Settings, v string) error { return share(&s.Canary, v) },
+		print: func(s *Settings) string { return s.Canary.String() },
+	},
+	{
 		name:  "WELCOME",
 		parse: func(s *Settings, v string) error { return welcome(&s.Welcome, v) },
 		print: func(s *Settings) string { return strings.ReplaceAll(s.Welcome, "\n", `\n`) },

@@ -43,6 +43,7 @@ type Account struct {
 	SendRate        int           // SEND_RATE, sends a second for the account; 0 is no ceiling
 	UndoWindow      time.Duration // UNDO_WINDOW, the wait before a broadcast to all
 	QuotaReset      time.Duration // QUOTA_RESET, after midnight Beijing time
+	Canary          Share         // CANARY, how many recipients are tried first
 
 	Welcome     string // WELCOME, what a new follower is answered; empty for nothing
 	UnknownText string // UNKNOWN_TEXT: "hint", "silent", "customer_service" or a URL

@@ -118,6 +118,7 @@ func (w *words) pace(s *snapshot) string {
 	case b.State == models.Running && b.PlannedAt.IsZero() && s.Counts.Tried() == 0:
 		parts = append(parts, w.Say("line.planning"))
 	case b.State == models.Running:
+		parts = append(parts, w.canary(s)...)
 		if s.rate > 0 {
 			parts = append(parts, w.Say("line.speed", lang.Vars{"Rate": max(1, int64(math.Round(s.rate)))}))
 		}
@@ -135,6 +136,8 @@ func (w *words) pace(s *snapshot) string {
 		}
 	case b.State == models.Paused && !b.ResumeAt.IsZero():
 		parts = append(parts, w.Say("line.resumes", lang.Vars{"At": b.ResumeAt.Time}))
+	case b.State == models.Paused && b.TriesFirst() || b.AwaitsWord():
+		parts = append(parts, w.canary(s)...)
 	case b.State.Final() && s.Counts.Tried() == 0:
 		parts = append(parts, w.Say("line.none"))
 	case b.State.Final() && !b.StartedAt.IsZero() && !b.FinishedAt.IsZero():
@@ -144,6 +147,20 @@ func (w *words) pace(s *snapshot) string {
 		parts = append(parts, w.Say("line.withdrawn", lang.Vars{"N": n}))
 	}
 	return strings.Join(parts, " · ")
+}
+
+// canary says how far the canary is; nothing if there is none.
+func (w *words) canary(s *snapshot) []string {
+	b := s.Broadcast
+	switch {
+	case b.AwaitsWord():
+		return []string{w.Say("line.canary_tried", lang.Vars{"N": b.Canary})}
+	case !b.TriesFirst():
+		return nil
+	case b.CanarySegment == 0:
+		return []string{w.Say("line.canary_some")}
+	}
+	return []string{w.Say("line.canary", lang.Vars{"Done": s.Counts.Known() - s.Counts.Sending, "N": b.Canary})}
 }
 
 // putOff says that some rest, and until when.
@@ -190,7 +207,7 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 		text["said"] = w.Fault(b.Detail)
 	}
 	if b.State == models.Paused || b.State == models.Failed {
-		text["todo"] = w.SayIf("todo." + kind)
+		text["todo"] = w.SayIf("todo."+kind, lang.Vars{"ID": b.ID})
 	}
 }
 

@@ -140,6 +140,7 @@ func (s *Store) FreezeAudience(ctx context.Context, b *Broadcast) error {
 		return fmt.Errorf("freeze audience: %w", err)
 	}
 	b.ThroughID, b.ThroughConsent, b.Target = frozen.ThroughID, frozen.ThroughConsent, frozen.Target
+	b.Canary, b.CanarySegment, b.CanaryAt = frozen.Canary, frozen.CanarySegment, frozen.CanaryAt
 	return nil
 }
 

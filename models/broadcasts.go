@@ -53,7 +53,7 @@ func (s *Store) Unnotified(ctx context.Context) ([]Broadcast, error) {
 	err := s.r.WithContext(ctx).
 		Where("(state = ? OR (state IN ? AND notified_state <> state))", Paused, []BroadcastState{Finished, Failed, Cancelled}).
 		Where("NOT (state IN ? AND reason = ?)", []BroadcastState{Paused, Cancelled}, ReasonAdmin).
-		Or("state = ? AND planned_start > 0 AND planned_at > 0 AND notified_state = ''", Running).
+		Or("state = ? AND planned_start > 0 AND (planned_at > 0 OR canary_segment > 0) AND notified_state = ''", Running).
 		Order("id").Find(&list).Error
 	if err != nil {
 		return nil, fmt.Errorf("list broadcasts to tell of: %w", err)

@@ -96,7 +96,7 @@ func (s *Store) Tasks(ctx context.Context, b *Broadcast, batch Batch) ([]Task, e
 	}
 	sources := s.sources(b)
 	if batch.SegmentID != 0 {
-		sources = []source{s.canary(b)}
+		sources = []source{s.canary(b, batch.SegmentID)}
 	}
 	var tasks []Task
 	for _, src := range sources {

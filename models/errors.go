@@ -111,6 +111,9 @@ const (
 	ErrTopicBusy  = "topic_busy"  // Name, ID, State: a broadcast for it has not ended
 )
 
+// ErrCanaryAudience says that there is no canary of this audience.
+const ErrCanaryAudience = "canary_audience"
+
 // Those about what words are answered.
 const (
 	ErrRepliesFull  = "replies_full"  // Limit: as many words have a reply as may

@@ -173,8 +173,9 @@ type Broadcast struct {
 	Approvals int
 	// AnyHour says that an admin overruled the quiet hours for it.
 	AnyHour bool
-	// Canary is how many recipients are tried first, 0 for no canary; CanarySegment are
-	// these, once they are chosen, and CanaryAt is when it paused after them.
+	// Canary is how many recipients are tried first: 0 for no canary, CanaryAsSet if that is
+	// decided when the audience is frozen. CanarySegment are these, once they are chosen, and
+	// CanaryAt is when it paused after them.
 	Canary, CanarySegment int64
 	CanaryAt              Time
 	// Intercepted is how many messages the platform says it intercepted; -1 if that is not

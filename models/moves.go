@@ -119,8 +119,15 @@ func (s *Store) move(w *gorm.DB, m Move, now time.Time, where string, args ...an
 		// A planned start that passed meanwhile is now.
 		set["not_before"] = gorm.Expr("CASE WHEN not_before < ? THEN ? ELSE not_before END", At(now), At(now))
 	case Paused:
+		if m.Reason == ReasonCanary { // from now on the others may be planned
+			set["canary_at"] = At(now)
+		}
 	}
-	res := w.Model(&Broadcast{}).Where(where, args...).Where(t.condition(s, m.Event, now)).Updates(set)
+	rows := w.Model(&Broadcast{}).Where(where, args...).Where(t.condition(s, m.Event, now))
+	if m.Reason == ReasonCanary { // once: a process that lags behind must not stop the others' sends
+		rows = rows.Where("canary_at = 0")
+	}
+	res := rows.Updates(set)
 	return res.RowsAffected, wrap(res.Error, "move broadcast to "+string(t.to))
 }
 
@@ -132,6 +139,8 @@ func (t transition) condition(s *Store, on Event, now time.Time) *gorm.DB {
 		c = c.Where("not_before <= ?", At(now))
 	case on == EventMiss:
 		c = c.Where("not_before <= ? AND started_at = 0", At(now.Add(-StartsWithin)))
+	case on == EventFinish: // the others of its audience have no batches yet
+		c = c.Where("canary = 0 OR canary_at > 0")
 	case on == EventGoOn:
 		c = c.Or("state = ? AND resume_at > 0 AND resume_at <= ?", Paused, At(now))
 	case t.resting:

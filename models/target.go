@@ -210,9 +210,9 @@ func (b *Broadcast) rules() condition {
 	return c
 }
 
-// canary is where the recipients of a broadcast's canary are found.
-func (s *Store) canary(b *Broadcast) source {
-	src := s.segment(b.CanarySegment)
+// canary is where the recipients of a broadcast's canary, a segment, are found.
+func (s *Store) canary(b *Broadcast, segment int64) source {
+	src := s.segment(segment)
 	src.where = condition{sql: b.live()}
 	return src
 }

@@ -100,6 +100,7 @@ func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 	if asked.Instead != 0 {
 		lines = append(lines, c.say("asked.instead", vars{"ID": asked.Instead}))
 	}
+	lines = append(lines, c.askedCanary(b, !asked.SyncFirst))
 	window := b.NotBefore.Sub(now)
 	switch cancel := c.on(Cancel, b.ID); {
 	case waitsForTime(b) && window > 0:
@@ -209,7 +210,7 @@ func (c *Chat) list(ctx context.Context, _ request) (string, error) {
 		items[i] = c.say("list.item", vars{
 			"ID": b.ID, "Name": clip(b.Name, 24), "Audience": c.audience(b), "State": c.state(b),
 			"Taken": st.Counts.Taken(), "Total": b.Recipients, "At": b.AskedAt,
-		})
+		}) + c.canaryMark(b)
 		if waitsForTime(b) {
 			items[i] += " · " + c.say("list.planned", vars{"At": c.moment(b.NotBefore.Time)})
 		}

@@ -171,7 +171,7 @@ func TestRepliesThatDependOnStateAreRemembered(t *testing.T) {
 			text += " " + follower
 		case takesOpenIDAndRole:
 			text += " " + follower + " viewer"
-		case needsNumber, takesOf:
+		case needsNumber, takesNumberFlags, takesOf:
 			text += " #7"
 		case takesGroups, takesNames, takesNameAndWords:
 			text += " lectures"

@@ -71,6 +71,7 @@ const (
 	takesOf                  // #id MESSAGE
 	takesNumber              // [#id]
 	needsNumber              // #id
+	takesNumberFlags         // #id [canary] [now]
 	takesTime                // #id TIME
 	takesOpenID              // OPENID, or a person's name
 	takesOpenIDAndName       // OPENID [NAME]
@@ -127,7 +128,7 @@ var commands = []command{
 	{name: Pause, en: []string{"broadcast pause", "pause"}, zh: []string{"暂停", "群发暂停"}, takes: takesNumber, role: models.Sender, remember: true, repeatable: true, run: (*Chat).pause},
 	{name: Resume, en: []string{"broadcast resume", "resume"}, zh: []string{"继续", "群发继续"}, takes: takesNumber, role: models.Sender, sends: true, remember: true, repeatable: true, run: (*Chat).resume},
 	{name: Cancel, en: []string{"broadcast cancel", "cancel"}, zh: []string{"取消", "群发取消"}, takes: takesNumber, role: models.Sender, remember: true, repeatable: true, run: (*Chat).cancel},
-	{name: Retry, en: []string{"broadcast retry", "retry"}, zh: []string{"重发", "群发重发"}, takes: needsNumber, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
+	{name: Retry, en: []string{"broadcast retry", "retry"}, zh: []string{"重发", "群发重发"}, takes: takesNumberFlags, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
 	{name: Rest, en: []string{"broadcast rest", "rest"}, zh: []string{"群发其余", "其余"}, takes: takesOf, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
 	{name: Reached, en: []string{"broadcast reached", "reached"}, zh: []string{"群发已达", "已达"}, takes: takesOf, role: models.Sender, sends: true, remember: true, run: (*Chat).broadcast},
 	{name: Reschedule, en: []string{"reschedule"}, zh: []string{"改期"}, takes: takesTime, role: models.Sender, remember: true, repeatable: true, run: (*Chat).reschedule},
@@ -235,7 +236,7 @@ func (t takes) glued(s string) bool {
 	switch t {
 	case takesMessage, takesGroups, takesName, takesNameAndFields, takesNameAndText, takesNameAndWords, takesNames:
 		return true
-	case takesNumber, needsNumber:
+	case takesNumber, needsNumber, takesNumberFlags:
 		_, ok := broadcastNumber(s)
 		return ok
 	case takesOf, takesTime:

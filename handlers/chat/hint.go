@@ -119,7 +119,7 @@ func (c *Chat) help(_ context.Context, r request) (string, error) {
 // as far as somebody with that role may use them.
 func (c *Chat) helpItems(from, role models.Role) []string {
 	arguments := map[takes]string{
-		takesMessage: "message", takesGroups: "groups", takesOf: "of", takesNumber: "number", needsNumber: "needed", takesTime: "time",
+		takesMessage: "message", takesGroups: "groups", takesOf: "of", takesNumber: "number", needsNumber: "needed", takesNumberFlags: "needed", takesTime: "time",
 		takesOpenID: "openid", takesOpenIDAndName: "openid_name", takesOpenIDAndRole: "openid_role",
 		takesName: "name", takesNameAndFields: "name_fields", takesNameAndText: "name_text",
 		takesNameAndWords: "name_words", takesNames: "names",

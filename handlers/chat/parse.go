@@ -149,6 +149,8 @@ func (cmd *Command) arguments(takes takes, rest []word, further string) {
 		cmd.extra(cmd.number(append(rest, words(further)...)))
 	case needsNumber:
 		cmd.extra(cmd.needNumber(append(rest, words(further)...)))
+	case takesNumberFlags:
+		cmd.extra(cmd.flags(cmd.needNumber(append(rest, words(further)...))))
 	case takesTime:
 		if rest = cmd.needNumber(append(rest, words(further)...)); cmd.Fault == "" {
 			cmd.time(rest)

@@ -41,11 +41,16 @@ func (cmd *Command) message(rest []word) {
 		rest = cmd.name(rest)
 		cmd.Message, cmd.Arg = cmd.Arg, ""
 	}
+	cmd.extra(cmd.flags(rest))
+}
+
+// flags reads flags and returns what follows.
+func (cmd *Command) flags(rest []word) []word {
 	for len(rest) > 0 && flagOf(rest[0]) != nil {
 		flagOf(rest[0]).set(cmd)
 		rest = rest[1:]
 	}
-	cmd.extra(rest)
+	return rest
 }
 
 // at cuts `at TIME` off the end of a command on a message. What may stand before it may

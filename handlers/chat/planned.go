@@ -9,6 +9,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/canary"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/zone"
 )
@@ -32,7 +33,7 @@ func (c *Chat) startAt(ctx context.Context, r request) (time.Time, error) {
 // misasked says what is wrong with the message that is asked for, the changes of it, and
 // the number of an earlier broadcast; nil if nothing is known to be.
 func (c *Chat) misasked(ctx context.Context, r request) error {
-	var all []error
+	all := []error{canary.Check(audiences[r.Name], r.Canary)}
 	if r.ID != 0 {
 		_, err := c.config.Engine.Status(ctx, r.ID)
 		all = append(all, err)
@@ -76,7 +77,9 @@ func (c *Composer) startVars(b models.Broadcast) vars {
 // resumedText says that a broadcast goes on, and when if it has not begun.
 func (c *Composer) resumedText(b models.Broadcast) string {
 	v := c.startVars(b)
-	switch {
+	switch text := c.resumedCanary(b); {
+	case text != "":
+		return text
 	case !waitsForTime(b):
 		return c.say("resumed", v)
 	case b.NotBefore.After(c.now()):
@@ -122,7 +125,7 @@ func (c *Chat) schedule(ctx context.Context, _ request) (string, error) {
 		if b.Recipients > 0 && b.Audience != models.AudienceMe {
 			v["To"] = c.say("schedule.to", vars{"Audience": c.audience(b), "Count": b.Recipients})
 		}
-		items[i] = "\n" + c.say("schedule.item", v)
+		items[i] = "\n" + c.say("schedule.item", v) + c.canaryMark(b)
 	}
 	head := c.say("schedule.head", vars{"Reschedule": c.write(Reschedule, ""), "Cancel": c.write(Cancel, "")})
 	return fitList(head, items, c.more), nil
@@ -133,5 +136,6 @@ func (c *Composer) startedNotice(st broadcast.Status) string {
 	b := st.Broadcast
 	v := c.startVars(b)
 	v["Audience"], v["Count"] = c.audience(b), b.Recipients
-	return wechat.FitText(fitList(c.say("notice.started", v), c.warnings(b.ID, st.Warnings), c.more))
+	text := joined([]string{c.say("notice.started", v), c.canaryAhead(b)})
+	return wechat.FitText(fitList(text, c.warnings(b.ID, st.Warnings), c.more))
 }

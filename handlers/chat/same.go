@@ -44,9 +44,9 @@ func (c *Composer) sameText(e *models.Error, asked Command) string {
 // same people, at the same time, with the same changes. name is that of a message which
 // says the same as the one that was asked for.
 func (c *Composer) again(asked Command, name string) string {
-	again, at := flags[0].words[0], atWords[0]
+	again, first, at := flags[0].words[0], flags[1].words[0], atWords[0]
 	if c.locale.Language == "zh" {
-		again, at = flags[0].words[1], atWords[1]
+		again, first, at = flags[0].words[1], flags[1].words[1], atWords[1]
 	}
 	var words []string
 	if asked.ID != 0 {
@@ -59,6 +59,9 @@ func (c *Composer) again(asked Command, name string) string {
 		words = append(words, c.named(name))
 	}
 	words = append(words, again)
+	if asked.Canary {
+		words = append(words, first)
+	}
 	if asked.At != "" {
 		words = append(words, at, asked.At)
 	}

@@ -19,6 +19,7 @@ func (c *Composer) statusText(st broadcast.Status) string {
 		c.progress(st),
 		c.counts(st),
 		c.price(st),
+		c.canary(st),
 		c.pace(st),
 		c.withdrawn(b),
 		c.waits(st),
@@ -250,6 +251,9 @@ func (c *Composer) Notice(kind string, st broadcast.Status) string {
 		return c.startedNotice(st)
 	}
 	b := st.Broadcast
+	if kind == notify.Paused && b.AwaitsWord() {
+		return c.canaryNotice(st)
+	}
 	id := "notice." + kind
 	if ofStall || !noticeKinds[kind] {
 		return wechat.FitText(c.statusText(st))

@@ -30,6 +30,8 @@ type Policy struct {
 	// Unconditional says that it goes to its people even if they opted out or are not
 	// known as followers: they asked for it.
 	Unconditional bool
+	// Canary says that a part of it can be tried first.
+	Canary bool
 	// empty says why a broadcast to nobody is refused.
 	empty string
 }
@@ -38,13 +40,13 @@ type Policy struct {
 var policies = map[models.Audience]Policy{
 	models.AudienceMe:     {Lane: laneTests, Unconditional: true, empty: models.ErrNoRecipients},
 	models.AudienceTest:   {Lane: laneTests, empty: models.ErrNoTesters},
-	models.AudienceAll:    {Lane: laneAll, Undo: true, NeedsSync: true, empty: models.ErrNoRecipients},
-	models.AudienceGroups: {Lane: laneAll, Undo: true, NeedsSync: true, empty: models.ErrNobodyInGroups},
-	models.AudienceRetry:  {Lane: laneAll, empty: models.ErrNothingToRetry},
+	models.AudienceAll:    {Lane: laneAll, Undo: true, NeedsSync: true, Canary: true, empty: models.ErrNoRecipients},
+	models.AudienceGroups: {Lane: laneAll, Undo: true, NeedsSync: true, Canary: true, empty: models.ErrNobodyInGroups},
+	models.AudienceRetry:  {Lane: laneAll, Canary: true, empty: models.ErrNothingToRetry},
 	// Who was reached, or is left, is known without the follower list, unless nothing was
 	// planned yet.
-	models.AudienceReached: {Lane: laneAll, Undo: true, empty: models.ErrNobodyReached},
-	models.AudienceRest:    {Lane: laneAll, Undo: true, NeedsSync: true, empty: models.ErrNothingRest},
+	models.AudienceReached: {Lane: laneAll, Undo: true, Canary: true, empty: models.ErrNobodyReached},
+	models.AudienceRest:    {Lane: laneAll, Undo: true, NeedsSync: true, Canary: true, empty: models.ErrNothingRest},
 }
 
 // Of returns the policy of a broadcast's audience.

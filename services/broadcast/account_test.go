@@ -21,6 +21,7 @@ import (
 	"wechat-broadcast/models/modelstest"
 	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/canary"
 	"wechat-broadcast/services/message/messagetest"
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/notify"
@@ -60,6 +61,8 @@ type setup struct {
 	simulator.Options
 	concurrency, rate int
 	undo              time.Duration
+	canary            int64 // how many recipients a canary has
+	intercepted       func(context.Context, *models.Broadcast) (int64, error)
 	driver            string // SQLite if empty
 	// unpulled leaves the database empty and the followers to a pull.
 	unpulled bool
@@ -166,7 +169,7 @@ func (a *account) newEngine() *broadcast.Engine {
 			a.pulls.Add(1)
 			return a.pull(ctx)
 		},
-		Concurrency: max(a.set.concurrency, 16), Rate: a.set.rate, UndoWindow: a.set.undo,
+		Concurrency: max(a.set.concurrency, 16), Rate: a.set.rate, UndoWindow: a.set.undo, Canary: canary.Share{Number: a.set.canary}, Intercepted: a.set.intercepted,
 		Metrics: figures, Now: a.now, Log: modelstest.Log(a.t),
 	}
 	if a.set.log != nil {

@@ -11,6 +11,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/audience"
+	"wechat-broadcast/services/canary"
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/wechat"
 )
@@ -27,7 +28,7 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 		return e.shown(ctx, b, err)
 	}
 	of, err := audience.Earlier(ctx, e.store, q.Audience, q.Of)
-	if err != nil {
+	if err = errors.Join(canary.Check(q.Audience, q.Canary), err); err != nil {
 		return nil, errors.Join(err, e.unknown(ctx, q))
 	}
 	def, err := e.definition(ctx, q, of)
@@ -86,6 +87,9 @@ func (e *Engine) submit(ctx context.Context, b *models.Broadcast, def *message.D
 	if err != nil {
 		return nil, err
 	}
+	if b.Canary != 0 {
+		b.Canary = e.canary.Share.Wanted(b.Recipients)
+	}
 	return e.save(ctx, b, q, found)
 }
 
@@ -128,7 +132,10 @@ func (e *Engine) draft(q Request, def *message.Definition) (*models.Broadcast, e
 	b := &models.Broadcast{
 		RequestKey: q.RequestKey, Name: def.Name, Message: string(fixed), Digest: def.Digest(),
 		Audience: q.Audience, AskedBy: q.AskedBy, State: models.Scheduled, AskedAt: models.At(now),
-		Salt: strings.ToLower(rand.Text()[:8]),
+		Salt: strings.ToLower(rand.Text()[:8]), Intercepted: -1,
+	}
+	if q.Canary {
+		b.Canary = models.CanaryAsSet
 	}
 	b.PlannedStart = models.At(q.At)
 	b.NotBefore = models.At(e.notBefore(b))

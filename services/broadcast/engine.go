@@ -14,6 +14,7 @@ import (
 	"wechat-broadcast/cache"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/audience"
+	"wechat-broadcast/services/canary"
 	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/cluster"
 	"wechat-broadcast/services/delivery"
@@ -50,6 +51,11 @@ type Config struct {
 	// QuotaReset is when, after midnight in Beijing, the platform's daily quota
 	// starts anew.
 	QuotaReset time.Duration
+	// Canary is how many recipients a canary has.
+	Canary canary.Share
+	// Intercepted asks the platform how many messages of a broadcast it intercepted; nil
+	// if that is not asked.
+	Intercepted func(ctx context.Context, b *models.Broadcast) (int64, error)
 	// Redis shares the work with the other replicas of the account; nil to do it
 	// alone.
 	Redis *redis.Client
@@ -81,7 +87,9 @@ type Engine struct {
 	queue    worker.Queue
 	cluster  *cluster.Cluster // nil when the work is not shared
 	runs     runs
+	canary   *canary.Chooser
 	planner  *planning.Planner
+	trial    *canary.Trial
 	groups   *audience.Groups
 	watched  watched
 	events   chan Event
@@ -143,7 +151,7 @@ func New(c Config) *Engine {
 		},
 		everPulled: c.EverPulled, pull: c.Pull,
 		groups:     &audience.Groups{Store: c.Store},
-		planner:    &planning.Planner{Store: c.Store, Now: c.Now, Log: c.Log},
+		canary:     &canary.Chooser{Store: c.Store, Share: c.Canary, Now: c.Now, Log: c.Log},
 		undoWindow: c.UndoWindow, resetAt: c.QuotaReset, now: c.Now, log: c.Log, metrics: newMetrics(c.Metrics),
 		throttle:  throttle.New(channel, c.Rate, c.Now),
 		lifetimes: newLifetimes(), woken: make(chan struct{}, 1), events: make(chan Event, 16),
@@ -156,6 +164,8 @@ func New(c Config) *Engine {
 		Store: c.Store, Platform: c.Platform, Channel: channel, Throttle: e.throttle, Concurrency: c.Concurrency,
 		Calls: e.calls, Storing: e.storing, Metrics: c.Metrics, Now: c.Now, Log: c.Log,
 	})
+	e.planner = &planning.Planner{Store: c.Store, Canary: e.canary, Now: c.Now, Log: c.Log}
+	e.trial = &canary.Trial{Store: c.Store, Join: e.sender.Receipts.Join, Intercepted: c.Intercepted, Now: c.Now, Log: c.Log}
 	owner, lasts := ownLeases, worker.LoneLease
 	e.queue = worker.NewLocalQueue()
 	if c.Redis != nil {

@@ -64,7 +64,9 @@ func unpulled(err *models.Error) models.Move {
 // their being sent.
 type cutting struct {
 	done chan struct{}
-	err  error
+	// canary says that the canary alone was planned. It and err are set once done is closed.
+	canary bool
+	err    error
 }
 
 // startPlanning plans until it is done or ctx ends.
@@ -72,7 +74,7 @@ func (r *run) startPlanning(ctx context.Context) *cutting {
 	p := &cutting{done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
-		p.err = r.planner.Plan(ctx, r.b)
+		p.canary, p.err = r.planner.Plan(ctx, r.b)
 	}()
 	return p
 }

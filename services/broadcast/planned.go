@@ -66,7 +66,7 @@ func (e *Engine) Reschedule(ctx context.Context, id int64, at time.Time, by stri
 // checkPlanned asks the platform again before a planned broadcast is planned out, and
 // returns how it stops if it must.
 func (r *run) checkPlanned(ctx context.Context) *models.Move {
-	if r.b.PlannedStart.IsZero() || !r.b.PlannedAt.IsZero() {
+	if r.b.PlannedStart.IsZero() || !r.b.PlannedAt.IsZero() || r.b.CanarySegment != 0 {
 		return nil
 	}
 	quota, m := r.checks.Start(ctx, &r.b)

@@ -48,14 +48,18 @@ func (r *run) lead(ctx context.Context) error {
 	}
 	planCtx, stopPlanning := context.WithCancel(ctx)
 	defer stopPlanning()
-	if err := r.offer(ctx, r.startPlanning(planCtx)); err != nil {
+	p := r.startPlanning(planCtx)
+	if err := r.offer(ctx, p); err != nil {
 		return err
+	}
+	if p.canary {
+		return r.afterCanary(ctx)
 	}
 	return r.finish(ctx)
 }
 
 // offer offers the batches that nobody works on, again and again, until all are done
-// and none is added any more.
+// and none is added any more. Of a canary those may be left who were put off.
 func (r *run) offer(ctx context.Context, p *cutting) error {
 	offer := r.queue.Offers(r.b)
 	for began := time.Now(); ; {
@@ -69,6 +73,10 @@ func (r *run) offer(ctx context.Context, p *cutting) error {
 			return err
 		case planned && left == 0:
 			return nil
+		case planned && p.canary && len(idle) == 0:
+			if tried, err := r.trial.AllTried(ctx, r.b.ID); tried || err != nil {
+				return err
+			}
 		}
 		more, err := offer(ctx, idle)
 		if err != nil {
@@ -82,6 +90,20 @@ func (r *run) offer(ctx context.Context, p *cutting) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// afterCanary pauses a broadcast whose canary was tried until an admin resumes it.
+func (r *run) afterCanary(ctx context.Context) error {
+	if err := r.trial.Await(ctx, &r.b); err != nil {
+		return err
+	}
+	moved, err := r.store.MoveBroadcast(ctx, r.b.ID, models.Move{Event: models.EventStop, Reason: models.ReasonCanary}, r.now())
+	if err == nil && moved {
+		r.log.InfoContext(ctx, "the canary was tried, so an admin must say whether the broadcast goes on", "broadcast", r.b.ID)
+		r.worker.End(r.b.ID)
+		r.wake()
+	}
+	return err
 }
 
 // finish ends a broadcast whose recipients all have an outcome.

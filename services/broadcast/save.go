@@ -35,7 +35,7 @@ type creation struct {
 func (e *Engine) save(ctx context.Context, b *models.Broadcast, q models.Asked, found check.Found) (*Created, error) {
 	ctx, cancel := beforeDeadline(ctx, replySlack)
 	defer cancel()
-	same := fmt.Sprintln(b.AskedBy, b.Audience, b.OfID, b.Target, b.Digest, b.PlannedStart)
+	same := fmt.Sprintln(b.AskedBy, b.Audience, b.OfID, b.Target, b.Digest, b.PlannedStart, b.Canary != 0)
 	if c := e.lateCreation(same); c != nil {
 		select {
 		case <-c.done:

@@ -25,6 +25,11 @@ func (e *Engine) Status(ctx context.Context, id int64) (*Status, error) {
 			return nil, err
 		}
 	}
+	if b.AwaitsWord() {
+		if st.Failures, err = e.store.CountFailures(ctx, b.ID); err != nil {
+			return nil, err
+		}
+	}
 	st.Price, err = e.store.CountPrice(ctx, b, e.now())
 	return st, err
 }
@@ -89,7 +94,11 @@ func (e *Engine) status(ctx context.Context, b models.Broadcast) (*Status, error
 	if st.Stall == nil && !e.hindered() {
 		st.Rate = e.rate(ctx, b.ID)
 	}
-	if rest := st.Remaining() - counts.Deferred; st.Rate > 0 && rest > 0 && !st.Slowed {
+	rest := st.Remaining() - counts.Deferred
+	if b.TriesFirst() {
+		rest = b.Canary - counts.Known() + counts.Sending - counts.Deferred
+	}
+	if st.Rate > 0 && rest > 0 && !st.Slowed {
 		st.Left = max(time.Duration(float64(rest)/st.Rate*float64(time.Second)), time.Second)
 	}
 	return st, nil

@@ -58,6 +58,8 @@ type Status struct {
 	Counts    models.Counts
 	// Price is how many left because of it so far; a List has none.
 	Price models.Price
+	// Failures are those of one that is paused after its canary, by cause.
+	Failures []models.Failures
 	// TakenOver is how many of those to whom it did not come were tried by later
 	// broadcasts to its rest; a List has none.
 	TakenOver int64
