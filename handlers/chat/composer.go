@@ -134,6 +134,8 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		}
 	case models.ErrSameMessage:
 		return c.sameText(e, asked), true
+	case models.ErrUntested:
+		return c.untestedText(e, asked), true
 	case models.ErrRepliesFull:
 		v["Remove"] = c.write(RepliesRemove, "")
 	case models.ErrReplyUnknown:
@@ -164,7 +166,9 @@ func (c *Composer) standing(e *models.Error, v vars) {
 		if e.Args["State"] == string(models.Paused) {
 			v["Paused"] = "paused"
 		}
-	case models.ErrWrongState:
+	case models.ErrOwnApproval:
+		v["Cancel"] = c.on(Cancel, id)
+	case models.ErrWrongState, models.ErrNotPending:
 		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
 		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)
 	case models.ErrNothingTo:

@@ -60,6 +60,8 @@ type setup struct {
 	simulator.Options
 	concurrency, rate int
 	undo              time.Duration
+	approvals         int
+	requireTest       bool
 	driver            string // SQLite if empty
 	// unpulled leaves the database empty and the followers to a pull.
 	unpulled bool
@@ -167,6 +169,8 @@ func (a *account) newEngine() *broadcast.Engine {
 			return a.pull(ctx)
 		},
 		Concurrency: max(a.set.concurrency, 16), Rate: a.set.rate, UndoWindow: a.set.undo,
+		Approvals: a.set.approvals, RequireTest: a.set.requireTest,
+		Senders: func(ctx context.Context) []string { return a.admins.Senders(ctx) },
 		Metrics: figures, Now: a.now, Log: modelstest.Log(a.t),
 	}
 	if a.set.log != nil {
