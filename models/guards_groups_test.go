@@ -38,7 +38,7 @@ func TestTheSameContentToGroups(t *testing.T) {
 		{name: "while it waits for approval", state: models.Pending, first: groups(models.GroupTopic, "a"), then: groups(models.GroupTopic, "a")},
 	} {
 		modelstest.Each(t, func(t *testing.T, s *models.Store) {
-			make := func(key string, to models.Target, at time.Time) *models.Broadcast {
+			asked := func(key string, to models.Target, at time.Time) *models.Broadcast {
 				b := newBroadcast(key, at)
 				b.Audience, b.Target, b.Digest = models.AudienceAll, to, "the same"
 				if !to.None() {
@@ -46,13 +46,13 @@ func TestTheSameContentToGroups(t *testing.T) {
 				}
 				return b
 			}
-			first := make("1", tt.first, t0)
+			first := asked("1", tt.first, t0)
 			first.State, first.FinishedAt = models.Finished, models.At(t0.Add(time.Second))
 			if tt.state != "" {
 				first.State, first.FinishedAt = tt.state, models.Time{}
 			}
 			create(t, s, first)
-			_, err := s.CreateBroadcast(t.Context(), make("2", tt.then, t0.Add(time.Hour+tt.finished)), models.Asked{Again: tt.again})
+			_, err := s.CreateBroadcast(t.Context(), asked("2", tt.then, t0.Add(time.Hour+tt.finished)), models.Asked{Again: tt.again})
 			var told *models.Error
 			if refused := errors.As(err, &told) && told.Code == models.ErrSameMessage; refused == tt.taken || err != nil && !refused {
 				t.Errorf("%s: %v", tt.name, err)

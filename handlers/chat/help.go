@@ -59,7 +59,7 @@ func (c *Composer) helpLine(base Name, all []command) string {
 	if len(beside) == 0 { // everybody may use the base, and finds it elsewhere
 		beside, args = []string{taught}, []string{""}
 	}
-	usage := ""
+	var usage string
 	if same := slices.Compact(slices.Clone(args)); len(same) == 1 {
 		usage = joinWords(strings.Join(withoutFirst(beside), " / "), args[0])
 	} else {

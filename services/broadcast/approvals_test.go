@@ -273,7 +273,7 @@ func TestApproversAreTold(t *testing.T) {
 		_ = loop.Sleep(t.Context(), 10*time.Second)
 		a.wantTold("approved #1  taken=0 failed=0 uncertain=0")
 		a.reaches(id, models.Finished)
-		a.pass(2*time.Minute)
+		a.pass(2 * time.Minute)
 		if got := a.told(); len(got) != 2 || !strings.HasPrefix(got[1], "finished #1") {
 			t.Errorf("told: %q", got)
 		}
@@ -331,7 +331,7 @@ func TestAnotherTimeTakesApprovalsAgain(t *testing.T) {
 		id := a.plan(models.AudienceAll, a.now().Add(40*time.Hour))
 		a.approve(id, others[0], models.Pending)
 		a.approve(id, others[1], models.Scheduled)
-		a.pass(30*time.Hour)
+		a.pass(30 * time.Hour)
 		b, err := a.engine.Reschedule(t.Context(), id, a.now().Add(20*time.Hour), admin)
 		if err != nil || b.State != models.Pending {
 			t.Fatalf("another time: %+v, %v", b, err)
@@ -419,13 +419,13 @@ func TestABroadcastTakesATest(t *testing.T) {
 		refused("nobody got the test", all)
 		a.onSend(func(http.ResponseWriter, string) bool { return false })
 		a.reaches(a.ask("", models.AudienceTest), models.Finished)
-		a.pass(25*time.Hour)
+		a.pass(25 * time.Hour)
 		refused("tested yesterday", all)
 		a.reaches(a.ask("", models.AudienceMe), models.Finished)
 		id := a.ask("", models.AudienceAll)
 		a.reaches(id, models.Finished)
 		refused("a correction that was tested yesterday", broadcast.Request{Audience: models.AudienceReached, Of: id, Message: "personal"})
-		a.pass(25*time.Hour)
+		a.pass(25 * time.Hour)
 		refused("the same a day after its test", broadcast.Request{Audience: models.AudienceReached, Of: id, Again: true})
 	})
 }
