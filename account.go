@@ -16,6 +16,7 @@ import (
 	"wechat-broadcast/handlers/chat"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/admins"
+	"wechat-broadcast/services/approval"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/canary"
 	"wechat-broadcast/services/followers"
@@ -34,6 +35,7 @@ type account struct {
 	store     *models.Store
 	platform  *wechat.Client
 	followers *followers.Service
+	admins    *admins.Service
 	engine    *broadcast.Engine
 	notifier  *notify.Notifier
 	chat      *chat.Chat
@@ -70,8 +72,9 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	source := messages.NewSource(messages.SourceConfig{
 		Path: settings.MessagesFile, Language: settings.Language, Store: store, Templates: a.platform, Now: time.Now,
 	})
-	a.engine = a.newEngine(p.redis, source)
 	roles := admins.New(admins.Config{Store: store, Owners: settings.AdminOpenIDs, Now: time.Now, Log: a.log})
+	a.admins = roles
+	a.engine = a.newEngine(p.redis, source, roles)
 	a.notifier = notify.New(notify.Config{
 		Store: store, Platform: a.platform, Engine: a.engine, Admins: roles, Words: composer, Now: time.Now, Log: a.log,
 	})
@@ -79,6 +82,9 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 		Roles: roles, Audit: store, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
 		Notices: a.notifier, Messages: source, Replies: store,
 		Topics: topics.New(topics.Config{Store: store, Now: time.Now}), Log: a.log,
+		Approvals: &approval.Desk{
+			Store: store, Admins: roles, Start: a.engine.StartOf, Wake: a.engine.Wake, Now: time.Now, Log: a.log,
+		},
 	})
 	a.callback = handlers.NewCallback(handlers.CallbackConfig{
 		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),
@@ -110,11 +116,12 @@ func (a *account) newPlatform(shared redis.UniversalClient) *wechat.Client {
 	})
 }
 
-func (a *account) newEngine(shared *redis.Client, source *messages.Source) *broadcast.Engine {
+func (a *account) newEngine(shared *redis.Client, source *messages.Source, roles *admins.Service) *broadcast.Engine {
 	return broadcast.New(broadcast.Config{
 		Store: a.store, Platform: a.platform, Messages: source,
 		EverPulled: a.followers.EverPulled, Pull: a.followers.Complete,
 		Concurrency: a.settings.SendConcurrency, Rate: a.settings.SendRate,
+		Approvals: a.settings.Approvals, Senders: roles.Senders, RequireTest: a.settings.RequireTest,
 		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset, Canary: canary.Share(a.settings.Canary), Redis: shared, Account: a.settings.AppID,
 		Metrics: a.metrics, Now: time.Now, Log: a.log,
 	})
@@ -136,6 +143,7 @@ func (a *account) run(ctx context.Context) error {
 	if err := a.prepare(ctx); err != nil {
 		return err
 	}
+	a.warnOfApprovals(ctx)
 	telling, stop := context.WithCancel(context.WithoutCancel(ctx)) // until nothing is sent any more
 	var notifier sync.WaitGroup
 	notifier.Go(func() { a.notifier.Run(telling) })
@@ -143,6 +151,15 @@ func (a *account) run(ctx context.Context) error {
 	stop()
 	notifier.Wait()
 	return nil
+}
+
+// warnOfApprovals says in the log if no broadcast could ever be approved: too few may send.
+func (a *account) warnOfApprovals(ctx context.Context) {
+	others := max(0, len(a.admins.Senders(ctx))-1) // without who asks
+	if a.settings.Approvals > others {
+		a.log.WarnContext(ctx, "APPROVALS asks for more admins than there are: a broadcast can't be approved until more have the role sender",
+			"approvals", a.settings.Approvals, "others", others)
+	}
 }
 
 // checks are what must be in order for the account to be served.

@@ -113,7 +113,7 @@ func TestLoadEverything(t *testing.T) {
 		"LISTEN_ADDR": "127.0.0.1:0", "WECHAT_ENCODING_AES_KEY": key, "WECHAT_API_BASE_URL": " http://127.0.0.1:9/base/ ",
 		"DATABASE_URL": "sqlite:///var/lib/b.db", "REDIS_URL": "rediss://:pw@redis.example:6380/2",
 		"ADMIN_OPENIDS": " oA1, oB2 ,, oA1，oC3", "MESSAGES_FILE": "m.yaml", "SEND_CONCURRENCY": "10000", "SEND_RATE": "0",
-		"UNDO_WINDOW": "0s", "QUOTA_RESET": "08:30", "CANARY": "250", "WELCOME": `Hello\nthere`, "UNKNOWN_TEXT": "Silent", "LANGUAGE": "EN", "PUBLIC_URL": "https://p.example.com/x//",
+		"UNDO_WINDOW": "0s", "APPROVALS": "2", "REQUIRE_TEST": "TRUE", "QUOTA_RESET": "08:30", "CANARY": "250", "WELCOME": `Hello\nthere`, "UNKNOWN_TEXT": "Silent", "LANGUAGE": "EN", "PUBLIC_URL": "https://p.example.com/x//",
 		"LOG_LEVEL": "Debug", "LOG_FORMAT": "JSON",
 	}))
 	want := &Settings{
@@ -124,6 +124,7 @@ func TestLoadEverything(t *testing.T) {
 			AppID: "wx0123456789abcdef", AppSecret: "the-app-secret", Token: "theToken",
 			EncodingAESKey: Secret(key), APIBaseURL: "http://127.0.0.1:9/base", Database: Database{Driver: SQLite, DSN: "/var/lib/b.db"},
 			AdminOpenIDs: OpenIDs{"oA1", "oB2", "oC3"}, MessagesFile: "m.yaml", SendConcurrency: 10000,
+			Approvals: 2, RequireTest: true,
 			QuotaReset: 8*time.Hour + 30*time.Minute, Canary: Share{Number: 250}, Welcome: "Hello\nthere", UnknownText: "silent", Language: "en", PublicURL: "https://p.example.com/x",
 		},
 	}
@@ -272,6 +273,10 @@ func TestLoadRefuses(t *testing.T) {
 		{"UNDO_WINDOW", "-1s"},
 		{"UNDO_WINDOW", "25h"},
 		{"UNDO_WINDOW", "10"},
+		{"APPROVALS", "11"},
+		{"APPROVALS", "-1"},
+		{"APPROVALS", "two"},
+		{"REQUIRE_TEST", "yes"},
 		{"QUOTA_RESET", "24:00"},
 		{"QUOTA_RESET", "8"},
 		{"CANARY", "0"},

@@ -94,6 +94,21 @@ var options = []option{
 		print: func(s *Settings) string { return s.UndoWindow.String() },
 	},
 	{
+		name: "APPROVALS", fallback: "0",
+		parse: func(s *Settings, v string) error { return wholeNumber(&s.Approvals, v, 0, 10) },
+		print: func(s *Settings) string { return strconv.Itoa(s.Approvals) },
+	},
+	{
+		name: "REQUIRE_TEST", fallback: "false",
+		parse: func(s *Settings, v string) error {
+			word := ""
+			err := oneOf(&word, v, "true", "false")
+			s.RequireTest = word == "true"
+			return err
+		},
+		print: func(s *Settings) string { return strconv.FormatBool(s.RequireTest) },
+	},
+	{
 		name: "QUOTA_RESET", fallback: "00:00",
 		parse: func(s *Settings, v string) error { return timeOfDay(&s.QuotaReset, v) },
 		print: func(s *Settings) string {

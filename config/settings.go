@@ -42,6 +42,8 @@ type Account struct {
 	SendConcurrency int           // SEND_CONCURRENCY, sends in flight in this process
 	SendRate        int           // SEND_RATE, sends a second for the account; 0 is no ceiling
 	UndoWindow      time.Duration // UNDO_WINDOW, the wait before a broadcast to all
+	Approvals       int           // APPROVALS, the other admins who must approve a broadcast
+	RequireTest     bool          // REQUIRE_TEST, refuses a broadcast whose content was not tested
 	QuotaReset      time.Duration // QUOTA_RESET, after midnight Beijing time
 	Canary          Share         // CANARY, how many recipients are tried first
 

@@ -175,6 +175,8 @@ func (t *track) over() bool {
 	switch b.State {
 	case models.Paused:
 		return b.ResumeAt.IsZero() || time.Until(b.ResumeAt.Time) > waitMove
+	case models.Pending:
+		return true
 	case models.Scheduled:
 		return farOff(b)
 	case models.Running, models.Finished, models.Cancelled, models.Failed:

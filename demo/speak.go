@@ -213,7 +213,7 @@ func (d *Demo) tellWaiting() {
 		b := t.st.Broadcast
 		v := lang.Vars{"ID": b.ID, "Name": b.Name, "At": lang.Moment(b.NotBefore.Time)[:len("2006-01-02 15:04")]}
 		switch b.State {
-		case models.Scheduled:
+		case models.Pending, models.Scheduled:
 			d.remark("left.scheduled", v)
 		case models.Paused:
 			d.remark("left.paused", v)

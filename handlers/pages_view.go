@@ -111,6 +111,8 @@ func (w *words) pace(s *snapshot) string {
 	b := s.Broadcast
 	var parts []string
 	switch {
+	case b.State == models.Pending:
+		parts = append(parts, w.Say("line.pending", lang.Vars{"Until": lang.Moment(b.PendingSince.Add(models.ApprovalWithin))[:len("2006-01-02 15:04")]}))
 	case b.State == models.Scheduled && b.NotBefore.After(s.at):
 		parts = append(parts, w.Say("line.starts", lang.Vars{"In": b.NotBefore.Sub(s.at)}))
 	case b.State == models.Scheduled:
@@ -192,7 +194,7 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 	text["reason"] = cmp.Or(w.SayIf("reason."+kind+"_"+string(b.State)), w.SayIf("reason."+kind), b.Reason)
 	refusal, refused := lang.ParseRefusal(b.Detail)
 	switch {
-	case b.Detail == "":
+	case b.Detail == "", b.Reason == models.ReasonRejected: // who rejected it is for admins
 	case b.Reason == models.ReasonMessage || b.Reason == models.ReasonTemplate:
 		text["said"] = w.Say("reason.field", lang.Vars{"Field": b.Detail})
 	case refused:

@@ -45,8 +45,9 @@ func (s *Store) Broadcasts(ctx context.Context, n int, states ...BroadcastState)
 	return list, wrap(err, "list broadcasts")
 }
 
-// Unnotified returns the broadcasts that ended or paused by themselves, or began at a
-// planned start, and whose admin was not told so yet.
+// Unnotified returns the broadcasts that ended or paused by themselves, were approved or
+// rejected, or began at a planned start, and whose admin was not told so yet; and those
+// that wait for approvals without all being told who may give them.
 func (s *Store) Unnotified(ctx context.Context) ([]Broadcast, error) {
 	var list []Broadcast
 	// The mark of a final state is its name (NoticeMark); most broadcasts have it.
@@ -54,6 +55,8 @@ func (s *Store) Unnotified(ctx context.Context) ([]Broadcast, error) {
 		Where("(state = ? OR (state IN ? AND notified_state <> state))", Paused, []BroadcastState{Finished, Failed, Cancelled}).
 		Where("NOT (state IN ? AND reason = ?)", []BroadcastState{Paused, Cancelled}, ReasonAdmin).
 		Or("state = ? AND planned_start > 0 AND (planned_at > 0 OR canary_segment > 0) AND notified_state = ''", Running).
+		Or("state = ? AND notified_state <> state", Pending).
+		Or("state IN ? AND notified_state = ?", []BroadcastState{Scheduled, Running}, untoldApproval).
 		Order("id").Find(&list).Error
 	if err != nil {
 		return nil, fmt.Errorf("list broadcasts to tell of: %w", err)
@@ -66,6 +69,8 @@ func (s *Store) Unnotified(ctx context.Context) ([]Broadcast, error) {
 // but on another day (in Beijing) it is not.
 func (b *Broadcast) NoticeMark() string {
 	switch {
+	case b.State == Scheduled: // it was approved; that it begins is news
+		return ""
 	case b.State != Paused:
 		return string(b.State)
 	case b.ResumeAt.IsZero():
@@ -81,6 +86,19 @@ func (s *Store) PostponeBroadcast(ctx context.Context, id int64, notBefore time.
 	err := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ? AND state = ? AND not_before < ?", id, Scheduled, At(notBefore)).
 		Update("not_before", At(notBefore)).Error
 	return wrap(err, "postpone broadcast")
+}
+
+// Mark gives a broadcast another NotifiedState, unless it has another one than it had when
+// somebody looked.
+func (s *Store) Mark(ctx context.Context, b *Broadcast, mark string) error {
+	err := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ? AND notified_state = ?", b.ID, b.NotifiedState).
+		Update("notified_state", mark).Error
+	return wrap(err, "mark what was told of a broadcast")
+}
+
+// Approved tells whether the broadcast was approved, and its asker was not told so yet.
+func (b *Broadcast) Approved() bool {
+	return b.NotifiedState == untoldApproval && (b.State == Scheduled || b.State == Running)
 }
 
 // MarkNotified records that the admin was told of the broadcast's state, or that

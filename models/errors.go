@@ -114,6 +114,13 @@ const (
 // ErrCanaryAudience says that there is no canary of this audience.
 const ErrCanaryAudience = "canary_audience"
 
+// Those about approvals and tests.
+const (
+	ErrUntested    = "untested"     // Name: its content was not sent to the test list lately
+	ErrOwnApproval = "own_approval" // ID, Action (approve|reject): who asked for it may not
+	ErrNotPending  = "not_pending"  // ID, State, Action: it does not wait for approvals, or not any more
+)
+
 // Those about what words are answered.
 const (
 	ErrRepliesFull  = "replies_full"  // Limit: as many words have a reply as may

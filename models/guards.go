@@ -10,9 +10,41 @@ import (
 // refuse returns why a broadcast may not be stored, nil if it may. What it is for the
 // rest of is cancelled.
 func (s *Store) refuse(tx *gorm.DB, b *Broadcast, q Asked) error {
+	if b.Audience.Trial() {
+		return nil
+	}
+	if err := s.refuseTwice(tx, b, q); err != nil || !q.RequireTest {
+		return err
+	}
+	return refuseUntested(tx, b)
+}
+
+// testedWithin is how long before a broadcast its content may have been tested.
+const testedWithin = 24 * time.Hour
+
+// refuseUntested refuses a broadcast whose content the platform took for nobody on the
+// test list, nor for an admin alone, within testedWithin.
+func refuseUntested(tx *gorm.DB, b *Broadcast) error {
+	var tests []int64
+	err := tx.Model(&Broadcast{}).Where("digest = ? AND audience IN ?", b.Digest, trials).Pluck("id", &tests).Error
+	if err != nil {
+		return err
+	}
+	var went []int64
+	if len(tests) > 0 {
+		err = tx.Model(&Delivery{}).Where("broadcast_id IN ? AND state IN ? AND sent_at > ?", tests, []DeliveryState{Accepted, Delivered},
+			At(b.AskedAt.Add(-testedWithin))).Limit(1).Pluck("recipient_id", &went).Error
+	}
+	if err != nil || len(went) > 0 {
+		return err
+	}
+	return NewError(Conflict, ErrUntested, "Name", b.Name)
+}
+
+// refuseTwice returns why a broadcast may not be stored beside the others, nil if it may.
+func (s *Store) refuseTwice(tx *gorm.DB, b *Broadcast, q Asked) error {
 	switch b.Audience {
 	case AudienceMe, AudienceTest:
-		return nil
 	case AudienceAll, AudienceGroups:
 	case AudienceRetry:
 		if of, err := s.takeRetry(tx, b, q.Instead); err != nil || of.Digest == b.Digest {
@@ -102,7 +134,7 @@ func overlaps(b *Broadcast, old Broadcast, same []Broadcast) bool {
 		return old.Audience == AudienceAll
 	}
 	return len(b.Target.Groups) == 0 || slices.ContainsFunc(b.Target.Groups, func(g Group) bool {
-		return slices.ContainsFunc(old.Target.Groups, func(o Group) bool { return o.Kind == g.Kind && o.Name == g.Name })
+		return slices.ContainsFunc(old.Target.Groups, g.same)
 	})
 }
 
@@ -155,7 +187,7 @@ func (s *Store) takeRetry(tx *gorm.DB, b *Broadcast, instead int64) (*Broadcast,
 }
 
 // open are the states of a broadcast that has not ended.
-var open = []BroadcastState{Scheduled, Running, Paused}
+var open = []BroadcastState{Pending, Scheduled, Running, Paused}
 
 // endedOrPaused returns a broadcast if nobody is sent it now; otherwise it refuses what
 // is asked for some of its recipients.

@@ -5,6 +5,7 @@ package models
 import (
 	"database/sql/driver"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -110,6 +111,13 @@ const (
 	AudienceGroups Audience = "groups"
 )
 
+// trials are the audiences with which an admin tries a message.
+var trials = []Audience{AudienceMe, AudienceTest}
+
+// Trial tells whether a broadcast to the audience tries a message: it goes to the test
+// list at most.
+func (a Audience) Trial() bool { return slices.Contains(trials, a) }
+
 // BroadcastState is where a broadcast stands.
 type BroadcastState string
 
@@ -169,8 +177,10 @@ type Broadcast struct {
 	ThroughID int64
 	// ThroughConsent is the last consent before the audience was frozen.
 	ThroughConsent int64
-	// Approvals is how many other admins must approve it.
-	Approvals int
+	// Approvals is how many other admins must approve it, and PendingSince when it began to
+	// wait for them; zero for never.
+	Approvals    int
+	PendingSince Time
 	// AnyHour says that an admin overruled the quiet hours for it.
 	AnyHour bool
 	// Canary is how many recipients are tried first: 0 for no canary, CanaryAsSet if that is

@@ -24,6 +24,10 @@ const (
 	EventHalt   Event = "halt"   // another broadcast showed that the account is at stake
 	EventFail   Event = "fail"   // it can't be sent at all
 	EventFinish Event = "finish" // every recipient has an outcome
+
+	EventApprove Event = "approve" // enough other admins approved it
+	EventReject  Event = "reject"  // another admin's word
+	EventExpire  Event = "expire"  // it waited for ApprovalWithin
 )
 
 // transition is what an event does to a broadcast.
@@ -42,11 +46,15 @@ var transitions = map[Event]transition{
 	EventGoOn:   {resting: true, to: Running},
 	EventPause:  {from: []BroadcastState{Scheduled, Running}, resting: true, to: Paused},
 	EventResume: {from: []BroadcastState{Paused}, to: Scheduled}, // so that one that was paused in its undo window keeps it
-	EventCancel: {from: []BroadcastState{Scheduled, Running, Paused}, to: Cancelled},
+	EventCancel: {from: []BroadcastState{Pending, Scheduled, Running, Paused}, to: Cancelled},
 	EventStop:   {from: []BroadcastState{Running}, to: Paused},
 	EventHalt:   {from: []BroadcastState{Scheduled, Running}, resting: true, to: Paused},
 	EventFail:   {from: []BroadcastState{Running}, to: Failed},
 	EventFinish: {from: []BroadcastState{Running}, to: Finished},
+
+	EventApprove: {from: []BroadcastState{Pending}, to: Scheduled},
+	EventReject:  {from: []BroadcastState{Pending}, to: Cancelled},
+	EventExpire:  {from: []BroadcastState{Pending}, to: Cancelled},
 }
 
 // Moves tells whether an event moves a broadcast as it stands.
@@ -64,6 +72,8 @@ type Move struct {
 	Detail string
 	// ResumeAt is when a pause ends by itself; zero for never.
 	ResumeAt time.Time
+	// NotBefore is when an approved one may start.
+	NotBefore time.Time
 }
 
 // To is the state that a move leads to.
@@ -113,6 +123,10 @@ func (s *Store) move(w *gorm.DB, m Move, now time.Time, where string, args ...an
 	case Finished, Failed, Cancelled:
 		set["finished_at"] = At(now)
 	case Scheduled:
+		if m.Event == EventApprove {
+			set["not_before"], set["notified_state"] = At(m.NotBefore), untoldApproval
+			break
+		}
 		// An admin resumed it, so that another pause is news, for the same reason too. That
 		// it runs is none, if it did before.
 		set["notified_state"] = gorm.Expr("CASE WHEN started_at = 0 THEN '' ELSE ? END", Running)
@@ -122,6 +136,7 @@ func (s *Store) move(w *gorm.DB, m Move, now time.Time, where string, args ...an
 		if m.Reason == ReasonCanary { // from now on the others may be planned
 			set["canary_at"] = At(now)
 		}
+	case Pending:
 	}
 	rows := w.Model(&Broadcast{}).Where(where, args...).Where(t.condition(s, m.Event, now))
 	if m.Reason == ReasonCanary { // once: a process that lags behind must not stop the others' sends
@@ -141,6 +156,8 @@ func (t transition) condition(s *Store, on Event, now time.Time) *gorm.DB {
 		c = c.Where("not_before <= ? AND started_at = 0", At(now.Add(-StartsWithin)))
 	case on == EventFinish: // the others of its audience have no batches yet
 		c = c.Where("canary = 0 OR canary_at > 0")
+	case on == EventExpire: // it may wait anew since somebody looked
+		c = c.Where("pending_since <= ?", At(now.Add(-ApprovalWithin)))
 	case on == EventGoOn:
 		c = c.Or("state = ? AND resume_at > 0 AND resume_at <= ?", Paused, At(now))
 	case t.resting:

@@ -24,6 +24,7 @@ type standing struct {
 }
 
 var (
+	pending   = standing{state: models.Pending}
 	scheduled = standing{state: models.Scheduled}
 	running   = standing{state: models.Running}
 	paused    = standing{state: models.Paused}                             // until an admin resumes it
@@ -36,7 +37,7 @@ var (
 
 func TestEveryMoveFromEveryState(t *testing.T) {
 	t.Parallel()
-	all := []standing{scheduled, running, paused, restsOver, rests, finished, cancelled, failed}
+	all := []standing{pending, scheduled, running, paused, restsOver, rests, finished, cancelled, failed}
 	tests := map[models.Event]struct {
 		from []standing
 		to   models.BroadcastState
@@ -46,11 +47,15 @@ func TestEveryMoveFromEveryState(t *testing.T) {
 		models.EventGoOn:   {[]standing{restsOver}, models.Running},
 		models.EventPause:  {[]standing{scheduled, running, restsOver, rests}, models.Paused},
 		models.EventResume: {[]standing{paused, restsOver, rests}, models.Scheduled},
-		models.EventCancel: {[]standing{scheduled, running, paused, restsOver, rests}, models.Cancelled},
+		models.EventCancel: {[]standing{pending, scheduled, running, paused, restsOver, rests}, models.Cancelled},
 		models.EventStop:   {[]standing{running}, models.Paused},
 		models.EventHalt:   {[]standing{scheduled, running, restsOver, rests}, models.Paused},
 		models.EventFail:   {[]standing{running}, models.Failed},
 		models.EventFinish: {[]standing{running}, models.Finished},
+
+		models.EventApprove: {[]standing{pending}, models.Scheduled},
+		models.EventReject:  {[]standing{pending}, models.Cancelled},
+		models.EventExpire:  {[]standing{pending}, models.Cancelled},
 	}
 	modelstest.Each(t, func(t *testing.T, s *models.Store) {
 		for on, test := range tests {

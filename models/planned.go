@@ -3,6 +3,8 @@ package models
 import (
 	"context"
 	"time"
+
+	"gorm.io/gorm"
 )
 
 // StartsWithin is how long after its planned start a broadcast still starts by itself.
@@ -12,7 +14,7 @@ const StartsWithin = time.Hour
 // soonest first.
 func (s *Store) Waiting(ctx context.Context, n int) ([]Broadcast, error) {
 	var list []Broadcast
-	err := s.r.WithContext(ctx).Where("state IN ? AND started_at = 0", []BroadcastState{Scheduled, Paused}).
+	err := s.r.WithContext(ctx).Where("state IN ? AND started_at = 0", []BroadcastState{Pending, Scheduled, Paused}).
 		Order("not_before, id").Limit(n).Find(&list).Error
 	return list, wrap(err, "list waiting broadcasts")
 }
@@ -20,14 +22,29 @@ func (s *Store) Waiting(ctx context.Context, n int) ([]Broadcast, error) {
 // RescheduleBroadcast plans the start of a broadcast that has not begun for another
 // moment, has it start no sooner than notBefore, and tells whether it did. One that
 // missed its start waits for the new one; one that is paused for another reason stays so.
-func (s *Store) RescheduleBroadcast(ctx context.Context, id int64, planned, notBefore time.Time) (bool, error) {
-	// MySQL assigns from left to right, so the reason comes last.
-	res := s.w.WithContext(ctx).Exec(
-		"UPDATE broadcasts SET planned_start = ?, not_before = ?,"+
-			" notified_state = CASE WHEN reason = ? THEN '' ELSE notified_state END,"+
-			" state = CASE WHEN reason = ? THEN ? ELSE state END,"+
-			" reason = CASE WHEN reason = ? THEN '' ELSE reason END"+
-			" WHERE id = ? AND started_at = 0 AND state IN ?",
-		At(planned), At(notBefore), ReasonMissed, ReasonMissed, Scheduled, ReasonMissed, id, []BroadcastState{Scheduled, Paused})
-	return res.RowsAffected == 1, wrap(res.Error, "reschedule broadcast")
+// One that takes approvals waits for all of them again, since they were for another time.
+func (s *Store) RescheduleBroadcast(ctx context.Context, id int64, planned, notBefore, now time.Time) (moved bool, err error) {
+	err = s.inTx(ctx, func(tx *gorm.DB) error {
+		moved = false
+		b, err := first[Broadcast](forUpdate(tx).Where("id = ? AND started_at = 0 AND state IN ?", id, []BroadcastState{Pending, Scheduled, Paused}))
+		if err != nil || b == nil {
+			return err
+		}
+		b.PlannedStart, b.NotBefore = At(planned), At(notBefore)
+		switch {
+		case b.Approvals > 0:
+			if b.State == Paused && b.Reason == ReasonAccount { // it would be halted no more
+				return NewError(Conflict, ErrHalted, "ID", b.ID, "Detail", b.Detail)
+			}
+			b.State, b.PendingSince, b.ResumeAt, b.Reason, b.Detail, b.NotifiedState = Pending, At(now), Time{}, "", "", ""
+			if err := tx.Where("broadcast_id = ?", id).Delete(&Approval{}).Error; err != nil {
+				return err
+			}
+		case b.Reason == ReasonMissed:
+			b.State, b.Reason, b.NotifiedState = Scheduled, "", ""
+		}
+		moved = true
+		return tx.Model(b).Select("state", "reason", "detail", "planned_start", "not_before", "pending_since", "resume_at", "notified_state").Updates(b).Error
+	})
+	return moved && err == nil, wrap(err, "reschedule broadcast")
 }

@@ -24,6 +24,12 @@ type Asked struct {
 	// Instead is a paused broadcast that is cancelled when b is stored, since b is for
 	// the rest of it; 0 for none.
 	Instead int64
+	// Approvals is how many other admins must approve b, if it goes to more than the test
+	// list.
+	Approvals int
+	// RequireTest refuses b unless its content was tested, if it goes to more than the test
+	// list.
+	RequireTest bool
 }
 
 // CreateBroadcast stores b, whose number it sets, unless a broadcast with its
@@ -59,6 +65,9 @@ func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, q Asked) (cre
 		}
 		if err := useSegments(tx, b); err != nil {
 			return err
+		}
+		if q.Approvals > 0 && !b.Audience.Trial() {
+			b.State, b.Approvals, b.PendingSince = Pending, q.Approvals, b.AskedAt
 		}
 		b.ID, b.AskedFor = 0, b.Recipients // a try before this one may have set the number
 		if err := tx.Create(b).Error; err != nil {

@@ -30,6 +30,12 @@ type Group struct {
 	Segment int64 `json:"segment,omitempty"`
 }
 
+// same tells whether two broadcasts that name these groups name the same one: a list may
+// have been replaced, and its name be written otherwise since.
+func (g Group) same(o Group) bool {
+	return g.Kind == o.Kind && (g.ID != 0 && g.ID == o.ID || strings.EqualFold(g.Name, o.Name))
+}
+
 // Target is to whom a broadcast goes, beside its Audience.
 type Target struct {
 	// Groups are those for whom a broadcast to AudienceGroups is, all of one kind. One for

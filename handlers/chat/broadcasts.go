@@ -103,6 +103,8 @@ func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 	lines = append(lines, c.askedCanary(b, !asked.SyncFirst))
 	window := b.NotBefore.Sub(now)
 	switch cancel := c.on(Cancel, b.ID); {
+	case b.State == models.Pending:
+		lines = append(lines, c.askedApproval(asked))
 	case waitsForTime(b) && window > 0:
 		lines = append(lines, c.say("asked.planned", c.startVars(b)))
 	case b.Audience == models.AudienceMe:

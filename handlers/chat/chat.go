@@ -34,6 +34,12 @@ type engine interface {
 	PauseAll(ctx context.Context, by string) (*broadcast.Halted, error)
 }
 
+// approvals is what the chat asks of an *approval.Desk.
+type approvals interface {
+	Approve(ctx context.Context, id int64, by string) (*models.Approved, error)
+	Reject(ctx context.Context, id int64, by, why string) (*models.Broadcast, error)
+}
+
 // followerList is what the chat asks of a *followers.Service.
 type followerList interface {
 	SetOptedOut(ctx context.Context, openID string, out bool, said followers.Said) (changed bool, err error)
@@ -85,6 +91,7 @@ type Config struct {
 	Audit     audit
 	Composer  *Composer
 	Engine    engine
+	Approvals approvals
 	Followers followerList
 	Platform  platform
 	Notices   notices

@@ -134,6 +134,8 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		}
 	case models.ErrSameMessage:
 		return c.sameText(e, asked), true
+	case models.ErrUntested:
+		return c.untestedText(e, asked), true
 	case models.ErrRepliesFull:
 		v["Remove"] = c.write(RepliesRemove, "")
 	case models.ErrReplyUnknown:
@@ -168,7 +170,9 @@ func (c *Composer) standing(e *models.Error, v vars) {
 		name, _ := e.Args["Name"].(string)
 		v["Name"], v["Cancel"] = clip(quotable(name), maxNamed), c.on(Cancel, id)
 		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
-	case models.ErrWrongState:
+	case models.ErrOwnApproval:
+		v["Cancel"] = c.on(Cancel, id)
+	case models.ErrWrongState, models.ErrNotPending:
 		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
 		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)
 	case models.ErrNothingTo:

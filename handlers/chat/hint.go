@@ -105,35 +105,3 @@ func (c *Chat) quoted(name Name) string {
 }
 
 func (c *Chat) openID(_ context.Context, r request) (string, error) { return r.from, nil }
-
-// help lists what the sender may send.
-func (c *Chat) help(_ context.Context, r request) (string, error) {
-	items := c.helpItems("", r.role)
-	if r.role != "" {
-		items = append(append(items, c.say("help.admin", nil)), c.helpItems(models.Viewer, r.role)...)
-	}
-	return fitList(c.say("help.head", nil), items, c.more), nil
-}
-
-// helpItems lists the commands for everybody if from is empty, else those for admins,
-// as far as somebody with that role may use them.
-func (c *Chat) helpItems(from, role models.Role) []string {
-	arguments := map[takes]string{
-		takesMessage: "message", takesGroups: "groups", takesOf: "of", takesNumber: "number", needsNumber: "needed", takesNumberFlags: "needed", takesTime: "time",
-		takesOpenID: "openid", takesOpenIDAndName: "openid_name", takesOpenIDAndRole: "openid_role",
-		takesName: "name", takesNameAndFields: "name_fields", takesNameAndText: "name_text",
-		takesNameAndWords: "name_words", takesNames: "names",
-	}
-	var items []string
-	for _, cmd := range c.commands {
-		if (cmd.role == "") != (from == "") || !role.May(cmd.role) {
-			continue
-		}
-		usage := c.write(cmd.name, "")
-		if id, ok := arguments[cmd.takes]; ok {
-			usage += " " + c.say("help.takes."+id, nil)
-		}
-		items = append(items, usage+" · "+c.say("help."+string(cmd.name), nil))
-	}
-	return items
-}

@@ -122,7 +122,7 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 	for _, cmd := range commands {
 		want["help."+string(cmd.name)] = true
 	}
-	for _, f := range []Fault{FaultExtra, FaultNumber, FaultNoNumber, FaultOpenID, FaultNoTime, FaultNoName, FaultNoRole, FaultNoText, FaultQuote, FaultNoGroup, FaultExcept, FaultField} {
+	for _, f := range []Fault{FaultExtra, FaultNumber, FaultNoNumber, FaultOpenID, FaultNoTime, FaultNoName, FaultNoRole, FaultNoText, FaultQuote, FaultNoGroup, FaultExcept, FaultTrial, FaultField} {
 		want["fault."+string(f)] = true
 	}
 	for kind := range noticeKinds {

@@ -57,7 +57,7 @@ func (c *Chat) panicked(ctx context.Context, r request) (text string, handled bo
 	case err != nil:
 		return "", true, err
 	case len(done.Paused) == 0 && r.Name == Stop && r.Fault == "" && !(Alarming(r.text) && !strings.Contains(squeezed(r.text), "stop")):
-		return c.later(done.Later), false, nil
+		return c.untouched(done), false, nil
 	}
 	return c.haltedText(done), true, nil
 }
@@ -66,7 +66,7 @@ func (c *Chat) panicked(ctx context.Context, r request) (text string, handled bo
 // to come.
 func (c *Composer) haltedText(done *broadcast.Halted) string {
 	if len(done.Paused) == 0 {
-		return joined([]string{c.say("halted.nothing", nil), c.later(done.Later)})
+		return joined([]string{c.say("halted.nothing", nil), c.untouched(done)})
 	}
 	items := make([]string, 0, len(done.Paused))
 	for _, st := range done.Paused {
@@ -82,9 +82,23 @@ func (c *Composer) haltedText(done *broadcast.Halted) string {
 		items = append(items, c.say(id, v))
 	}
 	head := c.say("halted.head", vars{"Count": int64(len(items))})
-	later := c.later(done.Later)
+	later := c.untouched(done)
 	// What comes later is said in any case: it stands before what may be cut off.
 	return fitList(joined([]string{head, later}), items, c.more)
+}
+
+// untouched names the broadcasts that a panic word leaves alone: those that start later,
+// and those that wait for approvals.
+func (c *Composer) untouched(done *broadcast.Halted) string {
+	pending := ""
+	if len(done.Pending) > 0 {
+		numbers := make([]string, len(done.Pending))
+		for i, b := range done.Pending {
+			numbers[i] = fmt.Sprintf("#%d", b.ID)
+		}
+		pending = c.say("halted.pending", vars{"Numbers": numbers, "Cancel": c.on(Cancel, done.Pending[0].ID)})
+	}
+	return joined([]string{c.later(done.Later), pending})
 }
 
 // later names the broadcasts that a panic word leaves alone: they start later.

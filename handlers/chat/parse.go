@@ -33,7 +33,7 @@ type Command struct {
 	Again, Canary, Now bool
 	// At is the time that was given, as it was written; empty for none.
 	At string
-	// Arg is the name, the word or the role that was given, as it was written.
+	// Arg is the name, the word, the role or the reason that was given, as it was written.
 	Arg string
 	// Fields are the further lines `field=value`, in their order.
 	Fields []FieldLine
@@ -69,6 +69,7 @@ const (
 	FaultQuote    Fault = "quote"     // Words begin with a quotation mark that does not end
 	FaultNoGroup  Fault = "no_group"  // the name of a topic, tag or list is missing
 	FaultExcept   Fault = "except"    // Words do not say whether a topic, a tag or a list is left out
+	FaultTrial    Fault = "trial"     // Words can't be in a broadcast to the asker or the test list
 	FaultField    Fault = "field"     // Words are further lines that are no `field=value`
 )
 
@@ -151,6 +152,9 @@ func (cmd *Command) arguments(takes takes, rest []word, further string) {
 		cmd.extra(cmd.needNumber(append(rest, words(further)...)))
 	case takesNumberFlags:
 		cmd.extra(cmd.flags(cmd.needNumber(append(rest, words(further)...))))
+	case takesNumberAndWhy:
+		rest = cmd.needNumber(append(rest, words(further)...))
+		cmd.Arg = raw(rest)
 	case takesTime:
 		if rest = cmd.needNumber(append(rest, words(further)...)); cmd.Fault == "" {
 			cmd.time(rest)

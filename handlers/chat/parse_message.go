@@ -36,12 +36,13 @@ func flagOf(w word) *flag {
 
 // message reads `[except KIND NAMES] [name] [flags] [at TIME]`.
 func (cmd *Command) message(rest []word) {
-	rest = cmd.except(cmd.at(rest))
+	rest = cmd.except(cmd.at(words(unglued(raw(rest)))))
 	if len(rest) > 0 && flagOf(rest[0]) == nil {
 		rest = cmd.name(rest)
 		cmd.Message, cmd.Arg = cmd.Arg, ""
 	}
 	cmd.extra(cmd.flags(rest))
+	cmd.trial()
 }
 
 // flags reads flags and returns what follows.
@@ -53,12 +54,85 @@ func (cmd *Command) flags(rest []word) []word {
 	return rest
 }
 
+// trial makes what a broadcast to the asker or the test list can't have a fault.
+func (cmd *Command) trial() {
+	if cmd.Fault != "" || cmd.Name != BroadcastMe && cmd.Name != BroadcastTest {
+		return
+	}
+	var odd []string
+	if len(cmd.Except) > 0 {
+		odd = append(odd, exceptWords...)
+	}
+	if cmd.Canary {
+		odd = append(odd, flags[1].words...)
+	}
+	if cmd.Now {
+		odd = append(odd, flags[2].words...)
+	}
+	if len(odd) > 0 {
+		cmd.Fault, cmd.Words = FaultTrial, strings.Join(odd, " ")
+	}
+}
+
+// unglued puts a space behind each name in quotation marks, where a Chinese line may have
+// none.
+func unglued(line string) string {
+	var b strings.Builder
+	for line != "" {
+		_, end := nextQuoted(line)
+		if end < 0 {
+			break
+		}
+		b.WriteString(line[:end] + " ")
+		line = line[end:]
+	}
+	return b.String() + line
+}
+
+// nextQuoted finds the next name in quotation marks, at the beginning of a word or behind
+// a separator; begin is that of its mark, end is behind the last one, -1 for none.
+func nextQuoted(line string) (begin, end int) {
+	before := ' '
+	for i, r := range line {
+		if space(before) || separator(before) {
+			for _, q := range quotes {
+				inner, is := strings.CutPrefix(line[i:], q.begin)
+				if n := strings.Index(inner, q.end); is && n >= 0 {
+					return i, i + len(q.begin) + n + len(q.end)
+				}
+			}
+		}
+		before = r
+	}
+	return -1, -1
+}
+
+// unquoted tells of each word whether it stands outside quotation marks.
+func unquoted(ws []word) []bool {
+	line, outside := raw(ws), make([]bool, len(ws))
+	var begin, end, at int // of the next name in quotation marks, and of the word
+	for i, w := range ws {
+		for end >= 0 && end <= at {
+			b, e := nextQuoted(line[end:])
+			if e < 0 {
+				end = -1
+				break
+			}
+			begin, end = end+b, end+e
+		}
+		outside[i] = end < 0 || at < begin
+		at += len(w.raw) + 1
+	}
+	return outside
+}
+
 // at cuts `at TIME` off the end of a command on a message. What may stand before it may
 // stand behind it, too.
 func (cmd *Command) at(rest []word) (before []word) {
+	outside := unquoted(rest)
 	for i, w := range rest {
 		glued, isAt := cutAt(w)
-		if !isAt {
+		if !isAt || !outside[i] {
 			continue
 		}
 		moment := rest[i+1:]
@@ -66,11 +140,11 @@ func (cmd *Command) at(rest []word) (before []word) {
 			moment = slices.Insert(slices.Clone(moment), 0, glued)
 		}
 		before = slices.Clone(rest[:i])
-		for n := len(moment); n > 0 && flagOf(moment[n-1]) != nil; n = len(moment) {
-			before, moment = append(before, moment[n-1]), moment[:n-1]
-		}
 		if j := slices.IndexFunc(moment, func(w word) bool { _, yes := cutSolid(w, exceptWords); return yes }); j >= 0 {
 			before, moment = append(before, moment[j:]...), moment[:j]
+		}
+		for n := len(moment); n > 0 && flagOf(moment[n-1]) != nil; n = len(moment) {
+			before, moment = append(before, moment[n-1]), moment[:n-1]
 		}
 		cmd.time(moment)
 		return before
@@ -93,7 +167,7 @@ var (
 func (cmd *Command) except(rest []word) []word {
 	for i := 0; i < len(rest); {
 		glued, is := cutSolid(rest[i], exceptWords)
-		if !is {
+		if !is || !unquoted(rest)[i] {
 			i++
 			continue
 		}
@@ -154,46 +228,44 @@ func separator(r rune) bool {
 	return r == ',' || r == '，' || r == '、' || r == '､' || r == '﹐' || r == '﹑'
 }
 
-// names reads one name or several with separators between them, and returns what follows.
+// names reads one name or several with separators between them, each once, and returns
+// what follows.
 func (cmd *Command) names(rest []word) (names []string, after []word) {
-	for more := true; more; {
-		if len(rest) > 0 { // a separator may stand alone, or at the beginning of a word
-			rest = slices.Clone(rest)
-			rest[0] = trimLeft(rest[0], separator)
-			if rest[0].raw == "" {
-				rest = rest[1:]
-				continue
-			}
-		}
-		if len(rest) == 0 {
+	line := raw(rest)
+	for {
+		line = strings.TrimLeftFunc(line, func(r rune) bool { return space(r) || separator(r) })
+		if line == "" {
 			break
 		}
-		if beginsQuoted(rest[0]) {
-			if rest = cmd.name(rest); cmd.Fault != "" {
+		name := ""
+		if beginsQuoted(word{raw: line}) {
+			if rest = cmd.name(words(line)); cmd.Fault != "" {
 				return nil, nil
 			}
-			names = append(names, cmd.Arg)
-			cmd.Arg, more = "", len(rest) > 0 && separator([]rune(rest[0].raw)[0])
-			continue
+			name, cmd.Arg, line = cmd.Arg, "", raw(rest)
+		} else {
+			end := strings.IndexFunc(line, func(r rune) bool { return space(r) || separator(r) })
+			if end < 0 {
+				end = len(line)
+			}
+			name, line = line[:end], line[end:]
 		}
-		parts := strings.FieldsFunc(rest[0].raw, separator)
-		names = append(names, parts...)
-		last, _ := utf8.DecodeLastRuneInString(rest[0].raw)
-		rest = rest[1:]
-		more = separator(last) || len(rest) > 0 && separator([]rune(rest[0].raw)[0])
+		if !slices.ContainsFunc(names, func(n string) bool { return strings.Map(fold, n) == strings.Map(fold, name) }) {
+			names = append(names, name)
+		}
+		line = strings.TrimLeftFunc(line, space)
+		if first, _ := utf8.DecodeRuneInString(line); !separator(first) {
+			break
+		}
 	}
 	if len(names) == 0 && cmd.Fault == "" {
 		cmd.Fault = FaultNoGroup
 	}
-	return names, rest
+	return names, words(line)
 }
 
 func beginsQuoted(w word) bool {
 	return slices.ContainsFunc(quotes, func(q quote) bool { return strings.HasPrefix(w.raw, q.begin) })
-}
-
-func trimLeft(w word, is func(rune) bool) word {
-	return word{raw: strings.TrimLeftFunc(w.raw, is), folded: strings.TrimLeftFunc(w.folded, is)}
 }
 
 // atWords begin the time of a command.

@@ -99,8 +99,14 @@ func (c *Chat) reschedule(ctx context.Context, r request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if b.State == models.Paused {
+	switch b.State {
+	case models.Paused:
 		return c.say("rescheduled.paused", c.startVars(*b)), nil
+	case models.Pending:
+		v := c.startVars(*b)
+		v["Count"] = int64(b.Approvals)
+		return c.say("rescheduled.pending", v), nil
+	default:
 	}
 	return c.say("rescheduled.waits", c.startVars(*b)), nil
 }
@@ -125,7 +131,12 @@ func (c *Chat) schedule(ctx context.Context, _ request) (string, error) {
 		if b.Recipients > 0 && b.Audience != models.AudienceMe {
 			v["To"] = c.say("schedule.to", vars{"Audience": c.audience(b), "Count": b.Recipients})
 		}
-		items[i] = "\n" + c.say("schedule.item", v) + c.canaryMark(b)
+		id := "schedule.item"
+		if b.State == models.Pending {
+			id = "schedule.pending"
+			v["At"] = c.atStart(b)
+		}
+		items[i] = "\n" + c.say(id, v) + c.canaryMark(b)
 	}
 	head := c.say("schedule.head", vars{"Reschedule": c.write(Reschedule, ""), "Cancel": c.write(Cancel, "")})
 	return fitList(head, items, c.more), nil

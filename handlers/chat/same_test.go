@@ -84,6 +84,7 @@ func TestARefusedRepetitionTellsWhatBecameOfTheFirst(t *testing.T) {
 				b := tt.b
 				b.ID, b.Name, b.Recipients = 7, "notice", 25_000
 				s := newStage(t, language)
+				b.Audience = models.AudienceAll
 				s.err = models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(7), "Name", "notice",
 					"Status", broadcast.Status{Broadcast: b, Counts: tt.counts})
 				if got := s.ask(t, admin, "broadcast all"); got != want {
@@ -107,7 +108,7 @@ func TestARefusedRepetitionTeachesTheSameCommand(t *testing.T) {
 		{"en", "broadcast rest #3 party\nthing1=closed", "broadcast rest #3 party again\nthing1=closed"},
 	} {
 		s := newStage(t, tt.language)
-		b := models.Broadcast{ID: 7, Name: "notice", Recipients: 25_000, State: models.Finished, FinishedAt: models.At(now.Add(-time.Hour))}
+		b := models.Broadcast{ID: 7, Name: "notice", Audience: models.AudienceAll, Recipients: 25_000, State: models.Finished, FinishedAt: models.At(now.Add(-time.Hour))}
 		s.err = models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(7), "Name", "notice",
 			"Status", broadcast.Status{Broadcast: b})
 		got := s.ask(t, admin, tt.asked)
@@ -186,7 +187,7 @@ func TestRecipientsWhoWithdrewAreCounted(t *testing.T) {
 // as what was asked for: never to everyone, never at once.
 func TestARefusedRepetitionTeachesTheCommandThatWasAskedFor(t *testing.T) {
 	t.Parallel()
-	b := models.Broadcast{ID: 7, Name: "notice", Recipients: 25_000, State: models.Finished, FinishedAt: models.At(now.Add(-time.Hour))}
+	b := models.Broadcast{ID: 7, Name: "notice", Audience: models.AudienceAll, Recipients: 25_000, State: models.Finished, FinishedAt: models.At(now.Add(-time.Hour))}
 	for _, tt := range []struct{ language, text, want string }{
 		{"zh", "群发全部 notice 定时 明天9点\n通知内容：闭馆\nurl=https://a.example/?b=c", "群发全部 notice 再发 定时 明天9点\n通知内容=闭馆\nurl=https://a.example/?b=c"},
 		{"zh", "群发已达 #7", "收到过的人会收到两次。确要再发：群发已达 #7 notice 再发"},

@@ -109,7 +109,7 @@ func newStage(t *testing.T, language string) *stage {
 	}
 	s.Chat = New(Config{
 		Roles: stageRoles{s}, Audit: stageAudit{s}, Composer: composer,
-		Engine: stageEngine{s}, Followers: stageFollowers{s}, Platform: stagePlatform{s},
+		Engine: stageEngine{s}, Approvals: stageApprovals{s}, Followers: stageFollowers{s}, Platform: stagePlatform{s},
 		Notices: stageNotices{s}, Messages: messages.NewSource(messages.SourceConfig{
 			Path: s.file.Path, Language: language, Store: &s.store, Templates: stagePlatform{s}, Now: func() time.Time { return now },
 		}), Replies: &s.replies, Topics: stageTopics{s}, Log: log,

@@ -14,6 +14,9 @@ import (
 // statusText says where a broadcast stands.
 func (c *Composer) statusText(st broadcast.Status) string {
 	b := st.Broadcast
+	if b.State == models.Pending {
+		return c.pendingText(st)
+	}
 	return joined([]string{
 		c.say("title", vars{"ID": b.ID, "Name": b.Name, "Audience": c.audience(b)}),
 		c.progress(st),
@@ -23,7 +26,7 @@ func (c *Composer) statusText(st broadcast.Status) string {
 		c.pace(st),
 		c.withdrawn(b),
 		c.waits(st),
-		c.reason(b),
+		c.why(st),
 		c.todo(b),
 		c.mend(st),
 		c.link(b.ID),
@@ -177,12 +180,23 @@ func (c *Composer) stallNotice(kind string, st broadcast.Status) string {
 	return wechat.FitText(joined(lines))
 }
 
-// reason says why it is paused, cancelled or failed.
+// why says why a broadcast is paused, cancelled or failed.
+func (c *Composer) why(st broadcast.Status) string {
+	if st.Broadcast.Reason == models.ReasonRejected {
+		return c.rejected(st)
+	}
+	return c.reason(st.Broadcast)
+}
+
+// reason says why it is paused, cancelled or failed, but for a word of another admin.
 func (c *Composer) reason(b models.Broadcast) string {
 	if b.Reason == "" {
 		return ""
 	}
 	id := "reason." + b.Reason
+	if b.Reason == models.ReasonMissed && b.Approvals > 0 {
+		id += "_approval"
+	}
 	if b.Reason == models.ReasonAdmin && c.locale.Has(id+"_"+string(b.State)) {
 		id += "_" + string(b.State)
 	}
@@ -251,7 +265,14 @@ func (c *Composer) Notice(kind string, st broadcast.Status) string {
 		return c.startedNotice(st)
 	}
 	b := st.Broadcast
-	if kind == notify.Paused && b.AwaitsWord() {
+	switch {
+	case b.State == models.Pending: // whatever was to be told, this is to be decided
+		return wechat.FitText(c.pendingText(st))
+	case kind == notify.Pending: // it was decided meanwhile
+		return wechat.FitText(c.statusText(st))
+	case kind == notify.Approved, kind == string(models.Scheduled) && b.Approvals > 0:
+		return c.approvedNotice(st)
+	case kind == notify.Paused && b.AwaitsWord():
 		return c.canaryNotice(st)
 	}
 	id := "notice." + kind
@@ -262,7 +283,7 @@ func (c *Composer) Notice(kind string, st broadcast.Status) string {
 	if took := b.Took(c.now()); took > 0 {
 		v["Took"] = took
 	}
-	return wechat.FitText(joined([]string{c.say(id, v), c.reason(b), c.noticeCounts(st), c.todo(b), c.mend(st)}))
+	return wechat.FitText(joined([]string{c.say(id, v), c.why(st), c.noticeCounts(st), c.todo(b), c.mend(st)}))
 }
 
 // Halts returns what admins are told of broadcasts that were paused at once: where the
@@ -287,7 +308,10 @@ var noticeKinds = map[string]bool{
 	notify.Failed:   true,
 	notify.Stalled:  true,
 	notify.GoesOn:   true,
-	"cancelled":     true,
+
+	notify.Pending:   true,
+	notify.Approved:  true,
+	notify.Cancelled: true,
 }
 
 // noticeCounts tells the counts: one line for each outcome that occurred.

@@ -63,6 +63,8 @@ type setup struct {
 	undo              time.Duration
 	canary            int64 // how many recipients a canary has
 	intercepted       func(context.Context, *models.Broadcast) (int64, error)
+	approvals         int
+	requireTest       bool
 	driver            string // SQLite if empty
 	// unpulled leaves the database empty and the followers to a pull.
 	unpulled bool
@@ -170,6 +172,8 @@ func (a *account) newEngine() *broadcast.Engine {
 			return a.pull(ctx)
 		},
 		Concurrency: max(a.set.concurrency, 16), Rate: a.set.rate, UndoWindow: a.set.undo, Canary: canary.Share{Number: a.set.canary}, Intercepted: a.set.intercepted,
+		Approvals: a.set.approvals, RequireTest: a.set.requireTest,
+		Senders: func(ctx context.Context) []string { return a.admins.Senders(ctx) },
 		Metrics: figures, Now: a.now, Log: modelstest.Log(a.t),
 	}
 	if a.set.log != nil {

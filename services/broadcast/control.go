@@ -126,7 +126,7 @@ func (e *Engine) halt(id int64) {
 // latest finds the latest broadcast that an event can move: one that rests and would
 // go on by itself only if there is no other.
 func (e *Engine) latest(ctx context.Context, on models.Event) (int64, error) {
-	list, err := e.store.Broadcasts(ctx, 1000, models.Scheduled, models.Running, models.Paused)
+	list, err := e.store.Broadcasts(ctx, 1000, models.Pending, models.Scheduled, models.Running, models.Paused)
 	if err != nil {
 		return 0, err
 	}

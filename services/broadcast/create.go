@@ -42,7 +42,8 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 	if b.Target, err = e.target(ctx, q); err != nil {
 		return nil, err
 	}
-	asked := models.Asked{Again: q.Again}
+	asked := e.guards
+	asked.Again = q.Again
 	if of != nil {
 		asked.Instead = audience.Complete(b, of)
 	}
@@ -112,6 +113,9 @@ func (e *Engine) created(ctx context.Context, b *models.Broadcast, err error) (*
 		return nil, err
 	}
 	a := &Created{Broadcast: *b, Recipients: b.Recipients}
+	if b.State == models.Pending {
+		a.Approvers, a.Names = e.approvers(ctx, b), e.names(ctx)
+	}
 	if audience.Of(b).NeedsSync && b.ThroughID == 0 {
 		pulled, err := e.everPulled(ctx)
 		if err != nil {

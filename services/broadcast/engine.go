@@ -48,6 +48,12 @@ type Config struct {
 	// UndoWindow is how long a broadcast to all can still be cancelled before
 	// its first send.
 	UndoWindow time.Duration
+	// Approvals is how many other admins must approve a broadcast to more than the test
+	// list, and Senders returns all who may send one.
+	Approvals int
+	Senders   func(ctx context.Context) []string
+	// RequireTest refuses such a broadcast unless its content was tested.
+	RequireTest bool
 	// QuotaReset is when, after midnight in Beijing, the platform's daily quota
 	// starts anew.
 	QuotaReset time.Duration
@@ -76,6 +82,8 @@ type Engine struct {
 	everPulled func(ctx context.Context) (bool, error)
 	pull       func(ctx context.Context) error
 	undoWindow time.Duration
+	guards     models.Asked // of each request
+	senders    func(ctx context.Context) []string
 	resetAt    time.Duration
 	now        func() time.Time
 	log        *slog.Logger
@@ -153,6 +161,7 @@ func New(c Config) *Engine {
 		groups:     &audience.Groups{Store: c.Store},
 		canary:     &canary.Chooser{Store: c.Store, Share: c.Canary, Now: c.Now, Log: c.Log},
 		undoWindow: c.UndoWindow, resetAt: c.QuotaReset, now: c.Now, log: c.Log, metrics: newMetrics(c.Metrics),
+		guards: models.Asked{Approvals: c.Approvals, RequireTest: c.RequireTest}, senders: c.Senders,
 		throttle:  throttle.New(channel, c.Rate, c.Now),
 		lifetimes: newLifetimes(), woken: make(chan struct{}, 1), events: make(chan Event, 16),
 		runs: runs{list: map[int64]*run{}}, watched: watched{list: map[int64]*progress{}},

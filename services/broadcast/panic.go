@@ -18,6 +18,9 @@ type Halted struct {
 	Paused []Status
 	// Later are those that start later than it reaches, the soonest first.
 	Later []models.Broadcast
+	// Pending are those that wait for approvals, the newest first: they send nothing, and
+	// wait still.
+	Pending []models.Broadcast
 }
 
 // PauseAll pauses every broadcast that runs, waits for its undo window or for the day's
@@ -39,6 +42,9 @@ func (e *Engine) PauseAll(ctx context.Context, by string) (*Halted, error) {
 		e.log.WarnContext(ctx, "list what starts later", "err", err)
 	}
 	h.Later = slices.DeleteFunc(waiting, func(b models.Broadcast) bool { return b.State != models.Scheduled })
+	if h.Pending, err = e.store.Broadcasts(ctx, waitingAtMost, models.Pending); err != nil {
+		e.log.WarnContext(ctx, "list what waits for approvals", "err", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, countWithin)
 	defer cancel()
 	for _, b := range list {

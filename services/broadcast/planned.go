@@ -44,7 +44,7 @@ func (e *Engine) Reschedule(ctx context.Context, id int64, at time.Time, by stri
 		return nil, err
 	}
 	b.PlannedStart = models.At(at)
-	moved, err := e.store.RescheduleBroadcast(ctx, b.ID, at, e.notBefore(b))
+	moved, err := e.store.RescheduleBroadcast(ctx, b.ID, at, e.notBefore(b), e.now())
 	if err != nil {
 		return nil, err
 	}

@@ -101,7 +101,7 @@ func (e *Engine) storeRequest(b *models.Broadcast, q models.Asked, found check.F
 	}
 	asked, err := e.created(ctx, b, nil)
 	if err != nil { // it is stored all the same
-		asked = &Created{Broadcast: *b, Recipients: b.Recipients}
+		asked = &Created{Broadcast: *b, Recipients: b.Recipients, Approvers: e.approvers(ctx, b), Names: e.names(ctx)}
 	}
 	asked.Found = found
 	if created && q.Instead != 0 {

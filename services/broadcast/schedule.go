@@ -68,7 +68,7 @@ func (e *Engine) wake() {
 // startDue starts what is due, resumes what waited for its time and ends the runs of
 // broadcasts that are no longer running.
 func (e *Engine) startDue(ctx context.Context) error {
-	list, err := e.store.Broadcasts(ctx, 1000, models.Scheduled, models.Running, models.Paused)
+	list, err := e.store.Broadcasts(ctx, 1000, models.Pending, models.Scheduled, models.Running, models.Paused)
 	if e.reading.Note(err) != nil {
 		return err
 	}
@@ -88,13 +88,17 @@ func (e *Engine) startDue(ctx context.Context) error {
 		case "":
 			running[b.ID] = b.State == models.Running
 		default:
-			if on == models.EventGoOn {
-				e.throttle.ProbeFirst()
-			}
 			m := models.Move{Event: on}
-			if on == models.EventMiss {
+			switch on {
+			case models.EventGoOn:
+				e.throttle.ProbeFirst()
+			case models.EventExpire:
+				m.Reason = models.ReasonExpired
+				e.log.InfoContext(ctx, "broadcast cancelled, as it was not approved in time", "broadcast", b.ID)
+			case models.EventMiss:
 				m.Reason = models.ReasonMissed
 				e.log.WarnContext(ctx, "nothing ran at the planned start, so an admin must say whether it starts", "broadcast", b.ID, "planned", b.PlannedStart)
+			default:
 			}
 			moved, err := e.store.MoveBroadcast(ctx, b.ID, m, e.now())
 			if err != nil {
@@ -146,6 +150,8 @@ func (e *Engine) settled(ctx context.Context, b *models.Broadcast) (bool, error)
 func (e *Engine) due(b *models.Broadcast) models.Event {
 	now := e.now()
 	switch {
+	case b.Expired(now):
+		return models.EventExpire
 	case b.Moves(models.EventMiss) && e.missed(b):
 		return models.EventMiss
 	case b.Moves(models.EventDue) && !now.Before(b.NotBefore.Time) && !e.unconfirmed(b.RequestKey):

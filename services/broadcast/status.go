@@ -30,6 +30,11 @@ func (e *Engine) Status(ctx context.Context, id int64) (*Status, error) {
 			return nil, err
 		}
 	}
+	if b.Approvals > 0 {
+		if err := e.addApproval(ctx, st); err != nil {
+			return nil, err
+		}
+	}
 	st.Price, err = e.store.CountPrice(ctx, b, e.now())
 	return st, err
 }

@@ -8,6 +8,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/messages"
+	"wechat-broadcast/services/wechat"
 )
 
 // Request asks for a broadcast.
@@ -46,6 +47,10 @@ type Created struct {
 	Recipients int64
 	// SyncFirst says that the followers are pulled before anything is sent.
 	SyncFirst bool
+	// Approvers are the OpenIDs of those who could approve it, if it waits for that, and
+	// Names the names that admins gave to people, by OpenID.
+	Approvers []string
+	Names     map[string]string
 	// Instead is the paused broadcast that was cancelled, as this one is for its rest; 0
 	// for none.
 	Instead int64
@@ -63,6 +68,14 @@ type Status struct {
 	// TakenOver is how many of those to whom it did not come were tried by later
 	// broadcasts to its rest; a List has none.
 	TakenOver int64
+	// Approvers are the OpenIDs of those who may approve it, Approved those whose approvals
+	// count now, and Message is what they approve, as it will look, with its template; a
+	// List has none of them.
+	Approvers, Approved []string
+	// Names are those that admins gave to people, by OpenID.
+	Names    map[string]string
+	Message  wechat.Message
+	Template wechat.Template
 	// Rate is how many sends a second were made lately; 0 when it is not running.
 	Rate float64
 	// Left is the time that the rest should take, but for those who are put off; 0

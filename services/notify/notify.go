@@ -45,6 +45,10 @@ const (
 	Failed   = "failed"
 	Stalled  = "stalled"
 	GoesOn   = "goes_on"
+
+	Pending   = "pending"  // to those who may approve it
+	Approved  = "approved" // to its asker
+	Cancelled = "cancelled"
 )
 
 // Words are the sentences of the notices.
@@ -304,7 +308,7 @@ func (n *Notifier) tellPending(ctx context.Context, again rests) {
 // counted, and the receipts of a finished one are in or late. That goes by what is
 // stored, so that the time does not begin anew with another process.
 func (n *Notifier) ready(ctx context.Context, b models.Broadcast) (bool, error) {
-	if b.State == models.Running {
+	if b.State == models.Running || b.State == models.Scheduled {
 		return true, nil
 	}
 	counted, err := n.Engine.Counted(ctx, b)
@@ -385,15 +389,22 @@ func (n *Notifier) handTo(ctx context.Context, m *notice, to string) (handed, er
 // five notices followed their last word (WeChat: customer service message docs).
 func busyCode(code int) bool { return code == -1 || code == 45011 }
 
-func kindOf(s models.BroadcastState) string {
-	switch s {
+func kindOf(b models.Broadcast) string {
+	if b.Approved() {
+		return Approved
+	}
+	switch b.State {
 	case models.Paused:
 		return Paused
 	case models.Failed:
 		return Failed
 	case models.Running:
 		return Started
-	case models.Finished, models.Cancelled, models.Scheduled:
+	case models.Cancelled:
+		return Cancelled
+	case models.Pending:
+		return Pending
+	case models.Finished, models.Scheduled:
 	}
 	return Finished
 }

@@ -26,6 +26,12 @@ func (n *Notifier) tellStored(ctx context.Context, again rests) error {
 	}
 	halts := map[string][]models.Broadcast{} // by their reason
 	for _, b := range list {
+		if b.State == models.Pending {
+			if err := n.askApprovers(ctx, again, b); err != nil {
+				return err
+			}
+			continue
+		}
 		if halted(b) {
 			halts[b.Reason] = append(halts[b.Reason], b)
 			continue
@@ -58,8 +64,8 @@ func halted(b models.Broadcast) bool {
 // tell tells the admin who asked for a broadcast how it ended, why it paused, or that it
 // began.
 func (n *Notifier) tell(ctx context.Context, again rests, b models.Broadcast) error {
-	kind := kindOf(b.State)
-	key := fmt.Sprintf("%d %s", b.ID, b.NoticeMark())
+	kind := kindOf(b)
+	key := fmt.Sprintf("%d %s %s", b.ID, kind, b.NoticeMark())
 	if again.waits(key, n.Now()) {
 		return nil
 	}
@@ -76,7 +82,11 @@ func (n *Notifier) tell(ctx context.Context, again rests, b models.Broadcast) er
 	if err != nil || outcome == away {
 		return err
 	}
-	if err := n.Store.MarkNotified(ctx, b.ID, b.NoticeMark()); err != nil {
+	mark := func() error { return n.Store.MarkNotified(ctx, b.ID, b.NoticeMark()) }
+	if kind == Approved { // it may have begun and ended meanwhile
+		mark = func() error { return n.Store.Mark(ctx, &b, b.NoticeMark()) }
+	}
+	if err := mark(); err != nil {
 		return err
 	}
 	delete(n.handed, key) // another pause for the same reason is news
@@ -136,21 +146,22 @@ func (n *Notifier) tellHalts(ctx context.Context, again rests, halts []models.Br
 	return nil
 }
 
-// telling begins the mark of a halt of which not all are told yet. A name of its own
+// telling begins the mark of a broadcast of which not all are told yet. A name of its own
 // follows it, since the same broadcast may be halted for the same reason again.
 const telling = "telling "
 
-// beginTelling gives each halt such a mark, if it has none.
-func (n *Notifier) beginTelling(ctx context.Context, halts []models.Broadcast) error {
-	for i := range halts {
-		b := &halts[i]
+// beginTelling gives each broadcast such a mark, if it has none.
+func (n *Notifier) beginTelling(ctx context.Context, list []models.Broadcast) error {
+	for i := range list {
+		b := &list[i]
 		if strings.HasPrefix(b.NotifiedState, telling) {
 			continue
 		}
-		b.NotifiedState = telling + rand.Text()
-		if err := n.Store.MarkNotified(ctx, b.ID, b.NotifiedState); err != nil {
+		mark := telling + rand.Text()
+		if err := n.Store.Mark(ctx, b, mark); err != nil {
 			return err
 		}
+		b.NotifiedState = mark
 	}
 	return nil
 }
@@ -169,17 +180,28 @@ func (n *Notifier) concerned(ctx context.Context, halts []models.Broadcast) []st
 // tellHalt tells one admin of halts; head is where the first of them stands. done says
 // that the admin need not be told any more.
 func (n *Notifier) tellHalt(ctx context.Context, again rests, to string, head broadcast.Status, halts []models.Broadcast) (done bool, err error) {
-	key := fmt.Sprintf("halt %d %s %s", head.Broadcast.ID, halts[0].NotifiedState, to)
-	if again.waits(key, n.Now()) {
-		return false, nil
-	}
 	var others []int64
-	told := true
 	for _, b := range halts {
 		if b.ID != head.Broadcast.ID {
 			others = append(others, b.ID)
 		}
-		took, err := n.Store.WasHandedOver(ctx, to, b.ID, b.NotifiedState)
+	}
+	return n.tellOneOfAll(ctx, again, halts, &notice{
+		kind: Paused, to: to, broadcast: head.Broadcast.ID, also: others,
+		text: func() string { return n.Words.Halts(head, others) },
+	})
+}
+
+// tellOneOfAll hands a notice over of broadcasts of which several admins are told. done
+// says that this one need not be told any more.
+func (n *Notifier) tellOneOfAll(ctx context.Context, again rests, list []models.Broadcast, m *notice) (done bool, err error) {
+	m.key = fmt.Sprintf("all %s %d %s %s", m.kind, m.broadcast, list[0].NotifiedState, m.to)
+	if again.waits(m.key, n.Now()) {
+		return false, nil
+	}
+	told := true
+	for _, b := range list {
+		took, err := n.Store.WasHandedOver(ctx, m.to, b.ID, b.NotifiedState)
 		if err != nil {
 			return false, err
 		}
@@ -188,17 +210,47 @@ func (n *Notifier) tellHalt(ctx context.Context, again rests, to string, head br
 	if told {
 		return true, nil
 	}
-	outcome, err := n.handOnce(ctx, again, &notice{
-		key: key, kind: Paused, to: to, broadcast: head.Broadcast.ID, also: others,
-		text: func() string { return n.Words.Halts(head, others) },
-	})
+	outcome, err := n.handOnce(ctx, again, m)
 	if err != nil || outcome != taken {
 		return outcome != away, err
 	}
-	for _, b := range halts {
-		if err := n.Store.NoticeHandedOver(ctx, to, b.ID, b.NotifiedState); err != nil {
+	for _, b := range list {
+		if err := n.Store.NoticeHandedOver(ctx, m.to, b.ID, b.NotifiedState); err != nil {
 			return false, err
 		}
 	}
 	return true, nil
+}
+
+// askApprovers tells all who may approve a broadcast that it waits for them. Those whom
+// the platform has no message for find it in the reply to their next word.
+func (n *Notifier) askApprovers(ctx context.Context, again rests, b models.Broadcast) error {
+	if !n.Admins.Known(ctx) {
+		return nil
+	}
+	waiting := []models.Broadcast{b}
+	if err := n.beginTelling(ctx, waiting); err != nil {
+		return err
+	}
+	st, err := n.Engine.Status(ctx, b.ID)
+	if err != nil || st.Broadcast.State != models.Pending || st.Broadcast.NotifiedState != waiting[0].NotifiedState {
+		return err // somebody moved it just now
+	}
+	all := true
+	for _, to := range n.Admins.Senders(ctx) {
+		if to == b.AskedBy {
+			continue
+		}
+		done, err := n.tellOneOfAll(ctx, again, waiting, &notice{
+			kind: Pending, to: to, broadcast: b.ID, text: func() string { return n.Words.Notice(Pending, *st) },
+		})
+		if err != nil {
+			return err
+		}
+		all = all && done
+	}
+	if !all {
+		return nil
+	}
+	return n.Store.Mark(ctx, &waiting[0], waiting[0].NoticeMark())
 }
