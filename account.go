@@ -18,6 +18,7 @@ import (
 	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/lists"
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/wechat"
@@ -76,6 +77,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	a.chat = chat.New(chat.Config{
 		Roles: roles, Audit: store, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
 		Notices: a.notifier, Messages: source, Replies: store, Log: a.log,
+		Lists: &lists.Service{Store: store, Now: time.Now, Log: a.log},
 	})
 	a.callback = handlers.NewCallback(handlers.CallbackConfig{
 		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),

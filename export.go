@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/csv"
 	"io"
+	"time"
 
 	"wechat-broadcast/handlers"
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/lists"
 )
 
 // exportPage is how many rows are read at a time.
@@ -16,6 +18,7 @@ const exportPage = 1000
 // exportCommand has a command for each table that can be exported.
 type exportCommand struct {
 	Audit exportAudit `cmd:"" help:"${usage_export_audit}"`
+	Lists exportList  `cmd:"" help:"${usage_export_lists}"`
 }
 
 type exportAudit struct{}
@@ -47,4 +50,20 @@ func writeAudit(ctx context.Context, store *models.Store, to io.Writer) error {
 			return out.Error()
 		}
 	}
+}
+
+type exportList struct {
+	List string `required:"" placeholder:"NAME" help:"${usage_export_list}"`
+}
+
+// Run prints a list as CSV, also beside a running server. An import of it makes the same
+// list.
+func (c exportList) Run(s *session) error {
+	p, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.close() }()
+	service := lists.Service{Store: p.account.store, Now: time.Now, Log: p.log}
+	return listFault(s.words, service.Write(s.ctx, c.List, s.stdout))
 }

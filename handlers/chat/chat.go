@@ -87,6 +87,7 @@ type Config struct {
 	Notices   notices
 	Messages  *messages.Source
 	Replies   replyStore
+	Lists     listService
 	Log       *slog.Logger
 }
 
