@@ -299,11 +299,11 @@ func TestLacking(t *testing.T) {
 		b := newBroadcast("1", t0)
 		b.Audience = models.AudienceGroups
 		b.Target.Groups = []models.Group{
-			listOf(t, s, "a", `{"name":"林","到期":"11-30","quoted-x":"y"}`, ids[0], ids[1]),
+			listOf(t, s, "a", `{"name":"林","z":"\"trick\":\"x\"","到期":"11-30","quoted-x":"y"}`, ids[0], ids[1]),
 			listOf(t, s, "b", `{"name":""}`, ids[1], ids[2]),
 			listOf(t, s, "c", "", ids[3], ids[4], ids[5]),
 		}
-		lacks, err := s.Lacking(ctx, b, []string{"name", "到期", "quoted-x", `a"b`, "Name"}, false)
+		lacks, err := s.Lacking(ctx, b, []string{"name", "到期", "quoted-x", `a"b`, "Name", "trick"}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -311,7 +311,7 @@ func TestLacking(t *testing.T) {
 		all := []string{models.MaskOpenID(modelstest.OpenID(0)), models.MaskOpenID(modelstest.OpenID(1)), three[0]}
 		want := []models.Lack{
 			{Field: "name", Count: 3, OpenIDs: three}, {Field: "到期", Count: 3, OpenIDs: three}, {Field: "quoted-x", Count: 3, OpenIDs: three},
-			{Field: `a"b`, Count: 5, OpenIDs: all}, {Field: "Name", Count: 5, OpenIDs: all},
+			{Field: `a"b`, Count: 5, OpenIDs: all}, {Field: "Name", Count: 5, OpenIDs: all}, {Field: "trick", Count: 5, OpenIDs: all},
 		}
 		if diff := cmp.Diff(want, lacks); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

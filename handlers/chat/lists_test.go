@@ -9,6 +9,7 @@ import (
 
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/lists"
 	"wechat-broadcast/services/wechat"
 )
@@ -127,3 +128,15 @@ func TestLongListsFit(t *testing.T) {
 }
 
 const modelsOpenID = "oTest00000000000000000000001"
+
+// Somebody who is only on a list is not told of as a follower who left.
+func TestWhoIsAStranger(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "zh")
+	s.known = &followers.Known{Recipient: models.Recipient{ID: 7, OpenID: follower, Stranger: true}, Asked: true, Follows: true}
+	text := s.ask(t, admin, "查询 "+follower)
+	wantAll(t, text, follower+" 在名单里", "微信说此人已关注")
+	if strings.Contains(text, "已取消关注") {
+		t.Error(text)
+	}
+}
