@@ -201,14 +201,10 @@ type Entry struct {
 const entryBytes = 1 << 20
 
 // AddEntries puts people into a segment that is not complete, each of whom must be in it
-// once at most. Who is unknown becomes a stranger.
+// once at most, in one transaction. Who is unknown becomes a stranger.
 func (s *Store) AddEntries(ctx context.Context, segment int64, entries []Entry, now time.Time) error {
-	for chunk := range slices.Chunk(entries, maxRows) {
-		if err := s.inTx(ctx, func(tx *gorm.DB) error { return s.addEntries(tx, segment, chunk, now) }); err != nil {
-			return fmt.Errorf("add entries: %w", err)
-		}
-	}
-	return nil
+	err := s.inTx(ctx, func(tx *gorm.DB) error { return s.addEntries(tx, segment, entries, now) })
+	return wrap(err, "add entries")
 }
 
 func (s *Store) addEntries(tx *gorm.DB, segment int64, entries []Entry, now time.Time) error {
@@ -216,21 +212,10 @@ func (s *Store) addEntries(tx *gorm.DB, segment int64, entries []Entry, now time
 	for i, e := range entries {
 		openIDs[i] = e.OpenID
 	}
-	ids, err := idsOf(tx, openIDs)
-	if err != nil {
-		return err
-	}
-	if len(ids) < len(openIDs) {
-		unknown := slices.DeleteFunc(openIDs, func(o string) bool { return ids[o] != 0 })
-		if err := s.addStrangers(tx, unknown, now); err != nil {
+	ids := make(map[string]int64, len(entries))
+	for chunk := range slices.Chunk(openIDs, maxRows) {
+		if err := s.ensureIDs(tx, chunk, now, ids); err != nil {
 			return err
-		}
-		added, err := idsOf(tx, unknown)
-		if err != nil {
-			return err
-		}
-		for openID, id := range added {
-			ids[openID] = id
 		}
 	}
 	// A segment that gets people is not abandoned.
@@ -244,7 +229,7 @@ func (s *Store) addEntries(tx *gorm.DB, segment int64, entries []Entry, now time
 	slices.SortFunc(members, func(a, b Member) int { return cmp.Compare(a.RecipientID, b.RecipientID) })
 	for len(members) > 0 {
 		n, bytes := 0, 0
-		for n < len(members) && bytes < entryBytes {
+		for n < len(members) && n < maxRows && bytes < entryBytes {
 			bytes += len(members[n].Fields)
 			n++
 		}
@@ -266,27 +251,38 @@ func insertMembers(tx *gorm.DB, members []Member) error {
 	return err
 }
 
-// idsOf returns the numbers of those who are known.
-func idsOf(tx *gorm.DB, openIDs []string) (map[string]int64, error) {
-	ids := make(map[string]int64, len(openIDs))
-	if len(openIDs) == 0 {
-		return ids, nil
+// ensureIDs enters the numbers of people into ids. Who is unknown becomes a stranger.
+func (s *Store) ensureIDs(tx *gorm.DB, openIDs []string, now time.Time, ids map[string]int64) error {
+	if err := findIDs(tx, openIDs, ids); err != nil {
+		return err
 	}
+	unknown := slices.DeleteFunc(openIDs, func(o string) bool { return ids[o] != 0 })
+	if len(unknown) == 0 {
+		return nil
+	}
+	if err := s.addStrangers(tx, unknown, now); err != nil {
+		return err
+	}
+	return findIDs(tx, unknown, ids)
+}
+
+// findIDs enters the numbers of those who are known into ids.
+func findIDs(tx *gorm.DB, openIDs []string, ids map[string]int64) error {
 	rows, err := tx.Statement.ConnPool.QueryContext(tx.Statement.Context,
 		"SELECT id, openid FROM recipients WHERE openid IN ("+tuples("?", len(openIDs))+")", anys(openIDs)...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var id int64
 		var openID string
 		if err := rows.Scan(&id, &openID); err != nil {
-			return nil, err
+			return err
 		}
 		ids[openID] = id
 	}
-	return ids, rows.Err()
+	return rows.Err()
 }
 
 // addStrangers adds people of whom nothing is known. Any event is newer than that.
