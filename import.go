@@ -188,7 +188,7 @@ func openTwice(path string, stdin io.Reader) (*twice, int64, error) {
 		case info.IsDir():
 			return nil, 0, errors.Join(&os.PathError{Op: "read", Path: path, Err: syscall.EISDIR}, file.Close())
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // it was only read
 		from = file
 	}
 	file, err := os.CreateTemp("", "wechat-broadcast-import-*")

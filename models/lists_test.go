@@ -310,8 +310,12 @@ func TestLacking(t *testing.T) {
 		three := []string{models.MaskOpenID(modelstest.OpenID(2)), models.MaskOpenID(modelstest.OpenID(3)), models.MaskOpenID(modelstest.OpenID(4))}
 		all := []string{models.MaskOpenID(modelstest.OpenID(0)), models.MaskOpenID(modelstest.OpenID(1)), three[0]}
 		want := []models.Lack{
-			{Field: "name", Count: 3, OpenIDs: three}, {Field: "到期", Count: 3, OpenIDs: three}, {Field: "quoted-x", Count: 3, OpenIDs: three},
-			{Field: `a"b`, Count: 5, OpenIDs: all}, {Field: "Name", Count: 5, OpenIDs: all}, {Field: "trick", Count: 5, OpenIDs: all},
+			{Field: "name", Count: 3, OpenIDs: three},
+			{Field: "到期", Count: 3, OpenIDs: three},
+			{Field: "quoted-x", Count: 3, OpenIDs: three},
+			{Field: `a"b`, Count: 5, OpenIDs: all},
+			{Field: "Name", Count: 5, OpenIDs: all},
+			{Field: "trick", Count: 5, OpenIDs: all},
 		}
 		if diff := cmp.Diff(want, lacks); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

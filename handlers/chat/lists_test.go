@@ -66,12 +66,14 @@ func TestTheAudienceInNumbers(t *testing.T) {
 	}{
 		"one with some who are not sent to": {
 			[]models.Part{{Group: list, Known: true, Total: 1100, Away: 3, OptedOut: 2, Excepted: 5, Left: 1090}},
-			[]string{"名单「老读者」1,100 人：未关注 3 · 已退订 2 · 不含 5 · 将发送 1,090"}, []string{"黑名单", "重复"},
+			[]string{"名单「老读者」1,100 人：未关注 3 · 已退订 2 · 不含 5 · 将发送 1,090"},
+			[]string{"黑名单", "重复"},
 		},
 		"one of whom all are sent to": {[]models.Part{{Group: list, Known: true, Total: 9, Left: 9}}, nil, []string{"将发送"}},
 		"several": {
 			[]models.Part{{Group: list, Known: true, Total: 9, Left: 9}, {Group: models.Group{Kind: models.GroupTopic, Name: "讲座"}, Known: true, Total: 5, Blacklisted: 1, Repeated: 4}},
-			[]string{"名单「老读者」9 人：将发送 9\n主题「讲座」5 人：黑名单 1 · 与前面重复 4 · 将发送 0"}, nil,
+			[]string{"名单「老读者」9 人：将发送 9\n主题「讲座」5 人：黑名单 1 · 与前面重复 4 · 将发送 0"},
+			nil,
 		},
 		"a tag that is not pulled": {[]models.Part{{Group: models.Group{Kind: models.GroupTag, Name: "x"}}, {Group: models.Group{Kind: models.GroupTag, Name: "y"}}}, nil, []string{"将发送"}},
 	} {
