@@ -20,6 +20,7 @@ import (
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/canary"
 	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/lists"
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/topics"
@@ -82,6 +83,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 		Roles: roles, Audit: store, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
 		Notices: a.notifier, Messages: source, Replies: store,
 		Topics: topics.New(topics.Config{Store: store, Now: time.Now}), Log: a.log,
+		Lists: &lists.Service{Store: store, Now: time.Now, Log: a.log},
 		Approvals: &approval.Desk{
 			Store: store, Admins: roles, Start: a.engine.StartOf, Wake: a.engine.Wake, Now: time.Now, Log: a.log,
 		},

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/csv"
 	"io"
+	"time"
 
 	"wechat-broadcast/handlers"
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/lists"
 )
 
 // exportPage is how many rows are read at a time.
@@ -17,6 +19,7 @@ const exportPage = 1000
 type exportCommand struct {
 	Audit    exportAudit    `cmd:"" help:"${usage_export_audit}"`
 	Consents exportConsents `cmd:"" help:"${usage_export_consents}"`
+	Lists    exportList     `cmd:"" help:"${usage_export_lists}"`
 }
 
 type exportAudit struct{}
@@ -48,4 +51,20 @@ func writeAudit(ctx context.Context, store *models.Store, to io.Writer) error {
 			return out.Error()
 		}
 	}
+}
+
+type exportList struct {
+	List string `required:"" placeholder:"NAME" help:"${usage_export_list}"`
+}
+
+// Run prints a list as CSV, also beside a running server. An import of it makes the same
+// list.
+func (c exportList) Run(s *session) error {
+	p, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.close() }()
+	service := lists.Service{Store: p.account.store, Now: time.Now, Log: p.log}
+	return listFault(s.words, service.Write(s.ctx, c.List, s.stdout))
 }

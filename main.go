@@ -35,6 +35,7 @@ type commands struct {
 	Serve     serveCommand     `cmd:"" default:"1" help:"${usage_serve}"`
 	Demo      demoCommand      `cmd:"" help:"${usage_demo}"`
 	Sync      syncCommand      `cmd:"" help:"${usage_sync}"`
+	Import    importCommand    `cmd:"" help:"${usage_import}"`
 	Export    exportCommand    `cmd:"" help:"${usage_export}"`
 	Simulator simulatorCommand `cmd:"" help:"${usage_simulator}"`
 	Version   versionCommand   `cmd:"" help:"${usage_version}"`

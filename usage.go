@@ -34,7 +34,8 @@ func configFile(args []string) string {
 
 // usages are the sentences of the help. Tags name them with _ for the dot.
 var usages = []string{
-	"usage.config", "usage.serve", "usage.demo", "usage.sync", "usage.export", "usage.export_audit", "usage.export_consents", "usage.simulator", "usage.version", "usage.healthcheck",
+	"usage.config", "usage.serve", "usage.demo", "usage.sync", "usage.export", "usage.export_audit", "usage.export_consents", "usage.export_lists", "usage.export_list",
+	"usage.import", "usage.import_file", "usage.import_list", "usage.import_dry_run", "usage.import_skip_bad", "usage.simulator", "usage.version", "usage.healthcheck",
 	"usage.followers", "usage.verbose", "usage.browser",
 }
 
@@ -79,6 +80,8 @@ var usageFaults = []struct {
 }{
 	{regexp.MustCompile(`^unknown flag (\S+)`), "usage.unknown_flag"},
 	{regexp.MustCompile(`^unexpected argument (\S+)`), "usage.unknown_argument"},
+	{regexp.MustCompile(`^missing flags: (.+)`), "usage.missing"},
+	{regexp.MustCompile(`^expected "(.+)"`), "usage.missing"},
 	{regexp.MustCompile(`^(--\S+): (?:missing value|expected)`), "usage.no_value"},
 }
 

@@ -51,11 +51,7 @@ func (s *Store) CountAudience(ctx context.Context, b *Broadcast) (n int64, err e
 			return n, wrap(err, "count rest")
 		}
 	}
-	for i, src := range s.sources(b) {
-		for _, g := range b.Target.Groups[:min(i, len(b.Target.Groups))] { // who is in several counts once
-			out := b.outside(g)
-			src.where.and(out.sql, out.args...)
-		}
+	for _, src := range s.distinct(b) {
 		var part int64
 		if err := src.query(s.r.WithContext(ctx), 0, b.ThroughID).Count(&part).Error; err != nil {
 			return 0, fmt.Errorf("count audience: %w", err)

@@ -103,6 +103,10 @@ const (
 	ErrGroupUnknown   = "group_unknown"    // Kind, Name, Known: there is no such topic, tag or list
 	ErrNobodyInGroups = "nobody_in_groups" // nobody in the groups would get it
 	ErrGroupChanged   = "group_changed"    // Name: the list was replaced at this moment
+	ErrListsFull      = "lists_full"       // Limit: there are as many lists as may be
+	ErrListUnknown    = "list_unknown"     // Name: there is no such list
+	ErrListName       = "list_name"        // Name, Limit: a list can't be called that
+	ErrFieldsLacking  = "fields_lacking"   // Name, Lacks, Known: somebody who would be sent to lacks fields that the message needs
 )
 
 // Those about topics.

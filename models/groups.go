@@ -92,13 +92,6 @@ func (s *Store) Topics(ctx context.Context) ([]Topic, error) {
 	return list, wrap(err, "list topics")
 }
 
-// Lists returns the lists by name.
-func (s *Store) Lists(ctx context.Context) ([]List, error) {
-	var list []List
-	err := s.r.WithContext(ctx).Order("folded").Find(&list).Error
-	return list, wrap(err, "list lists")
-}
-
 // useSegments marks the segments of a broadcast's lists, so that they are kept. One that is
 // gone belongs to a list that was replaced since its name was looked up.
 func useSegments(tx *gorm.DB, b *Broadcast) error {

@@ -164,8 +164,15 @@ func (s *Store) takeOver(ctx context.Context, st SyncState, c difference) (SyncS
 		asOf := strconv.FormatInt(st.AsOf().UnixMilli(), 10)
 		slices.Sort(c.returned) // for this and for the NOT see MarkLeft
 		for chunk := range slices.Chunk(c.returned, maxRows) {
+			ids := string(appendInts(nil, chunk...))
+			met := tx.Exec("UPDATE recipients SET subscribed = 1, stranger = 0, updated_at = " + asOf +
+				" WHERE id IN (" + ids + ") AND NOT (stranger = 0 OR subscribed = 1 OR updated_at > " + asOf + ")")
+			if met.Error != nil {
+				return fmt.Errorf("mark strangers as followers: %w", met.Error)
+			}
+			next.Added += met.RowsAffected
 			res := tx.Exec("UPDATE recipients SET subscribed = 1, updated_at = " + asOf +
-				" WHERE id IN (" + string(appendInts(nil, chunk...)) + ") AND NOT (subscribed = 1 OR updated_at > " + asOf + ")")
+				" WHERE id IN (" + ids + ") AND NOT (subscribed = 1 OR updated_at > " + asOf + ")")
 			if res.Error != nil {
 				return fmt.Errorf("mark followers as returned: %w", res.Error)
 			}
@@ -184,7 +191,7 @@ func (s *Store) takeOver(ctx context.Context, st SyncState, c difference) (SyncS
 }
 
 // add adds followers, except for those whom an event has added meanwhile, and
-// returns how many.
+// returns how many. Whom an import has added meanwhile as a stranger follows now.
 func (s *Store) add(tx *gorm.DB, st SyncState, asOf string, openIDs []string) (int64, error) {
 	rest := ", 1, '', " + strconv.FormatInt(st.TouchedAt.UnixMilli(), 10) + ", " + asOf
 	query := "INSERT INTO recipients (openid, subscribed, fields, created_at, updated_at) "
@@ -195,10 +202,14 @@ func (s *Store) add(tx *gorm.DB, st SyncState, asOf string, openIDs []string) (i
 		if err != nil {
 			return 0, err
 		}
-		query += "SELECT value" + rest + " FROM json_each(?) WHERE true ON CONFLICT (openid) DO NOTHING"
+		query += "SELECT value" + rest + " FROM json_each(?) WHERE true" +
+			" ON CONFLICT (openid) DO UPDATE SET subscribed = 1, stranger = 0, updated_at = excluded.updated_at WHERE stranger = 1"
 		args = []any{string(list)}
 	} else {
-		query += "VALUES " + tuples("(?"+rest+")", len(openIDs)) + " ON DUPLICATE KEY UPDATE id = id"
+		query += "VALUES " + tuples("(?"+rest+")", len(openIDs)) +
+			// MySQL assigns from left to right, so stranger comes last.
+			" ON DUPLICATE KEY UPDATE updated_at = IF(stranger = 1, VALUES(updated_at), updated_at)," +
+			" subscribed = IF(stranger = 1, 1, subscribed), stranger = 0"
 		args = anys(openIDs)
 	}
 	res, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, query, args...)

@@ -1,6 +1,9 @@
 package models
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // maxOpenID is the longest OpenID that the schema holds, in bytes.
 const maxOpenID = 128
@@ -9,6 +12,17 @@ const maxOpenID = 128
 // visible ASCII. WeChat's are 28 characters, but nowhere is that promised.
 func ValidOpenID(s string) bool {
 	return s != "" && len(s) <= maxOpenID && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// minOpenID is shorter than any OpenID that was seen: those have 28 characters.
+const minOpenID = 20
+
+// typed is what an OpenID that a person typed consists of.
+var typed = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// LikeOpenID tells whether what somebody typed, or has in a file, has the form of an OpenID.
+func LikeOpenID(s string) bool {
+	return len(s) >= minOpenID && typed.MatchString(s) && ValidOpenID(s)
 }
 
 // MaskOpenID returns an OpenID as a log may show it: its first four and last

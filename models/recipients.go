@@ -15,13 +15,13 @@ import (
 // and takes. All that the platform told must go when a person unfollows (WeChat:
 // the unsubscribe event), and what they wrote. It belongs into the SET of an UPDATE, with
 // when they left twice: for left_at and updated_at.
-const erased = "subscribed = 0, subscribed_at = 0, scene = '', remark = '', profiled_at = 0, fields = '', heard = '', heard_at = 0," +
+const erased = "subscribed = 0, stranger = 0, subscribed_at = 0, scene = '', remark = '', profiled_at = 0, fields = '', heard = '', heard_at = 0," +
 	" left_at = ?, updated_at = ?"
 
 // Leave takes from r all that erased does, for a change of one person who left at a
 // moment.
 func (r *Recipient) Leave(at Time) {
-	r.Subscribed = false
+	r.Subscribed, r.Stranger = false, false
 	r.SubscribedAt, r.ProfiledAt, r.HeardAt = Time{}, Time{}, Time{}
 	r.Scene, r.Remark, r.Fields, r.Heard = "", "", "", ""
 	r.LeftAt, r.UpdatedAt = at, at
@@ -71,6 +71,7 @@ func changeRecipient(tx *gorm.DB, openID string, said Consent, change func(r *Re
 			r.OptedOut, r.OptedOutAt = was.OptedOut, was.OptedOutAt
 		}
 	}
+	r.Stranger = r.Stranger && !r.Subscribed
 	r.Scene, r.Name, r.Heard = firstRunes(r.Scene, maxScene), firstRunes(r.Name, MaxName), cut(r.Heard, maxHeard)
 	switch {
 	case r == was:
@@ -137,6 +138,12 @@ func (s *Store) CountRecipients(ctx context.Context) (RecipientCounts, error) {
 	if err != nil {
 		return c, fmt.Errorf("count recipients: %w", err)
 	}
+	var strangers int64
+	// The 1 is literal: SQLite uses the partial index only if it sees it.
+	if err := s.r.WithContext(ctx).Model(&Recipient{}).Where("stranger = 1").Count(&strangers).Error; err != nil {
+		return c, fmt.Errorf("count strangers: %w", err)
+	}
+	c.Left -= strangers
 	err = s.r.WithContext(ctx).Model(&Recipient{}).Where("tester = 1").Count(&c.Testers).Error
 	return c, wrap(err, "count testers")
 }

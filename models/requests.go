@@ -101,9 +101,12 @@ func request(tx *gorm.DB, key string) (*Broadcast, error) {
 	return first[Broadcast](tx.Where("request_key = ?", fitKey(key)))
 }
 
-// lockRequests holds a row of facts until the transaction ends, so that transactions
-// that store a request come one after the other.
-func lockRequests(tx *gorm.DB) error {
+// lockRequests holds the row of facts that transactions lock that store a request.
+func lockRequests(tx *gorm.DB) error { return lockFact(tx, "ask") }
+
+// lockFact holds a row of facts until the transaction ends, so that transactions that do
+// the same come one after the other.
+func lockFact(tx *gorm.DB, name string) error {
 	return tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "name"}}, DoUpdates: clause.AssignmentColumns([]string{"value"})}).
-		Table("facts").Create(map[string]any{"name": "ask", "value": ""}).Error
+		Table("facts").Create(map[string]any{"name": name, "value": ""}).Error
 }

@@ -199,6 +199,18 @@ func (s *Store) sources(b *Broadcast) []source {
 	return all
 }
 
+// distinct returns the sources without those who are in an earlier one.
+func (s *Store) distinct(b *Broadcast) []source {
+	all := s.sources(b)
+	for i := range all {
+		for _, g := range b.Target.Groups[:min(i, len(b.Target.Groups))] {
+			out := b.outside(g)
+			all[i].where.and(out.sql, out.args...)
+		}
+	}
+	return all
+}
+
 // rules is what must hold of a row of recipients in every source of an audience.
 func (b *Broadcast) rules() condition {
 	c := condition{sql: b.live()}

@@ -97,7 +97,7 @@ func (c *Chat) addAdmin(ctx context.Context, r request) (string, error) {
 
 // meant returns the OpenID of the person that an admin means.
 func (c *Chat) meant(ctx context.Context, text string) (string, error) {
-	if followers.LikeOpenID(text) {
+	if models.LikeOpenID(text) {
 		return text, nil
 	}
 	r, err := c.config.Followers.Find(ctx, text)

@@ -89,14 +89,14 @@ func (c *Composer) LateReply(asked *broadcast.Created, err error) string {
 // message as it looks, as far as there is room.
 func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 	b := asked.Broadcast
-	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name, "Of": strconv.FormatInt(b.OfID, 10), "Audience": c.audience(b)}
+	id, v := "asked."+string(b.Audience), vars{"ID": b.ID, "Name": b.Name, "Of": strconv.FormatInt(b.OfID, 10), "Audience": clip(c.audience(b), maxAudience)}
 	switch {
 	case asked.SyncFirst:
 		id = "asked.sync_first"
 	case b.Audience != models.AudienceMe:
 		v["Count"] = asked.Recipients
 	}
-	lines := []string{c.say(id, v)}
+	lines := append([]string{c.say(id, v)}, c.parts(asked.Parts)...)
 	if asked.Instead != 0 {
 		lines = append(lines, c.say("asked.instead", vars{"ID": asked.Instead}))
 	}

@@ -98,6 +98,7 @@ type Config struct {
 	Messages  *messages.Source
 	Replies   replyStore
 	Topics    topicList
+	Lists     listService
 	Log       *slog.Logger
 }
 

@@ -32,6 +32,8 @@ const (
 	BroadcastTopic Name = "broadcast_topic"
 	BroadcastTag   Name = "broadcast_tag"
 	BroadcastList  Name = "broadcast_list"
+	Lists          Name = "lists"
+	ListsRemove    Name = "lists_remove"
 	Status         Name = "status"
 	Pause          Name = "pause"
 	Resume         Name = "resume"
@@ -154,6 +156,8 @@ var commands = []command{
 	{name: Replies, en: []string{"replies"}, zh: []string{"回复"}, role: models.Editor, reads: true, remember: true, run: (*Chat).listReplies},
 	{name: RepliesSet, under: Replies, en: []string{"replies set", "replies 设置"}, zh: []string{"回复 设置", "回复 set"}, takes: takesNameAndText, role: models.Editor, remember: true, repeatable: true, run: (*Chat).setReply},
 	{name: RepliesRemove, under: Replies, en: []string{"replies remove", "replies 删除"}, zh: []string{"回复 删除", "回复 remove"}, takes: takesName, role: models.Editor, remember: true, repeatable: true, run: (*Chat).removeReply},
+	{name: Lists, en: []string{"lists"}, zh: []string{"名单"}, role: models.Viewer, reads: true, remember: true, run: (*Chat).lists},
+	{name: ListsRemove, under: Lists, en: []string{"lists remove", "lists 删除"}, zh: []string{"名单 删除", "名单 remove"}, takes: takesName, role: models.Editor, remember: true, repeatable: true, run: (*Chat).removeList},
 	{name: Sync, en: []string{"sync"}, zh: []string{"同步"}, role: models.Sender, remember: true, run: (*Chat).sync},
 	{name: SyncConfirm, under: Sync, en: []string{"sync confirm", "sync 确认"}, zh: []string{"同步 确认", "同步 confirm"}, role: models.Sender, remember: true, run: (*Chat).sync},
 	{name: Stats, en: []string{"stats"}, zh: []string{"统计"}, role: models.Viewer, reads: true, remember: true, run: (*Chat).stats},

@@ -140,6 +140,15 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		v["Remove"] = c.write(RepliesRemove, "")
 	case models.ErrReplyUnknown:
 		v["Word"], v["Replies"] = quotable(asked.Arg), c.write(Replies, "")
+	case models.ErrFieldsLacking:
+		return c.lacking(e), true
+	case models.ErrNobodyInGroups:
+		parts, _ := e.Args["Parts"].([]models.Part)
+		return fitList(c.say("error."+e.Code, nil), c.parts(parts), c.more), true
+	case models.ErrListUnknown:
+		v["Name"], v["Lists"] = clip(quotable(fmt.Sprint(e.Args["Name"])), maxNamed), c.write(Lists, "")
+	case models.ErrListsFull:
+		v["Remove"] = c.write(ListsRemove, "")
 	case models.ErrNotKnownYet:
 		v["Status"] = c.write(Status, "")
 	default:

@@ -67,6 +67,7 @@ type stage struct {
 	link      string
 	history   string
 	replies   stageReplies
+	groups    stageLists
 	// onTheWay is how many calls are under way when a cancel comes.
 	onTheWay int64
 	// halted is what a panic word stops.
@@ -112,7 +113,7 @@ func newStage(t *testing.T, language string) *stage {
 		Engine: stageEngine{s}, Approvals: stageApprovals{s}, Followers: stageFollowers{s}, Platform: stagePlatform{s},
 		Notices: stageNotices{s}, Messages: messages.NewSource(messages.SourceConfig{
 			Path: s.file.Path, Language: language, Store: &s.store, Templates: stagePlatform{s}, Now: func() time.Time { return now },
-		}), Replies: &s.replies, Topics: stageTopics{s}, Log: log,
+		}), Replies: &s.replies, Topics: stageTopics{s}, Lists: &s.groups, Log: log,
 	})
 	return s
 }

@@ -28,7 +28,7 @@ func (c *Chat) who(ctx context.Context, r request) (string, error) {
 		return "", err
 	}
 	r.concerns(k.OpenID)
-	if k.ID == 0 {
+	if k.ID == 0 || k.Stranger {
 		return c.stranger(k), nil
 	}
 	lines := []string{person(k.OpenID, k.Name), c.follows(k), c.wish(k)}
@@ -52,7 +52,7 @@ func (c *Chat) who(ctx context.Context, r request) (string, error) {
 	return fitList(joined(append(lines, c.say("who.sent", vars{"Count": int64(len(items))}))), items, c.more), nil
 }
 
-// stranger tells of somebody about whom nothing is stored.
+// stranger tells of somebody who was never known to follow.
 func (c *Chat) stranger(k *followers.Known) string {
 	says := "who.unasked"
 	switch {
@@ -61,7 +61,11 @@ func (c *Chat) stranger(k *followers.Known) string {
 	case k.Asked:
 		says = "who.not_theirs"
 	}
-	return c.say("who.unknown", vars{"OpenID": k.OpenID}) + "\n" + c.say(says, vars{"Sync": c.write(Sync, "")})
+	id := "who.unknown"
+	if k.Stranger {
+		id = "who.stranger"
+	}
+	return c.say(id, vars{"OpenID": k.OpenID}) + "\n" + c.say(says, vars{"Sync": c.write(Sync, "")})
 }
 
 // follows says whether the person follows, and since when.

@@ -55,34 +55,61 @@ func Of(b *models.Broadcast) Policy { return policies[b.Audience] }
 // SampleSize is how many recipients a sample has at most.
 const SampleSize = 100
 
+// Sampled is some of the recipients of a broadcast, and the groups of its audience in
+// numbers if it has groups.
+type Sampled struct {
+	People []models.Recipient
+	Parts  []models.Part
+}
+
 // Sample counts the recipients of a broadcast, whose number it sets, and returns some
 // of them. A broadcast to nobody is a *models.Error.
-func Sample(ctx context.Context, store *models.Store, b *models.Broadcast) ([]models.Recipient, error) {
+func Sample(ctx context.Context, store *models.Store, b *models.Broadcast) (found Sampled, err error) {
 	p := Of(b)
 	if p.Unconditional { // a person who writes to the account follows it
 		if err := store.EnsureRecipient(ctx, b.AskedBy, b.AskedAt.Time); err != nil {
-			return nil, err
+			return found, err
 		}
 	}
-	var err error
-	if b.Recipients, err = store.CountAudience(ctx, b); err != nil {
-		return nil, err
+	if found.Parts, err = count(ctx, store, b); err != nil {
+		return found, err
 	}
 	if b.Recipients > 0 {
-		people, err := store.SampleAudience(ctx, b, SampleSize)
-		if err != nil || len(people) > 0 {
-			return people, err
+		found.People, err = store.SampleAudience(ctx, b, SampleSize)
+		if err != nil || len(found.People) > 0 {
+			return found, err
 		}
 	}
 	code := p.empty
 	if code == models.ErrNoTesters {
 		testers, err := store.Testers(ctx)
 		if err != nil {
-			return nil, err
+			return found, err
 		}
 		if len(testers) > 0 {
 			code = models.ErrTestersAway
 		}
 	}
-	return nil, models.NewError(models.Conflict, code, "ID", b.OfID)
+	return found, models.NewError(models.Conflict, code, "ID", b.OfID, "Parts", found.Parts)
+}
+
+// Listed returns some of the people on the lists of a broadcast, followers or not.
+func Listed(ctx context.Context, store *models.Store, b *models.Broadcast) (found Sampled, err error) {
+	found.People, err = store.SampleListed(ctx, b, SampleSize)
+	return found, err
+}
+
+// count sets how many recipients a broadcast has; of groups it returns the numbers of each,
+// whose sum that is.
+func count(ctx context.Context, store *models.Store, b *models.Broadcast) (parts []models.Part, err error) {
+	if b.Audience != models.AudienceGroups {
+		b.Recipients, err = store.CountAudience(ctx, b)
+		return nil, err
+	}
+	parts, err = store.CountParts(ctx, b)
+	b.Recipients = 0
+	for _, p := range parts {
+		b.Recipients += p.Left
+	}
+	return parts, err
 }

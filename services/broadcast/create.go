@@ -146,12 +146,15 @@ func (e *Engine) draft(q Request, def *message.Definition) (*models.Broadcast, e
 	return b, nil
 }
 
-// sample counts the audience and returns some of it: nobody if the followers are not
-// known yet.
-func (e *Engine) sample(ctx context.Context, b *models.Broadcast) ([]models.Recipient, error) {
+// sample counts the audience and returns some of it: if the followers are not known yet,
+// some of the people on its lists, and nobody without lists.
+func (e *Engine) sample(ctx context.Context, b *models.Broadcast) (audience.Sampled, error) {
 	if audience.Of(b).NeedsSync {
-		if pulled, err := e.pullSoon(ctx); err != nil || !pulled {
-			return nil, err
+		switch pulled, err := e.pullSoon(ctx); {
+		case err != nil:
+			return audience.Sampled{}, err
+		case !pulled:
+			return audience.Listed(ctx, e.store, b)
 		}
 	}
 	return audience.Sample(ctx, e.store, b)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/audience"
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/wechat"
@@ -61,6 +62,8 @@ type Found struct {
 	Message wechat.Message
 	// Template is the account's template of the message, the zero one if it is not known.
 	Template wechat.Template
+	// Parts are the groups of the audience in numbers, if it has groups.
+	Parts []models.Part
 }
 
 // All checks a broadcast that is asked for: its message for some of its recipients, which
@@ -68,7 +71,7 @@ type Found struct {
 // can't be sent, with the fields as the template calls them.
 func (c *Checker) All(
 	ctx context.Context, b *models.Broadcast, def *message.Definition,
-	sample func(ctx context.Context, b *models.Broadcast) ([]models.Recipient, error),
+	sample func(ctx context.Context, b *models.Broadcast) (audience.Sampled, error),
 ) (Found, error) {
 	var (
 		found Found
@@ -76,11 +79,12 @@ func (c *Checker) All(
 	)
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		people, err := sample(gctx, b)
+		sampled, err := sample(gctx, b)
 		if err != nil {
 			return err
 		}
-		found.Message, found.Warnings, err = c.Content(gctx, b, people)
+		found.Parts = sampled.Parts
+		found.Message, found.Warnings, err = c.Content(gctx, b, sampled.People)
 		return err
 	})
 	group.Go(func() (err error) {

@@ -33,6 +33,9 @@ func (c *Checker) Content(ctx context.Context, b *models.Broadcast, people []mod
 	if len(people) == 0 || !content.Varies() {
 		people = []models.Recipient{{OpenID: b.AskedBy}}
 	}
+	if err := c.lacking(ctx, b, content, people); err != nil {
+		return first, nil, err
+	}
 	checked, err := c.checkable(ctx, content, people)
 	warnings := unchecked(content, b, len(checked), err)
 	seen := map[string]bool{}
@@ -90,4 +93,24 @@ func (c *Checker) checkable(ctx context.Context, content *message.Content, sampl
 		c.Log.WarnContext(ctx, "what the platform knows of the recipients can't be read, so the message goes unchecked", "err", err)
 	}
 	return slices.DeleteFunc(people, func(p delivery.Person) bool { return p.Left || delivery.Asks(content, p, now) }), err
+}
+
+// lacking refuses a message to lists that needs fields which somebody lacks who would be sent
+// to, or, if the followers are not known yet, anybody on them. Without lists nobody has
+// fields, and the sample tells.
+func (c *Checker) lacking(ctx context.Context, b *models.Broadcast, content *message.Content, people []models.Recipient) error {
+	needs := content.Needs()
+	isList := func(g models.Group) bool { return g.Kind == models.GroupList }
+	if len(needs) == 0 || len(people) == 0 || !slices.ContainsFunc(b.Target.Groups, isList) {
+		return nil
+	}
+	lacks, err := c.Store.Lacking(ctx, b, needs, b.Recipients == 0)
+	if err != nil || len(lacks) == 0 {
+		return err
+	}
+	known, err := c.Store.FieldsOf(ctx, b)
+	if err != nil {
+		return err
+	}
+	return models.NewError(models.Invalid, models.ErrFieldsLacking, "Name", b.Name, "Lacks", lacks, "Known", known)
 }

@@ -3,7 +3,6 @@ package followers
 import (
 	"context"
 	"errors"
-	"regexp"
 	"time"
 	"unicode/utf8"
 
@@ -12,15 +11,10 @@ import (
 )
 
 const (
-	// minOpenID is shorter than any OpenID that was seen: those have 28 characters.
-	minOpenID = 20
 	// askPatience is how long a reply waits for the platform's word on a person; it
 	// has under five seconds as a whole.
 	askPatience = 3 * time.Second
 )
-
-// typed is what an OpenID that a person typed consists of.
-var typed = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 // Subscribed records that a person followed at a moment, and how they came to
 // (the event's EventKey, or empty). Events may come late, twice and out of
@@ -105,14 +99,9 @@ func (s *Service) AddTester(ctx context.Context, openID, name string) (done Adde
 	return done, nil
 }
 
-// LikeOpenID tells whether what somebody typed has the form of an OpenID.
-func LikeOpenID(s string) bool {
-	return len(s) >= minOpenID && typed.MatchString(s) && models.ValidOpenID(s)
-}
-
 // checkTyped returns models.ErrOpenIDInvalid for what somebody typed and is no OpenID.
 func checkTyped(openID string) error {
-	if !LikeOpenID(openID) {
+	if !models.LikeOpenID(openID) {
 		return models.NewError(models.Invalid, models.ErrOpenIDInvalid, "OpenID", models.MaskOpenID(openID))
 	}
 	return nil

@@ -100,21 +100,26 @@ type Known struct {
 	Topics []models.Topic
 	// Sent are the last broadcasts that tried the person, the newest first.
 	Sent []models.Sent
-	// Asked says of somebody about whom nothing is stored that the platform said whether
+	// Asked says of somebody who was never known to follow that the platform said whether
 	// they follow, and Follows what it said.
 	Asked, Follows bool
 }
 
 // Who returns what is known of the person that an admin means, as Find finds them. Of an
-// OpenID about which nothing is stored the platform is asked.
+// OpenID about which nothing is stored, or that is only on a list, the platform is asked.
 func (s *Service) Who(ctx context.Context, text string) (*Known, error) {
 	r, err := s.Find(ctx, text)
 	var none *models.Error
-	if openID := width.Fold.String(text); errors.As(err, &none) && none.Code == models.ErrPersonUnknown && LikeOpenID(openID) {
+	if openID := width.Fold.String(text); errors.As(err, &none) && none.Code == models.ErrPersonUnknown && models.LikeOpenID(openID) {
 		return s.askWho(ctx, openID), nil
 	}
 	if err != nil {
 		return nil, err
+	}
+	if r.Stranger { // it was never sent anything
+		k := s.askWho(ctx, r.OpenID)
+		k.Recipient = *r
+		return k, nil
 	}
 	topics, err := s.store.TopicsOf(ctx, r.ID)
 	if err != nil {

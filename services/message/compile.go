@@ -73,7 +73,7 @@ func (b *builder) part(field, at, source string) part {
 	if check.faulty {
 		return p
 	}
-	p.template, p.remark, p.names = t, check.remark, check.names
+	p.template, p.remark, p.names, p.needs = t, check.remark, check.names, check.needs
 	if check.perRecipient {
 		b.compiled.varies = true
 	} else {
@@ -140,6 +140,16 @@ type templateCheck struct {
 	perRecipient bool     // uses one that differs between recipients
 	remark       bool     // uses .Remark
 	names        []string // the fields of the recipient that it uses, as far as they are plain to see
+	needs        []string // those of names without which it can't be filled, whatever the other values are
+	branch       int      // how many ifs it is in
+}
+
+// field notes the use of a field of the recipient.
+func (c *templateCheck) field(name string) {
+	c.names = append(c.names, name)
+	if c.branch == 0 {
+		c.needs = append(c.needs, name)
+	}
 }
 
 func (c *templateCheck) add(problem, hint Words) {
@@ -172,8 +182,10 @@ func (c *templateCheck) node(n parse.Node) {
 		}
 	case *parse.IfNode:
 		c.node(n.Pipe)
+		c.branch++
 		c.node(n.List)
 		c.node(n.ElseList)
+		c.branch--
 	case *parse.ChainNode:
 		c.node(n.Node)
 	case *parse.IdentifierNode:
@@ -210,7 +222,7 @@ func (c *templateCheck) call(n *parse.CommandNode, piped bool) {
 		}
 		if len(n.Args) == 3 && called.Ident == "index" {
 			if key, ok := n.Args[2].(*parse.StringNode); ok {
-				c.names = append(c.names, key.Text)
+				c.field(key.Text)
 			}
 		}
 		return
@@ -249,7 +261,7 @@ func (c *templateCheck) uses(names []string) {
 	}
 	c.remark = c.remark || names[0] == "Remark"
 	if names[0] == "Fields" && len(names) > 1 {
-		c.names = append(c.names, names[1])
+		c.field(names[1])
 	}
 	c.builder.compiled.uses = append(c.builder.compiled.uses, names[0])
 	if exists(reflect.TypeFor[vars](), names) {

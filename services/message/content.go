@@ -53,6 +53,19 @@ func (c *Content) Varies() bool { return c.compiled.varies }
 // Uses tells whether the message uses a variable, such as "Remark".
 func (c *Content) Uses(variable string) bool { return slices.Contains(c.compiled.uses, variable) }
 
+// Needs returns the fields that everyone who is sent the message must have, each once: not
+// those that only one of the branches of an if uses.
+func (c *Content) Needs() (fields []string) {
+	for _, p := range append(slices.Clone(c.compiled.data), c.compiled.url, c.compiled.pagePath) {
+		for _, name := range p.needs {
+			if !slices.Contains(fields, name) {
+				fields = append(fields, name)
+			}
+		}
+	}
+	return fields
+}
+
 // For returns the message for a recipient, addressed to them. The error joins
 // *RenderErrors and *field.Errors if it can't be filled.
 func (c *Content) For(r models.Recipient) (wechat.Message, error) {

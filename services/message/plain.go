@@ -23,6 +23,11 @@ var (
 	timeWords = []string{"time", "时间"}
 )
 
+// IsFieldName tells whether {NAME} can stand for a field of that name.
+func IsFieldName(name string) bool {
+	return fieldName.MatchString(name) && !slices.Contains(dateWords, Fold(name)) && !slices.Contains(timeWords, Fold(name))
+}
+
 // PlainTemplate returns the template that says what a plain text does, with the date
 // as it is written in a language.
 func PlainTemplate(text, language string) string {

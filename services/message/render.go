@@ -106,6 +106,7 @@ type part struct {
 	remark   bool               // uses .Remark, which most people do not have
 	plain    bool               // was written as plain text
 	names    []string           // the fields of the recipient that it uses
+	needs    []string           // those of names that everyone must have
 }
 
 // render fills in the templates. The error joins *RenderErrors for variables without a

@@ -23,7 +23,8 @@ ALTER TABLE recipients
     ADD COLUMN blacklisted BOOLEAN NOT NULL DEFAULT 0,
     DROP KEY recipients_reachable,
     ADD KEY recipients_reachable (subscribed, opted_out, blacklisted, id),
-    ADD KEY recipients_blacklisted (blacklisted, id);
+    ADD KEY recipients_blacklisted (blacklisted, id),
+    ADD KEY recipients_stranger (stranger, id);
 
 CREATE TABLE topics (
     id          BIGINT       NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -105,6 +106,7 @@ DROP TABLE memberships;
 DROP TABLE consents;
 DROP TABLE topics;
 ALTER TABLE recipients
+    DROP KEY recipients_stranger,
     DROP KEY recipients_blacklisted,
     DROP KEY recipients_reachable,
     DROP COLUMN blacklisted,

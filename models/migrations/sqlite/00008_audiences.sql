@@ -22,6 +22,7 @@ ALTER TABLE recipients ADD COLUMN blacklisted BOOLEAN NOT NULL DEFAULT 0;
 DROP INDEX recipients_reachable;
 CREATE INDEX recipients_reachable ON recipients (subscribed, opted_out, blacklisted, id);
 CREATE INDEX recipients_blacklisted ON recipients (id) WHERE blacklisted = 1;
+CREATE INDEX recipients_stranger ON recipients (id) WHERE stranger = 1;
 
 CREATE TABLE topics (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -102,6 +103,7 @@ DROP TABLE segments;
 DROP TABLE memberships;
 DROP TABLE consents;
 DROP TABLE topics;
+DROP INDEX recipients_stranger;
 DROP INDEX recipients_blacklisted;
 DROP INDEX recipients_reachable;
 CREATE INDEX recipients_reachable ON recipients (subscribed, opted_out, id);

@@ -1,0 +1,24 @@
+package lists
+
+import "strings"
+
+// formulas are the characters with which a spreadsheet lets a formula begin.
+const formulas = "=+-@\t\r\n|%"
+
+// Cell makes a value harmless to a spreadsheet, which would take some for a formula: such a
+// value gets a ' in front. Plain takes it away again, so a value that has one already gets
+// another.
+func Cell(value string) string {
+	if begin := strings.TrimLeft(value, "' "); begin != "" && strings.ContainsRune(formulas, rune(begin[0])) {
+		return "'" + value
+	}
+	return value
+}
+
+// Plain returns the value that Cell made harmless.
+func Plain(cell string) string {
+	if value, quoted := strings.CutPrefix(cell, "'"); quoted && Cell(value) != value {
+		return value
+	}
+	return cell
+}

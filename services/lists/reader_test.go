@@ -1,0 +1,153 @@
+package lists_test
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/models/modelstest"
+	"wechat-broadcast/services/lists"
+)
+
+var (
+	lin = modelstest.OpenID(1)
+	wu  = modelstest.OpenID(2)
+	he  = modelstest.OpenID(3)
+)
+
+func TestReadTakesTheFilesThatPeopleHave(t *testing.T) {
+	t.Parallel()
+	both := []models.Entry{{OpenID: lin, Fields: `{"due":"11-30","name":"林"}`}, {OpenID: wu}}
+	for name, c := range map[string]struct {
+		file   string
+		fields []string
+		want   []models.Entry
+	}{
+		"an OpenID a line":           {lin + "\n" + wu + "\r\n\n", nil, []models.Entry{{OpenID: lin}, {OpenID: wu}}},
+		"with a header":              {"openid,name,due\n" + lin + ",林,11-30\n" + wu + ",,\n", []string{"name", "due"}, both},
+		"with a byte order mark":     {"\ufeffopenid,name,due\n" + lin + ",林,11-30\n" + wu + ",, \n", []string{"name", "due"}, both},
+		"openid is the last":         {"name,due,OpenID\n林,11-30," + lin + "\n,," + wu, []string{"name", "due"}, both},
+		"semicolons and CRLF":        {"name; ＯｐｅｎＩＤ ;due\r\n林;" + lin + ";11-30\r\n;" + wu + ";\r\n", []string{"name", "due"}, both},
+		"tabs":                       {"\"openid\"\tname\tdue\n" + lin + "\t林\t11-30\n" + wu + "\t\t\n", []string{"name", "due"}, both},
+		"without a header":           {lin + ",林,11-30\n", []string{"field2", "field3"}, []models.Entry{{OpenID: lin, Fields: `{"field2":"林","field3":"11-30"}`}}},
+		"quotes and line breaks":     {"openid,name\n" + lin + ",\"a, \"\"b\"\"\nc\"\n", []string{"name"}, []models.Entry{{OpenID: lin, Fields: `{"name":"a, \"b\"\nc"}`}}},
+		"empty rows of a sheet":      {"openid,name\n" + lin + ",<&>\n,\n  ,\n", []string{"name"}, []models.Entry{{OpenID: lin, Fields: `{"name":"<&>"}`}}},
+		"a formula that was defused": {"openid,name\n" + lin + ",'=1+1\n" + wu + ",'quoted'\n", []string{"name"}, []models.Entry{{OpenID: lin, Fields: `{"name":"=1+1"}`}, {OpenID: wu, Fields: `{"name":"'quoted'"}`}}},
+		"nothing":                    {"", nil, nil},
+	} {
+		var got []models.Entry
+		file, err := lists.Read(iotest.OneByteReader(strings.NewReader(c.file)), func(e models.Entry) error { got = append(got, e); return nil })
+		if err != nil || file.Bad != 0 || file.Rows != int64(len(c.want)) {
+			t.Errorf("%s: %+v, %v", name, file, err)
+			continue
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", name, diff)
+		}
+		if diff := cmp.Diff(c.fields, file.Fields); diff != "" {
+			t.Errorf("%s: fields (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// Each fault is named at its line, and the other rows are read.
+func TestReadNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	const head = "openid,name\n"
+	good := he + ",何\n"
+	for name, c := range map[string]struct {
+		file  string
+		want  string
+		rows  int64
+		fatal bool
+	}{
+		"no OpenID":            {head + ",林\n" + good, "2 no_openid", 1, false},
+		"not the shape of one": {head + "小林,林\n" + good, "2 openid", 1, false},
+		"too short":            {head + "o123,林\n" + good, "2 openid", 1, false},
+		"too few columns":      {head + lin + "\n" + good, "2 columns", 1, false},
+		"too many columns":     {head + lin + ",林,x\n" + good, "2 columns", 1, false},
+		"the same twice":       {head + good + lin + ",林\n" + good, "4 duplicate of 2", 2, false},
+		"the first was bad":    {head + he + ",何,x\n" + good, "2 columns", 1, false},
+		"a value too long":     {head + lin + "," + strings.Repeat("林", 201) + "\n" + good, "2 long", 1, false},
+		"two faults of a line": {head + "," + strings.Repeat("林", 201) + "\n" + good, "2 no_openid, 2 long", 1, false},
+		"not UTF-8":            {head + lin + ",\xc1\xd6\n" + good, "2 utf8", 1, false},
+		"a lone quote":         {head + lin + ",a\"b\n" + good, "2 quote", 1, false},
+		"text after a quote":   {head + lin + ",\"a\"b\n" + good, "2 quote", 1, false},
+		"cut within quotes":    {head + good + lin + ",\"a\nb", "3 cut", 1, false},
+		"an endless quote":     {head + good + lin + ",\"" + strings.Repeat("a\n", 1<<20), "3 endless", 1, true},
+		"a field without name": {"openid,\n" + good, "1 field_name", 0, true},
+		"a field called date":  {"openid,日期\n" + good, "1 field_name", 0, true},
+		"a field twice":        {"openid,name,name\n", "1 field_twice", 0, true},
+		"two of openid":        {"openid,OpenID\n", "1 field_twice", 0, true},
+		"too many fields":      {"openid" + strings.Repeat(",", 41) + "\n", "1 many_fields", 0, true},
+	} {
+		rows := int64(0)
+		file, err := lists.Read(strings.NewReader(c.file), func(models.Entry) error { rows++; return nil })
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var got []string
+		for _, f := range file.Faults {
+			text := fmt.Sprint(f.Line, " ", f.Code)
+			if first, ok := f.Args["First"]; ok {
+				text += fmt.Sprint(" of ", first)
+			}
+			got = append(got, text)
+		}
+		if c.fatal && len(got) > 1 {
+			got = got[:1]
+		}
+		if strings.Join(got, ", ") != c.want || rows != c.rows || file.Rows != c.rows || file.Bad != 1 || file.Unreadable != c.fatal {
+			t.Errorf("%s: %q, %d rows, %d bad, unreadable %t; want %q and %d rows", name, got, file.Rows, file.Bad, file.Unreadable, c.want, c.rows)
+		}
+	}
+}
+
+func TestReadNamesTheFirstTenFaults(t *testing.T) {
+	t.Parallel()
+	file, err := lists.Read(strings.NewReader(lin+"\n"+strings.Repeat("x\n", 1000)), func(models.Entry) error { return nil })
+	if err != nil || len(file.Faults) != 10 || file.Bad != 1000 || file.Rows != 1 {
+		t.Errorf("%d faults, %d bad, %d rows, %v", len(file.Faults), file.Bad, file.Rows, err)
+	}
+}
+
+// What can't be read is no end of the file.
+func TestReadTellsThatTheFileCannotBeRead(t *testing.T) {
+	t.Parallel()
+	broken := io.MultiReader(strings.NewReader(lin+"\n"+wu), iotest.ErrReader(io.ErrClosedPipe))
+	if _, err := lists.Read(broken, func(models.Entry) error { return nil }); err == nil {
+		t.Error("no error")
+	}
+}
+
+// Whatever a value is, a spreadsheet takes it for no formula, and an import gives it back.
+func TestCellAndPlain(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"", "a", "=1", "-5 °C", "+86 1", "@x", "'=1", "''=1", "'a'", "it's", "|x", "%1", "' =1"} {
+		cell := lists.Cell(value)
+		if strings.ContainsAny(cell[:min(1, len(cell))], "=+-@|%") {
+			t.Errorf("%q stays %q", value, cell)
+		}
+		if got := lists.Plain(cell); got != value {
+			t.Errorf("%q becomes %q and then %q", value, cell, got)
+		}
+	}
+}
+
+func TestName(t *testing.T) {
+	t.Parallel()
+	for written, want := range map[string]string{
+		"老读者": "老读者", "  old   readers ": "old readers", strings.Repeat("读", 64): strings.Repeat("读", 64),
+		"": "", "a,b": "", "a，b": "", "甲、乙": "", `"a"`: "", "“a”": "", "「a」": "", "a\x00b": "", strings.Repeat("读", 65): "",
+	} {
+		if got, err := lists.Name(written); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v; want %q", written, got, err, want)
+		}
+	}
+}
