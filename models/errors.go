@@ -103,6 +103,9 @@ const (
 	ErrGroupUnknown   = "group_unknown"    // Kind, Name, Known: there is no such topic, tag or list
 	ErrNobodyInGroups = "nobody_in_groups" // nobody in the groups would get it
 	ErrGroupChanged   = "group_changed"    // Name: the list was replaced at this moment
+	ErrTagsUnchecked  = "tags_unchecked"   // Code, Reason: the platform can't be asked for its tags
+	ErrTagGone        = "tag_gone"         // Name: the platform has the tag no more
+	ErrTagsQuota      = "tags_quota"       // the day's calls for pulling tags are used up
 )
 
 // Those about what words are answered.

@@ -102,7 +102,7 @@ func overlaps(b *Broadcast, old Broadcast, same []Broadcast) bool {
 		return old.Audience == AudienceAll
 	}
 	return len(b.Target.Groups) == 0 || slices.ContainsFunc(b.Target.Groups, func(g Group) bool {
-		return slices.ContainsFunc(old.Target.Groups, func(o Group) bool { return o.Kind == g.Kind && o.Name == g.Name })
+		return slices.ContainsFunc(old.Target.Groups, func(o Group) bool { return g.same(o) })
 	})
 }
 

@@ -58,6 +58,9 @@ func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, q Asked) (cre
 			return err
 		}
 		b.ID, b.AskedFor = 0, b.Recipients // a try before this one may have set the number
+		if b.Target.Unpulled() {           // it is the platform's count
+			b.AskedFor = 0
+		}
 		if err := tx.Create(b).Error; err != nil {
 			return err
 		}

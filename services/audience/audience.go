@@ -54,7 +54,7 @@ func Of(b *models.Broadcast) Policy { return policies[b.Audience] }
 const SampleSize = 100
 
 // Sample counts the recipients of a broadcast, whose number it sets, and returns some
-// of them. A broadcast to nobody is a *models.Error.
+// of them. A broadcast to nobody is a *models.Error, unless a tag was not pulled yet.
 func Sample(ctx context.Context, store *models.Store, b *models.Broadcast) ([]models.Recipient, error) {
 	p := Of(b)
 	if p.Unconditional { // a person who writes to the account follows it
@@ -71,6 +71,9 @@ func Sample(ctx context.Context, store *models.Store, b *models.Broadcast) ([]mo
 		if err != nil || len(people) > 0 {
 			return people, err
 		}
+	}
+	if b.Target.Unpulled() { // who has the tag is not known yet
+		return nil, nil
 	}
 	code := p.empty
 	if code == models.ErrNoTesters {

@@ -107,7 +107,7 @@ func (e *Engine) created(ctx context.Context, b *models.Broadcast, err error) (*
 	if err != nil {
 		return nil, err
 	}
-	a := &Created{Broadcast: *b, Recipients: b.Recipients}
+	a := &Created{Broadcast: *b, Recipients: b.Recipients, Announced: b.Target.Unpulled()}
 	if audience.Of(b).NeedsSync && b.ThroughID == 0 {
 		pulled, err := e.everPulled(ctx)
 		if err != nil {
@@ -143,7 +143,12 @@ func (e *Engine) sample(ctx context.Context, b *models.Broadcast) ([]models.Reci
 			return nil, err
 		}
 	}
-	return audience.Sample(ctx, e.store, b)
+	e.tags.Soon(ctx, b)
+	people, err := audience.Sample(ctx, e.store, b)
+	if err == nil && b.Target.Unpulled() {
+		b.Recipients = max(b.Recipients, e.tags.Announced(ctx, b))
+	}
+	return people, err
 }
 
 // pullSoon sees to it that the followers are known before the first broadcast to

@@ -46,6 +46,9 @@ type Created struct {
 	Recipients int64
 	// SyncFirst says that the followers are pulled before anything is sent.
 	SyncFirst bool
+	// Announced says that Recipients is the platform's count of those with the tags, since
+	// these are not pulled yet.
+	Announced bool
 	// Instead is the paused broadcast that was cancelled, as this one is for its rest; 0
 	// for none.
 	Instead int64
