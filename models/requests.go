@@ -57,6 +57,7 @@ func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, q Asked) (cre
 		if err := useSegments(tx, b); err != nil {
 			return err
 		}
+		b.Intercepted = -1
 		b.ID, b.AskedFor = 0, b.Recipients // a try before this one may have set the number
 		if b.Target.Unpulled() {           // it is the platform's count
 			b.AskedFor = 0

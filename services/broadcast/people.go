@@ -24,6 +24,9 @@ func (e *Engine) askPlatformWith(c Config) {
 	e.interceptions = intercepted.New(c.Store, c.Platform, c.Now, c.Log)
 }
 
+// Tags returns the account's tags. The errors are those of tags.Puller.Known.
+func (e *Engine) Tags(ctx context.Context) ([]wechat.Tag, error) { return e.tags.Known(ctx) }
+
 // forMany tells whether a broadcast is for more than the test list.
 func forMany(b *models.Broadcast) bool {
 	return b.Audience != models.AudienceMe && b.Audience != models.AudienceTest
@@ -80,8 +83,6 @@ func untagged(err *models.Error) models.Move {
 		m.Detail = fmt.Sprint(err.Args["Name"])
 	case code != 0:
 		m.Detail = fmt.Sprintf("%d %v", code, err.Args["Reason"])
-	default:
-		m.Detail = fmt.Sprint(err.Args["Reason"])
 	}
 	return m
 }

@@ -1,6 +1,7 @@
 package broadcast_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -141,7 +142,6 @@ func TestATagThatChanges(t *testing.T) {
 		if err := a.sim.RenameTag(id, "老读者"); err != nil {
 			t.Fatal(err)
 		}
-		a.reaches(asked.Broadcast.ID, models.Running)
 		a.received(5)
 		if err := a.sim.TagPeople(id, true, a.some(60, 80)...); err != nil {
 			t.Fatal(err)
@@ -177,6 +177,7 @@ func TestATagThatCanNotBePulled(t *testing.T) {
 		"the quota is used up": {
 			fails:  func(_ *account, w http.ResponseWriter, _ int) bool { answer(w, 45009); return true },
 			reason: models.ReasonTagsQuota,
+			lasts:  15*time.Hour + 50*time.Minute, // until shortly before midnight in Beijing
 		},
 		"the tag is gone": {
 			fails:  func(_ *account, w http.ResponseWriter, _ int) bool { answer(w, 45159); return true },
@@ -253,7 +254,6 @@ func TestARestartInTheMiddleOfAPull(t *testing.T) {
 		for i := range 3 {
 			_ = loop.Sleep(t.Context(), time.Duration(3+i)*time.Second)
 			stop()
-			a.engine.Close()
 			a.engine = a.newEngine()
 			stop = a.start()
 		}
@@ -293,6 +293,7 @@ func TestATagThatIsNotKnown(t *testing.T) {
 		a.wire.down.Store(true)
 		_, err := a.request(broadcast.Request{Audience: models.AudienceGroups, Groups: tagGroup("员工")})
 		wantError(t, err, models.ErrTagsUnchecked)
+		_ = loop.Sleep(t.Context(), time.Minute) // until nobody asks any more
 		if list, err := a.engine.List(t.Context(), 10); err != nil || len(list) != 1 {
 			t.Errorf("%d broadcasts, %v", len(list), err)
 		}
@@ -301,8 +302,8 @@ func TestATagThatIsNotKnown(t *testing.T) {
 
 func wantError(t *testing.T, err error, code string) *models.Error {
 	t.Helper()
-	e, ok := err.(*models.Error) //nolint:errorlint // it is not wrapped here
-	if !ok || e.Code != code {
+	var e *models.Error
+	if !errors.As(err, &e) || e.Code != code {
 		t.Errorf("%v, want %s", err, code)
 		return nil
 	}
@@ -439,10 +440,12 @@ func TestARefusalTellsWhoIsBlacklisted(t *testing.T) {
 // nothing.
 func TestABlacklistThatCanNotBePulled(t *testing.T) {
 	t.Parallel()
-	for name, f := range map[string]func(w http.ResponseWriter){
-		"no answer": func(http.ResponseWriter) { _ = loop.Sleep(t.Context(), time.Minute) },
-		"refused":   func(w http.ResponseWriter) { answer(w, 45009) },
-		"cut short": func(w http.ResponseWriter) { fmt.Fprint(w, `{"total":100,"count":0,"next_openid":""}`) },
+	for name, f := range map[string]func(w http.ResponseWriter, r *http.Request){
+		"no answer": func(_ http.ResponseWriter, r *http.Request) { _ = loop.Sleep(r.Context(), time.Hour) },
+		"refused":   func(w http.ResponseWriter, _ *http.Request) { answer(w, 45009) },
+		"cut short": func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `{"total":100,"count":0,"next_openid":""}`)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -450,7 +453,7 @@ func TestABlacklistThatCanNotBePulled(t *testing.T) {
 				a := newAccount(t, setup{Options: simulator.Options{Followers: 20}})
 				a.wire.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if strings.HasSuffix(r.URL.Path, "/getblacklist") {
-						f(w)
+						f(w, r)
 						return
 					}
 					a.sim.ServeHTTP(w, r)
