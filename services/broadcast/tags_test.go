@@ -1,6 +1,7 @@
 package broadcast_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -177,7 +178,7 @@ func TestATagThatCanNotBePulled(t *testing.T) {
 		"the quota is used up": {
 			fails:  func(_ *account, w http.ResponseWriter, _ int) bool { answer(w, 45009); return true },
 			reason: models.ReasonTagsQuota,
-			lasts:  15*time.Hour + 50*time.Minute, // until shortly before midnight in Beijing
+			lasts:  10 * time.Second, // until shortly before midnight in Beijing
 		},
 		"the tag is gone": {
 			fails:  func(_ *account, w http.ResponseWriter, _ int) bool { answer(w, 45159); return true },
@@ -195,6 +196,7 @@ func TestATagThatCanNotBePulled(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, excepted %v", name, except), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
+					beforeMidnight()
 					a := newAccount(t, setup{Options: simulator.Options{Followers: 60}, undo: 10 * time.Second})
 					a.sim.SetTagPage(5)
 					a.tag("员工", a.some(0, 20)...)
@@ -218,7 +220,7 @@ func TestATagThatCanNotBePulled(t *testing.T) {
 							t.Errorf("paused: %s %q", paused.Reason, paused.Detail)
 						}
 					}
-					_ = loop.Sleep(t.Context(), max(test.lasts, 20*time.Second))
+					_ = loop.Sleep(t.Context(), cmp.Or(test.lasts, 20*time.Second))
 					a.wantReached()
 					a.mu.Lock()
 					failing = false
