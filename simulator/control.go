@@ -96,7 +96,8 @@ func (s *Simulator) newCommands() map[string]command {
 		"POST /_sim/intercept": with(s, func(_ context.Context, ask struct {
 			TemplateID string `json:"template_id"`
 			Intercepting
-		}) error {
+		},
+		) error {
 			s.Intercept(ask.TemplateID, ask.Intercepting)
 			return nil
 		}),

@@ -100,6 +100,7 @@ type (
 
 // Without these fields an answer would look like an empty list.
 func (a tagsAnswer) complete() bool { return a.Tags != nil }
+
 func (a peoplePageAnswer) complete() bool {
 	return a.Count.set && (a.Count.value == 0 || len(a.Data.OpenIDs) > 0)
 }
