@@ -74,10 +74,13 @@ func (w *words) view(s *snapshot) *view {
 		"at": w.Say("as_of", lang.Vars{"At": lang.Clock(s.at)}), "state": w.Say("state." + v.State),
 		"percent": v.Percent + "%", "done": w.Say("of", lang.Vars{"Done": done, "Total": b.Recipients}), "pace": w.pace(s),
 		"speed_max": "", "speed_none": w.Say("speed_none"), "speed_alt": "", "from": "", "to": "",
-		"started_at": lang.Moment(b.StartedAt.Time), "finished_at": lang.Moment(b.FinishedAt.Time), "took": w.took(b, s.at), "retry": "", "price": "",
+		"started_at": lang.Moment(b.StartedAt.Time), "finished_at": lang.Moment(b.FinishedAt.Time), "took": w.took(b, s.at), "retry": "", "price": "", "intercepted": "",
 	}
 	if n := s.Counts; n.Accepted+n.Delivered+n.Uncertain > 0 {
 		v.Text["price"] = w.Say("price", lang.Vars{"Left": s.Price.Left, "OptedOut": s.Price.OptedOut})
+	}
+	if b.Intercepted > 0 {
+		v.Text["intercepted"] = w.Say("intercepted", lang.Vars{"N": b.Intercepted})
 	}
 	v.Text["value"] = strings.Join([]string{v.Text["state"], v.Text["percent"], v.Text["done"]}, " · ")
 	for kind, n := range figures(s.Status) {

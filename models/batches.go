@@ -3,6 +3,7 @@ package models
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -124,6 +125,13 @@ func (s *Store) SampleAudience(ctx context.Context, b *Broadcast, n int) ([]Reci
 // FreezeAudience fixes whom a broadcast can reach, so that whoever follows or joins a
 // topic later is not swept in, and enters it into b. It is fixed once.
 func (s *Store) FreezeAudience(ctx context.Context, b *Broadcast) error {
+	var stored Broadcast
+	if err := s.w.WithContext(ctx).Take(&stored, b.ID).Error; err != nil {
+		return fmt.Errorf("freeze audience: %w", err)
+	}
+	if stored.Target.Unpulled() { // nobody may be sent to who is to be left out
+		return errors.New("freeze audience: a tag is not pulled")
+	}
 	err := s.w.WithContext(ctx).Exec(
 		"UPDATE broadcasts SET through_consent = (SELECT COALESCE(MAX(id), 0) FROM consents),"+
 			" through_id = (SELECT COALESCE(MAX(id), 0) FROM recipients)"+

@@ -107,6 +107,9 @@ const (
 	ErrListUnknown    = "list_unknown"     // Name: there is no such list
 	ErrListName       = "list_name"        // Name, Limit: a list can't be called that
 	ErrFieldsLacking  = "fields_lacking"   // Name, Lacks, Known: somebody who would be sent to lacks fields that the message needs
+	ErrTagsUnchecked  = "tags_unchecked"   // Code, Reason: the platform can't be asked for its tags
+	ErrTagGone        = "tag_gone"         // Name: the platform has the tag no more
+	ErrTagsQuota      = "tags_quota"       // the day's calls for pulling tags are used up
 )
 
 // Those about topics.

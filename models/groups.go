@@ -92,11 +92,11 @@ func (s *Store) Topics(ctx context.Context) ([]Topic, error) {
 	return list, wrap(err, "list topics")
 }
 
-// useSegments marks the segments of a broadcast's lists, so that they are kept. One that is
+// useSegments marks the segments of a broadcast's lists and tags, so that they are kept. One that is
 // gone belongs to a list that was replaced since its name was looked up.
 func useSegments(tx *gorm.DB, b *Broadcast) error {
 	for _, g := range b.Target.All() {
-		if g.Kind != GroupList || g.Segment == 0 {
+		if g.Segment == 0 {
 			continue
 		}
 		// The row is locked until the end, so that a replacement finds it used.

@@ -128,12 +128,15 @@ type RecipientCounts struct {
 	OptedOut  int64 // of these, who said stop
 	Testers   int64 // of these, who are on the test list
 	Left      int64 `gorm:"column:gone"` // those who followed once; LEFT is a word of SQL
+	// Blacklisted are those of the followers to whom the platform takes no message.
+	Blacklisted int64
 }
 
 // CountRecipients counts the people.
 func (s *Store) CountRecipients(ctx context.Context) (RecipientCounts, error) {
 	var c RecipientCounts
 	err := s.r.WithContext(ctx).Raw("SELECT COALESCE(SUM(subscribed), 0) AS followers," +
+		" COALESCE(SUM(subscribed AND blacklisted), 0) AS blacklisted," +
 		" COALESCE(SUM(subscribed AND opted_out), 0) AS opted_out, COALESCE(SUM(NOT subscribed), 0) AS gone FROM recipients").Scan(&c).Error
 	if err != nil {
 		return c, fmt.Errorf("count recipients: %w", err)

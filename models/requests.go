@@ -69,7 +69,11 @@ func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, q Asked) (cre
 		if q.Approvals > 0 && !b.Audience.Trial() {
 			b.State, b.Approvals, b.PendingSince = Pending, q.Approvals, b.AskedAt
 		}
+		b.Intercepted = -1
 		b.ID, b.AskedFor = 0, b.Recipients // a try before this one may have set the number
+		if b.Target.Unpulled() {           // it is the platform's count
+			b.AskedFor = 0
+		}
 		if err := tx.Create(b).Error; err != nil {
 			return err
 		}

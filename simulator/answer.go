@@ -46,6 +46,7 @@ var messages = map[int]string{
 	45015: "response out of time limit or subscription is canceled",
 	45047: "out of response count limit",
 	45051: "template msg use invalid link",
+	45159: "invalid tag id",
 	47001: "data format error",
 	47003: "argument invalid!",
 	48001: "api unauthorized",

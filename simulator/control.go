@@ -89,6 +89,19 @@ func (s *Simulator) newCommands() map[string]command {
 		"POST /_sim/remark": with(s, func(_ context.Context, ask struct{ OpenID, Remark string }) error {
 			return s.Remark(ask.OpenID, ask.Remark)
 		}),
+		"GET /_sim/tags": show(s.Tags),
+		"POST /_sim/tag": s.tagCommand,
+		"POST /_sim/blacklist": with(s, func(_ context.Context, ask struct{ Add, Remove []string }) error {
+			return errors.Join(s.Blacklist(true, ask.Add...), s.Blacklist(false, ask.Remove...))
+		}),
+		"POST /_sim/intercept": with(s, func(_ context.Context, ask struct {
+			TemplateID string `json:"template_id"`
+			Intercepting
+		},
+		) error {
+			s.Intercept(ask.TemplateID, ask.Intercepting)
+			return nil
+		}),
 		"POST /_sim/callback": with(s, func(_ context.Context, ask struct{ URL string }) error { return s.SetCallback(ask.URL) }),
 		"POST /_sim/quota":    with(s, func(_ context.Context, ask usage) error { return s.UseQuota(ask.Path, ask.Used) }),
 		"POST /_sim/hold":     with(s, func(_ context.Context, ask struct{ After int }) error { s.HoldAnswers(ask.After); return nil }),

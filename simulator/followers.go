@@ -160,7 +160,7 @@ func (s *Simulator) info(openID string) (profile any, code int) {
 	}
 	return map[string]any{
 		"subscribe": 1, "openid": openID, "language": "zh_CN", "subscribe_time": s.started.Unix() - int64(id%31_536_000),
-		"remark": s.people.remark(id), "groupid": 0, "tagid_list": []int{}, "subscribe_scene": "ADD_SCENE_QR_CODE", "qr_scene": 0, "qr_scene_str": s.people.scene(id),
+		"remark": s.people.remark(id), "groupid": 0, "tagid_list": s.marks.of(id), "subscribe_scene": "ADD_SCENE_QR_CODE", "qr_scene": 0, "qr_scene_str": s.people.scene(id),
 	}, 0
 }
 

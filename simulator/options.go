@@ -118,6 +118,7 @@ type Limits struct {
 	SendMinute   int `name:"limit-send-minute" json:"send_minute" help:"Template sends a minute, then 45011; 0 for no limit."`
 	SendSecond   int `name:"limit-send-second" json:"send_second" help:"Template sends a second, then 45011; 0 for no limit."`
 	UserGetDaily int `name:"limit-user-get-daily" json:"user_get_daily" help:"Pages of followers a day; below 0 for no limit." default:"500"`
+	TaggedDaily  int `name:"limit-tagged-daily" json:"tagged_daily" help:"Pages of those with a tag a day; 0 for no limit, as none is published."`
 	TokenDaily   int `name:"limit-token-daily" json:"token_daily" help:"Calls of /cgi-bin/token a day; below 0 for no limit." default:"2000"`
 }
 

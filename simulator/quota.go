@@ -88,6 +88,8 @@ func (s *Simulator) limit(path string) bounds {
 		return bounds{day: 500_000}
 	case pathUserInfo, pathUserInfoBatch:
 		return bounds{day: 5_000_000}
+	case pathTagged:
+		return bounds{day: limits.TaggedDaily}
 	default:
 		return bounds{}
 	}
@@ -145,13 +147,9 @@ var otherPaths = map[string]bounds{
 	"/cgi-bin/template/api_set_industry":     {},
 	"/cgi-bin/template/api_add_template":     {},
 	"/cgi-bin/template/del_private_template": {},
-	"/cgi-bin/tags/get":                      {},
-	"/cgi-bin/tags/members/getblacklist":     {},
-	"/cgi-bin/user/tag/get":                  {},
 	"/cgi-bin/openapi/rid/get":               {},
 	"/cgi-bin/openapi/quota/clear":           {},
 	"/cgi-bin/callback/check":                {},
-	"/wxa/sec/queryblocktmplmsg":             {},
 }
 
 // clearQuota serves POST /cgi-bin/clear_quota: every counter starts again, ten times a month (WeChat: clearQuota docs).

@@ -123,6 +123,8 @@ func (s *Simulator) judge(r *http.Request, body []byte, malformed bool, m *sendR
 		return 40003, ""
 	} else if !known || !s.people.reachable(id) {
 		return 43004, ""
+	} else if s.marks.blacklisted(id) {
+		return 43019, ""
 	}
 	for _, c := range plan.codes {
 		if chance.chance(c.rate) {
@@ -185,7 +187,7 @@ func (s *Simulator) accept(ctx context.Context, w http.ResponseWriter, id uint32
 				Receipt: rec.status.String(), Content: s.ledger.texts.content(rec.payload),
 			})
 		}
-		s.report(rec, chance, receipts)
+		s.reportUnlessIntercepted(m, rec, chance, receipts)
 	}
 	late := plan.Latency - plan.Latency/2
 	if s.strikes(chance, plan.Slow, &s.tally.faults.Slow) {
@@ -210,6 +212,19 @@ func (s *Simulator) accept(ctx context.Context, w http.ResponseWriter, id uint32
 		}
 	}
 	s.answerAccepted(w, msgID, chance, plan)
+}
+
+// reportUnlessIntercepted sees to the receipt of a message that was accepted.
+func (s *Simulator) reportUnlessIntercepted(m *sendRequest, rec record, chance *rng, receipts *Receipts) {
+	how, struck := s.intercepts.strike(m, rec)
+	switch {
+	case !struck:
+	case how.Failed:
+		rec.status = statusSystemFailed
+	default:
+		return
+	}
+	s.report(rec, chance, receipts)
 }
 
 // answerAccepted answers a message that was accepted: with its msgid, or with one of the faults that leave the caller

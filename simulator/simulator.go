@@ -26,6 +26,10 @@ const (
 	pathClearQuota    = "/cgi-bin/clear_quota"
 	pathAPIDomainIP   = "/cgi-bin/get_api_domain_ip"
 	pathCallbackIP    = "/cgi-bin/getcallbackip"
+	pathTags          = "/cgi-bin/tags/get"
+	pathTagged        = "/cgi-bin/user/tag/get"
+	pathBlacklist     = "/cgi-bin/tags/members/getblacklist"
+	pathIntercepted   = "/wxa/sec/queryblocktmplmsg"
 )
 
 // bodyLimit bounds request bodies, in bytes.
@@ -36,17 +40,19 @@ type Simulator struct {
 	opts    Options
 	started time.Time
 
-	people    *people
-	tokens    *tokens
-	templates templates
-	ledger    ledger
-	windows   *windows
-	quotas    map[string]*quota
-	clears    clears
-	tally     *tally
-	seal      *seal
-	outbox    *outbox
-	client    *http.Client
+	people     *people
+	marks      *marks
+	intercepts *interceptions
+	tokens     *tokens
+	templates  templates
+	ledger     ledger
+	windows    *windows
+	quotas     map[string]*quota
+	clears     clears
+	tally      *tally
+	seal       *seal
+	outbox     *outbox
+	client     *http.Client
 
 	faults   atomic.Pointer[faultPlan]
 	limits   atomic.Pointer[Limits]
@@ -77,7 +83,7 @@ func New(o Options) (*Simulator, error) {
 	now := o.Now()
 	s := &Simulator{
 		opts: o, started: now,
-		people: newPeople(o), tokens: newTokens(o.TokenTTL, o.TokenOverlap), templates: newTemplates(o),
+		people: newPeople(o), marks: newMarks(), intercepts: newInterceptions(), tokens: newTokens(o.TokenTTL, o.TokenOverlap), templates: newTemplates(o),
 		ledger: ledger{texts: newPayloads()}, windows: newWindows(), tally: newTally(), outbox: newOutbox(),
 		client: &http.Client{
 			Transport: &http.Transport{
@@ -112,10 +118,14 @@ func New(o Options) (*Simulator, error) {
 		"POST " + pathClearQuota:    s.clearQuota,
 		"GET " + pathAPIDomainIP:    s.addresses,
 		"GET " + pathCallbackIP:     s.addresses,
+		"GET " + pathTags:           s.listTags,
+		"POST " + pathTagged:        s.listTagged,
+		"POST " + pathBlacklist:     s.listBlacklist,
+		"POST " + pathIntercepted:   s.listIntercepted,
 	}
 	for _, path := range []string{
 		pathToken, pathStableToken, pathUserGet, pathUserInfo, pathUserInfoBatch, pathSend, pathTemplates, pathCustom,
-		pathQuotaGet, pathClearQuota, pathAPIDomainIP, pathCallbackIP,
+		pathQuotaGet, pathClearQuota, pathAPIDomainIP, pathCallbackIP, pathTags, pathTagged, pathBlacklist, pathIntercepted,
 	} {
 		s.quotas[path] = new(quota)
 	}

@@ -97,6 +97,9 @@ func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 		v["Count"] = asked.Recipients
 	}
 	lines := append([]string{c.say(id, v)}, c.parts(asked.Parts)...)
+	if asked.Announced {
+		lines = append(lines, c.say("asked.announced", nil))
+	}
 	if asked.Instead != 0 {
 		lines = append(lines, c.say("asked.instead", vars{"ID": asked.Instead}))
 	}

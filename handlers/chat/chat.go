@@ -31,6 +31,7 @@ type engine interface {
 	Pause(ctx context.Context, id int64, by string) (*models.Broadcast, error)
 	Resume(ctx context.Context, id int64, by string) (*models.Broadcast, error)
 	Cancel(ctx context.Context, id int64, by string) (*broadcast.Cancelled, error)
+	Tags(ctx context.Context) ([]wechat.Tag, error)
 	PauseAll(ctx context.Context, by string) (*broadcast.Halted, error)
 }
 

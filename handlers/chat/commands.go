@@ -55,6 +55,7 @@ const (
 	RepliesSet     Name = "replies_set"
 	RepliesRemove  Name = "replies_remove"
 	Who            Name = "who"
+	Tags           Name = "tags"
 	Admins         Name = "admins"
 	AdminsAdd      Name = "admins_add"
 	AdminsRemove   Name = "admins_remove"
@@ -162,6 +163,7 @@ var commands = []command{
 	{name: SyncConfirm, under: Sync, en: []string{"sync confirm", "sync 确认"}, zh: []string{"同步 确认", "同步 confirm"}, role: models.Sender, remember: true, run: (*Chat).sync},
 	{name: Stats, en: []string{"stats"}, zh: []string{"统计"}, role: models.Viewer, reads: true, remember: true, run: (*Chat).stats},
 
+	{name: Tags, en: []string{"tags"}, zh: []string{"标签"}, role: models.Viewer, reads: true, remember: true, run: (*Chat).tags},
 	{name: Who, en: []string{"who"}, zh: []string{"查询"}, takes: takesOpenID, role: models.Viewer, remember: true, run: (*Chat).who},
 	{name: Admins, en: []string{"admins"}, zh: []string{"管理员"}, role: models.Owner, reads: true, remember: true, run: (*Chat).admins},
 	{name: AdminsAdd, under: Admins, en: []string{"admins add", "admins 添加"}, zh: []string{"管理员 添加", "管理员 add"}, takes: takesOpenIDAndRole, role: models.Owner, remember: true, repeatable: true, run: (*Chat).addAdmin},

@@ -127,7 +127,7 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		}
 	case models.ErrSyncShort:
 		v["Sync"], v["Confirm"] = c.write(Sync, ""), c.write(SyncConfirm, "")
-	case models.ErrPlatform, models.ErrTesterUnchecked:
+	case models.ErrPlatform, models.ErrTesterUnchecked, models.ErrTagsUnchecked:
 		c.refusal(e, v)
 		if e.Code == models.ErrPlatform && e.Args["Code"] == codeNoPermission {
 			return c.say("error.permission", v), true

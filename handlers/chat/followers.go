@@ -154,10 +154,15 @@ func (c *Chat) stats(ctx context.Context, _ request) (string, error) {
 		return "", err
 	}
 	line := func(id string, n int64) string { return c.say("stats."+id, vars{"N": n}) }
+	blacklisted := "" // most accounts have nobody there
+	if s.Blacklisted > 0 {
+		blacklisted = line("blacklisted", s.Blacklisted)
+	}
 	return joined([]string{
 		line("followers", s.Followers),
 		line("left", s.Left),
 		line("opted_out", s.OptedOut),
+		blacklisted,
 		line("testers", s.Testers),
 		line("sent", sent),
 		c.quota(ctx),

@@ -23,6 +23,7 @@ func (c *Composer) statusText(st broadcast.Status) string {
 		c.counts(st),
 		c.price(st),
 		c.canary(st),
+		c.intercepted("status", b),
 		c.pace(st),
 		c.withdrawn(b),
 		c.waits(st),
@@ -203,6 +204,9 @@ func (c *Composer) reason(b models.Broadcast) string {
 	if refusal, _ := lang.ParseRefusal(b.Detail); b.Reason == models.ReasonCredentials && refusal.Code == codeNoPermission {
 		id = "reason.permission"
 	}
+	if tagGone(b) {
+		return c.say("reason.tag_gone", vars{"Name": b.Detail})
+	}
 	if !c.locale.Has(id) {
 		id = "reason.unlisted"
 	}
@@ -341,5 +345,5 @@ func (c *Composer) noticeCounts(st broadcast.Status) string {
 	if p := st.Price; p.Left+p.OptedOut > 0 {
 		lines = append(lines, c.say("notice.price", vars{"Left": p.Left, "OptedOut": p.OptedOut}))
 	}
-	return joined(append(lines, c.withdrawn(st.Broadcast)))
+	return joined(append(lines, c.intercepted("notice", st.Broadcast), c.withdrawn(st.Broadcast)))
 }

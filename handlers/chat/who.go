@@ -38,6 +38,9 @@ func (c *Chat) who(ctx context.Context, r request) (string, error) {
 	if k.Tester {
 		lines = append(lines, c.say("who.tester", nil))
 	}
+	if k.Blacklisted {
+		lines = append(lines, c.say("who.blacklisted", nil))
+	}
 	lines = append(lines, c.next(k))
 	if k.Heard != "" {
 		lines = append(lines, c.say("who.heard", vars{"Text": clip(strings.Join(strings.Fields(k.Heard), " "), maxHeard), "At": since(k.HeardAt)}))
@@ -94,6 +97,8 @@ func (c *Chat) next(k *followers.Known) string {
 		return c.say("who.next_left", nil)
 	case k.OptedOut:
 		return c.say("who.next_opted_out", nil)
+	case k.Blacklisted:
+		return c.say("who.next_blacklisted", nil)
 	default:
 		return c.say("who.next", nil)
 	}

@@ -63,7 +63,7 @@ type Sampled struct {
 }
 
 // Sample counts the recipients of a broadcast, whose number it sets, and returns some
-// of them. A broadcast to nobody is a *models.Error.
+// of them. A broadcast to nobody is a *models.Error, unless a tag was not pulled yet.
 func Sample(ctx context.Context, store *models.Store, b *models.Broadcast) (found Sampled, err error) {
 	p := Of(b)
 	if p.Unconditional { // a person who writes to the account follows it
@@ -79,6 +79,9 @@ func Sample(ctx context.Context, store *models.Store, b *models.Broadcast) (foun
 		if err != nil || len(found.People) > 0 {
 			return found, err
 		}
+	}
+	if b.Target.Unpulled() { // who has the tag is not known yet
+		return found, nil
 	}
 	code := p.empty
 	if code == models.ErrNoTesters {

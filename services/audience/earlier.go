@@ -35,7 +35,11 @@ func Earlier(ctx context.Context, store *models.Store, to models.Audience, id in
 // before it tried.
 func Complete(b, of *models.Broadcast) (instead int64) {
 	b.OfID = of.ID
-	b.Target = models.Target{Groups: of.Target.Groups, Except: append(slices.Clone(of.Target.Except), b.Target.Except...)}
+	target := of.Target
+	if of.ThroughID == 0 { // nobody belongs to it yet, and its tags may change
+		target = target.Forget()
+	}
+	b.Target = models.Target{Groups: target.Groups, Except: append(slices.Clone(target.Except), b.Target.Except...)}
 	if b.Audience != models.AudienceRest {
 		return 0
 	}

@@ -6,15 +6,18 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/tags"
 )
 
 // Groups finds topics, tags and lists by the names that admins write.
 type Groups struct {
 	Store *models.Store
+	Tags  *tags.Puller
 }
 
 // Resolve returns groups with their numbers, each once, in their order. A name that nobody
-// knows is a *models.Error with those that are known.
+// knows is a *models.Error with those that are known, and so is a platform that can't be
+// asked for its tags.
 func (s *Groups) Resolve(ctx context.Context, groups []models.Group) ([]models.Group, error) {
 	var found []models.Group
 	for _, g := range groups {
@@ -22,7 +25,10 @@ func (s *Groups) Resolve(ctx context.Context, groups []models.Group) ([]models.G
 		if err != nil {
 			return nil, err
 		}
-		i := slices.IndexFunc(known, func(k models.Group) bool { return message.Fold(k.Name) == message.Fold(g.Name) })
+		i := slices.IndexFunc(known, func(k models.Group) bool { return k.Name == g.Name }) // the platform tells VIP and vip apart
+		if i < 0 {
+			i = slices.IndexFunc(known, func(k models.Group) bool { return message.Fold(k.Name) == message.Fold(g.Name) })
+		}
 		switch {
 		case i < 0:
 			names := make([]string, len(known))
@@ -53,6 +59,11 @@ func (s *Groups) known(ctx context.Context, kind models.GroupKind) (all []models
 		}
 		return all, err
 	case models.GroupTag:
+		list, err := s.Tags.Known(ctx)
+		for _, t := range list {
+			all = append(all, models.Group{Kind: kind, Name: t.Name, ID: t.ID})
+		}
+		return all, err
 	}
 	return nil, nil
 }

@@ -112,7 +112,7 @@ func (e *Engine) created(ctx context.Context, b *models.Broadcast, err error) (*
 	if err != nil {
 		return nil, err
 	}
-	a := &Created{Broadcast: *b, Recipients: b.Recipients}
+	a := &Created{Broadcast: *b, Recipients: b.Recipients, Announced: b.Target.Unpulled()}
 	if b.State == models.Pending {
 		a.Approvers, a.Names = e.approvers(ctx, b), e.names(ctx)
 	}
@@ -157,7 +157,12 @@ func (e *Engine) sample(ctx context.Context, b *models.Broadcast) (audience.Samp
 			return audience.Listed(ctx, e.store, b)
 		}
 	}
-	return audience.Sample(ctx, e.store, b)
+	e.tags.Soon(ctx, b)
+	people, err := audience.Sample(ctx, e.store, b)
+	if err == nil && b.Target.Unpulled() {
+		b.Recipients = max(b.Recipients, e.tags.Announced(ctx, b))
+	}
+	return people, err
 }
 
 // pullSoon sees to it that the followers are known before the first broadcast to

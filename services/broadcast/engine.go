@@ -14,13 +14,16 @@ import (
 	"wechat-broadcast/cache"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/audience"
+	"wechat-broadcast/services/blacklist"
 	"wechat-broadcast/services/canary"
 	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/cluster"
 	"wechat-broadcast/services/delivery"
+	"wechat-broadcast/services/intercepted"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/planning"
+	"wechat-broadcast/services/tags"
 	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/services/worker"
@@ -99,8 +102,13 @@ type Engine struct {
 	planner  *planning.Planner
 	trial    *canary.Trial
 	groups   *audience.Groups
-	watched  watched
-	events   chan Event
+	tags     *tags.Puller
+	// blacklist and interceptions are what the platform says of whom it takes no message
+	// for, and of what it kept back.
+	blacklist     *blacklist.Puller
+	interceptions *intercepted.Asker
+	watched       watched
+	events        chan Event
 
 	recent *cache.Cache[int64, *Status]
 	// pullFailed: the last pull of the followers for a broadcast did.
@@ -158,7 +166,6 @@ func New(c Config) *Engine {
 			Store: c.Store, Client: c.Platform, Messages: c.Messages, ResetAt: c.QuotaReset, Now: c.Now, Log: c.Log,
 		},
 		everPulled: c.EverPulled, pull: c.Pull,
-		groups:     &audience.Groups{Store: c.Store},
 		canary:     &canary.Chooser{Store: c.Store, Share: c.Canary, Now: c.Now, Log: c.Log},
 		undoWindow: c.UndoWindow, resetAt: c.QuotaReset, now: c.Now, log: c.Log, metrics: newMetrics(c.Metrics),
 		guards: models.Asked{Approvals: c.Approvals, RequireTest: c.RequireTest}, senders: c.Senders,
@@ -167,6 +174,7 @@ func New(c Config) *Engine {
 		runs: runs{list: map[int64]*run{}}, watched: watched{list: map[int64]*progress{}},
 		late: map[string]*creation{},
 	}
+	e.askPlatformWith(c)
 	e.recent = newRecent(e)
 	e.finalized, _ = lru.New[int64, struct{}](finalizedAtMost) // only a size of 0 is an error
 	e.sender = delivery.New(delivery.Config{
@@ -195,6 +203,8 @@ func New(c Config) *Engine {
 func (e *Engine) Close() {
 	e.endBackground()
 	e.background.Wait()
+	e.tags.Wait()
+	e.blacklist.Wait()
 	if e.cluster != nil {
 		e.cluster.Close()
 	}

@@ -29,7 +29,7 @@ type run struct {
 	// quota is what was left of the day's when a planned broadcast started; nil if that is
 	// not known.
 	quota atomic.Pointer[wechat.Quota]
-	// pulling: the followers are being pulled, and the last pull did not fail.
+	// pulling: the followers, or those with a tag, are being pulled, and the last pull did not fail.
 	pulling atomic.Bool
 }
 
@@ -44,6 +44,9 @@ func (r *run) lead(ctx context.Context) error {
 		return worker.ErrNotRunning
 	}
 	if err := r.pullFirst(ctx); err != nil {
+		return err
+	}
+	if err := r.gather(ctx); err != nil {
 		return err
 	}
 	planCtx, stopPlanning := context.WithCancel(ctx)
@@ -188,7 +191,7 @@ func (e *Engine) stopped(b models.Broadcast, m models.Move) {
 // resumeAt is when a pause for a reason ends by itself, zero for never.
 func (e *Engine) resumeAt(reason string) time.Time {
 	switch reason {
-	case models.ReasonQuota, models.ReasonInfoQuota, models.ReasonSyncQuota:
+	case models.ReasonQuota, models.ReasonInfoQuota, models.ReasonSyncQuota, models.ReasonTagsQuota:
 		return throttle.QuotaReset(e.now(), e.resetAt)
 	}
 	return time.Time{}

@@ -35,7 +35,7 @@ type creation struct {
 func (e *Engine) save(ctx context.Context, b *models.Broadcast, q models.Asked, found check.Found) (*Created, error) {
 	ctx, cancel := beforeDeadline(ctx, replySlack)
 	defer cancel()
-	same := fmt.Sprintln(b.AskedBy, b.Audience, b.OfID, b.Target, b.Digest, b.PlannedStart, b.Canary != 0)
+	same := fmt.Sprintln(b.AskedBy, b.Audience, b.OfID, b.Target.Forget(), b.Digest, b.PlannedStart, b.Canary != 0)
 	if c := e.lateCreation(same); c != nil {
 		select {
 		case <-c.done:
@@ -109,6 +109,7 @@ func (e *Engine) storeRequest(b *models.Broadcast, q models.Asked, found check.F
 		e.halt(q.Instead)
 	}
 	if created {
+		e.prepare(*b)
 		e.log.InfoContext(ctx, "broadcast asked for", "broadcast", b.ID, "message", b.Name, "audience", b.Audience,
 			"admin", models.MaskOpenID(b.AskedBy), "recipients", asked.Recipients)
 		e.wake()

@@ -31,6 +31,7 @@ func (e *Engine) tidy(ctx context.Context) {
 	loops.Go(func() { loop.Every(ctx, finalizeEvery, func() { e.finalize(ctx) }) })
 	loops.Go(func() { loop.Every(ctx, updateEvery, func() { e.updateMetrics(ctx) }) })
 	loops.Go(func() { loop.Every(ctx, purgeEvery, func() { e.purge(ctx) }) })
+	loops.Go(func() { loop.Every(ctx, lookEvery, func() { e.lookIntercepted(ctx) }) })
 	loops.Wait()
 }
 
@@ -99,6 +100,9 @@ func (e *Engine) purge(ctx context.Context) {
 	}
 	if err := e.store.TidySegments(ctx, e.now()); err != nil && ctx.Err() == nil {
 		e.log.WarnContext(ctx, "delete the people of old lists", "err", err)
+	}
+	if err := e.tags.Tidy(ctx); err != nil && ctx.Err() == nil {
+		e.log.WarnContext(ctx, "drop old pulls of tags", "err", err)
 	}
 }
 

@@ -51,6 +51,9 @@ type Created struct {
 	// Names the names that admins gave to people, by OpenID.
 	Approvers []string
 	Names     map[string]string
+	// Announced says that Recipients is the platform's count of those with the tags, since
+	// these are not pulled yet.
+	Announced bool
 	// Instead is the paused broadcast that was cancelled, as this one is for its rest; 0
 	// for none.
 	Instead int64

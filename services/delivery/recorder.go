@@ -2,11 +2,13 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/loop"
+	"wechat-broadcast/services/wechat"
 )
 
 // entry is an outcome on its way to the database.
@@ -28,15 +30,19 @@ func newRecorder(storing context.Context, store *models.Store, writing *models.H
 	flush := func(group []entry) {
 		outcomes := make([]models.Outcome, len(group))
 		var gone []models.Departure
+		var blacklisted []int64
 		for i, r := range group {
 			outcomes[i] = r.outcome
 			gone = append(gone, r.gone...)
+			if r.outcome.ErrCode == wechat.CodeBlacklisted {
+				blacklisted = append(blacklisted, r.outcome.RecipientID)
+			}
 		}
 		err := loop.Persist(storing, log, "record outcomes", func(ctx context.Context) error {
 			if err := writing.Note(store.RecordOutcomes(ctx, outcomes, now())); err != nil {
 				return err
 			}
-			return store.MarkGone(ctx, gone)
+			return errors.Join(store.MarkGone(ctx, gone), store.MarkBlacklisted(ctx, blacklisted))
 		})
 		for _, r := range group {
 			r.done(err == nil)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/blacklist"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/zone"
 )
@@ -119,6 +120,11 @@ func (s *Service) pullAll(ctx context.Context, confirmed bool, progress func(Syn
 	st, suspicious, err := s.takeOver(ctx, st, progress)
 	if err != nil {
 		return SyncResult{}, err
+	}
+	if n, err := blacklist.Pull(ctx, s.store, s.platform); err != nil {
+		s.log.WarnContext(ctx, "the blacklist is not pulled, going on with the last one", "err", err)
+	} else {
+		s.log.InfoContext(ctx, "blacklist pulled", "people", n)
 	}
 	res := s.conclude(ctx, st, begun, resumed)
 	if suspicious {

@@ -315,15 +315,18 @@ func (n *Notifier) ready(ctx context.Context, b models.Broadcast) (bool, error) 
 	if err != nil || !counted {
 		return false, err
 	}
-	if b.State != models.Finished || n.Now().Sub(b.FinishedAt.Time) >= receiptsWithin {
+	if b.State != models.Finished {
 		return true, nil
+	}
+	if n.Now().Sub(b.FinishedAt.Time) >= receiptsWithin {
+		return n.Engine.Looked(&b), nil
 	}
 	// Counting a large broadcast every two seconds would keep a core busy.
 	st, err := n.Engine.Recent(b.ID)
 	if err != nil {
 		return false, err
 	}
-	return st.Broadcast.State == models.Finished && st.Counts.Accepted == 0, nil
+	return st.Broadcast.State == models.Finished && st.Counts.Accepted == 0 && n.Engine.Looked(&b), nil
 }
 
 // handed is what came of handing a notice over.

@@ -78,6 +78,8 @@ type Client struct {
 	closed    atomic.Bool
 	// templates are those of KnownTemplates.
 	templates *cache.Cache[struct{}, []Template]
+	// tags are those of KnownTags.
+	tags *cache.Cache[struct{}, []Tag]
 }
 
 // New makes a Client. Nothing is asked of the platform before the first call;
@@ -98,6 +100,7 @@ func New(cfg Config) *Client {
 	}
 	c.tokens = newTokens(c, cfg)
 	c.templates = c.newTemplateCache()
+	c.tags = c.newTagCache()
 	return c
 }
 

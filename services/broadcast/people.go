@@ -1,0 +1,101 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/audience"
+	"wechat-broadcast/services/blacklist"
+	"wechat-broadcast/services/intercepted"
+	"wechat-broadcast/services/loop"
+	"wechat-broadcast/services/tags"
+	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/worker"
+)
+
+// askPlatformWith makes the parts that ask the platform for groups of people.
+func (e *Engine) askPlatformWith(c Config) {
+	e.tags = tags.New(tags.Config{Store: c.Store, Platform: c.Platform, Life: e.inBackground, Now: c.Now, Log: c.Log})
+	e.groups = &audience.Groups{Store: c.Store, Tags: e.tags}
+	e.blacklist = blacklist.New(blacklist.Config{Store: c.Store, Platform: c.Platform, Life: e.inBackground, Log: c.Log})
+	e.interceptions = intercepted.New(c.Store, c.Platform, c.Now, c.Log)
+}
+
+// Tags returns the account's tags. The errors are those of tags.Puller.Known.
+func (e *Engine) Tags(ctx context.Context) ([]wechat.Tag, error) { return e.tags.Known(ctx) }
+
+// forMany tells whether a broadcast is for more than the test list.
+func forMany(b *models.Broadcast) bool {
+	return b.Audience != models.AudienceMe && b.Audience != models.AudienceTest
+}
+
+// prepare pulls in the undo window what a broadcast needs when it starts. Whatever fails
+// is tried again then.
+func (e *Engine) prepare(b models.Broadcast) {
+	if !forMany(&b) || b.NotBefore.Sub(e.now()) > tags.GoodFor {
+		return
+	}
+	e.background.Go(func() { e.blacklist.Renew(e.inBackground) })
+	e.background.Go(func() {
+		if err := e.tags.Ready(e.inBackground, b.ID); err != nil && e.inBackground.Err() == nil {
+			e.log.WarnContext(e.inBackground, "pull the tags of a broadcast, trying again when it starts", "broadcast", b.ID, "err", err)
+		}
+	})
+}
+
+// gather pulls what must be known of people before a broadcast is planned.
+func (r *run) gather(ctx context.Context) error {
+	if !r.b.PlannedAt.IsZero() || !forMany(&r.b) {
+		return nil
+	}
+	r.pulling.Store(true)
+	defer r.pulling.Store(false)
+	r.blacklist.Renew(ctx)
+	err := r.tags.Ready(ctx, r.b.ID)
+	var told *models.Error
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case !errors.As(err, &told):
+		// The platform or the database is away: the run is tried again.
+		r.pulling.Store(false)
+		r.throttle.Hear(wechat.Result{Verdict: wechat.Away, Detail: "pull tags"})
+		_ = loop.Sleep(ctx, pullAgain)
+		return err
+	}
+	r.log.WarnContext(ctx, "the tags could not be pulled", "broadcast", r.b.ID, "err", err)
+	r.stopped(r.b, untagged(told))
+	return worker.ErrNotRunning
+}
+
+// untagged says why a broadcast waits for its tags.
+func untagged(err *models.Error) models.Move {
+	m := models.Move{Event: models.EventStop, Reason: models.ReasonTags}
+	switch code, _ := err.Args["Code"].(int); {
+	case err.Code == models.ErrTagsQuota:
+		m.Reason = models.ReasonTagsQuota
+	case err.Code == models.ErrTagGone:
+		m.Detail = fmt.Sprint(err.Args["Name"])
+	case code != 0:
+		m.Detail = fmt.Sprintf("%d %v", code, err.Args["Reason"])
+	}
+	return m
+}
+
+// lookEvery is how often ended broadcasts are looked through for what was intercepted.
+const lookEvery = 2 * time.Second
+
+func (e *Engine) lookIntercepted(ctx context.Context) {
+	if err := e.interceptions.Look(ctx); err != nil && ctx.Err() == nil {
+		e.log.WarnContext(ctx, "look for what was intercepted, trying again", "err", err)
+	}
+}
+
+// Looked tells whether it is known what the platform intercepted of a broadcast that
+// ended, or will not be known soon.
+func (e *Engine) Looked(b *models.Broadcast) bool { return e.interceptions.Looked(b) }
