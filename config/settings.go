@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"wechat-broadcast/zone"
 )
 
 // Settings is what the operator chose, checked. It prints itself with every
@@ -43,6 +45,9 @@ type Account struct {
 	SendRate        int           // SEND_RATE, sends a second for the account; 0 is no ceiling
 	UndoWindow      time.Duration // UNDO_WINDOW, the wait before a broadcast to all
 	QuotaReset      time.Duration // QUOTA_RESET, after midnight Beijing time
+
+	QuietHours     zone.Hours // QUIET_HOURS, in which nothing is sent but to an admin and testers
+	MaxPerFollower PerTime    // MAX_PER_FOLLOWER, the broadcasts that a person gets at most
 
 	Welcome     string // WELCOME, what a new follower is answered; empty for nothing
 	UnknownText string // UNKNOWN_TEXT: "hint", "silent", "customer_service" or a URL
