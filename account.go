@@ -64,7 +64,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 		shared = p.redis
 	}
 	a.platform = a.newPlatform(shared)
-	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Now: time.Now, Log: a.log})
+	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Cap: a.cap(), Now: time.Now, Log: a.log})
 	source := messages.NewSource(messages.SourceConfig{
 		Path: settings.MessagesFile, Language: settings.Language, Store: store, Templates: a.platform, Now: time.Now,
 	})
@@ -112,9 +112,15 @@ func (a *account) newEngine(shared *redis.Client, source *messages.Source) *broa
 		Store: a.store, Platform: a.platform, Messages: source,
 		EverPulled: a.followers.EverPulled, Pull: a.followers.Complete,
 		Concurrency: a.settings.SendConcurrency, Rate: a.settings.SendRate,
-		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset, Redis: shared, Account: a.settings.AppID,
+		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset,
+		Quiet: a.settings.QuietHours, Cap: a.cap(), Redis: shared, Account: a.settings.AppID,
 		Metrics: a.metrics, Now: time.Now, Log: a.log,
 	})
+}
+
+// cap is how many broadcasts a person gets at most.
+func (a *account) cap() models.Cap {
+	return models.Cap{Max: int64(a.settings.MaxPerFollower.Count), Within: a.settings.MaxPerFollower.Within}
 }
 
 // close ends what newAccount started, once nothing uses it any more.

@@ -21,6 +21,7 @@ const (
 	EventResume Event = "resume" // an admin's word
 	EventCancel Event = "cancel" // an admin's word
 	EventStop   Event = "stop"   // the sending can't go on for now
+	EventQuiet  Event = "quiet"  // the quiet hours began
 	EventHalt   Event = "halt"   // another broadcast showed that the account is at stake
 	EventFail   Event = "fail"   // it can't be sent at all
 	EventFinish Event = "finish" // every recipient has an outcome
@@ -44,6 +45,7 @@ var transitions = map[Event]transition{
 	EventResume: {from: []BroadcastState{Paused}, to: Scheduled}, // so that one that was paused in its undo window keeps it
 	EventCancel: {from: []BroadcastState{Scheduled, Running, Paused}, to: Cancelled},
 	EventStop:   {from: []BroadcastState{Running}, to: Paused},
+	EventQuiet:  {from: []BroadcastState{Running}, resting: true, to: Paused},
 	EventHalt:   {from: []BroadcastState{Scheduled, Running}, resting: true, to: Paused},
 	EventFail:   {from: []BroadcastState{Running}, to: Failed},
 	EventFinish: {from: []BroadcastState{Running}, to: Finished},
@@ -132,6 +134,8 @@ func (t transition) condition(s *Store, on Event, now time.Time) *gorm.DB {
 		c = c.Where("not_before <= ?", At(now))
 	case on == EventMiss:
 		c = c.Where("not_before <= ? AND started_at = 0", At(now.Add(-StartsWithin)))
+	case on == EventQuiet: // one whose pause is over goes on pausing
+		c = s.w.Where("any_hour = 0 AND (state IN ? OR state = ? AND resume_at > 0 AND resume_at <= ?)", t.from, Paused, At(now))
 	case on == EventGoOn:
 		c = c.Or("state = ? AND resume_at > 0 AND resume_at <= ?", Paused, At(now))
 	case t.resting:

@@ -108,6 +108,9 @@ func (e *Engine) created(ctx context.Context, b *models.Broadcast, err error) (*
 		return nil, err
 	}
 	a := &Created{Broadcast: *b, Recipients: b.Recipients}
+	if audience.Of(b).Guarded {
+		a.Quiet = e.quiet
+	}
 	if audience.Of(b).NeedsSync && b.ThroughID == 0 {
 		pulled, err := e.everPulled(ctx)
 		if err != nil {
@@ -131,7 +134,9 @@ func (e *Engine) draft(q Request, def *message.Definition) (*models.Broadcast, e
 		Salt: strings.ToLower(rand.Text()[:8]),
 	}
 	b.PlannedStart = models.At(q.At)
-	b.NotBefore = models.At(e.notBefore(b))
+	b.AnyHour = q.AnyHour
+	notBefore, why := e.notBefore(b)
+	b.NotBefore, b.Reason = models.At(notBefore), why
 	return b, nil
 }
 

@@ -23,6 +23,7 @@ import (
 	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/services/worker"
+	"wechat-broadcast/zone"
 )
 
 const (
@@ -50,6 +51,10 @@ type Config struct {
 	// QuotaReset is when, after midnight in Beijing, the platform's daily quota
 	// starts anew.
 	QuotaReset time.Duration
+	// Quiet are the hours in which nothing is sent but to an admin and to testers, and Cap
+	// is how many other broadcasts a person gets at most.
+	Quiet zone.Hours
+	Cap   models.Cap
 	// Redis shares the work with the other replicas of the account; nil to do it
 	// alone.
 	Redis *redis.Client
@@ -71,6 +76,7 @@ type Engine struct {
 	pull       func(ctx context.Context) error
 	undoWindow time.Duration
 	resetAt    time.Duration
+	quiet      zone.Hours
 	now        func() time.Time
 	log        *slog.Logger
 	metrics    *metrics
@@ -144,7 +150,7 @@ func New(c Config) *Engine {
 		everPulled: c.EverPulled, pull: c.Pull,
 		groups:     &audience.Groups{Store: c.Store},
 		planner:    &planning.Planner{Store: c.Store, Now: c.Now, Log: c.Log},
-		undoWindow: c.UndoWindow, resetAt: c.QuotaReset, now: c.Now, log: c.Log, metrics: newMetrics(c.Metrics),
+		undoWindow: c.UndoWindow, resetAt: c.QuotaReset, quiet: c.Quiet, now: c.Now, log: c.Log, metrics: newMetrics(c.Metrics),
 		throttle:  throttle.New(channel, c.Rate, c.Now),
 		lifetimes: newLifetimes(), woken: make(chan struct{}, 1), events: make(chan Event, 16),
 		runs: runs{list: map[int64]*run{}}, watched: watched{list: map[int64]*progress{}},
@@ -154,6 +160,7 @@ func New(c Config) *Engine {
 	e.finalized, _ = lru.New[int64, struct{}](finalizedAtMost) // only a size of 0 is an error
 	e.sender = delivery.New(delivery.Config{
 		Store: c.Store, Platform: c.Platform, Channel: channel, Throttle: e.throttle, Concurrency: c.Concurrency,
+		Cap: c.Cap, Quiet: c.Quiet,
 		Calls: e.calls, Storing: e.storing, Metrics: c.Metrics, Now: c.Now, Log: c.Log,
 	})
 	owner, lasts := ownLeases, worker.LoneLease

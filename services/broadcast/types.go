@@ -8,6 +8,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/messages"
+	"wechat-broadcast/zone"
 )
 
 // Request asks for a broadcast.
@@ -46,6 +47,8 @@ type Created struct {
 	Recipients int64
 	// SyncFirst says that the followers are pulled before anything is sent.
 	SyncFirst bool
+	// Quiet are the quiet hours, if they hold for such a broadcast.
+	Quiet zone.Hours
 	// Instead is the paused broadcast that was cancelled, as this one is for its rest; 0
 	// for none.
 	Instead int64

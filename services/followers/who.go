@@ -98,6 +98,10 @@ type Known struct {
 	models.Recipient
 	// Sent are the last broadcasts that tried the person, the newest first.
 	Sent []models.Sent
+	// CappedUntil is when the cap on messages per person allows the next one; zero if it
+	// does now. Cap is that cap.
+	CappedUntil time.Time
+	Cap         models.Cap
 	// Asked says of somebody about whom nothing is stored that the platform said whether
 	// they follow, and Follows what it said.
 	Asked, Follows bool
@@ -115,7 +119,11 @@ func (s *Service) Who(ctx context.Context, text string) (*Known, error) {
 		return nil, err
 	}
 	sent, err := s.store.SentTo(ctx, r.ID, sentAmong, sentAtMost)
-	return &Known{Recipient: *r, Sent: sent}, err
+	if err != nil {
+		return nil, err
+	}
+	until, err := s.store.CappedUntil(ctx, r.ID, s.limit, s.now())
+	return &Known{Recipient: *r, Sent: sent, CappedUntil: until, Cap: s.limit}, err
 }
 
 func (s *Service) askWho(ctx context.Context, openID string) *Known {
