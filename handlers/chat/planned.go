@@ -77,6 +77,8 @@ func (c *Composer) startVars(b models.Broadcast) vars {
 func (c *Composer) resumedText(b models.Broadcast) string {
 	v := c.startVars(b)
 	switch {
+	case b.WaitsForQuietEnd() && b.NotBefore.After(c.now()):
+		return c.quietText("resume.quiet", b)
 	case !waitsForTime(b):
 		return c.say("resumed", v)
 	case b.NotBefore.After(c.now()):
@@ -98,6 +100,9 @@ func (c *Chat) reschedule(ctx context.Context, r request) (string, error) {
 	}
 	if b.State == models.Paused {
 		return c.say("rescheduled.paused", c.startVars(*b)), nil
+	}
+	if b.WaitsForQuietEnd() {
+		return c.quietText("rescheduled.quiet", *b), nil
 	}
 	return c.say("rescheduled.waits", c.startVars(*b)), nil
 }
@@ -123,6 +128,9 @@ func (c *Chat) schedule(ctx context.Context, _ request) (string, error) {
 			v["To"] = c.say("schedule.to", vars{"Audience": c.audience(b), "Count": b.Recipients})
 		}
 		items[i] = "\n" + c.say("schedule.item", v)
+		if b.WaitsForQuietEnd() {
+			items[i] += "\n" + c.say("schedule.quiet", v)
+		}
 	}
 	head := c.say("schedule.head", vars{"Reschedule": c.write(Reschedule, ""), "Cancel": c.write(Cancel, "")})
 	return fitList(head, items, c.more), nil

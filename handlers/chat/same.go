@@ -44,9 +44,9 @@ func (c *Composer) sameText(e *models.Error, asked Command) string {
 // same people, at the same time, with the same changes. name is that of a message which
 // says the same as the one that was asked for.
 func (c *Composer) again(asked Command, name string) string {
-	again, at := flags[0].words[0], atWords[0]
+	again, now, at := flags[0].words[0], nowWords[0], atWords[0]
 	if c.locale.Language == "zh" {
-		again, at = flags[0].words[1], atWords[1]
+		again, now, at = flags[0].words[1], nowWords[1], atWords[1]
 	}
 	var words []string
 	if asked.ID != 0 {
@@ -59,6 +59,9 @@ func (c *Composer) again(asked Command, name string) string {
 		words = append(words, c.named(name))
 	}
 	words = append(words, again)
+	if asked.Now {
+		words = append(words, now)
+	}
 	if asked.At != "" {
 		words = append(words, at, asked.At)
 	}
