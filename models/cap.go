@@ -94,54 +94,61 @@ func (s *Store) lockRecipients(tx *gorm.DB, recipients []int64) error {
 // capped returns those of the recipients, who come in order, that got as many other
 // broadcasts as the cap allows, or are being sent them.
 func (s *Store) capped(tx *gorm.DB, broadcastID int64, recipients []int64, limit Cap, now time.Time) ([]int64, error) {
+	others, err := othersWithin(tx, broadcastID, limit, now)
+	if err != nil || int64(len(others)) < limit.Max {
+		return nil, err
+	}
+	query := append(make([]byte, 0, 512+12*len(recipients)), "SELECT recipient_id FROM deliveries WHERE "...)
+	query = append(appendGot(query, others, limit, now), " AND recipient_id "...)
 	low, high := recipients[0], recipients[len(recipients)-1]
-	query := append(make([]byte, 0, 512+12*len(recipients)), "SELECT d.recipient_id FROM "+s.got()+" AND d.recipient_id"...)
 	// People in a row are found by reading on from the first, others one by one.
 	if span := high - low + 1; span <= 2*int64(len(recipients)) {
-		query = append(query, " BETWEEN "...)
-		query = append(appendInts(query, low), " AND "...)
+		query = append(appendInts(append(query, "BETWEEN "...), low), " AND "...)
 		query = appendInts(query, high)
 	} else {
-		query = append(query, " IN ("...)
-		query = append(appendInts(query, recipients...), ')')
+		query = append(appendInts(append(query, "IN ("...), recipients...), ')')
 	}
-	query = append(query, " GROUP BY d.recipient_id HAVING COUNT(*) >= "...)
-	query = appendInts(query, limit.Max)
-	rows, err := tx.Statement.ConnPool.QueryContext(tx.Statement.Context, string(query), gotArgs(broadcastID, limit, now)...)
+	query = append(query, " GROUP BY recipient_id HAVING COUNT(*) >= "...)
+	ids, err := selectNumbers(tx, string(appendInts(query, limit.Max)))
+	return slices.DeleteFunc(ids, func(id int64) bool {
+		_, found := slices.BinarySearch(recipients, id)
+		return !found
+	}), err
+}
+
+// othersWithin returns the broadcasts that may have deliveries which count for the cap
+// now: none to an admin or to the test list, nor the one of a number.
+func othersWithin(db *gorm.DB, broadcastID int64, limit Cap, now time.Time) ([]int64, error) {
+	ended := now.Add(-limit.Within - endedLate).UnixMilli()
+	return selectNumbers(db, fmt.Sprintf("SELECT id FROM broadcasts WHERE (finished_at = 0 OR finished_at > %d)"+
+		" AND id <> %d AND audience NOT IN ('me', 'test')", ended, broadcastID))
+}
+
+// appendGot appends the condition on deliveries that count for the cap: those of the
+// broadcasts which a person got, may have got or is being sent. The numbers are written
+// out: MySQL finds the rows by both columns of their key only if it knows the broadcasts.
+func appendGot(query []byte, broadcasts []int64, limit Cap, now time.Time) []byte {
+	query = append(appendInts(append(query, "broadcast_id IN ("...), broadcasts...), ')')
+	query = append(query, " AND state IN ('accepted', 'delivered', 'uncertain', 'sending') AND sent_at > "...)
+	return appendInts(query, now.Add(-limit.Within).UnixMilli())
+}
+
+// selectNumbers returns the numbers that a query finds, past GORM.
+func selectNumbers(db *gorm.DB, query string) ([]int64, error) {
+	rows, err := db.Statement.ConnPool.QueryContext(db.Statement.Context, query)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var capped []int64
+	var ids []int64
 	for rows.Next() {
 		var id int64
 		if err := rows.Scan(&id); err != nil {
 			return nil, err
 		}
-		if _, found := slices.BinarySearch(recipients, id); found {
-			capped = append(capped, id)
-		}
+		ids = append(ids, id)
 	}
-	return capped, rows.Err()
-}
-
-// got is the rest of a query for the deliveries d that count for the cap: those of other
-// broadcasts than those to an admin or to the test list, which the person got, may have
-// got or is being sent. The condition on the recipient follows.
-func (s *Store) got() string {
-	join := " STRAIGHT_JOIN "
-	if s.driver == SQLite {
-		join = " CROSS JOIN "
-	}
-	return "broadcasts o" + join + "deliveries d ON d.broadcast_id = o.id" +
-		" WHERE (o.finished_at = 0 OR o.finished_at > ?) AND o.id <> ? AND o.audience NOT IN ('me', 'test')" +
-		" AND d.state IN ('accepted', 'delivered', 'uncertain', 'sending') AND d.sent_at > ?"
-}
-
-// gotArgs are the parameters of got.
-func gotArgs(broadcastID int64, limit Cap, now time.Time) []any {
-	since := now.Add(-limit.Within)
-	return []any{At(since.Add(-endedLate)), broadcastID, At(since)}
+	return ids, rows.Err()
 }
 
 // skip gives the recipients the outcome that they were skipped, unless they can't be
@@ -170,12 +177,16 @@ func (s *Store) CappedUntil(ctx context.Context, recipientID int64, limit Cap, n
 	if limit.None() {
 		return time.Time{}, nil
 	}
-	var sent []Time
-	args := append(gotArgs(0, limit, now), recipientID)
-	err := s.r.WithContext(ctx).Raw("SELECT d.sent_at FROM "+s.got()+" AND d.recipient_id = ?", args...).Scan(&sent).Error
+	r := s.r.WithContext(ctx)
+	others, err := othersWithin(r, 0, limit, now)
+	if err != nil || int64(len(others)) < limit.Max {
+		return time.Time{}, wrap(err, "ask whether the cap allows a person a message")
+	}
+	query := appendGot([]byte("SELECT sent_at FROM deliveries WHERE "), others, limit, now)
+	sent, err := selectNumbers(r, string(appendInts(append(query, " AND recipient_id = "...), recipientID)))
 	if err != nil || int64(len(sent)) < limit.Max {
 		return time.Time{}, wrap(err, "ask whether the cap allows a person a message")
 	}
-	slices.SortFunc(sent, func(x, y Time) int { return y.Compare(x.Time) })
-	return sent[limit.Max-1].Add(limit.Within), nil
+	slices.Sort(sent)
+	return time.UnixMilli(sent[int64(len(sent))-limit.Max]).Add(limit.Within), nil
 }

@@ -26,6 +26,7 @@ import (
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
+	"wechat-broadcast/zone"
 )
 
 const (
@@ -60,6 +61,8 @@ type setup struct {
 	simulator.Options
 	concurrency, rate int
 	undo              time.Duration
+	quiet             string // such as 22:00-08:00
+	limit             models.Cap
 	driver            string // SQLite if empty
 	// unpulled leaves the database empty and the followers to a pull.
 	unpulled bool
@@ -166,8 +169,14 @@ func (a *account) newEngine() *broadcast.Engine {
 			a.pulls.Add(1)
 			return a.pull(ctx)
 		},
-		Concurrency: max(a.set.concurrency, 16), Rate: a.set.rate, UndoWindow: a.set.undo,
+		Concurrency: max(a.set.concurrency, 16), Rate: a.set.rate, UndoWindow: a.set.undo, Cap: a.set.limit,
 		Metrics: figures, Now: a.now, Log: modelstest.Log(a.t),
+	}
+	if a.set.quiet != "" {
+		var err error
+		if c.Quiet, err = zone.ParseHours(a.set.quiet); err != nil {
+			a.t.Fatal(err)
+		}
 	}
 	if a.set.log != nil {
 		c.Log = a.set.log
