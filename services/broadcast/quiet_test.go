@@ -18,7 +18,9 @@ import (
 const quietHours = "08:01-08:31"
 
 // clock is a moment of the first day, in Beijing.
-func clock(hour, minute int) time.Time { return time.Date(2000, 1, 1, hour, minute, 0, 0, zone.Beijing) }
+func clock(hour, minute int) time.Time {
+	return time.Date(2000, 1, 1, hour, minute, 0, 0, zone.Beijing)
+}
 
 // until sleeps until a moment.
 func sleepUntil(t *testing.T, at time.Time) {
