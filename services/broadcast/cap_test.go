@@ -139,29 +139,30 @@ func TestWhatGetsRoundTheCap(t *testing.T) {
 				t.Errorf("#%d: %+v, want %d skipped", id, c, want)
 			}
 		}
-		again, err := a.tryAsk("", models.AudienceAll, true)
-		if err != nil {
-			t.Fatal(err)
+		again := func() int64 {
+			t.Helper()
+			asked, err := a.tryAsk("", models.AudienceAll, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return asked.Broadcast.ID
 		}
-		skips(again.Broadcast.ID, 21)
+		skips(again(), 21)
 		skips(a.mustAskOf("personal", models.AudienceReached, first).Broadcast.ID, 21)
 		_ = loop.Sleep(t.Context(), 24*time.Hour-time.Minute)
-		skips(a.ask("personal", models.AudienceAll), 21)
+		skips(again(), 21)
 		stop()
 		a.set.limit = models.Cap{Max: 2, Within: 48 * time.Hour}
 		a.engine = a.newEngine()
 		stop = a.start()
-		skips(a.ask("", models.AudienceAll), 0)
-		if again, err = a.tryAsk("", models.AudienceAll, true); err != nil {
-			t.Fatal(err)
-		}
-		skips(again.Broadcast.ID, 21)
+		skips(again(), 0)
+		skips(again(), 21)
 		stop()
 		a.set.limit = onceADay
 		a.engine = a.newEngine()
 		a.start()
 		_ = loop.Sleep(t.Context(), 24*time.Hour+time.Minute)
-		skips(a.ask("", models.AudienceAll), 0)
+		skips(again(), 0)
 		stop()
 		if got := a.sim.Received(3, 3, 100); len(got) != 21 {
 			t.Errorf("%d got three messages in all", len(got))
