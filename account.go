@@ -69,7 +69,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 		shared = p.redis
 	}
 	a.platform = a.newPlatform(shared)
-	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Now: time.Now, Log: a.log})
+	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Cap: a.cap(), Now: time.Now, Log: a.log})
 	source := messages.NewSource(messages.SourceConfig{
 		Path: settings.MessagesFile, Language: settings.Language, Store: store, Templates: a.platform, Now: time.Now,
 	})
@@ -124,9 +124,15 @@ func (a *account) newEngine(shared *redis.Client, source *messages.Source, roles
 		EverPulled: a.followers.EverPulled, Pull: a.followers.Complete,
 		Concurrency: a.settings.SendConcurrency, Rate: a.settings.SendRate,
 		Approvals: a.settings.Approvals, Senders: roles.Senders, RequireTest: a.settings.RequireTest,
-		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset, Canary: canary.Share(a.settings.Canary), Redis: shared, Account: a.settings.AppID,
+		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset, Canary: canary.Share(a.settings.Canary),
+		Quiet: a.settings.QuietHours, Cap: a.cap(), Redis: shared, Account: a.settings.AppID,
 		Metrics: a.metrics, Now: time.Now, Log: a.log,
 	})
+}
+
+// cap is how many broadcasts a person gets at most.
+func (a *account) cap() models.Cap {
+	return models.Cap{Max: int64(a.settings.MaxPerFollower.Count), Within: a.settings.MaxPerFollower.Within}
 }
 
 // close ends what newAccount started, once nothing uses it any more.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"wechat-broadcast/zone"
 )
 
 // required is the least that a start needs.
@@ -113,7 +115,8 @@ func TestLoadEverything(t *testing.T) {
 		"LISTEN_ADDR": "127.0.0.1:0", "WECHAT_ENCODING_AES_KEY": key, "WECHAT_API_BASE_URL": " http://127.0.0.1:9/base/ ",
 		"DATABASE_URL": "sqlite:///var/lib/b.db", "REDIS_URL": "rediss://:pw@redis.example:6380/2",
 		"ADMIN_OPENIDS": " oA1, oB2 ,, oA1，oC3", "MESSAGES_FILE": "m.yaml", "SEND_CONCURRENCY": "10000", "SEND_RATE": "0",
-		"UNDO_WINDOW": "0s", "APPROVALS": "2", "REQUIRE_TEST": "TRUE", "QUOTA_RESET": "08:30", "CANARY": "250", "WELCOME": `Hello\nthere`, "UNKNOWN_TEXT": "Silent", "LANGUAGE": "EN", "PUBLIC_URL": "https://p.example.com/x//",
+		"UNDO_WINDOW": "0s", "APPROVALS": "2", "REQUIRE_TEST": "TRUE", "QUOTA_RESET": "08:30", "CANARY": "250", "QUIET_HOURS": "22:00 - 8:00", "MAX_PER_FOLLOWER": "5/7d",
+		"WELCOME": `Hello\nthere`, "UNKNOWN_TEXT": "Silent", "LANGUAGE": "EN", "PUBLIC_URL": "https://p.example.com/x//",
 		"LOG_LEVEL": "Debug", "LOG_FORMAT": "JSON",
 	}))
 	want := &Settings{
@@ -125,7 +128,8 @@ func TestLoadEverything(t *testing.T) {
 			EncodingAESKey: Secret(key), APIBaseURL: "http://127.0.0.1:9/base", Database: Database{Driver: SQLite, DSN: "/var/lib/b.db"},
 			AdminOpenIDs: OpenIDs{"oA1", "oB2", "oC3"}, MessagesFile: "m.yaml", SendConcurrency: 10000,
 			Approvals: 2, RequireTest: true,
-			QuotaReset: 8*time.Hour + 30*time.Minute, Canary: Share{Number: 250}, Welcome: "Hello\nthere", UnknownText: "silent", Language: "en", PublicURL: "https://p.example.com/x",
+			QuotaReset: 8*time.Hour + 30*time.Minute, Canary: Share{Number: 250}, QuietHours: zone.Hours{From: 22 * time.Hour, To: 8 * time.Hour},
+			MaxPerFollower: PerTime{Count: 5, Within: 7 * 24 * time.Hour}, Welcome: "Hello\nthere", UnknownText: "silent", Language: "en", PublicURL: "https://p.example.com/x",
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -288,6 +292,27 @@ func TestLoadRefuses(t *testing.T) {
 		{"CANARY", "0%"},
 		{"CANARY", "NaN%"},
 		{"CANARY", "51%"},
+		{"QUIET_HOURS", "night"},
+		{"QUIET_HOURS", "22:00"},
+		{"QUIET_HOURS", "22:00-24:00"},
+		{"QUIET_HOURS", "22-8"},
+		{"QUIET_HOURS", "00:00-00:00"},
+		{"QUIET_HOURS", "8:00-08:00"},
+		{"MAX_PER_FOLLOWER", "3"},
+		{"MAX_PER_FOLLOWER", "3/"},
+		{"MAX_PER_FOLLOWER", "/24h"},
+		{"MAX_PER_FOLLOWER", "0/24h"},
+		{"MAX_PER_FOLLOWER", "-1/24h"},
+		{"MAX_PER_FOLLOWER", "1.5/24h"},
+		{"MAX_PER_FOLLOWER", "1001/24h"},
+		{"MAX_PER_FOLLOWER", "3/day"},
+		{"MAX_PER_FOLLOWER", "3/24"},
+		{"MAX_PER_FOLLOWER", "3/0h"},
+		{"MAX_PER_FOLLOWER", "3/-24h"},
+		{"MAX_PER_FOLLOWER", "3/30s"},
+		{"MAX_PER_FOLLOWER", "3/366d"},
+		{"MAX_PER_FOLLOWER", "3/1e300d"},
+		{"MAX_PER_FOLLOWER", "3/NaNd"},
 		{"LANGUAGE", "de"},
 		{"LOG_LEVEL", "trace"},
 		{"LOG_LEVEL", "info+2"},

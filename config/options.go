@@ -121,6 +121,16 @@ var options = []option{
 		print: func(s *Settings) string { return s.Canary.String() },
 	},
 	{
+		name:  "QUIET_HOURS",
+		parse: func(s *Settings, v string) error { return hours(&s.QuietHours, v) },
+		print: func(s *Settings) string { return s.QuietHours.String() },
+	},
+	{
+		name:  "MAX_PER_FOLLOWER",
+		parse: func(s *Settings, v string) error { return perTime(&s.MaxPerFollower, v) },
+		print: func(s *Settings) string { return s.MaxPerFollower.String() },
+	},
+	{
 		name:  "WELCOME",
 		parse: func(s *Settings, v string) error { return welcome(&s.Welcome, v) },
 		print: func(s *Settings) string { return strings.ReplaceAll(s.Welcome, "\n", `\n`) },

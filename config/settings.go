@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"wechat-broadcast/zone"
 )
 
 // Settings is what the operator chose, checked. It prints itself with every
@@ -46,6 +48,9 @@ type Account struct {
 	RequireTest     bool          // REQUIRE_TEST, refuses a broadcast whose content was not tested
 	QuotaReset      time.Duration // QUOTA_RESET, after midnight Beijing time
 	Canary          Share         // CANARY, how many recipients are tried first
+
+	QuietHours     zone.Hours // QUIET_HOURS, in which nothing is sent but to an admin and testers
+	MaxPerFollower PerTime    // MAX_PER_FOLLOWER, the broadcasts that a person gets at most
 
 	Welcome     string // WELCOME, what a new follower is answered; empty for nothing
 	UnknownText string // UNKNOWN_TEXT: "hint", "silent", "customer_service" or a URL

@@ -152,7 +152,7 @@ func (f *feed) read(ctx context.Context, last *snapshot) (*snapshot, error) {
 
 // readFailures counts the failures by cause if there are others than before.
 func (f *feed) readFailures(ctx context.Context, s *snapshot) error {
-	if s.Counts.Failed+s.Counts.Uncertain != f.failed && !s.at.Before(f.failuresNext) {
+	if s.Counts.Failed+s.Counts.Uncertain+s.Counts.Skipped != f.failed && !s.at.Before(f.failuresNext) {
 		list, err := f.pages.config.Store.CountFailures(ctx, f.id)
 		if err != nil {
 			return err

@@ -14,7 +14,7 @@ import (
 )
 
 // kinds are what becomes of recipients, in the order of the page's figures.
-var kinds = []string{"delivered", "accepted", "blocked", "failed", "uncertain", "left"}
+var kinds = []string{"delivered", "accepted", "blocked", "failed", "uncertain", "skipped", "left"}
 
 // view is what a progress page shows and what changes on it, in one language.
 // As JSON it is what the page's script gets.
@@ -50,7 +50,7 @@ type failureView struct {
 // rank counts one for each delivery that was accepted and two for each that has its
 // final outcome. No delivery ever goes back, so the rank never falls.
 func rank(n models.Counts) int64 {
-	return n.Accepted + 2*(n.Delivered+n.Blocked+n.Failed+n.Uncertain)
+	return n.Accepted + 2*(n.Delivered+n.Blocked+n.Failed+n.Uncertain+n.Skipped)
 }
 
 // figures are the numbers of the kinds.
@@ -58,7 +58,7 @@ func figures(st broadcast.Status) map[string]int64 {
 	n := st.Counts
 	return map[string]int64{
 		"delivered": n.Delivered, "accepted": n.Accepted, "blocked": n.Blocked,
-		"failed": n.Failed, "uncertain": n.Uncertain, "left": st.Remaining(),
+		"failed": n.Failed, "uncertain": n.Uncertain, "skipped": n.Skipped, "left": st.Remaining(),
 	}
 }
 
@@ -86,6 +86,9 @@ func (w *words) view(s *snapshot) *view {
 	for kind, n := range figures(s.Status) {
 		v.Text["count."+kind] = w.Number(n)
 	}
+	if s.Counts.Skipped == 0 { // most accounts have no cap
+		v.Text["count.skipped"] = ""
+	}
 	v.Text["note.left"] = w.Say("note.left")
 	if b.State.Final() {
 		v.Text["note.left"] = w.Say("note.left_ended")
@@ -103,7 +106,7 @@ func (w *words) view(s *snapshot) *view {
 		v.Text["from"], v.Text["to"] = format(s.from), format(s.to)
 		v.Text["speed_alt"] = w.Say("speed_alt", lang.Vars{"Max": most, "From": v.Text["from"], "To": v.Text["to"]})
 	}
-	if b.State.Final() && len(s.failures) > 0 {
+	if b.State.Final() && s.Counts.Failed+s.Counts.Uncertain > 0 && len(s.failures) > 0 {
 		v.Text["retry"] = w.Say("retry_note", lang.Vars{"ID": b.ID})
 	}
 	return v
@@ -120,7 +123,7 @@ func (w *words) pace(s *snapshot) string {
 		parts = append(parts, w.Say("line.starts", lang.Vars{"In": b.NotBefore.Sub(s.at)}))
 	case b.State == models.Scheduled:
 		parts = append(parts, w.Say("line.due"))
-	case b.State == models.Running && b.PlannedAt.IsZero() && s.Counts.Tried() == 0:
+	case b.State == models.Running && b.PlannedAt.IsZero() && s.Counts.Known() == 0:
 		parts = append(parts, w.Say("line.planning"))
 	case b.State == models.Running:
 		parts = append(parts, w.canary(s)...)

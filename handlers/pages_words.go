@@ -27,6 +27,8 @@ type cause struct{ What, Todo string }
 func (w *words) cause(state models.DeliveryState, code int, detail string) cause {
 	name := "unfilled"
 	switch {
+	case state == models.Skipped:
+		name = "skipped"
 	case state == models.Uncertain:
 		name = "uncertain"
 	case code != 0:
@@ -71,6 +73,7 @@ func (w *words) noted(state models.DeliveryState, code int, detail string) noted
 		}
 	}
 	switch {
+	case state == models.Skipped: // the cause says it
 	case code != 0, ofReceipt(detail):
 		n.answer = detail
 	case state == models.FailedFor && n.own == "":

@@ -36,7 +36,7 @@ type Approved struct {
 // start says from when it may then be sent. Who approves twice counts once. What is not
 // pending any more is an Error ErrNotPending, the asker's own word ErrOwnApproval, and
 // while the account is at stake there is ErrHalted.
-func (s *Store) Approve(ctx context.Context, a Approval, owners []string, start func(*Broadcast) time.Time) (*Approved, error) {
+func (s *Store) Approve(ctx context.Context, a Approval, owners []string, start func(*Broadcast) (time.Time, string)) (*Approved, error) {
 	var done *Approved
 	err := s.inTx(ctx, func(tx *gorm.DB) error {
 		if err := lockRequests(tx); err != nil { // one after the other, and none while a request is stored
@@ -57,7 +57,8 @@ func (s *Store) Approve(ctx context.Context, a Approval, owners []string, start 
 			return err
 		}
 		if len(done.By) >= b.Approvals {
-			if _, err := s.move(tx, Move{Event: EventApprove, NotBefore: start(b)}, a.At.Time, "id = ?", b.ID); err != nil {
+			notBefore, why := start(b)
+			if _, err := s.move(tx, Move{Event: EventApprove, Reason: why, NotBefore: notBefore}, a.At.Time, "id = ?", b.ID); err != nil {
 				return err
 			}
 		}

@@ -80,12 +80,15 @@ func (b *Broadcast) NoticeMark() string {
 	}
 }
 
-// PostponeBroadcast has a broadcast that did not start yet start no sooner than
-// that.
-func (s *Store) PostponeBroadcast(ctx context.Context, id int64, notBefore time.Time) error {
-	err := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ? AND state = ? AND not_before < ?", id, Scheduled, At(notBefore)).
-		Update("not_before", At(notBefore)).Error
-	return wrap(err, "postpone broadcast")
+// PostponeBroadcast has a broadcast that is scheduled start no sooner than that. why is
+// ReasonQuiet if that is for the quiet hours, unless an admin overruled them for it; else
+// it is empty.
+func (s *Store) PostponeBroadcast(ctx context.Context, id int64, notBefore time.Time, why string) error {
+	q := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ? AND state = ? AND not_before <= ?", id, Scheduled, At(notBefore))
+	if why == ReasonQuiet {
+		q = q.Where("any_hour = 0")
+	}
+	return wrap(q.Updates(map[string]any{"not_before": At(notBefore), "reason": why}).Error, "postpone broadcast")
 }
 
 // Mark gives a broadcast another NotifiedState, unless it has another one than it had when

@@ -258,18 +258,26 @@ func (s *Store) exec(ctx context.Context, query string, args ...any) error {
 }
 
 // execCount is exec, and returns how many rows were changed.
-func (s *Store) execCount(ctx context.Context, query string, args ...any) (int64, error) {
+func (s *Store) execCount(ctx context.Context, query string, args ...any) (n int64, err error) {
 	db, err := s.w.DB()
 	if err != nil {
 		return 0, err
 	}
-	for try := 1; ; try++ {
+	err = retrying(func() error {
 		res, err := db.ExecContext(ctx, query, args...)
 		if err == nil {
-			return res.RowsAffected()
+			n, err = res.RowsAffected()
 		}
-		if try == maxTries || !isDeadlock(err) {
-			return 0, err
+		return err
+	})
+	return n, err
+}
+
+// retrying runs a statement, again if it loses a deadlock.
+func retrying(f func() error) error {
+	for try := 1; ; try++ {
+		if err := f(); err == nil || try == maxTries || !isDeadlock(err) {
+			return err
 		}
 	}
 }

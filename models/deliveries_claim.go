@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"gorm.io/gorm"
 )
 
 // ClaimReachable writes the rows of recipients that are about to be sent to, and
@@ -11,22 +13,35 @@ import (
 // Nobody does so unseen meanwhile, as it is one statement. It fails, and nothing
 // may be sent, if one of them has a row already.
 func (s *Store) ClaimReachable(ctx context.Context, b *Broadcast, recipients []int64, now time.Time) (unreachable []int64, err error) {
+	err = retrying(func() error {
+		unreachable, err = claimReachable(s.w.WithContext(ctx), b, recipients, now)
+		return err
+	})
+	return unreachable, wrap(err, "claim deliveries")
+}
+
+// claimReachable is ClaimReachable, in a transaction or not.
+func claimReachable(w *gorm.DB, b *Broadcast, recipients []int64, now time.Time) ([]int64, error) {
 	at := now.UnixMilli()
 	query := append(make([]byte, 0, 256+20*len(recipients)),
 		"INSERT INTO deliveries (broadcast_id, recipient_id, state, sent_at, updated_at) SELECT "...)
 	query = append(appendInts(query, b.ID), ", recipients.id, 'sending', "...)
 	query = append(appendInts(query, at, at), " FROM recipients WHERE "+b.live()+" AND recipients.id IN ("...)
 	query = append(appendInts(query, recipients...), ')')
-	n, err := s.execCount(ctx, string(query))
-	if err == nil && n < int64(len(recipients)) {
-		unreachable, err = s.unclaimed(ctx, b.ID, recipients)
+	res, err := w.Statement.ConnPool.ExecContext(w.Statement.Context, string(query))
+	if err != nil {
+		return nil, err
 	}
-	return unreachable, wrap(err, "claim deliveries")
+	n, err := res.RowsAffected()
+	if err != nil || n == int64(len(recipients)) {
+		return nil, err
+	}
+	return unclaimed(w, b.ID, recipients)
 }
 
-func (s *Store) unclaimed(ctx context.Context, broadcastID int64, recipients []int64) ([]int64, error) {
+func unclaimed(w *gorm.DB, broadcastID int64, recipients []int64) ([]int64, error) {
 	var claimed []int64
-	err := s.w.WithContext(ctx).Model(&Delivery{}).Where("broadcast_id = ? AND recipient_id IN ?", broadcastID, recipients).
+	err := w.Model(&Delivery{}).Where("broadcast_id = ? AND recipient_id IN ?", broadcastID, recipients).
 		Pluck("recipient_id", &claimed).Error
 	if err != nil {
 		return nil, err
@@ -46,6 +61,10 @@ func (s *Store) Reachable(ctx context.Context, b *Broadcast, recipientID int64) 
 
 // ClaimDeliveries is ClaimReachable for those who are known to be reachable.
 func (s *Store) ClaimDeliveries(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error {
+	return wrap(s.exec(ctx, claimQuery(broadcastID, recipients, now)), "claim deliveries")
+}
+
+func claimQuery(broadcastID int64, recipients []int64, now time.Time) string {
 	at := now.UnixMilli()
 	query := append(make([]byte, 0, 128+64*len(recipients)),
 		"INSERT INTO deliveries (broadcast_id, recipient_id, state, sent_at, updated_at) VALUES "...)
@@ -55,16 +74,20 @@ func (s *Store) ClaimDeliveries(ctx context.Context, broadcastID int64, recipien
 		query = append(query, ",'sending',"...)
 		query = append(appendInts(query, at, at), ')')
 	}
-	return wrap(s.exec(ctx, string(query)), "claim deliveries")
+	return string(query)
 }
 
 // ReclaimDeliveries claims recipients that were put off. Since when they were is
 // kept, should the claim be taken back.
 func (s *Store) ReclaimDeliveries(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error {
-	args := append([]any{now.UnixMilli(), broadcastID}, anys(recipients)...)
-	err := s.exec(ctx, "UPDATE deliveries SET state = 'sending', sent_at = ?"+
-		" WHERE broadcast_id = ? AND state = 'later' AND recipient_id IN ("+tuples("?", len(recipients))+")", args...)
-	return wrap(err, "claim deliveries again")
+	query, args := reclaimQuery(broadcastID, recipients, now)
+	return wrap(s.exec(ctx, query, args...), "claim deliveries again")
+}
+
+func reclaimQuery(broadcastID int64, recipients []int64, now time.Time) (query string, args []any) {
+	return "UPDATE deliveries SET state = 'sending', sent_at = ?" +
+			" WHERE broadcast_id = ? AND state = 'later' AND recipient_id IN (" + tuples("?", len(recipients)) + ")",
+		append([]any{now.UnixMilli(), broadcastID}, anys(recipients)...)
 }
 
 // ReleaseDeliveries takes back claims of recipients of a leased batch that surely were

@@ -163,7 +163,8 @@ type Broadcast struct {
 	// database's broadcast with the same number.
 	Salt  string
 	State BroadcastState
-	// Reason is why it is paused, cancelled or failed: one of the Reason… codes.
+	// Reason is why it is paused, cancelled or failed, or why it waits although nobody
+	// planned its start so: one of the Reason… codes.
 	Reason string
 	// Detail is what the reason adds: the platform's code and words, or the name of
 	// a field. Sentences of our own are in no row: the chat has them in its language.

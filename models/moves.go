@@ -21,6 +21,7 @@ const (
 	EventResume Event = "resume" // an admin's word
 	EventCancel Event = "cancel" // an admin's word
 	EventStop   Event = "stop"   // the sending can't go on for now
+	EventQuiet  Event = "quiet"  // the quiet hours began
 	EventHalt   Event = "halt"   // another broadcast showed that the account is at stake
 	EventFail   Event = "fail"   // it can't be sent at all
 	EventFinish Event = "finish" // every recipient has an outcome
@@ -48,6 +49,7 @@ var transitions = map[Event]transition{
 	EventResume: {from: []BroadcastState{Paused}, to: Scheduled}, // so that one that was paused in its undo window keeps it
 	EventCancel: {from: []BroadcastState{Pending, Scheduled, Running, Paused}, to: Cancelled},
 	EventStop:   {from: []BroadcastState{Running}, to: Paused},
+	EventQuiet:  {from: []BroadcastState{Running}, resting: true, to: Paused},
 	EventHalt:   {from: []BroadcastState{Scheduled, Running}, resting: true, to: Paused},
 	EventFail:   {from: []BroadcastState{Running}, to: Failed},
 	EventFinish: {from: []BroadcastState{Running}, to: Finished},
@@ -158,6 +160,8 @@ func (t transition) condition(s *Store, on Event, now time.Time) *gorm.DB {
 		c = c.Where("canary = 0 OR canary_at > 0")
 	case on == EventExpire: // it may wait anew since somebody looked
 		c = c.Where("pending_since <= ?", At(now.Add(-ApprovalWithin)))
+	case on == EventQuiet: // one whose pause is over goes on pausing
+		c = s.w.Where("any_hour = 0 AND (state IN ? OR state = ? AND resume_at > 0 AND resume_at <= ?)", t.from, Paused, At(now))
 	case on == EventGoOn:
 		c = c.Or("state = ? AND resume_at > 0 AND resume_at <= ?", Paused, At(now))
 	case t.resting:

@@ -9,8 +9,8 @@ import (
 // fifty error codes, and a few more texts.
 const maxFailures = 200
 
-// Failures are deliveries of a broadcast that failed or are uncertain for the
-// same cause.
+// Failures are deliveries of a broadcast that failed, are uncertain or were skipped for
+// the same cause.
 type Failures struct {
 	State   DeliveryState
 	ErrCode int `gorm:"column:errcode"`
@@ -20,13 +20,13 @@ type Failures struct {
 	N      int64
 }
 
-// CountFailures counts the deliveries of a broadcast that failed or are
-// uncertain by their cause, the most frequent first.
+// CountFailures counts the deliveries of a broadcast that failed, are uncertain or were
+// skipped by their cause, the most frequent first.
 func (s *Store) CountFailures(ctx context.Context, id int64) ([]Failures, error) {
 	var list []Failures
 	err := s.r.WithContext(ctx).Raw(`SELECT state, errcode, detail, COUNT(*) AS n FROM (
 			SELECT state, errcode, CASE WHEN state = 'failed' AND errcode = 0 THEN detail ELSE '' END AS detail
-			FROM deliveries WHERE broadcast_id = ? AND state IN ('failed', 'uncertain')) f
+			FROM deliveries WHERE broadcast_id = ? AND state IN ('failed', 'uncertain', 'skipped')) f
 		GROUP BY state, errcode, detail ORDER BY n DESC, state, errcode, detail LIMIT ?`, id, maxFailures).Scan(&list).Error
 	return list, wrap(err, "count failures")
 }
@@ -59,7 +59,7 @@ func (s *Store) CountSends(ctx context.Context, id int64, span time.Duration) ([
 	return list, wrap(err, "count sends by time")
 }
 
-// Unreached is a recipient whose delivery failed or is uncertain.
+// Unreached is a recipient whose delivery failed or is uncertain, or who was skipped.
 type Unreached struct {
 	RecipientID int64
 	OpenID      string `gorm:"column:openid"`
@@ -70,13 +70,13 @@ type Unreached struct {
 	SentAt      Time
 }
 
-// Unreached returns the next n recipients of a broadcast whose deliveries failed
-// or are uncertain, in the order of their ids: those after the given one.
+// Unreached returns the next n recipients of a broadcast whose deliveries failed or are
+// uncertain, or who were skipped, in the order of their ids: those after the given one.
 func (s *Store) Unreached(ctx context.Context, id, after int64, n int) ([]Unreached, error) {
 	var list []Unreached
 	err := s.r.WithContext(ctx).Raw(`SELECT d.recipient_id, r.openid, d.state, d.errcode, d.detail, d.attempts, d.sent_at
 		FROM deliveries d JOIN recipients r ON r.id = d.recipient_id
-		WHERE d.broadcast_id = ? AND d.recipient_id > ? AND d.state IN ('failed', 'uncertain')
+		WHERE d.broadcast_id = ? AND d.recipient_id > ? AND d.state IN ('failed', 'uncertain', 'skipped')
 		ORDER BY d.recipient_id LIMIT ?`, id, after, n).Scan(&list).Error
 	return list, wrap(err, "list unreached recipients")
 }

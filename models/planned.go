@@ -22,8 +22,9 @@ func (s *Store) Waiting(ctx context.Context, n int) ([]Broadcast, error) {
 // RescheduleBroadcast plans the start of a broadcast that has not begun for another
 // moment, has it start no sooner than notBefore, and tells whether it did. One that
 // missed its start waits for the new one; one that is paused for another reason stays so.
-// One that takes approvals waits for all of them again, since they were for another time.
-func (s *Store) RescheduleBroadcast(ctx context.Context, id int64, planned, notBefore, now time.Time) (moved bool, err error) {
+// why is the reason for which it waits beyond planned, empty for none. One that takes
+// approvals waits for all of them again, since they were for another time.
+func (s *Store) RescheduleBroadcast(ctx context.Context, id int64, planned, notBefore time.Time, why string, now time.Time) (moved bool, err error) {
 	err = s.inTx(ctx, func(tx *gorm.DB) error {
 		moved = false
 		b, err := first[Broadcast](forUpdate(tx).Where("id = ? AND started_at = 0 AND state IN ?", id, []BroadcastState{Pending, Scheduled, Paused}))
@@ -41,7 +42,9 @@ func (s *Store) RescheduleBroadcast(ctx context.Context, id int64, planned, notB
 				return err
 			}
 		case b.Reason == ReasonMissed:
-			b.State, b.Reason, b.NotifiedState = Scheduled, "", ""
+			b.State, b.Reason, b.NotifiedState = Scheduled, why, ""
+		case b.State == Scheduled:
+			b.Reason = why
 		}
 		moved = true
 		return tx.Model(b).Select("state", "reason", "detail", "planned_start", "not_before", "pending_since", "resume_at", "notified_state").Updates(b).Error

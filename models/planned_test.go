@@ -36,7 +36,7 @@ func TestAStartThatWasMovedDoesNotComeEarly(t *testing.T) {
 		ctx := t.Context()
 		b := planned(t, s, "1", t0, nil)
 		later := t0.Add(time.Hour)
-		if moved, err := s.RescheduleBroadcast(ctx, b.ID, later, later.Add(time.Second), t0); !moved || err != nil {
+		if moved, err := s.RescheduleBroadcast(ctx, b.ID, later, later.Add(time.Second), "", t0); !moved || err != nil {
 			t.Fatal(moved, err)
 		}
 		if got := stored(t, s, b.ID); !got.PlannedStart.Equal(later) || !got.NotBefore.Equal(later.Add(time.Second)) {
@@ -53,7 +53,7 @@ func TestAStartThatWasMovedDoesNotComeEarly(t *testing.T) {
 		if moved, err := s.MoveBroadcast(ctx, b.ID, models.Move{Event: models.EventDue}, later.Add(time.Second)); !moved || err != nil {
 			t.Errorf("at its time: %t, %v", moved, err)
 		}
-		if moved, err := s.RescheduleBroadcast(ctx, b.ID, later.Add(time.Hour), later.Add(time.Hour), t0); moved || err != nil {
+		if moved, err := s.RescheduleBroadcast(ctx, b.ID, later.Add(time.Hour), later.Add(time.Hour), "", t0); moved || err != nil {
 			t.Errorf("moved after its start: %t, %v", moved, err)
 		}
 	})
@@ -78,7 +78,7 @@ func TestWhatAnotherStartMakesOfAPause(t *testing.T) {
 			b := planned(t, s, test.name, t0, func(b *models.Broadcast) {
 				b.State, b.Reason, b.NotifiedState = test.state, test.reason, "paused "+test.reason
 			})
-			moved, err := s.RescheduleBroadcast(t.Context(), b.ID, t0.Add(time.Hour), t0.Add(time.Hour), t0)
+			moved, err := s.RescheduleBroadcast(t.Context(), b.ID, t0.Add(time.Hour), t0.Add(time.Hour), "", t0)
 			got := stored(t, s, b.ID)
 			switch {
 			case err != nil || moved != (test.want != ""):

@@ -67,7 +67,7 @@ func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, q Asked) (cre
 			return err
 		}
 		if q.Approvals > 0 && !b.Audience.Trial() {
-			b.State, b.Approvals, b.PendingSince = Pending, q.Approvals, b.AskedAt
+			b.State, b.Reason, b.Approvals, b.PendingSince = Pending, "", q.Approvals, b.AskedAt
 		}
 		b.Intercepted = -1
 		b.ID, b.AskedFor = 0, b.Recipients // a try before this one may have set the number

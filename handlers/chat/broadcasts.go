@@ -108,6 +108,8 @@ func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 	switch cancel := c.on(Cancel, b.ID); {
 	case b.State == models.Pending:
 		lines = append(lines, c.askedApproval(asked))
+	case b.WaitsForQuietEnd() && window > 0:
+		lines = append(lines, c.quietText("asked.quiet", b))
 	case waitsForTime(b) && window > 0:
 		lines = append(lines, c.say("asked.planned", c.startVars(b)))
 	case b.Audience == models.AudienceMe:
@@ -115,6 +117,9 @@ func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 		lines = append(lines, c.say("asked.window", vars{"In": window, "Cancel": cancel}))
 	default:
 		lines = append(lines, c.say("asked.now", vars{"Cancel": cancel}))
+	}
+	if b.AnyHour && !asked.Quiet.None() {
+		lines = append(lines, c.say("asked.any_hour", vars{"Hours": asked.Quiet.String()}))
 	}
 	lines = append(lines, c.link(b.ID))
 	text := fitList(joined(lines), c.warnings(b.ID, asked.Warnings), c.more)
@@ -156,7 +161,11 @@ func (c *Chat) pause(ctx context.Context, r request) (string, error) {
 }
 
 func (c *Chat) resume(ctx context.Context, r request) (string, error) {
-	b, err := c.config.Engine.Resume(ctx, r.ID, r.from)
+	resume := c.config.Engine.Resume
+	if r.Now {
+		resume = c.config.Engine.ResumeNow
+	}
+	b, err := resume(ctx, r.ID, r.from)
 	if err != nil {
 		return "", err
 	}
@@ -216,7 +225,10 @@ func (c *Chat) list(ctx context.Context, _ request) (string, error) {
 			"ID": b.ID, "Name": clip(b.Name, 24), "Audience": c.audience(b), "State": c.state(b),
 			"Taken": st.Counts.Taken(), "Total": b.Recipients, "At": b.AskedAt,
 		}) + c.canaryMark(b)
-		if waitsForTime(b) {
+		if n := st.Counts.Skipped; n > 0 {
+			items[i] += " · " + c.say("count.skipped", vars{"N": n})
+		}
+		if waitsForTime(b) || b.WaitsForQuietEnd() {
 			items[i] += " · " + c.say("list.planned", vars{"At": c.moment(b.NotBefore.Time)})
 		}
 	}

@@ -30,6 +30,7 @@ type engine interface {
 	SentToday(ctx context.Context) (int64, error)
 	Pause(ctx context.Context, id int64, by string) (*models.Broadcast, error)
 	Resume(ctx context.Context, id int64, by string) (*models.Broadcast, error)
+	ResumeNow(ctx context.Context, id int64, by string) (*models.Broadcast, error)
 	Cancel(ctx context.Context, id int64, by string) (*broadcast.Cancelled, error)
 	Tags(ctx context.Context) ([]wechat.Tag, error)
 	PauseAll(ctx context.Context, by string) (*broadcast.Halted, error)

@@ -147,7 +147,7 @@ func (cmd *Command) arguments(takes takes, rest []word, further string) {
 			cmd.fields(further)
 		}
 	case takesNumber:
-		cmd.extra(cmd.number(append(rest, words(further)...)))
+		cmd.extra(cmd.overrule(cmd.number(cmd.overrule(append(rest, words(further)...)))))
 	case needsNumber:
 		cmd.extra(cmd.needNumber(append(rest, words(further)...)))
 	case takesNumberFlags:

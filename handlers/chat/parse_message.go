@@ -22,8 +22,10 @@ type flag struct {
 var flags = []flag{
 	{[]string{"again", "再发"}, func(cmd *Command) { cmd.Again = true }},
 	{[]string{"canary", "试发"}, func(cmd *Command) { cmd.Canary = true }},
-	{[]string{"now", "现在"}, func(cmd *Command) { cmd.Now = true }},
+	{nowWords, func(cmd *Command) { cmd.Now = true }},
 }
+
+var nowWords = []string{"now", "现在"}
 
 // flagOf returns the flag that a word is, nil if it is none.
 func flagOf(w word) *flag {
@@ -32,6 +34,15 @@ func flagOf(w word) *flag {
 		return nil
 	}
 	return &flags[i]
+}
+
+// overrule reads the word with which a resume overrules the quiet hours.
+func (cmd *Command) overrule(rest []word) []word {
+	if cmd.Name != Resume || len(rest) == 0 || !slices.Contains(nowWords, rest[0].folded) {
+		return rest
+	}
+	cmd.Now = true
+	return rest[1:]
 }
 
 // message reads `[except KIND NAMES] [name] [flags] [at TIME]`.

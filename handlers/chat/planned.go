@@ -78,6 +78,8 @@ func (c *Composer) startVars(b models.Broadcast) vars {
 func (c *Composer) resumedText(b models.Broadcast) string {
 	v := c.startVars(b)
 	switch text := c.resumedCanary(b); {
+	case b.WaitsForQuietEnd() && b.NotBefore.After(c.now()):
+		return c.quietText("resume.quiet", b)
 	case text != "":
 		return text
 	case !waitsForTime(b):
@@ -108,6 +110,9 @@ func (c *Chat) reschedule(ctx context.Context, r request) (string, error) {
 		return c.say("rescheduled.pending", v), nil
 	default:
 	}
+	if b.WaitsForQuietEnd() {
+		return c.quietText("rescheduled.quiet", *b), nil
+	}
 	return c.say("rescheduled.waits", c.startVars(*b)), nil
 }
 
@@ -137,6 +142,9 @@ func (c *Chat) schedule(ctx context.Context, _ request) (string, error) {
 			v["At"] = c.atStart(b)
 		}
 		items[i] = "\n" + c.say(id, v) + c.canaryMark(b)
+		if b.WaitsForQuietEnd() {
+			items[i] += "\n" + c.say("schedule.quiet", v)
+		}
 	}
 	head := c.say("schedule.head", vars{"Reschedule": c.write(Reschedule, ""), "Cancel": c.write(Cancel, "")})
 	return fitList(head, items, c.more), nil

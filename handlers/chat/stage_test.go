@@ -183,6 +183,10 @@ func (s stageEngine) Resume(_ context.Context, id int64, by string) (*models.Bro
 	return s.move("resume", id, by)
 }
 
+func (s stageEngine) ResumeNow(_ context.Context, id int64, by string) (*models.Broadcast, error) {
+	return s.move("resume now", id, by)
+}
+
 func (s stageEngine) Cancel(_ context.Context, id int64, by string) (*broadcast.Cancelled, error) {
 	b, err := s.move("cancel", id, by)
 	n := s.stage.status.Counts

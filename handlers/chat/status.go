@@ -49,6 +49,8 @@ func (c *Composer) progress(st broadcast.Status) string {
 	v := vars{"State": c.state(b), "Cancel": c.on(Cancel, b.ID)}
 	wait := b.NotBefore.Sub(c.now())
 	switch {
+	case b.WaitsForQuietEnd() && wait > 0:
+		return c.quietText("status.quiet", b)
 	case waitsForTime(b) && b.State == models.Scheduled && wait > 0:
 		return c.say("status.planned", c.startVars(b))
 	case waitsForTime(b) && b.State == models.Paused:
@@ -104,6 +106,7 @@ func outcomes(st broadcast.Status) []outcome {
 		{"blocked", n.Blocked},
 		{"failed", n.Failed},
 		{"uncertain", n.Uncertain},
+		{"skipped", n.Skipped},
 		{"put_off", n.Deferred},
 		{begun, n.Sending - n.Deferred},
 	}
@@ -244,6 +247,9 @@ const codeNoPermission = 48001
 
 // todo says how a paused broadcast goes on.
 func (c *Composer) todo(b models.Broadcast) string {
+	if b.WaitsForQuietEnd() || b.State == models.Paused && b.Reason == models.ReasonQuiet {
+		return c.quietText("todo.quiet", b)
+	}
 	if b.State != models.Paused {
 		return ""
 	}
@@ -321,7 +327,7 @@ var noticeKinds = map[string]bool{
 // noticeCounts tells the counts: one line for each outcome that occurred.
 func (c *Composer) noticeCounts(st broadcast.Status) string {
 	n, total := st.Counts, st.Broadcast.Recipients
-	if n.Tried() == 0 {
+	if n.Known() == 0 {
 		return joined([]string{c.say("status.none", nil), c.withdrawn(st.Broadcast)})
 	}
 	lines := []string{c.say("notice.taken", vars{

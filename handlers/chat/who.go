@@ -99,6 +99,8 @@ func (c *Chat) next(k *followers.Known) string {
 		return c.say("who.next_opted_out", nil)
 	case k.Blacklisted:
 		return c.say("who.next_blacklisted", nil)
+	case !k.CappedUntil.IsZero():
+		return c.say("who.next_capped", vars{"Max": k.Cap.Max, "Within": k.Cap.Within, "Until": c.moment(k.CappedUntil)})
 	default:
 		return c.say("who.next", nil)
 	}

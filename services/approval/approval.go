@@ -15,8 +15,9 @@ import (
 type Desk struct {
 	Store  *models.Store
 	Admins *admins.Service
-	// Start says from when a broadcast may be sent that is approved now.
-	Start func(b *models.Broadcast) time.Time
+	// Start says from when a broadcast may be sent that is approved now, and for which
+	// reason it waits until then, empty for none.
+	Start func(b *models.Broadcast) (at time.Time, why string)
 	// Wake has the scheduler look at the broadcasts at once.
 	Wake func()
 	Now  func() time.Time

@@ -32,6 +32,8 @@ type Policy struct {
 	Unconditional bool
 	// Canary says that a part of it can be tried first.
 	Canary bool
+	// Guarded says that the quiet hours hold for it, and the cap on messages per person.
+	Guarded bool
 	// empty says why a broadcast to nobody is refused.
 	empty string
 }
@@ -40,13 +42,13 @@ type Policy struct {
 var policies = map[models.Audience]Policy{
 	models.AudienceMe:     {Lane: laneTests, Unconditional: true, empty: models.ErrNoRecipients},
 	models.AudienceTest:   {Lane: laneTests, empty: models.ErrNoTesters},
-	models.AudienceAll:    {Lane: laneAll, Undo: true, NeedsSync: true, Canary: true, empty: models.ErrNoRecipients},
-	models.AudienceGroups: {Lane: laneAll, Undo: true, NeedsSync: true, Canary: true, empty: models.ErrNobodyInGroups},
-	models.AudienceRetry:  {Lane: laneAll, Canary: true, empty: models.ErrNothingToRetry},
+	models.AudienceAll:    {Lane: laneAll, Undo: true, NeedsSync: true, Canary: true, Guarded: true, empty: models.ErrNoRecipients},
+	models.AudienceGroups: {Lane: laneAll, Undo: true, NeedsSync: true, Canary: true, Guarded: true, empty: models.ErrNobodyInGroups},
+	models.AudienceRetry:  {Lane: laneAll, Canary: true, Guarded: true, empty: models.ErrNothingToRetry},
 	// Who was reached, or is left, is known without the follower list, unless nothing was
 	// planned yet.
-	models.AudienceReached: {Lane: laneAll, Undo: true, Canary: true, empty: models.ErrNobodyReached},
-	models.AudienceRest:    {Lane: laneAll, Undo: true, NeedsSync: true, Canary: true, empty: models.ErrNothingRest},
+	models.AudienceReached: {Lane: laneAll, Undo: true, Canary: true, Guarded: true, empty: models.ErrNobodyReached},
+	models.AudienceRest:    {Lane: laneAll, Undo: true, NeedsSync: true, Canary: true, Guarded: true, empty: models.ErrNothingRest},
 }
 
 // Of returns the policy of a broadcast's audience.

@@ -27,6 +27,7 @@ import (
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
+	"wechat-broadcast/zone"
 )
 
 const (
@@ -65,6 +66,8 @@ type setup struct {
 	intercepted       func(context.Context, *models.Broadcast) (int64, error)
 	approvals         int
 	requireTest       bool
+	quiet             string // such as 22:00-08:00
+	limit             models.Cap
 	driver            string // SQLite if empty
 	// unpulled leaves the database empty and the followers to a pull.
 	unpulled bool
@@ -172,9 +175,15 @@ func (a *account) newEngine() *broadcast.Engine {
 			return a.pull(ctx)
 		},
 		Concurrency: max(a.set.concurrency, 16), Rate: a.set.rate, UndoWindow: a.set.undo, Canary: canary.Share{Number: a.set.canary}, Intercepted: a.set.intercepted,
-		Approvals: a.set.approvals, RequireTest: a.set.requireTest,
+		Approvals: a.set.approvals, RequireTest: a.set.requireTest, Cap: a.set.limit,
 		Senders: func(ctx context.Context) []string { return a.admins.Senders(ctx) },
 		Metrics: figures, Now: a.now, Log: modelstest.Log(a.t),
+	}
+	if a.set.quiet != "" {
+		var err error
+		if c.Quiet, err = zone.ParseHours(a.set.quiet); err != nil {
+			a.t.Fatal(err)
+		}
 	}
 	if a.set.log != nil {
 		c.Log = a.set.log

@@ -50,11 +50,12 @@ func (e *Engine) addApproval(ctx context.Context, st *Status) error {
 }
 
 // StartOf returns from when a broadcast may be sent that is approved now: the end of the
-// undo window, or its planned start. If that passed too long ago it is that all the same,
-// so that the broadcast counts as missed.
-func (e *Engine) StartOf(b *models.Broadcast) time.Time {
+// undo window, its planned start, or the end of the quiet hours, for which why says so. If
+// the planned start passed too long ago it is that all the same, so that the broadcast
+// counts as missed.
+func (e *Engine) StartOf(b *models.Broadcast) (at time.Time, why string) {
 	if !b.PlannedStart.IsZero() && e.now().Sub(b.PlannedStart.Time) > models.StartsWithin {
-		return b.PlannedStart.Time
+		return b.PlannedStart.Time, ""
 	}
 	return e.notBefore(b)
 }

@@ -101,6 +101,9 @@ func (e *Engine) move(ctx context.Context, id int64, on models.Event, by string)
 		return nil, err
 	}
 	b, err := e.store.FindBroadcast(ctx, id)
+	if err == nil && moved && on == models.EventResume {
+		b, err = e.waitForQuietEnd(ctx, b)
+	}
 	if err != nil {
 		return nil, err
 	}

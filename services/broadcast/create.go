@@ -113,6 +113,9 @@ func (e *Engine) created(ctx context.Context, b *models.Broadcast, err error) (*
 		return nil, err
 	}
 	a := &Created{Broadcast: *b, Recipients: b.Recipients, Announced: b.Target.Unpulled()}
+	if audience.Of(b).Guarded {
+		a.Quiet = e.quiet
+	}
 	if b.State == models.Pending {
 		a.Approvers, a.Names = e.approvers(ctx, b), e.names(ctx)
 	}
@@ -142,7 +145,9 @@ func (e *Engine) draft(q Request, def *message.Definition) (*models.Broadcast, e
 		b.Canary = models.CanaryAsSet
 	}
 	b.PlannedStart = models.At(q.At)
-	b.NotBefore = models.At(e.notBefore(b))
+	b.AnyHour = q.AnyHour
+	notBefore, why := e.notBefore(b)
+	b.NotBefore, b.Reason = models.At(notBefore), why
 	return b, nil
 }
 

@@ -27,6 +27,7 @@ import (
 	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/services/worker"
+	"wechat-broadcast/zone"
 )
 
 const (
@@ -65,6 +66,10 @@ type Config struct {
 	// Intercepted asks the platform how many messages of a broadcast it intercepted; nil
 	// if that is not asked.
 	Intercepted func(ctx context.Context, b *models.Broadcast) (int64, error)
+	// Quiet are the hours in which nothing is sent but to an admin and to testers, and Cap
+	// is how many other broadcasts a person gets at most.
+	Quiet zone.Hours
+	Cap   models.Cap
 	// Redis shares the work with the other replicas of the account; nil to do it
 	// alone.
 	Redis *redis.Client
@@ -88,6 +93,7 @@ type Engine struct {
 	guards     models.Asked // of each request
 	senders    func(ctx context.Context) []string
 	resetAt    time.Duration
+	quiet      zone.Hours
 	now        func() time.Time
 	log        *slog.Logger
 	metrics    *metrics
@@ -167,7 +173,7 @@ func New(c Config) *Engine {
 		},
 		everPulled: c.EverPulled, pull: c.Pull,
 		canary:     &canary.Chooser{Store: c.Store, Share: c.Canary, Now: c.Now, Log: c.Log},
-		undoWindow: c.UndoWindow, resetAt: c.QuotaReset, now: c.Now, log: c.Log, metrics: newMetrics(c.Metrics),
+		undoWindow: c.UndoWindow, resetAt: c.QuotaReset, quiet: c.Quiet, now: c.Now, log: c.Log, metrics: newMetrics(c.Metrics),
 		guards: models.Asked{Approvals: c.Approvals, RequireTest: c.RequireTest}, senders: c.Senders,
 		throttle:  throttle.New(channel, c.Rate, c.Now),
 		lifetimes: newLifetimes(), woken: make(chan struct{}, 1), events: make(chan Event, 16),
@@ -179,6 +185,7 @@ func New(c Config) *Engine {
 	e.finalized, _ = lru.New[int64, struct{}](finalizedAtMost) // only a size of 0 is an error
 	e.sender = delivery.New(delivery.Config{
 		Store: c.Store, Platform: c.Platform, Channel: channel, Throttle: e.throttle, Concurrency: c.Concurrency,
+		Cap: c.Cap, Quiet: c.Quiet,
 		Calls: e.calls, Storing: e.storing, Metrics: c.Metrics, Now: c.Now, Log: c.Log,
 	})
 	e.planner = &planning.Planner{Store: c.Store, Canary: e.canary, Now: c.Now, Log: c.Log}

@@ -12,16 +12,20 @@ import (
 const waitingAtMost = 100
 
 // notBefore is the moment before which a broadcast must not start, if it is asked for or
-// planned anew now: the end of the undo window, or its planned start.
-func (e *Engine) notBefore(b *models.Broadcast) time.Time {
-	at := e.now()
+// planned anew now: the end of the undo window, its planned start, or the end of the quiet
+// hours that either is in. why is models.ReasonQuiet for the last of these, else empty.
+func (e *Engine) notBefore(b *models.Broadcast) (at time.Time, why string) {
+	at = e.now()
 	if audience.Of(b).Undo {
 		at = at.Add(e.undoWindow)
 	}
 	if b.PlannedStart.After(at) {
 		at = b.PlannedStart.Time
 	}
-	return at
+	if until := audience.QuietUntil(b, e.quiet, at); !until.IsZero() {
+		return until, models.ReasonQuiet
+	}
+	return at, ""
 }
 
 // missed tells whether a broadcast's planned start passed too long ago for it to start
@@ -44,7 +48,8 @@ func (e *Engine) Reschedule(ctx context.Context, id int64, at time.Time, by stri
 		return nil, err
 	}
 	b.PlannedStart = models.At(at)
-	moved, err := e.store.RescheduleBroadcast(ctx, b.ID, at, e.notBefore(b), e.now())
+	notBefore, why := e.notBefore(b)
+	moved, err := e.store.RescheduleBroadcast(ctx, b.ID, at, notBefore, why, e.now())
 	if err != nil {
 		return nil, err
 	}

@@ -177,7 +177,9 @@ func (r *run) contentRefused(ctx context.Context) (said string, err error) {
 // when the account is at stake.
 func (e *Engine) stopped(b models.Broadcast, m models.Move) {
 	e.log.Warn("broadcast stops itself", "broadcast", b.ID, "state", m.To(), "reason", m.Reason, "detail", m.Detail)
-	m.ResumeAt = e.resumeAt(m.Reason)
+	if m.Event != models.EventQuiet {
+		m.ResumeAt = e.resumeAt(m.Reason)
+	}
 	if m.Event == models.EventStop && m.Reason == models.ReasonAccount {
 		e.haltOthers(b.ID, m)
 	}

@@ -155,9 +155,10 @@ func (e *Engine) finishLate(same string, c *creation, askedBy string) {
 		asked := *c.asked // others may have it, too
 		told.Created = &asked
 		if b := &asked.Broadcast; audience.Of(b).Undo {
-			b.NotBefore = models.At(e.notBefore(b))
+			notBefore, why := e.notBefore(b)
+			b.NotBefore, b.Reason = models.At(notBefore), why
 			_ = loop.Persist(e.inBackground, e.log, "postpone a broadcast", func(ctx context.Context) error {
-				return e.store.PostponeBroadcast(ctx, b.ID, b.NotBefore.Time)
+				return e.store.PostponeBroadcast(ctx, b.ID, notBefore, why)
 			})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/audience"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/worker"
 )
@@ -75,6 +76,17 @@ func (e *Engine) startDue(ctx context.Context) error {
 	running := map[int64]bool{}
 	for _, b := range list {
 		on := e.due(&b)
+		quiet := audience.QuietUntil(&b, e.quiet, e.now())
+		switch {
+		case quiet.IsZero():
+		case on == models.EventDue:
+			if err := e.store.PostponeBroadcast(ctx, b.ID, quiet, models.ReasonQuiet); err != nil {
+				return err
+			}
+			continue
+		case on == models.EventGoOn || b.State == models.Running:
+			on = models.EventQuiet
+		}
 		if on == models.EventDue {
 			settled, err := e.settled(ctx, &b)
 			if err != nil {
@@ -95,6 +107,9 @@ func (e *Engine) startDue(ctx context.Context) error {
 			case models.EventExpire:
 				m.Reason = models.ReasonExpired
 				e.log.InfoContext(ctx, "broadcast cancelled, as it was not approved in time", "broadcast", b.ID)
+			case models.EventQuiet:
+				m.Reason, m.ResumeAt = models.ReasonQuiet, quiet
+				e.worker.End(b.ID)
 			case models.EventMiss:
 				m.Reason = models.ReasonMissed
 				e.log.WarnContext(ctx, "nothing ran at the planned start, so an admin must say whether it starts", "broadcast", b.ID, "planned", b.PlannedStart)

@@ -9,6 +9,7 @@ import (
 	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/zone"
 )
 
 // Request asks for a broadcast.
@@ -54,6 +55,8 @@ type Created struct {
 	// Announced says that Recipients is the platform's count of those with the tags, since
 	// these are not pulled yet.
 	Announced bool
+	// Quiet are the quiet hours, if they hold for such a broadcast.
+	Quiet zone.Hours
 	// Instead is the paused broadcast that was cancelled, as this one is for its rest; 0
 	// for none.
 	Instead int64

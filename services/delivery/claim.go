@@ -11,25 +11,40 @@ import (
 )
 
 // claimFunc writes the rows of recipients that are about to be sent to and
-// returns those who are not to be sent to any more.
-type claimFunc func(ctx context.Context, b *models.Broadcast, recipients []int64, now time.Time) (unreachable []int64, err error)
+// returns those who are not to be sent to, and how many of these it skipped.
+type claimFunc func(ctx context.Context, b *models.Broadcast, recipients []int64, now time.Time) (unsent []int64, skipped int64, err error)
 
 // claimAgain is the claimFunc for those who were put off. Each is asked about
 // before the call.
-func (s *Sender) claimAgain(ctx context.Context, b *models.Broadcast, recipients []int64, now time.Time) ([]int64, error) {
-	return nil, s.store.ReclaimDeliveries(ctx, b.ID, recipients, now)
+func (s *Sender) claimAgain(ctx context.Context, b *models.Broadcast, recipients []int64, now time.Time) ([]int64, int64, error) {
+	if s.caps(b) {
+		return s.store.ClaimUnderCap(ctx, b, models.ClaimAgain, recipients, s.limit, now)
+	}
+	return nil, 0, s.store.ReclaimDeliveries(ctx, b.ID, recipients, now)
 }
 
 // claimFresh is the claimFunc for those who have no row yet. To ask whether they can
 // be written to in the same statement is worth it when their batch has been waiting.
 func (s *Sender) claimFresh(w *batchRun) claimFunc {
-	return func(ctx context.Context, b *models.Broadcast, recipients []int64, now time.Time) ([]int64, error) {
+	return func(ctx context.Context, b *models.Broadcast, recipients []int64, now time.Time) (unsent []int64, skipped int64, err error) {
+		kind := models.ClaimUnasked
 		if w.reachableAt(now).Before(now) || audience.Of(b).Unconditional {
-			return nil, s.store.ClaimDeliveries(ctx, b.ID, recipients, now)
+			kind = models.ClaimKnown
 		}
-		return s.store.ClaimReachable(ctx, b, recipients, now)
+		switch {
+		case s.caps(b):
+			return s.store.ClaimUnderCap(ctx, b, kind, recipients, s.limit, now)
+		case kind == models.ClaimKnown:
+			err = s.store.ClaimDeliveries(ctx, b.ID, recipients, now)
+		default:
+			unsent, err = s.store.ClaimReachable(ctx, b, recipients, now)
+		}
+		return unsent, 0, err
 	}
 }
+
+// caps tells whether the cap on messages per person holds for a broadcast.
+func (s *Sender) caps(b *models.Broadcast) bool { return !s.limit.None() && audience.Of(b).Guarded }
 
 // feed hands the tasks to the workers, a group at a time, each group claimed
 // before the first of it is sent; a nil claim is for those that have their row.
@@ -39,6 +54,11 @@ func (s *Sender) feed(ctx context.Context, a *Active, w *batchRun, tasks []model
 		if err != nil {
 			a.stopFor(err)
 			return err
+		}
+		if s.endsForQuiet(a) {
+			permit.Cancel()
+			s.budget.Release(int64(n))
+			return context.Cause(a.ctx)
 		}
 		group := tasks[:n]
 		tasks = tasks[n:]
@@ -116,14 +136,29 @@ func (s *Sender) claim(a *Active, group []models.Task, claim claimFunc, now time
 	}
 	// Not with the batch's ctx: a claim that is cut short may be there all the same,
 	// and those whom nobody sent to would count as perhaps sent to.
-	unreachable, err := claim(s.storing, &a.Broadcast, ids, now)
+	unsent, skipped, err := claim(s.storing, &a.Broadcast, ids, now)
 	if s.writing.Note(err) != nil {
 		s.budget.Release(int64(len(group)))
 		return nil, err
 	}
-	if len(unreachable) == 0 {
+	for range skipped {
+		s.metrics.sent(models.Skipped)
+		a.meter.Add(now)
+	}
+	if len(unsent) == 0 {
 		return group, nil
 	}
-	s.budget.Release(int64(len(unreachable)))
-	return slices.DeleteFunc(group, func(t models.Task) bool { return slices.Contains(unreachable, t.RecipientID) }), nil
+	s.budget.Release(int64(len(unsent)))
+	return slices.DeleteFunc(group, func(t models.Task) bool { return slices.Contains(unsent, t.RecipientID) }), nil
+}
+
+// endsForQuiet tells whether the quiet hours have begun for a broadcast, whose sending it
+// stops then.
+func (s *Sender) endsForQuiet(a *Active) bool {
+	until := audience.QuietUntil(&a.Broadcast, s.quiet, s.now())
+	if until.IsZero() {
+		return false
+	}
+	a.Stop(models.Move{Event: models.EventQuiet, Reason: models.ReasonQuiet, ResumeAt: until})
+	return true
 }

@@ -116,12 +116,12 @@ func (s *Sender) stillReachable(j *job) (bool, error) {
 	return ok, err
 }
 
-// call makes the call, unless the broadcast has ended. Whoever ends it knows every
+// call makes the call, unless the broadcast has ended or the quiet hours have begun. Whoever ends it knows every
 // call that is still made: it is counted before the last look.
 func (s *Sender) call(j *job, msg wechat.Message) (res wechat.Result, made bool) {
 	j.active.calls.Add(1)
 	defer j.active.calls.Add(-1)
-	if j.ctx.Err() != nil {
+	if j.ctx.Err() != nil || s.endsForQuiet(j.active) {
 		return res, false
 	}
 	s.metrics.inFlight.Inc()

@@ -29,7 +29,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"state"}),
 	}
 	reg.MustRegister(m.sends, m.inFlight, m.receipts)
-	for _, s := range []models.DeliveryState{models.Accepted, models.FailedFor, models.Uncertain} {
+	for _, s := range []models.DeliveryState{models.Accepted, models.FailedFor, models.Uncertain, models.Skipped} {
 		m.sends.WithLabelValues(string(s))
 	}
 	return m

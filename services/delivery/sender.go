@@ -16,6 +16,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/zone"
 )
 
 // ErrLeaseLost is the cause with which the sending of a batch ends that another may
@@ -35,6 +36,10 @@ type Config struct {
 	Throttle *throttle.Throttle
 	// Concurrency is how many calls are made at the same time at most.
 	Concurrency int
+	// Cap is how many broadcasts a person gets at most, and Quiet are the hours in which
+	// nothing is sent, where an audience's policy says that they hold.
+	Cap   models.Cap
+	Quiet zone.Hours
 	// Calls ends the calls in flight when a stop takes too long, Storing the storing
 	// of what came of them.
 	Calls, Storing context.Context
@@ -52,6 +57,8 @@ type Sender struct {
 	platform       *wechat.Client
 	channel        wechat.Channel
 	throttle       *throttle.Throttle
+	limit          models.Cap
+	quiet          zone.Hours
 	calls, storing context.Context
 	metrics        *metrics
 	now            func() time.Time
@@ -67,7 +74,7 @@ type Sender struct {
 // New returns a Sender that is ready. Close must follow.
 func New(c Config) *Sender {
 	s := &Sender{
-		store: c.Store, platform: c.Platform, channel: c.Channel, throttle: c.Throttle, calls: c.Calls, storing: c.Storing,
+		store: c.Store, platform: c.Platform, channel: c.Channel, throttle: c.Throttle, limit: c.Cap, quiet: c.Quiet, calls: c.Calls, storing: c.Storing,
 		metrics: newMetrics(c.Metrics), now: c.Now, log: c.Log,
 		budget: newBudget(c.Concurrency, c.Now), jobs: make(chan *job),
 	}

@@ -19,6 +19,8 @@ import (
 type Config struct {
 	Store    *models.Store
 	Platform *wechat.Client
+	// Cap is how many broadcasts a person gets at most.
+	Cap models.Cap
 	// Now is the clock; time.Now if nil.
 	Now func() time.Time
 	// Log is where syncs are told; nothing is logged if nil.
@@ -29,6 +31,7 @@ type Config struct {
 type Service struct {
 	store    *models.Store
 	platform *wechat.Client
+	limit    models.Cap
 	now      func() time.Time
 	log      *slog.Logger
 	syncing  atomic.Bool
@@ -49,6 +52,7 @@ func New(cfg Config) *Service {
 	s := &Service{
 		store:    cfg.Store,
 		platform: cfg.Platform,
+		limit:    cfg.Cap,
 		now:      cfg.Now,
 		log:      cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
 	}

@@ -30,7 +30,7 @@ func TestAStrangerOnAListIsNoFollower(t *testing.T) {
 		if st, err := h.Stats(ctx); err != nil || st.Followers != 0 || st.Left != 0 {
 			t.Errorf("%+v, %v", st, err)
 		}
-		if _, err := h.SetOptedOut(ctx, stranger, false); err != nil { // whoever writes follows
+		if _, err := h.SetOptedOut(ctx, stranger, false, followers.Said{}); err != nil { // whoever writes follows
 			t.Fatal(err)
 		}
 		if k, err = h.Who(ctx, stranger); err != nil || k.Stranger || !k.Subscribed || k.Asked {

@@ -100,6 +100,10 @@ type Known struct {
 	Topics []models.Topic
 	// Sent are the last broadcasts that tried the person, the newest first.
 	Sent []models.Sent
+	// CappedUntil is when the cap on messages per person allows the next one; zero if it
+	// does now. Cap is that cap.
+	CappedUntil time.Time
+	Cap         models.Cap
 	// Asked says of somebody who was never known to follow that the platform said whether
 	// they follow, and Follows what it said.
 	Asked, Follows bool
@@ -126,7 +130,11 @@ func (s *Service) Who(ctx context.Context, text string) (*Known, error) {
 		return nil, err
 	}
 	sent, err := s.store.SentTo(ctx, r.ID, sentAmong, sentAtMost)
-	return &Known{Recipient: *r, Topics: topics, Sent: sent}, err
+	if err != nil {
+		return nil, err
+	}
+	until, err := s.store.CappedUntil(ctx, r.ID, s.limit, s.now())
+	return &Known{Recipient: *r, Topics: topics, Sent: sent, CappedUntil: until, Cap: s.limit}, err
 }
 
 func (s *Service) askWho(ctx context.Context, openID string) *Known {

@@ -12,7 +12,8 @@ ALTER TABLE broadcasts
     ADD COLUMN canary          BIGINT  NOT NULL DEFAULT 0,
     ADD COLUMN canary_segment  BIGINT  NOT NULL DEFAULT 0,
     ADD COLUMN canary_at       BIGINT  NOT NULL DEFAULT 0,
-    ADD COLUMN intercepted     BIGINT  NOT NULL DEFAULT -1;
+    ADD COLUMN intercepted     BIGINT  NOT NULL DEFAULT -1,
+    ADD KEY broadcasts_finished (finished_at);
 ALTER TABLE batches
     CHANGE COLUMN leases lease_count BIGINT NOT NULL DEFAULT 0,
     ADD COLUMN segment_id BIGINT NOT NULL DEFAULT 0;
@@ -116,6 +117,7 @@ ALTER TABLE batches
     DROP COLUMN segment_id,
     CHANGE COLUMN lease_count leases BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE broadcasts
+    DROP KEY broadcasts_finished,
     DROP COLUMN intercepted,
     DROP COLUMN canary_at,
     DROP COLUMN canary_segment,

@@ -14,6 +14,7 @@ ALTER TABLE broadcasts ADD COLUMN canary BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE broadcasts ADD COLUMN canary_segment BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE broadcasts ADD COLUMN canary_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE broadcasts ADD COLUMN intercepted BIGINT NOT NULL DEFAULT -1;
+CREATE INDEX broadcasts_finished ON broadcasts (finished_at);
 ALTER TABLE batches ADD COLUMN segment_id BIGINT NOT NULL DEFAULT 0;
 
 -- A stranger is on a list and was never known to follow.
@@ -110,6 +111,7 @@ CREATE INDEX recipients_reachable ON recipients (subscribed, opted_out, id);
 ALTER TABLE recipients DROP COLUMN blacklisted;
 ALTER TABLE recipients DROP COLUMN stranger;
 ALTER TABLE batches DROP COLUMN segment_id;
+DROP INDEX broadcasts_finished;
 ALTER TABLE broadcasts DROP COLUMN intercepted;
 ALTER TABLE broadcasts DROP COLUMN canary_at;
 ALTER TABLE broadcasts DROP COLUMN canary_segment;
