@@ -92,10 +92,3 @@ func (s *Store) Outstanding(ctx context.Context, id int64) (n int64, last Time, 
 		Where("broadcast_id = ? AND state = ?", id, Accepted).Scan(&row).Error
 	return row.N, row.Last, wrap(err, "count outstanding receipts")
 }
-
-// NoteIntercepted records how many messages of a broadcast the platform intercepted, by
-// its own count.
-func (s *Store) NoteIntercepted(ctx context.Context, id, n int64) error {
-	err := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ?", id).Update("intercepted", n).Error
-	return wrap(err, "note what was intercepted")
-}

@@ -132,6 +132,7 @@ func (s *Store) move(w *gorm.DB, m Move, now time.Time, where string, args ...an
 		// An admin resumed it, so that another pause is news, for the same reason too. That
 		// it runs is none, if it did before.
 		set["notified_state"] = gorm.Expr("CASE WHEN started_at = 0 THEN '' ELSE ? END", Running)
+		set["intercepted"] = -1 // what was counted of a canary is not of the whole
 		// A planned start that passed meanwhile is now.
 		set["not_before"] = gorm.Expr("CASE WHEN not_before < ? THEN ? ELSE not_before END", At(now), At(now))
 	case Paused:

@@ -63,7 +63,6 @@ type setup struct {
 	concurrency, rate int
 	undo              time.Duration
 	canary            int64 // how many recipients a canary has
-	intercepted       func(context.Context, *models.Broadcast) (int64, error)
 	approvals         int
 	requireTest       bool
 	quiet             string // such as 22:00-08:00
@@ -174,7 +173,7 @@ func (a *account) newEngine() *broadcast.Engine {
 			a.pulls.Add(1)
 			return a.pull(ctx)
 		},
-		Concurrency: max(a.set.concurrency, 16), Rate: a.set.rate, UndoWindow: a.set.undo, Canary: canary.Share{Number: a.set.canary}, Intercepted: a.set.intercepted,
+		Concurrency: max(a.set.concurrency, 16), Rate: a.set.rate, UndoWindow: a.set.undo, Canary: canary.Share{Number: a.set.canary},
 		Approvals: a.set.approvals, RequireTest: a.set.requireTest, Cap: a.set.limit,
 		Senders: func(ctx context.Context) []string { return a.admins.Senders(ctx) },
 		Metrics: figures, Now: a.now, Log: modelstest.Log(a.t),

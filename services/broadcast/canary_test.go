@@ -466,49 +466,35 @@ func TestACanaryWithAPlannedStart(t *testing.T) {
 // the time left until the canary's end.
 func TestTheStatusOfACanary(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		n    int64
-		err  error
-		want int64
-	}{
-		"intercepted": {n: 3, want: 3},
-		"not known":   {err: errors.New("the platform is away"), want: -1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := newAccount(t, setup{
-					rate: 5, canary: 40, Options: simulator.Options{Followers: 3000},
-					intercepted: func(context.Context, *models.Broadcast) (int64, error) { return test.n, test.err },
-				})
-				refused := ""
-				a.onSend(func(w http.ResponseWriter, openID string) bool {
-					a.mu.Lock()
-					defer a.mu.Unlock()
-					if refused == "" {
-						refused = openID
-					}
-					if refused == openID {
-						answer(w, 43101)
-					}
-					return refused == openID
-				})
-				a.start()
-				id := a.askCanary(broadcast.Request{}).ID
-				a.received(25)
-				st, err := a.engine.Status(t.Context(), id)
-				if err != nil || st.Left == 0 || st.Left > 10*time.Second {
-					t.Errorf("%s left, %v", st.Left, err)
-				}
-				a.awaitsWord(id, 40)
-				st, err = a.engine.Status(t.Context(), id)
-				if err != nil || st.Broadcast.Intercepted != test.want {
-					t.Errorf("intercepted: %d, %v", st.Broadcast.Intercepted, err)
-				}
-				if len(st.Failures) != 1 || st.Failures[0].ErrCode != 43101 || st.Failures[0].N != 1 {
-					t.Errorf("%+v", st.Failures)
-				}
-			})
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{rate: 5, canary: 40, Options: simulator.Options{Followers: 3000}})
+		refused := ""
+		a.onSend(func(w http.ResponseWriter, openID string) bool {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			if refused == "" {
+				refused = openID
+			}
+			if refused == openID {
+				answer(w, 43101)
+			}
+			return refused == openID
 		})
-	}
+		a.sim.Intercept("ngqIpbwh8bUfcSsECmogfXcV14J0tQlEpBO27izEYtY", simulator.Intercepting{Every: 13})
+		a.start()
+		id := a.askCanary(broadcast.Request{}).ID
+		a.received(25)
+		st, err := a.engine.Status(t.Context(), id)
+		if err != nil || st.Left == 0 || st.Left > 10*time.Second {
+			t.Errorf("%s left, %v", st.Left, err)
+		}
+		a.awaitsWord(id, 40)
+		st, err = a.engine.Status(t.Context(), id)
+		if err != nil || st.Broadcast.Intercepted != 3 {
+			t.Errorf("intercepted: %d, %v", st.Broadcast.Intercepted, err)
+		}
+		if len(st.Failures) != 1 || st.Failures[0].ErrCode != 43101 || st.Failures[0].N != 1 {
+			t.Errorf("%+v", st.Failures)
+		}
+	})
 }

@@ -63,9 +63,6 @@ type Config struct {
 	QuotaReset time.Duration
 	// Canary is how many recipients a canary has.
 	Canary canary.Share
-	// Intercepted asks the platform how many messages of a broadcast it intercepted; nil
-	// if that is not asked.
-	Intercepted func(ctx context.Context, b *models.Broadcast) (int64, error)
 	// Quiet are the hours in which nothing is sent but to an admin and to testers, and Cap
 	// is how many other broadcasts a person gets at most.
 	Quiet zone.Hours
@@ -189,7 +186,7 @@ func New(c Config) *Engine {
 		Calls: e.calls, Storing: e.storing, Metrics: c.Metrics, Now: c.Now, Log: c.Log,
 	})
 	e.planner = &planning.Planner{Store: c.Store, Canary: e.canary, Now: c.Now, Log: c.Log}
-	e.trial = &canary.Trial{Store: c.Store, Join: e.sender.Receipts.Join, Intercepted: c.Intercepted, Now: c.Now, Log: c.Log}
+	e.trial = &canary.Trial{Store: c.Store, Join: e.sender.Receipts.Join, Intercepted: e.interceptions.Count, Now: c.Now, Log: c.Log}
 	owner, lasts := ownLeases, worker.LoneLease
 	e.queue = worker.NewLocalQueue()
 	if c.Redis != nil {

@@ -23,8 +23,7 @@ type Trial struct {
 	Store *models.Store
 	// Join joins receipts with their deliveries that came before these were recorded.
 	Join func(ctx context.Context) error
-	// Intercepted asks the platform how many messages of a broadcast it intercepted; nil
-	// if that is not asked.
+	// Intercepted asks the platform how many messages of a broadcast it intercepted.
 	Intercepted func(ctx context.Context, b *models.Broadcast) (int64, error)
 	Now         func() time.Time
 	Log         *slog.Logger
@@ -75,14 +74,11 @@ func (t *Trial) awaitReceipts(ctx context.Context, id int64) error {
 // askIntercepted asks the platform what it intercepted of a broadcast so far. A report
 // without it is better than none.
 func (t *Trial) askIntercepted(ctx context.Context, b *models.Broadcast) {
-	if t.Intercepted == nil {
-		return
-	}
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
 	n, err := t.Intercepted(ctx, b)
 	if err == nil {
-		err = t.Store.NoteIntercepted(ctx, b.ID, n)
+		err = t.Store.SetIntercepted(ctx, b.ID, n)
 	}
 	if err != nil {
 		t.Log.WarnContext(ctx, "what the platform intercepted is not known", "broadcast", b.ID, "err", err)

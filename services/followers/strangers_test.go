@@ -6,6 +6,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
+	"wechat-broadcast/services/followers"
 )
 
 // About somebody who is on a list and was never seen to follow the platform is asked, as
