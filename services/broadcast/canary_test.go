@@ -1,7 +1,6 @@
 package broadcast_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
