@@ -138,7 +138,7 @@ func TestAgainKeepsNow(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "zh")
 	s.err = models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(3), "Name", "notice",
-		"Status", broadcast.Status{Broadcast: models.Broadcast{ID: 3, Name: "notice", State: models.Finished, FinishedAt: models.At(now.Add(-time.Hour))}})
+		"Status", broadcast.Status{Broadcast: models.Broadcast{ID: 3, Name: "notice", Audience: models.AudienceAll, State: models.Finished, FinishedAt: models.At(now.Add(-time.Hour))}})
 	wantAll(t, s.ask(t, admin, "群发全部 notice 现在"), "群发全部 notice 再发 现在")
 }
 
