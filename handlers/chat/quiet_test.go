@@ -79,7 +79,8 @@ func TestRepliesAboutQuietHours(t *testing.T) {
 		},
 		{
 			"resume #7", begun,
-			[]string{"goes on by itself"}, []string{"自动继续", "继续 #7 现在"},
+			[]string{"goes on by itself"},
+			[]string{"自动继续", "继续 #7 现在"},
 		},
 		{
 			"reschedule #7 23:00", plan,
