@@ -220,6 +220,12 @@ func (b *Broadcast) rules() condition {
 	for _, g := range b.Target.Except {
 		out := b.outside(g)
 		c.and(out.sql, out.args...)
+		if g.Kind == GroupTopic && b.Audience == AudienceRest && b.ThroughID != 0 {
+			// Its audience was frozen with that of the earlier broadcast, but it may have been
+			// asked for to leave out those who joined since.
+			out = (&Broadcast{}).outside(g)
+			c.and(out.sql, out.args...)
+		}
 	}
 	if b.Audience == AudienceRest {
 		untried := b.untried()
