@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"golang.org/x/text/width"
 )
 
 // GroupKind says what a group of people is.
@@ -31,9 +33,9 @@ type Group struct {
 }
 
 // same tells whether two broadcasts that name these groups name the same one: a list may
-// have been replaced, and its name be written otherwise since.
+// have been replaced, and its name be written in another case or width since.
 func (g Group) same(o Group) bool {
-	return g.Kind == o.Kind && (g.ID != 0 && g.ID == o.ID || strings.EqualFold(g.Name, o.Name))
+	return g.Kind == o.Kind && (g.ID != 0 && g.ID == o.ID || strings.EqualFold(width.Fold.String(g.Name), width.Fold.String(o.Name)))
 }
 
 // Target is to whom a broadcast goes, beside its Audience.

@@ -52,3 +52,26 @@ func TestTheRestLeavesOutWhoIsInATopicNow(t *testing.T) {
 		}
 	})
 }
+
+// The same message to a list is the same, however its name was written when it was replaced.
+func TestAListOfAnotherSpellingIsTheSame(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 20}})
+		a.start()
+		a.list("VIP 读者", "x", numbers(0, 5)...)
+		asked, err := a.toList("", "VIP 读者")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.reaches(asked.Broadcast.ID, models.Finished)
+		for _, name := range []string{"vip 读者", "ＶＩＰ 读者", "ＶＩＰ　读者"} {
+			a.list(name, "x", numbers(0, 5)...)
+			_, err := a.toList("", name)
+			wantCode(t, err, models.ErrSameMessage)
+		}
+		if got := a.sim.Stats().Accepted; got != 5 {
+			t.Errorf("%d messages were sent", got)
+		}
+	})
+}
