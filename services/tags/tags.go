@@ -162,7 +162,9 @@ func (p *Puller) missing(ctx context.Context, b *models.Broadcast) (missing []mo
 	}
 	missing = unpulled(b.Target)
 	for _, s := range segments {
-		if s.MadeAt.Before(b.AskedAt.Time) { // it is an earlier broadcast's
+		// One without an earlier broadcast has its own, even if the platform delivered its
+		// message again after they were pulled.
+		if b.OfID != 0 && s.MadeAt.Before(b.AskedAt.Time) {
 			continue
 		}
 		own = append(own, s.ID)
