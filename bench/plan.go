@@ -37,13 +37,13 @@ var (
 		Rounds: 5, Sends: 100_000, LatentSends: 40_000,
 		Scale: []int{10_000, 100_000, 1_000_000}, ScaleRounds: []int{5, 5, 2},
 		WatchedSends: 20_000, Calls: 50_000, Receipts: 100_000, Flood: 500_000,
-		Undo: 5 * time.Second, GroupFollowers: 1_000_000, GroupRounds: 3, LedgerFollowers: 50_000,
+		Undo: 10 * time.Second, GroupFollowers: 1_000_000, GroupRounds: 3, LedgerFollowers: 50_000,
 	}
 	quickSizes = sizes{
 		Rounds: 3, Sends: 20_000, LatentSends: 8_000,
 		Scale: []int{10_000, 100_000}, ScaleRounds: []int{2, 1},
 		WatchedSends: 8_000, Calls: 10_000, Receipts: 20_000, Flood: 200_000,
-		Undo: 5 * time.Second, GroupFollowers: 100_000, GroupRounds: 2, LedgerFollowers: 10_000,
+		Undo: 10 * time.Second, GroupFollowers: 100_000, GroupRounds: 2, LedgerFollowers: 10_000,
 	}
 	// smokeSizes are for the test that the benchmark works.
 	smokeSizes = sizes{
