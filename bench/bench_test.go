@@ -19,7 +19,20 @@ func TestMain(m *testing.M) {
 // Everything is measured, on a scale that says nothing but takes seconds.
 func TestMeasure(t *testing.T) {
 	t.Parallel()
-	rows, err := measure(t.Context(), smokeSizes, "", "", t.Output())
+	checkMeasured(t, smokeSizes)
+}
+
+// The audiences reach whom they should, and the counts are what the platform's end saw.
+func TestMeasureAudiences(t *testing.T) {
+	t.Parallel()
+	size := smokeSizes
+	size.Audiences = true
+	checkMeasured(t, size)
+}
+
+func checkMeasured(t *testing.T, size sizes) {
+	t.Helper()
+	rows, err := measure(t.Context(), size, "", "", t.Output())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,7 @@ func realMain(ctx context.Context, args []string, server string) error {
 	quick := flags.Bool("quick", false, "fewer and smaller rounds, without the 1,000,000 recipients")
 	file := flags.String("json", "", "write every value to this file")
 	profiles := flags.String("profiles", "", "write CPU and allocation profiles of a recorded broadcast to this folder")
+	audiences := flags.Bool("audiences", false, "measure what topics, tags and lists cost, and nothing else")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -50,6 +51,7 @@ func realMain(ctx context.Context, args []string, server string) error {
 	if *quick {
 		size = quickSizes
 	}
+	size.Audiences = *audiences
 	rows, err := measure(ctx, size, server, *profiles, os.Stderr)
 	if err != nil {
 		return err

@@ -25,6 +25,11 @@ type sizes struct {
 	Calls        int // of the callback
 	Receipts     int
 	Flood        int
+	// Audiences says that the audiences are measured and nothing else: with so many
+	// followers, in so many rounds, and sent to their end with LedgerFollowers.
+	Audiences                                    bool
+	Undo                                         time.Duration // the undo window, in which tags are pulled
+	GroupFollowers, GroupRounds, LedgerFollowers int
 }
 
 var (
@@ -32,17 +37,20 @@ var (
 		Rounds: 5, Sends: 100_000, LatentSends: 40_000,
 		Scale: []int{10_000, 100_000, 1_000_000}, ScaleRounds: []int{5, 5, 2},
 		WatchedSends: 20_000, Calls: 50_000, Receipts: 100_000, Flood: 500_000,
+		Undo: 10 * time.Second, GroupFollowers: 1_000_000, GroupRounds: 3, LedgerFollowers: 50_000,
 	}
 	quickSizes = sizes{
 		Rounds: 3, Sends: 20_000, LatentSends: 8_000,
 		Scale: []int{10_000, 100_000}, ScaleRounds: []int{2, 1},
 		WatchedSends: 8_000, Calls: 10_000, Receipts: 20_000, Flood: 200_000,
+		Undo: 10 * time.Second, GroupFollowers: 100_000, GroupRounds: 2, LedgerFollowers: 10_000,
 	}
 	// smokeSizes are for the test that the benchmark works.
 	smokeSizes = sizes{
 		Rounds: 1, Sends: 300, LatentSends: 300,
 		Scale: []int{100, 200}, ScaleRounds: []int{1, 1},
 		WatchedSends: 300, Calls: 100, Receipts: 600, Flood: 1000,
+		Undo: 100 * time.Millisecond, GroupFollowers: 400, GroupRounds: 1, LedgerFollowers: 400,
 	}
 )
 
@@ -78,7 +86,8 @@ type results struct {
 	Gin, Callback                   loopSeries
 	Receipts, Update                byDriver
 	PlatformAlone, PlatformAloneCPU float64
-	PlatformCPU                     series // microseconds for a send, beside the program
+	PlatformCPU                     series                   // microseconds for a send, beside the program
+	Groups                          map[string]*groupResults // by driver
 }
 
 // loopSeries are sends a second, and CPU microseconds of one.
@@ -109,6 +118,12 @@ type scaleSeries struct {
 	PeakMiB          series
 }
 
+// step is a part of what is measured.
+type step struct {
+	what string
+	do   func(context.Context) error
+}
+
 func (b *bench) all(ctx context.Context) error {
 	p, err := launch(ctx, "platform", platformSettings{})
 	if err != nil {
@@ -117,10 +132,7 @@ func (b *bench) all(ctx context.Context) error {
 	if b.platform, err = p.line(); err != nil {
 		return err
 	}
-	steps := []struct {
-		what string
-		do   func(context.Context) error
-	}{
+	steps := []step{
 		{"what the platform's end can take", b.floodPlatform},
 		{"sends without latency", b.sends},
 		{"sends at 50 ms", b.latentSends},
@@ -128,6 +140,9 @@ func (b *bench) all(ctx context.Context) error {
 		{"10,000 to 1,000,000 recipients", b.scale},
 		{"the callback", b.callback},
 		{"receipts", b.receipts},
+	}
+	if b.Audiences {
+		steps = []step{{"audiences", b.audiences}}
 	}
 	for _, s := range steps {
 		began := time.Now()
@@ -315,7 +330,11 @@ func (b *bench) scaleOne(ctx context.Context, driver string, n int) error {
 
 // set makes the platform's end forget what it saw.
 func (b *bench) set(ctx context.Context, followers int, latency time.Duration) error {
-	raw, err := json.Marshal(platformSettings{Followers: followers, Latency: latency})
+	return b.setTo(ctx, platformSettings{Followers: followers, Latency: latency})
+}
+
+func (b *bench) setTo(ctx context.Context, set platformSettings) error {
+	raw, err := json.Marshal(set)
 	if err != nil {
 		return fmt.Errorf("set the platform: %w", err)
 	}

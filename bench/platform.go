@@ -24,6 +24,10 @@ const (
 	pathNotice    = "/cgi-bin/message/custom/send"
 	pathSet       = "/bench/set"
 	pathStats     = "/bench/stats"
+	pathTags      = "/cgi-bin/tags/get"
+	pathTagged    = "/cgi-bin/user/tag/get"
+	pathBlacklist = "/cgi-bin/tags/members/getblacklist"
+	pathBlocked   = "/wxa/sec/queryblocktmplmsg"
 
 	accessToken = "BENCH-" + "9k3JxQ2mT7vLw8ZrY1sNc4Hd6FgPbUoAeIi5KtXqGzSyMnRjDhVfCpWuEaBlOk0123456789"
 	templateID  = "ngqIpbwh8bUfcSsECmogfXcV14J0tQlEpBO27izEYtY"
@@ -35,6 +39,8 @@ const (
 type platformSettings struct {
 	Followers int
 	Latency   time.Duration // of a send
+	// Numbered says that each message must have the number of its recipient in it.
+	Numbered bool
 }
 
 // platformStats is what the platform's end saw since it was last set.
@@ -48,6 +54,8 @@ type platformStats struct {
 	Held  float64
 	Conns int64
 	CPU   float64 // seconds, of this process
+	// Reached is how many people of each class were reached.
+	Reached [classes]int64
 }
 
 // span is a sample over the time from the first send to the last answer.
@@ -62,6 +70,7 @@ func (s platformStats) span(m sample) sample {
 type platform struct {
 	round atomic.Pointer[round]
 	conns atomic.Int64
+	msgID atomic.Int64 // the last
 }
 
 // round is what the platform's end knows since it was last set.
@@ -112,7 +121,7 @@ func (l *countingListener) Accept() (net.Conn, error) {
 func (p *platform) serve(ctx *fasthttp.RequestCtx) {
 	path := ctx.URI().Path()
 	if string(path) == pathSend { // the compiler makes no copy for this
-		p.round.Load().send(ctx)
+		p.round.Load().send(ctx, &p.msgID)
 		return
 	}
 	ctx.SetContentType("application/json; charset=utf-8")
@@ -121,6 +130,14 @@ func (p *platform) serve(ctx *fasthttp.RequestCtx) {
 		ctx.SetBodyString(`{"access_token":"` + accessToken + `","expires_in":7200}`)
 	case pathFollowers:
 		ctx.SetBody(p.round.Load().page(ctx.QueryArgs().Peek("next_openid")))
+	case pathTags:
+		ctx.SetBody(p.round.Load().tags())
+	case pathTagged:
+		ctx.SetBody(p.round.Load().tagged(ctx.PostBody()))
+	case pathBlacklist:
+		ctx.SetBodyString(`{"total":0,"count":0,"next_openid":""}`)
+	case pathBlocked:
+		ctx.SetBodyString(`{"errcode":0,"errmsg":"ok","msginfo":[]}`)
 	case pathTemplates:
 		ctx.SetBodyString(`{"template_list":[{"template_id":"` + templateID + `","title":"通知","primary_industry":"","deputy_industry":"",` +
 			`"content":"{{thing1.DATA}}\n{{time2.DATA}}\n{{keyword3.DATA}}","example":""}]}`)
@@ -156,16 +173,22 @@ func (p *platform) set(set platformSettings) {
 
 func (p *platform) stats() platformStats {
 	r := p.round.Load()
-	return platformStats{
+	stats := platformStats{
 		Sends: r.sends.Load(), Twice: r.twice.Load(), Refused: r.refused.Load(), First: r.first.Load(), Last: r.last.Load(),
 		Held:  float64(r.held.Load()) / 1e9 / float64(max(r.sends.Load(), 1)),
 		Conns: p.conns.Load() - r.conns, CPU: cpuSeconds() - r.cpu,
 	}
+	for person := range r.reached {
+		if r.reached[person].Load() {
+			stats.Reached[person%classes]++
+		}
+	}
+	return stats
 }
 
 // send takes a message: the token, the recipient and the template have to be
 // right, and who gets it a second time is counted.
-func (r *round) send(ctx *fasthttp.RequestCtx) {
+func (r *round) send(ctx *fasthttp.RequestCtx, msgID *atomic.Int64) {
 	now := time.Now().UnixNano()
 	if r.first.Load() == 0 {
 		r.first.CompareAndSwap(0, now)
@@ -173,7 +196,8 @@ func (r *round) send(ctx *fasthttp.RequestCtx) {
 	body := ctx.PostBody()
 	person := personOf(stringAfter(body, `"touser":"`), r.Followers)
 	if person < 0 || string(ctx.QueryArgs().Peek("access_token")) != accessToken ||
-		string(stringAfter(body, `"template_id":"`)) != templateID {
+		string(stringAfter(body, `"template_id":"`)) != templateID ||
+		r.Numbered && !bytes.Contains(body, []byte(numbered(person))) {
 		r.refused.Add(1)
 		ctx.SetBodyString(`{"errcode":40003,"errmsg":"invalid openid rid: 65609427-54c9eae0-289148d7"}`)
 		return
@@ -181,7 +205,8 @@ func (r *round) send(ctx *fasthttp.RequestCtx) {
 	if r.reached[person].Swap(true) {
 		r.twice.Add(1)
 	}
-	id := firstMsgID + r.sends.Add(1)
+	r.sends.Add(1)
+	id := firstMsgID + msgID.Add(1)
 	if r.Latency > 0 {
 		<-time.After(r.Latency)
 		answered := time.Now().UnixNano()
@@ -211,22 +236,52 @@ func stringAfter(body []byte, name string) []byte {
 
 // page returns the followers that come after one, each page made once.
 func (r *round) page(next []byte) []byte {
-	n := r.Followers
-	from := personOf(next, n) + 1
+	from := personOf(next, r.Followers) + 1
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if page, ok := r.pages[from]; ok {
 		return page
 	}
-	var openIDs []string
-	for i := from; i < min(from+pageSize, n); i++ {
-		openIDs = append(openIDs, string(appendOpenID(nil, i)))
-	}
-	page := fmt.Appendf(nil, `{"total":%d,"count":0,"next_openid":""}`, n)
-	if count := len(openIDs); count > 0 {
-		page = fmt.Appendf(nil, `{"total":%d,"count":%d,"data":{"openid":["%s"]},"next_openid":"%s"}`,
-			n, count, strings.Join(openIDs, `","`), openIDs[count-1])
-	}
+	page := r.list(from, func(int) bool { return true })
 	r.pages[from] = page
 	return page
+}
+
+// list makes a page of the people from a number on who belong to a group.
+func (r *round) list(from int, in func(person int) bool) []byte {
+	n := r.Followers
+	var openIDs []string
+	for i := from; i < n && len(openIDs) < pageSize; i++ {
+		if in(i) {
+			openIDs = append(openIDs, string(appendOpenID(nil, i)))
+		}
+	}
+	count := len(openIDs)
+	if count == 0 {
+		return fmt.Appendf(nil, `{"total":%d,"count":0,"next_openid":""}`, n)
+	}
+	return fmt.Appendf(nil, `{"total":%d,"count":%d,"data":{"openid":["%s"]},"next_openid":"%s"}`,
+		n, count, strings.Join(openIDs, `","`), openIDs[count-1])
+}
+
+// tags lists the tags with how many have them.
+func (r *round) tags() []byte {
+	var list []string
+	for id, name := range tagNames {
+		list = append(list, fmt.Sprintf(`{"id":%d,"name":"%s","count":%d}`, firstTag+id, name, sizeOf(groupOf(name), r.Followers)))
+	}
+	return []byte(`{"tags":[` + strings.Join(list, ",") + `]}`)
+}
+
+// tagged returns the people with a tag who come after one.
+func (r *round) tagged(body []byte) []byte {
+	var asked struct {
+		TagID int    `json:"tagid"`
+		Next  string `json:"next_openid"`
+	}
+	if err := json.Unmarshal(body, &asked); err != nil || asked.TagID < firstTag || asked.TagID >= firstTag+len(tagNames) {
+		return []byte(`{"errcode":45159,"errmsg":"invalid tag"}`)
+	}
+	in := groupOf(tagNames[asked.TagID-firstTag])
+	return r.list(personOf([]byte(asked.Next), r.Followers)+1, func(person int) bool { return in[person%classes] })
 }

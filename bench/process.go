@@ -28,6 +28,8 @@ var roles = map[string]func(ctx context.Context, in *json.Decoder, out io.Writer
 	"viewers":  role(viewers),
 	"fetch":    role(fetch),
 	"inserts":  role(onParts(inserts)),
+	"people":   role(onParts(people)),
+	"audience": role(audience),
 	"receipts": role(onParts(receiptRounds)),
 	"gin":      role(serveBareGin),
 	"callers":  role(callCallback),

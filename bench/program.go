@@ -15,6 +15,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/canary"
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/wechat"
@@ -29,6 +30,12 @@ messages:
       thing1: {value: "图书馆周三闭馆"}
       time2: {value: "2026年11月24日 09:00"}
       keyword3: {value: "请相互转告"}
+  due:
+    template_id: ` + templateID + `
+    data:
+      thing1: {value: "图书到期"}
+      time2: {value: "2026年11月24日 09:00"}
+      keyword3: {value: "第{{.Fields.no}}号"}
 `
 
 // programTask is one life of the program: it pulls the followers, once or
@@ -39,6 +46,8 @@ type programTask struct {
 	Followers, InFlight int
 	Resync              bool
 	Pages               int // progress pages that are open meanwhile
+	Undo                time.Duration
+	Cap                 models.Cap
 	// Profiles is a folder for profiles of the broadcast, "" for none.
 	Profiles string
 }
@@ -92,8 +101,8 @@ func newParts(ctx context.Context, task programTask) (*parts, error) {
 		}),
 		EverPulled:  p.followers.EverPulled,
 		Pull:        func(ctx context.Context) error { _, err := p.followers.Sync(ctx, nil); return err },
-		Concurrency: task.InFlight,
-		Metrics:     prometheus.NewRegistry(), Now: time.Now, Log: log,
+		Concurrency: task.InFlight, UndoWindow: task.Undo, Cap: task.Cap, Canary: canary.Share{Percent: 1},
+		Metrics: prometheus.NewRegistry(), Now: time.Now, Log: log,
 	})
 	return p, nil
 }

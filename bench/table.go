@@ -77,6 +77,9 @@ const (
 var databaseNames = map[string]string{config.SQLite: "SQLite", config.MySQL: "MariaDB"}
 
 func (b *bench) rows() []row {
+	if b.Audiences {
+		return b.audienceRows()
+	}
 	r := b.results
 	rows := []row{
 		alone("the platform's end alone", series{r.PlatformAlone}, perSecond, noGoal),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"gorm.io/gorm"
@@ -154,12 +155,20 @@ func (s *Store) AudienceIDs(ctx context.Context, b *Broadcast, after int64, n in
 	return s.nextIDs(ctx, s.sources(b), after, b.ThroughID, n)
 }
 
-// nextIDs merges the next recipients of several sources.
+// nextIDs merges the next recipients of several sources. They are read past GORM: of a large
+// audience all are.
 func (s *Store) nextIDs(ctx context.Context, sources []source, after, through int64, n int) ([]int64, error) {
 	var ids []int64
 	for _, src := range sources {
-		var part []int64
-		err := src.query(s.r.WithContext(ctx), after, through).Order(src.key).Limit(n).Pluck(src.key, &part).Error
+		page := src.among
+		page.args = slices.Clone(page.args)
+		page.and(src.where.sql, src.where.args...)
+		page.and(src.key+" > ?", after)
+		if through > 0 {
+			page.and(src.key+" <= ?", through)
+		}
+		part, err := selectNumbers(s.r.WithContext(ctx), "SELECT "+src.key+" FROM "+src.from+" WHERE "+page.sql+
+			" ORDER BY "+src.key+" LIMIT "+strconv.Itoa(n), page.args...)
 		if err != nil {
 			return nil, fmt.Errorf("list audience: %w", err)
 		}

@@ -134,8 +134,8 @@ func appendGot(query []byte, broadcasts []int64, limit Cap, now time.Time) []byt
 }
 
 // selectNumbers returns the numbers that a query finds, past GORM.
-func selectNumbers(db *gorm.DB, query string) ([]int64, error) {
-	rows, err := db.Statement.ConnPool.QueryContext(db.Statement.Context, query)
+func selectNumbers(db *gorm.DB, query string, args ...any) ([]int64, error) {
+	rows, err := db.Statement.ConnPool.QueryContext(db.Statement.Context, query, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -162,5 +162,5 @@ func Analyze(ctx context.Context, s *Store) error {
 	if s.driver == SQLite {
 		return nil
 	}
-	return s.exec(ctx, "ANALYZE TABLE recipients, deliveries, batches, receipts, inbound, broadcasts")
+	return s.exec(ctx, "ANALYZE TABLE recipients, deliveries, batches, receipts, inbound, broadcasts, consents, memberships, segments, members")
 }

@@ -283,15 +283,19 @@ func (b *Broadcast) earlier() condition {
 // audience of the broadcast that b is for the rest of, and was never tried. The highest
 // recipient of that one, once fixed, is that of the rest, too: its ThroughID.
 func (b *Broadcast) untried() condition {
-	// Values again, as outside has them.
-	return condition{`(SELECT CASE o.audience WHEN 'all' THEN 1 WHEN 'groups' THEN 1 WHEN 'test' THEN recipients.tester
-		WHEN 'me' THEN recipients.openid = o.asked_by
+	// Values again, as outside has them. What does not depend on the recipient is a subquery of
+	// its own: the database finds it once, not once for each recipient.
+	return condition{`CASE (SELECT o.audience FROM broadcasts o WHERE o.id = ?) WHEN 'all' THEN 1 WHEN 'groups' THEN 1
+		WHEN 'test' THEN recipients.tester
+		WHEN 'me' THEN recipients.openid = (SELECT o.asked_by FROM broadcasts o WHERE o.id = ?)
 		WHEN 'reached' THEN COALESCE((SELECT d.state IN ('accepted', 'delivered', 'uncertain', 'sending') FROM deliveries d
-			WHERE d.broadcast_id = o.of_id AND d.recipient_id = recipients.id), 0)
-		ELSE 0 END FROM broadcasts o WHERE o.id = ?) = 1
+			WHERE d.broadcast_id = (SELECT o.of_id FROM broadcasts o WHERE o.id = ?) AND d.recipient_id = recipients.id), 0)
+		ELSE 0 END = 1
 	AND (SELECT d.recipient_id FROM deliveries d WHERE d.broadcast_id = ? AND d.recipient_id = recipients.id) IS NULL
-	AND (SELECT COUNT(*) FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id AND n.recipient_id = recipients.id
-		WHERE t.of_id = ? AND t.audience = 'rest' AND t.id <> ?) = 0`, []any{b.OfID, b.OfID, b.OfID, b.ID}}
+	AND ((SELECT COUNT(*) FROM broadcasts t WHERE t.of_id = ? AND t.audience = 'rest' AND t.id <> ?) = 0
+		OR (SELECT COUNT(*) FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id AND n.recipient_id = recipients.id
+			WHERE t.of_id = ? AND t.audience = 'rest' AND t.id <> ?) = 0)`,
+		[]any{b.OfID, b.OfID, b.OfID, b.OfID, b.OfID, b.ID, b.OfID, b.ID}}
 }
 
 // fieldsColumn is the column with the fields of a recipient: those of the first of the

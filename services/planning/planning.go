@@ -15,7 +15,9 @@ const (
 	// BatchSize is how many recipients a batch has: few enough for replicas to share a
 	// broadcast evenly.
 	BatchSize = 500
-	planAhead = 20 // batches that are cut with one query
+	// planAhead is how many batches are cut with one query at most: each is stored with a commit
+	// of its own, which a busy disk takes long for.
+	planAhead = 100
 )
 
 // Planner plans broadcasts. All fields are required.
@@ -76,7 +78,7 @@ func (p *Planner) cut(ctx context.Context, b *models.Broadcast, segment int64, n
 	if last.SegmentID != segment { // the last of the canary: the others begin anew
 		last = &models.Batch{BroadcastID: b.ID, SegmentID: segment, Seq: last.Seq}
 	}
-	for ahead := 1; ; ahead = planAhead { // the first batch alone, so that sending starts at once
+	for ahead := 1; ; ahead = min(10*ahead, planAhead) { // the first batch alone, so that sending starts at once
 		ids, err := next(ctx, b, last.ThroughID, ahead*BatchSize)
 		if err != nil || len(ids) == 0 {
 			return last.Seq, err
