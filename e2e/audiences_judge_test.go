@@ -13,76 +13,6 @@ import (
 // more: the two seconds that are promised, and the way of a call to the platform.
 const inTime = 2*time.Second + 250*time.Millisecond
 
-// What a shift is about: a topic by its place in topicNames, or one of these.
-const (
-	aboutAll       = -1 - iota // broadcasts at all
-	aboutFollowing             // whether the person follows
-	aboutTag                   // whether the person has the tag
-	aboutBlacklist             // whether the person is not on the blacklist
-)
-
-// shift is that a person, or what they are, becomes something. It did so at some moment
-// from the one time to the other.
-type shift struct {
-	about    int
-	yes      bool
-	from, to time.Time
-}
-
-// person is one follower of the trial, and all that changed about them.
-type person struct {
-	openID string
-	shifts []shift
-}
-
-// newPerson is one who follows and wants broadcasts, and is in no group.
-func newPerson(openID string) *person {
-	return &person{openID: openID, shifts: []shift{{about: aboutAll, yes: true}, {about: aboutFollowing, yes: true}, {about: aboutBlacklist, yes: true}}}
-}
-
-func (p *person) shift(s shift) { p.shifts = append(p.shifts, s) }
-
-// is tells what holds now.
-func (p *person) is(about int) (yes bool) {
-	for _, s := range p.shifts {
-		if s.about == about {
-			yes = s.yes
-		}
-	}
-	return yes
-}
-
-// steady tells whether something was so for all of a time, and no other was it.
-func (p *person) steady(about int, yes bool, from, to time.Time) bool {
-	was := false
-	for _, s := range p.shifts {
-		switch {
-		case s.about != about || s.from.After(to):
-		case s.to.Before(from):
-			was = s.yes
-		case s.yes != yes || was != yes:
-			return false
-		}
-	}
-	return was == yes
-}
-
-// mood is what everyone agreed to at a moment: whether to everything, and to each topic.
-type mood struct {
-	at    time.Time
-	agree map[string][3]bool
-}
-
-// remember keeps what everyone agrees to now. Nobody says anything meanwhile.
-func (c *changing) remember() {
-	m := mood{at: time.Now(), agree: map[string][3]bool{}}
-	for _, one := range c.people {
-		m.agree[one.openID] = [3]bool{one.is(aboutAll), one.is(0), one.is(1)}
-	}
-	c.moods = append(c.moods, m)
-	pass(c.t, 5*time.Millisecond)
-}
-
 // consents replays the consents that are exported, in their order: the first n of them, or
 // those until a moment.
 func (c *changing) consents(rows [][]string, n int, until time.Time) map[string][3]bool {
@@ -156,6 +86,8 @@ type fixed struct {
 	agreed          map[string][3]bool // what everyone had agreed to then
 	frozen, ended   time.Time          // a moment after it was fixed, and of its end
 	states, details map[string]string  // of the deliveries, by OpenID
+	// first is the broadcast for whose rest it is, whose audience it has; nil for none.
+	first *fixed
 }
 
 // fixed reads a broadcast.
@@ -196,7 +128,7 @@ func (c *changing) fixed(b asked, rows [][]string) fixed {
 		c.t.Fatal(err)
 	}
 	f.frozen, f.ended = time.UnixMilli(first), time.UnixMilli(finished)
-	if first == 0 || finished == 0 {
+	if finished == 0 || first == 0 && b.of == 0 {
 		c.t.Fatalf("#%d (%s) was sent to nobody, or did not end", b.id, b.line)
 	}
 	return f
@@ -216,6 +148,12 @@ func (b belonging) except(other belonging) belonging { return min(b, inside-othe
 
 // belongs tells whether a person whose number is id was in the audience when it was fixed.
 func (f *fixed) belongs(one *person, id int64) belonging {
+	if f.first != nil {
+		if f.first.states[one.openID] != "" {
+			return outside
+		}
+		return f.first.belongs(one, id)
+	}
 	listed := outside
 	if _, yes := f.listed[one.openID]; yes {
 		listed = inside
@@ -293,9 +231,12 @@ func (c *changing) judge() {
 	c.t.Helper()
 	rows := c.exported()
 	numbers := c.numbers()
-	var all []fixed
+	all := make([]fixed, 0, len(c.asked))
 	for _, b := range c.asked {
 		f := c.fixed(b, rows)
+		if b.of != 0 {
+			f.first = &all[b.of-1]
+		}
 		all = append(all, f)
 		c.t.Logf("#%d %s: %d deliveries", f.id, f.line, len(f.states))
 	}
@@ -321,17 +262,6 @@ func (c *changing) judge() {
 }
 
 const clock = "15:04:05.000"
-
-// String tells what changed about a person.
-func (p *person) String() string {
-	var b strings.Builder
-	for _, s := range p.shifts {
-		if !s.from.IsZero() {
-			fmt.Fprintf(&b, "[%d %v %s-%s]", s.about, s.yes, s.from.Format(clock), s.to.Format(clock))
-		}
-	}
-	return b.String()
-}
 
 // numbers are those of the people in the database, by OpenID.
 func (c *changing) numbers() map[string]int64 {
@@ -405,7 +335,7 @@ func (c *changing) fault(f *fixed, one *person, id int64, got []received) string
 		return "is lost"
 	case len(got) == 1 && (state == "" || state == "failed"):
 		return "received it and is said not to have"
-	case state == "" && f.belongs(one, id) == inside && f.willing(one):
+	case state == "" && !f.cancelled && f.belongs(one, id) == inside && f.willing(one):
 		return "was left out"
 	case state != "" && one.steady(aboutBlacklist, false, f.at.Add(-time.Second), f.ended) && c.blacklistedBefore(one):
 		return "was tried and was on the blacklist before the first broadcast"

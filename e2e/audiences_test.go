@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -79,6 +78,10 @@ type asked struct {
 	id     int64
 	at     time.Time         // before it was asked for
 	listed map[string]string // the list as it was then: what it says of each OpenID
+	// of is the number of the broadcast for whose rest it is; 0 for none. That one was
+	// cancelled.
+	of        int64
+	cancelled bool
 }
 
 // changing is an account whose audiences change while broadcasts go to them.
@@ -91,7 +94,8 @@ type changing struct {
 	listed map[string]string // the list as it is
 	asked  []asked
 	moods  []mood
-	kills  int
+
+	ordered, kills int
 }
 
 // TestAudiencesUnderChanges sends to topics, a tag, a list and what is left without them,
@@ -196,8 +200,12 @@ func (c *changing) round(n int) {
 	if rand.IntN(3) == 0 {
 		c.replaceList()
 	}
+	if rand.IntN(3) == 0 {
+		c.leaveOver()
+	}
 	if c.open() < openAtMost {
-		c.ask(orders[len(c.asked)%len(orders)])
+		c.ask(orders[c.ordered%len(orders)])
+		c.ordered++
 	}
 	changed := make(chan error, 1)
 	go func() { changed <- c.change() }()
@@ -224,11 +232,34 @@ func (c *changing) ask(o order) {
 	}
 }
 
+// leaveOver cancels a broadcast that was sent to some, and has the rest of its audience sent
+// it by another.
+func (c *changing) leaveOver() {
+	c.t.Helper()
+	var id int64
+	err := c.pool.QueryRowContext(c.t.Context(), `SELECT COALESCE(MAX(b.id), 0) FROM broadcasts b WHERE b.state = 'running' AND b.of_id = 0
+		AND b.canary = 0 AND (SELECT COUNT(*) FROM deliveries d WHERE d.broadcast_id = b.id) > 10`).Scan(&id)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if id == 0 || !strings.Contains(c.platform.say(admin, fmt.Sprintf("cancel #%d", id)), "is cancelled") {
+		return // it has just ended
+	}
+	first := &c.asked[id-1]
+	first.cancelled = true
+	b := asked{order: first.order, at: time.Now(), listed: first.listed, id: int64(len(c.asked) + 1), of: id}
+	if reply := c.platform.say(admin, fmt.Sprintf("rest #%d again", id)); strings.Contains(reply, fmt.Sprintf("#%d ", b.id)) {
+		c.asked = append(c.asked, b)
+	} else {
+		has(c.t, "the reply", reply, "nobody")
+	}
+}
+
 // open counts the broadcasts that have not ended, and lets go on what paused after its
 // canary.
 func (c *changing) open() (n int) {
 	c.t.Helper()
-	rows, err := c.pool.QueryContext(c.t.Context(), "SELECT id, state, reason FROM broadcasts WHERE state <> 'finished' ORDER BY id")
+	rows, err := c.pool.QueryContext(c.t.Context(), "SELECT id, state, reason FROM broadcasts WHERE state NOT IN ('finished', 'cancelled') ORDER BY id")
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -292,131 +323,4 @@ func (c *changing) command(args ...string) string {
 		c.t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, errs.String())
 	}
 	return string(out)
-}
-
-// change has some people change their minds, or be changed, one after the other.
-func (c *changing) change() error {
-	var faults []error
-	for _, i := range rand.Perm(len(c.people))[:changesAround] {
-		pass(c.t, time.Duration(rand.Int64N(int64(100*time.Millisecond))))
-		one, topic := c.people[i], rand.IntN(len(topicNames))
-		switch kind := rand.IntN(20); {
-		case !one.is(aboutFollowing) && kind < 10:
-			faults = append(faults, c.follow(one, true))
-		case !one.is(aboutFollowing):
-			faults = append(faults, c.scan(one, topic, true))
-		case kind < 6:
-			faults = append(faults, c.consent(one, topic, !one.is(topic)))
-		case kind < 9:
-			faults = append(faults, c.scan(one, topic, !one.is(topic)))
-		case kind < 13:
-			faults = append(faults, c.consent(one, aboutAll, !one.is(aboutAll)))
-		case kind < 15:
-			faults = append(faults, c.follow(one, false))
-		case kind < 18:
-			faults = append(faults, c.mark(one, aboutTag, !one.is(aboutTag)))
-		case kind < 19:
-			faults = append(faults, c.mark(one, aboutBlacklist, !one.is(aboutBlacklist)))
-		default:
-			c.fresh++
-			somebody := newPerson(fmt.Sprintf("oFresh%022d", c.fresh))
-			somebody.shift(shift{about: aboutFollowing})
-			c.people = append(c.people, somebody)
-			faults = append(faults, c.scan(somebody, topic, true))
-		}
-	}
-	return errors.Join(faults...)
-}
-
-// consent has a person write, or tap in the menu, that they join or leave a topic, or
-// everything.
-func (c *changing) consent(one *person, about int, yes bool) error {
-	words := map[bool][]string{true: {"start", "订阅"}, false: {"stop", "退订", "TD"}}[yes]
-	if about != aboutAll {
-		words = map[bool][]string{true: {"join ", "订阅 ", "订阅"}, false: {"leave ", "退订 ", "退订"}}[yes]
-		for i := range words {
-			words[i] += topicNames[about]
-		}
-	}
-	text := words[rand.IntN(len(words))]
-	if rand.IntN(3) == 0 && about != aboutAll {
-		return c.shifts(one, about, yes, func() (string, error) {
-			return c.event("/_sim/click", map[string]string{"openid": one.openID, "key": text})
-		})
-	}
-	msgID := rand.Int64N(1<<50) + 1<<40
-	return c.shifts(one, about, yes, func() (string, error) {
-		var said struct{ Reply string }
-		err := c.platform.try(http.MethodPost, "/_sim/say", map[string]any{"openid": one.openID, "text": text, "msgid": itoa(msgID)}, &said)
-		return said.Reply, err
-	})
-}
-
-// scan has a person scan the QR code of a topic, by which they come to follow if they do not.
-func (c *changing) scan(one *person, topic int, yes bool) error {
-	scene := topicNames[topic]
-	if !yes {
-		scene = "退订 " + scene
-	}
-	follows, from := one.is(aboutFollowing), time.Now()
-	err := c.shifts(one, topic, yes, func() (string, error) {
-		return c.event("/_sim/scan", map[string]string{"openid": one.openID, "scene": scene})
-	})
-	if !follows {
-		one.shift(shift{aboutFollowing, true, from, time.Now()})
-	}
-	return err
-}
-
-// event has something happen to a person that the callback hears of.
-func (c *changing) event(path string, what map[string]string) (reply string, err error) {
-	var answer struct{ Reply string }
-	err = c.platform.try(http.MethodPost, path, what, &answer)
-	return answer.Reply, err
-}
-
-// shifts has a person say something until the program answers, and notes it. An answer may
-// have been lost with the program, so that it is given to the same message once more.
-func (c *changing) shifts(one *person, about int, yes bool, say func() (string, error)) error {
-	from := time.Now()
-	reply, err := say()
-	for tries := 0; err != nil && tries < 5; tries++ {
-		reply, err = say()
-	}
-	one.shift(shift{about, yes, from, time.Now()})
-	words := map[bool][]string{true: {"have joined", "You are in", "broadcasts again", "You are getting"}, false: {"have left", "any more", "You are not"}}[yes]
-	if err == nil && !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(reply, w) }) {
-		err = fmt.Errorf("%s said %v to %d and reads %q", one.openID, yes, about, reply)
-	}
-	return err
-}
-
-// follow has a person follow or unfollow. If the program does not hear of it, the platform
-// refuses what is sent to them.
-func (c *changing) follow(one *person, yes bool) error {
-	path := "/_sim/unfollow"
-	if yes {
-		path = "/_sim/follow"
-	}
-	from := time.Now()
-	err := c.platform.try(http.MethodPost, path, map[string]string{"openid": one.openID}, nil)
-	one.shift(shift{aboutFollowing, yes, from, time.Now()})
-	return err
-}
-
-// mark has the account's operator tag a person, or blacklist them, which is no.
-func (c *changing) mark(one *person, about int, yes bool) error {
-	path, what := "/_sim/blacklist", map[string]any{}
-	if about == aboutTag {
-		path, what["id"] = "/_sim/tag", c.tag
-	}
-	if yes == (about == aboutTag) {
-		what["add"] = []string{one.openID}
-	} else {
-		what["remove"] = []string{one.openID}
-	}
-	from := time.Now()
-	err := c.platform.try(http.MethodPost, path, what, nil)
-	one.shift(shift{about, yes, from, time.Now()})
-	return err
 }
