@@ -62,8 +62,8 @@ fuzz: ## run each fuzz target on FUZZTIME (100000x) inputs
 	@scripts/fuzz.sh
 
 .PHONY: crash
-crash: ## kill the program KILLS (200) times in mid-broadcast and count who is lost or reached twice, a minute; MariaDB too if TEST_MYSQL_URL is set
-	go test -C e2e -count=1 -timeout 20m -run '^(TestCrash|TestMendingUnderKills|TestCanaryUnderKills|TestReceiptFlood)$$' -kills $(or $(KILLS),200)
+crash: ## kill the program KILLS (200) times in mid-broadcast and count who is lost or reached twice, two minutes; MariaDB too if TEST_MYSQL_URL is set
+	go test -C e2e -count=1 -timeout 20m -run '^(TestCrash|TestMendingUnderKills|TestCanaryUnderKills|TestAudiencesUnderChanges|TestReceiptFlood)$$' -kills $(or $(KILLS),200) -rounds $(or $(ROUNDS),20)
 
 .PHONY: cluster
 cluster: ## three replicas on one MySQL and Redis, killed, flushed and paced, at full size, 10 minutes; wants TEST_MYSQL_URL and TEST_REDIS_URL
