@@ -10,9 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"wechat-broadcast/config"
 	"wechat-broadcast/demo"
+	"wechat-broadcast/models"
+	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/lists"
+	"wechat-broadcast/services/topics"
 )
 
 type demoCommand struct {
@@ -107,7 +112,7 @@ func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, lo
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	if err := p.account.prepareDemo(ctx, show.Testers()); err != nil {
+	if err := p.account.prepareDemo(ctx, show); err != nil {
 		return errors.Join(err, listener.Close(), p.close())
 	}
 	callback := "http://" + listener.Addr().String() + "/wechat"
@@ -123,18 +128,45 @@ func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, lo
 	return errors.Join(err, <-served)
 }
 
-// prepareDemo sets up what an account has after its first day: a list of
-// followers and a test list.
-func (a *account) prepareDemo(ctx context.Context, testers []demo.Tester) error {
+// prepareDemo sets up what an account has after its first months: followers, a test list, a
+// topic that some joined, and a list with fields.
+func (a *account) prepareDemo(ctx context.Context, show *demo.Demo) error {
 	if err := a.prepare(ctx); err != nil {
 		return err
 	}
 	if _, err := a.followers.Sync(ctx, nil); err != nil {
 		return fmt.Errorf("pull the followers of the demo: %w", err)
 	}
-	for _, t := range testers {
+	for _, t := range show.Testers() {
 		if _, err := a.followers.AddTester(ctx, t.OpenID, t.Name); err != nil {
 			return fmt.Errorf("fill the test list of the demo: %w", err)
+		}
+	}
+	if err := a.addDemoTopic(ctx, show.Topic()); err != nil {
+		return fmt.Errorf("add the topic of the demo: %w", err)
+	}
+	list := show.List()
+	service := &lists.Service{Store: a.store, Now: time.Now, Log: a.log}
+	looked, err := service.Look(ctx, strings.NewReader(list.CSV), func(int64) {})
+	if err == nil {
+		_, err = service.Make(ctx, models.List{Name: list.Name}, strings.NewReader(list.CSV), looked, func(int64) {})
+	}
+	if err != nil {
+		return fmt.Errorf("make the list of the demo: %w", err)
+	}
+	return nil
+}
+
+// addDemoTopic adds the topic and has followers join it, each by a scan.
+func (a *account) addDemoTopic(ctx context.Context, t demo.Topic) error {
+	added, err := topics.New(topics.Config{Store: a.store, Now: time.Now}).Add(ctx, t.Name, t.Description, a.settings.AdminOpenIDs[0])
+	if err != nil {
+		return err
+	}
+	for _, openID := range t.OpenIDs {
+		said := followers.Said{Via: models.ViaScan, Text: t.Scene}
+		if _, err := a.followers.SetTopics(ctx, openID, []int64{added.ID}, true, said); err != nil {
+			return err
 		}
 	}
 	return nil

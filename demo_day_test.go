@@ -8,8 +8,9 @@ import (
 )
 
 // The scripts tell an operator's day: a message is written, seen, tested and planned, its
-// broadcast is stopped on its way, goes on with other words, and is corrected. Nobody gets
-// any of it twice, and whoever got the first is who gets the correction.
+// broadcast is tried on a few, stopped on its way, goes on with other words, and is corrected.
+// Followers join a topic and are sent to, and the people on a list each get their own text.
+// Nobody gets any of it twice, and whoever got the first is who gets the correction.
 func TestDemoTellsTheOperatorsDay(t *testing.T) {
 	for _, tt := range []struct {
 		script, locale string
@@ -25,9 +26,16 @@ func TestDemoTellsTheOperatorsDay(t *testing.T) {
 				"1. Library notice\n    Notice, Sent, Note", "“closing” is written", "Broadcast #1 · closing → you", "On your phone:",
 				"│ Notice  Closed on Friday ", "it reached 1 phone, exactly once.", "│ Note    This is only a test ", "it reached 3 phones, each exactly once.",
 				"For another time: reschedule #3 TIME", "#3 closing → all followers, 250", "#3 · closing now starts on", "#3 is cancelled. Nobody got it.",
+				"50 of them are tried first", "#4 · closing: the canary of 50 (of 250) was tried", "Delivered: ", "Intercepted by WeChat: 0",
+				"To send it to the other 200: broadcast resume #4", "#4 now goes to the other 200.",
 				"Paused 1 broadcast:\n    #4 closing", "Broadcast #4 is cancelled: WeChat took ", "broadcast rest #4", "broadcast reached #4",
-				"│ Notice  Closed on Saturday ", "│ Notice  Sorry: on Saturday ", "Zhao ← Welcome to the City Library", "Lin ← Sorry, I", "Lin ← Done: you won't get our broadcasts",
-				"← Lin · oDemo-lin-", "Opted out on ", "Last wrote “unsubscribe”", "#4 closing · delivered", "The demo is over",
+				"│ Notice  Closed on Saturday ",
+				"Zhao ← You have joined lectures.", "Welcome to the City Library", "Lin ← You have joined lectures.",
+				"#7 · closing → 52 of topic lectures", "readers: 11 people, 10 would be sent to, fields {name} {book} {due}",
+				"Reader: {name}", "Only a list with {name} {book} {due} can", "#8 · reminder → 10 of list readers",
+				"list readers, 11 people: 1 not following · sent to 10", "Reader: Lin", "Book: Emma",
+				"Lin ← Sorry, I", "Lin ← Done: you won't get our broadcasts",
+				"← Lin · oDemo-lin-", "Opted out on ", "Topics: lectures", "Last wrote “unsubscribe”", "#8 reminder · delivered", "#7 closing · delivered", "The demo is over",
 			},
 			regexp.MustCompile(`#4 is cancelled: WeChat took ([0-9,]+) of 250`),
 			regexp.MustCompile(`#5 · closing → ([0-9,]+) people left of #4`), regexp.MustCompile(`#6 · closing → ([0-9,]+) people reached by #4`),
@@ -39,9 +47,16 @@ func TestDemoTellsTheOperatorsDay(t *testing.T) {
 				"1. 图书馆通知\n    通知内容、通知时间、备注", "「闭馆」已写好", "群发 #1 · 闭馆 → 你自己", "你的手机收到：",
 				"│ 通知内容  周五闭馆一天 ", "1 部手机收到，", "│ 备注      测试，请勿转发 ", "3 部手机收到，每部一条，没有重复。",
 				"改期 #3 时间", "#3 闭馆 → 全体关注者 250 人", "群发 #3 · 闭馆 改为 ", "群发 #3 已取消，没有人收到。",
+				"先试发 50 人", "群发 #4 · 闭馆 已试发 50 人（共 250 人）", "已送达：", "被微信拦截：0",
+				"要发给其余 200 人，请发送：继续 #4", "群发 #4 开始发给其余 200 人。",
 				"已暂停 1 个群发：\n    #4 闭馆", "群发 #4 已取消，微信已受理 ", "群发其余 #4", "群发已达 #4",
-				"│ 通知内容  周六闭馆一天 ", "│ 通知内容  更正：是周六闭馆 ", "小赵 ← 感谢关注市图书馆", "小林 ← 抱歉", "小林 ← 已退订",
-				"← 小林 · oDemo-lin-", "已退订（", "不要再发了", "#4 闭馆 · 已送达", "演示结束",
+				"│ 通知内容  周六闭馆一天 ",
+				"小赵 ← 已订阅「讲座」。", "感谢关注市图书馆", "小林 ← 已订阅「讲座」。",
+				"群发 #7 · 闭馆 → 主题「讲座」的 52 人", "「读者」11 人，可发送 10，字段 {姓名} {书名} {到期日}",
+				"读者：{姓名}", "要有 {姓名} {书名} {到期日} 的名单才能填上", "群发 #8 · 还书 → 名单「读者」的 10 人",
+				"名单「读者」11 人：未关注 1 · 将发送 10", "读者：小林", "书名：《红楼梦》",
+				"小林 ← 抱歉", "小林 ← 已退订",
+				"← 小林 · oDemo-lin-", "已退订（", "订阅的主题：讲座", "不要再发了", "#8 还书 · 已送达", "#7 闭馆 · 已送达", "演示结束",
 			},
 			regexp.MustCompile(`#4 已取消，微信已受理 ([0-9,]+) / 250`),
 			regexp.MustCompile(`#5 · 闭馆 → #4 中还没发过的 ([0-9,]+) 人`), regexp.MustCompile(`#6 · 闭馆 → #4 中已收到的 ([0-9,]+) 人`),
@@ -90,6 +105,9 @@ func TestDemoTellsTheOperatorsDay(t *testing.T) {
 			}
 			if got := number(tt.reached); got != phones["4"] || phones["6"] != got {
 				t.Errorf("%d got the correction, reached were %v", got, phones)
+			}
+			if phones["7"] == 0 || phones["7"] > 52 || phones["8"] != 10 {
+				t.Errorf("the topic and the list reached %v phones, want up to 52 and 10", phones)
 			}
 			if t.Failed() {
 				t.Log(out)

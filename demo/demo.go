@@ -95,7 +95,7 @@ func New(o Options) (*Demo, error) {
 		return nil, err
 	}
 	d.words = d.languages[o.Language]
-	d.platform, err = newPlatform(o.Followers, o.Language, d.messaged, d.noticed)
+	d.platform, err = newPlatform(o.Followers, o.Language, d.words.terminal("tag.name"), d.messaged, d.noticed)
 	return d, err
 }
 
@@ -170,13 +170,13 @@ func (d *Demo) Run(ctx context.Context, callback string, engine *broadcast.Engin
 
 func (d *Demo) introduce() {
 	o := d.platform.options
-	figures := lang.Vars{"Followers": o.Followers, "Blocking": o.Blocking, "Left": o.Left}
+	figures := lang.Vars{"Followers": o.Followers, "Blocking": o.Blocking, "Left": o.Left, "Joined": len(d.Topic().OpenIDs)}
 	say := func(ids ...string) {
 		for _, id := range ids {
 			d.screen.print(wrap(d.words.terminal(id, figures), d.screen.width())...)
 		}
 	}
-	say("intro.what", "intro.server", "intro.people", "intro.followers")
+	say("intro.what", "intro.server", "intro.people", "intro.followers", "intro.groups")
 	d.screen.print("")
 	say("commands", "lines", "speakers")
 	if d.canType() {

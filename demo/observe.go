@@ -20,7 +20,7 @@ type track struct {
 	carded  bool      // its message was shown
 	quarter int       // the last progress that was printed
 	ended   bool      // its last progress was printed
-	told    bool      // its outcome was shown
+	shown   bool      // its outcome was shown
 }
 
 // observe looks at what has happened and shows it: progress, what followers
@@ -148,10 +148,10 @@ func (d *Demo) showCard(st broadcast.Status) bool {
 
 // conclude shows the outcome of a broadcast that tried anyone, once.
 func (d *Demo) conclude(t *track) {
-	if t.told || t.st.Counts.Tried() == 0 {
+	if t.shown || t.st.Counts.Tried() == 0 {
 		return
 	}
-	t.told = true
+	t.shown = true
 	reached, twice := d.platform.received.count(t.st.Broadcast.Salt)
 	d.screen.print(d.words.outcome(t.st, reached, twice, d.screen.width())...)
 }
@@ -163,10 +163,15 @@ func (t *track) complete() bool {
 	if !b.State.Final() {
 		return false
 	}
-	still := time.Since(t.changed)
-	told := b.NotifiedState == b.NoticeMark() || b.Reason == models.ReasonAdmin || still > waitNotice
-	reported := t.st.Counts.Accepted == 0 && t.st.Counts.Sending == 0 || still > waitReport
-	return told && reported
+	reported := t.st.Counts.Accepted == 0 && t.st.Counts.Sending == 0 || time.Since(t.changed) > waitReport
+	return t.told() && reported
+}
+
+// told tells whether the admin knows that a broadcast has ended or is paused, or was given
+// the time to be told.
+func (t *track) told() bool {
+	b := t.st.Broadcast
+	return b.NotifiedState == b.NoticeMark() || b.Reason == models.ReasonAdmin || time.Since(t.changed) > waitNotice
 }
 
 // over tells whether nothing more will come of a broadcast by itself.
@@ -174,7 +179,7 @@ func (t *track) over() bool {
 	b := t.st.Broadcast
 	switch b.State {
 	case models.Paused:
-		return b.ResumeAt.IsZero() || time.Until(b.ResumeAt.Time) > waitMove
+		return t.told() && (b.ResumeAt.IsZero() || time.Until(b.ResumeAt.Time) > waitMove)
 	case models.Pending:
 		return true
 	case models.Scheduled:

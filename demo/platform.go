@@ -20,6 +20,7 @@ const (
 	linOpenID   = "oDemo-lin-9wPc3TgVn8JdBq5KfA"
 	wangOpenID  = "oDemo-wang-Uy6RzE1hMs7LxGo4W"
 	zhaoOpenID  = "oDemo-zhao-Kt5NbQ8wXd3RmJ7Ls" // follows when told to
+	awayOpenID  = "oDemo-away-Gw4ZpN6cVt2HxD8Se" // on the list, and never follows
 )
 
 //go:embed messages.en.yaml
@@ -56,10 +57,10 @@ type platform struct {
 	pace     int // sends a second that the server makes at most
 }
 
-// newPlatform starts the platform on loopback. onMessage gets every template
+// newPlatform starts the platform on loopback; a tenth of the followers have a tag. onMessage gets every template
 // message that it takes, onNotice what the account writes to people of its own
 // accord.
-func newPlatform(followers int, language string, onMessage func(simulator.Message), onNotice func(simulator.Notice)) (*platform, error) {
+func newPlatform(followers int, language, tag string, onMessage func(simulator.Message), onNotice func(simulator.Notice)) (*platform, error) {
 	templates, err := templates(language)
 	if err != nil {
 		return nil, err
@@ -79,6 +80,10 @@ func newPlatform(followers int, language string, onMessage func(simulator.Messag
 		onMessage(m)
 	}
 	if p.Simulator, err = simulator.New(p.options); err != nil {
+		return nil, err
+	}
+	if err := p.spreadTag(tag); err != nil {
+		_ = p.Close() // it reports what the tag did
 		return nil, err
 	}
 	if err := p.Start("127.0.0.1:0"); err != nil {

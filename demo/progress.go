@@ -109,8 +109,8 @@ type row struct {
 	note  string
 }
 
-// rows are the counts by outcome and their sum. Those who had no turn are among
-// them only if there are any.
+// rows are the counts by outcome and their sum. Those who were skipped or had no turn are
+// among them only if there are any.
 func (w words) rows(st broadcast.Status) (rows []row, sum int64) {
 	n := st.Counts
 	add := func(id string, count int64) {
@@ -122,6 +122,9 @@ func (w words) rows(st broadcast.Status) (rows []row, sum int64) {
 	add("blocked", n.Blocked)
 	add("failed", n.Failed)
 	add("uncertain", n.Uncertain)
+	if n.Skipped > 0 {
+		add("skipped", n.Skipped)
+	}
 	if left := st.Remaining(); left > 0 {
 		add("unsent", left)
 	}

@@ -126,8 +126,8 @@ func cutAt(line string) (rest string, ok bool) {
 	return strings.CutPrefix(strings.Replace(line, "＠", "@", 1), "@")
 }
 
-// moves lets someone follow the account or leave it, if that is what a text says. done is
-// true if it does, or if the person can say nothing since they do not follow.
+// moves lets someone follow the account, leave it or scan its QR code, if that is what a text
+// says. done is true if it does, or if the person can say nothing since they do not follow.
 func (d *Demo) moves(ctx context.Context, who person, text string) (done bool, err error) {
 	if who.openID == adminOpenID {
 		return false, nil
@@ -137,7 +137,10 @@ func (d *Demo) moves(ctx context.Context, who person, text string) (done bool, e
 		away = d.isOn(linLeft)
 	}
 	follows, leaves := d.isWord("follow", text), d.isWord("unfollow", text)
+	scene, scans := d.scans(text)
 	switch {
+	case scans && (!away || who.openID != linOpenID): // Lin comes back by the switch
+		return true, d.scan(ctx, who, scene)
 	case away && !follows:
 		d.remark("away", lang.Vars{"Name": who.name})
 		return true, nil
@@ -158,6 +161,19 @@ func (d *Demo) moves(ctx context.Context, who person, text string) (done bool, e
 	}
 	d.away[who.openID] = !away
 	return true, d.observe(ctx)
+}
+
+// scan lets someone scan the account's QR code with a scene, by which one comes to follow.
+func (d *Demo) scan(ctx context.Context, who person, scene string) error {
+	reply, err := d.platform.Scan(ctx, who.openID, scene)
+	if err != nil {
+		return fmt.Errorf("%s scans %q: %w", who.name, scene, err)
+	}
+	d.away[who.openID] = false
+	if reply != "" {
+		d.hear(who.openID, reply)
+	}
+	return d.observe(ctx)
 }
 
 // isWord tells whether a text is one of the words of a sentence, which are parted by

@@ -16,7 +16,7 @@ func TestFaultyMessagesInChinese(t *testing.T) {
 	s := startServer(t, p, sqlite(t).url, settings{"LANGUAGE": "zh"})
 	for _, test := range []struct{ old, broken, want string }{
 		{"thing1: {value", "thing1: {valeu", "messages.notice.data.thing1.valeu（第 7 行）：没有这个键；是不是想写 value？"},
-		{`.Now.Format "2006年1月2日 15:04"`, ".Fields.town", "没有发送：消息「notice」的内容填不完整。通知时间（.Fields.town）：没有值：目前还没有带这种字段的名单，请从消息里删去它"},
+		{`.Now.Format "2006年1月2日 15:04"`, ".Fields.town", "没有发送：消息「notice」的内容填不完整。通知时间（.Fields.town）：只有带这个字段的名单才有值：请发给这样的名单（用「名单」查看），或者从消息里删去它"},
 		{`{{.Now.Format "2006年1月2日 15:04"}}`, "soon", "没有发送：消息「notice」的内容填不完整。通知时间 要写成日期或时间，例如 2026年11月26日 09:00"},
 		{"default: notice", "default: [", "文件格式（YAML）不对"},
 	} {

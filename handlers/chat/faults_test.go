@@ -82,7 +82,7 @@ func TestFaultsInWords(t *testing.T) {
 	}{
 		{quote, "文件格式（YAML）不对：第 3 行或它的上一行：引号不成对；值里有", "it is not valid YAML: line 3 or the one before: a quote is not closed; put a value that"},
 		{second, "messages：第 2 行又开始了一个文档，只能有一个；值里有 : # { } * & 或引号时，请用引号括起来", "messages: line 2: a second document begins; put a value that holds : # { } * & or a quote in quotes"},
-		{render("{{.Fields.town}}"), "thing1（.Fields.town）：没有值：目前还没有带这种字段的名单，请从消息里删去它", "thing1 (.Fields.town): has no value: no list with such a field exists yet, so take it out of the message"},
+		{render("{{.Fields.town}}"), "thing1（.Fields.town）：只有带这个字段的名单才有值：请发给这样的名单（用「名单」查看），或者从消息里删去它", "thing1 (.Fields.town): has a value only on a list with that field: send it to such a list (see “lists”), or take it out of the message"},
 		{render(`{{.SubscribedAt.Format "2006"}}`), "thing1（.SubscribedAt.Format）：有的收件人没有这一项", "thing1 (.SubscribedAt.Format): is not known for some recipients"},
 		{render("{{.Scene}}"), "thing1：填出来是空的", "thing1: is blank"},
 		{

@@ -55,8 +55,19 @@ func (c *Content) Uses(variable string) bool { return slices.Contains(c.compiled
 
 // Needs returns the fields that everyone who is sent the message must have, each once: not
 // those that only one of the branches of an if uses.
-func (c *Content) Needs() (fields []string) {
-	for _, p := range append(slices.Clone(c.compiled.data), c.compiled.url, c.compiled.pagePath) {
+func (c *Content) Needs() []string { return c.compiled.needs() }
+
+// Needs returns what Content.Needs does; nothing for a message that is not in order.
+func (d *Definition) Needs() []string {
+	compiled, problems := d.compile()
+	if len(problems) > 0 {
+		return nil
+	}
+	return compiled.needs()
+}
+
+func (c *compiled) needs() (fields []string) {
+	for _, p := range append(slices.Clone(c.data), c.url, c.pagePath) {
 		for _, name := range p.needs {
 			if !slices.Contains(fields, name) {
 				fields = append(fields, name)
