@@ -19,14 +19,14 @@ func TestClaimsUnderTheCapUseAnIndex(t *testing.T) {
 		ctx := t.Context()
 		ids := addRecipients(t, plain, people)
 		for i := range earlier { // all but the last ended long ago
-			b := create(t, plain, newBroadcast(modelstest.OpenID(i), t0))
+			b := newBroadcast(modelstest.OpenID(i), t0)
+			if i < earlier-3 {
+				// As it is inserted: an index keeps what a row was before for a while.
+				b.State, b.FinishedAt = models.Cancelled, models.At(t0.Add(-1000*time.Hour))
+			}
+			create(t, plain, b)
 			if i >= earlier-3 {
 				fillDeliveries(t, plain, b.ID, ids)
-				continue
-			}
-			_, err := plain.MoveBroadcast(ctx, b.ID, models.Move{Event: models.EventCancel}, t0.Add(-1000*time.Hour))
-			if err != nil {
-				t.Fatal(err)
 			}
 		}
 		now := create(t, plain, newBroadcast("now", t0))

@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -38,8 +39,22 @@ func TestTheSameContentToGroups(t *testing.T) {
 		{name: "while it waits for approval", state: models.Pending, first: groups(models.GroupTopic, "a"), then: groups(models.GroupTopic, "a")},
 	} {
 		modelstest.Each(t, func(t *testing.T, s *models.Store) {
+			topics := map[string]int64{}
+			for _, name := range []string{"a", "b", "c"} {
+				topic := models.Topic{Folded: name, Name: name, AddedAt: models.At(t0)}
+				if _, err := s.AddTopic(t.Context(), &topic); err != nil {
+					t.Fatal(err)
+				}
+				topics[name] = topic.ID
+			}
 			asked := func(key string, to models.Target, at time.Time) *models.Broadcast {
 				b := newBroadcast(key, at)
+				to.Groups = slices.Clone(to.Groups)
+				for i, g := range to.Groups {
+					if g.Kind == models.GroupTopic {
+						to.Groups[i].ID = topics[g.Name]
+					}
+				}
 				b.Audience, b.Target, b.Digest = models.AudienceAll, to, "the same"
 				if !to.None() {
 					b.Audience = models.AudienceGroups

@@ -213,7 +213,7 @@ func TestWhatACanaryIsAskedFor(t *testing.T) {
 	}
 	// Both faults of a line are told.
 	text := s.ask(t, admin, "broadcast test canary at nonsense")
-	if !strings.Contains(text, "nonsense") || !strings.Contains(text, "Leave out the word canary.") {
+	if !strings.Contains(text, "nonsense") || !strings.Contains(text, "leave the word out") {
 		t.Errorf("two faults:\n%s", text)
 	}
 }

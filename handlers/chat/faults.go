@@ -79,7 +79,7 @@ func (l locale) words(w message.Words) string {
 // else is wrong with its fields and its time, so that all can be mended at once.
 func (c *Chat) withOtherFaults(ctx context.Context, cmd *command, r request) string {
 	text := c.fault(cmd, r.Command)
-	if r.Fault != FaultField && r.Fault != FaultNoTime {
+	if r.Fault != FaultField && r.Fault != FaultNoTime && r.Fault != FaultTrial {
 		return text
 	}
 	var err error

@@ -79,7 +79,8 @@ func TestRepliesAboutQuietHours(t *testing.T) {
 		},
 		{
 			"resume #7", begun,
-			[]string{"goes on by itself"}, []string{"自动继续", "继续 #7 现在"},
+			[]string{"goes on by itself"},
+			[]string{"自动继续", "继续 #7 现在"},
 		},
 		{
 			"reschedule #7 23:00", plan,
@@ -138,7 +139,7 @@ func TestAgainKeepsNow(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "zh")
 	s.err = models.NewError(models.Conflict, models.ErrSameMessage, "ID", int64(3), "Name", "notice",
-		"Status", broadcast.Status{Broadcast: models.Broadcast{ID: 3, Name: "notice", State: models.Finished, FinishedAt: models.At(now.Add(-time.Hour))}})
+		"Status", broadcast.Status{Broadcast: models.Broadcast{ID: 3, Name: "notice", Audience: models.AudienceAll, State: models.Finished, FinishedAt: models.At(now.Add(-time.Hour))}})
 	wantAll(t, s.ask(t, admin, "群发全部 notice 现在"), "群发全部 notice 再发 现在")
 }
 

@@ -160,9 +160,9 @@ func (a *account) audit(id int64) {
 			if len(got) != 1 || got[0].MsgID != row.MsgID {
 				fault("%s is %s with msgid %d and received %d, not that one once", openID, row.State, row.MsgID, len(got))
 			}
-		case models.FailedFor:
+		case models.FailedFor, models.Skipped:
 			if len(got) != 0 {
-				fault("%s is failed (%d %s) and received it", openID, row.Code, row.Detail)
+				fault("%s is %s (%d %s) and received it", openID, row.State, row.Code, row.Detail)
 			}
 		case models.Uncertain:
 		case models.Sending, models.Deferred:

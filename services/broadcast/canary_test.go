@@ -1,7 +1,6 @@
 package broadcast_test
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"

@@ -95,6 +95,9 @@ func (c *Content) Fill(r models.Recipient) (m wechat.Message, cuts []wechat.Fiel
 	if err != nil {
 		return wechat.Message{}, nil, err
 	}
+	if c.broadcast.Audience.Trial() { // the list that will fill it is not known
+		return c.compiled.fill(v, c.compiled.standIns(v, false))
+	}
 	return c.compiled.fill(v, nil)
 }
 
@@ -116,14 +119,19 @@ func (d *Definition) Try(r models.Recipient, now time.Time) (m wechat.Message, c
 	if err != nil {
 		return wechat.Message{}, nil, err
 	}
-	var standIns []string
-	for _, p := range append(compiled.data, compiled.url) {
+	return compiled.fill(v, compiled.standIns(v, true))
+}
+
+// standIns has {NAME} stand for itself where a person has no such field, and returns the
+// names; onlyPlain leaves out what is no plain text.
+func (c *compiled) standIns(v vars, onlyPlain bool) (names []string) {
+	for _, p := range append(slices.Clone(c.data), c.url) {
 		for _, name := range p.names {
-			if _, known := v.Fields[name]; p.plain && !known {
+			if _, known := v.Fields[name]; !known && (p.plain || !onlyPlain) {
 				v.Fields[name] = "{" + name + "}"
-				standIns = append(standIns, name)
+				names = append(names, name)
 			}
 		}
 	}
-	return compiled.fill(v, standIns)
+	return names
 }

@@ -132,10 +132,16 @@ func (c *compiled) fill(v vars, standIns []string) (m wechat.Message, cuts []wec
 	isStandIn := func(name string) bool { return slices.Contains(standIns, name) }
 	for i, p := range c.data {
 		f := &m.Data[i]
-		if f.Value == "" || slices.ContainsFunc(p.names, isStandIn) {
+		if f.Value == "" {
 			continue
 		}
 		value, cut, err := field.Check(f.Key, f.Value)
+		if slices.ContainsFunc(p.names, isStandIn) {
+			if err == nil || field.Example(f.Key) == "" {
+				continue
+			}
+			value, cut, err = field.Example(f.Key), false, nil // the platform takes no {NAME} there
+		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("field %s: %w", f.Key, err))
 		}

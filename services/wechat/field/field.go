@@ -42,6 +42,8 @@ type valueType struct {
 	limit int               // in characters, 0 for none
 	cut   bool              // a longer value is shortened; else it is refused
 	fits  func(string) bool // tells whether the form is right; nil for any
+	// example is a value that fits.
+	example string
 }
 
 // The parts of timeForm.
@@ -67,17 +69,17 @@ var (
 // and enum_string have values or limits that only the platform knows.
 var types = map[string]valueType{
 	"thing":            {limit: 20, cut: true},
-	"character_string": {limit: 32, fits: printableASCII},
-	"number":           {limit: 32, fits: numberForm.MatchString},
-	"letter":           {limit: 32, fits: letters},
-	"symbol":           {limit: 5, fits: symbols},
-	"time":             {fits: timeForm.MatchString},
-	"date":             {fits: timeForm.MatchString},
-	"amount":           {fits: amountForm.MatchString},
-	"phone_number":     {limit: 17, fits: phoneForm.MatchString},
-	"car_number":       {limit: 8, fits: carForm.MatchString},
-	"name":             {limit: 20, fits: nameLike},
-	"phrase":           {limit: 5, fits: han},
+	"character_string": {limit: 32, fits: printableASCII, example: "ABC123"},
+	"number":           {limit: 32, fits: numberForm.MatchString, example: "1"},
+	"letter":           {limit: 32, fits: letters, example: "ABC"},
+	"symbol":           {limit: 5, fits: symbols, example: "*"},
+	"time":             {fits: timeForm.MatchString, example: "2026年1月1日 09:00"},
+	"date":             {fits: timeForm.MatchString, example: "2026年1月1日"},
+	"amount":           {fits: amountForm.MatchString, example: "1.00元"},
+	"phone_number":     {limit: 17, fits: phoneForm.MatchString, example: "400-000-0000"},
+	"car_number":       {limit: 8, fits: carForm.MatchString, example: "A00000"},
+	"name":             {limit: 20, fits: nameLike, example: "张三"},
+	"phrase":           {limit: 5, fits: han, example: "示例"},
 }
 
 // Check holds a value against the rules of its key's type, which is the
@@ -109,6 +111,10 @@ func Check(key, value string) (fixed string, cut bool, err error) {
 	}
 	return value, cut, nil
 }
+
+// Example returns a value that the type of a key takes; empty if it takes any, or only the
+// platform knows which.
+func Example(key string) string { return types[strings.TrimRight(key, "0123456789")].example }
 
 // every tells whether all runes are of a kind.
 func every(s string, is func(rune) bool) bool {
