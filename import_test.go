@@ -120,7 +120,7 @@ func TestImportOfAnExportMakesTheSameList(t *testing.T) {
 	if code != exitOK {
 		t.Fatal(code, out, faults)
 	}
-	all(t, out, "名单「老 读者」已更新：3 人", "字段：name、到期")
+	all(t, out, "名单「老 读者」现在有 3 人", "字段：name、到期")
 	first := d.exported("老 读者")
 	all(t, first, "openid,name,到期\n", modelstest.OpenID(0)+",\"林, \"\"小\"\"\nb\",'=1+1\n", modelstest.OpenID(1)+",,\n", modelstest.OpenID(9)+",'x,'=2\n")
 	if code, out, faults = d.run(first, "import", "-", "--list", "again"); code != exitOK {

@@ -56,7 +56,7 @@ var errHelpShown = errors.New("the help is shown")
 // helpIn prints the help. Its headings are kong's, in English, and are replaced.
 func helpIn(words *lang.Locale) kong.HelpPrinter {
 	headings := strings.NewReplacer(
-		"Usage: ", words.Say("usage.usage"), "\nFlags:\n", "\n"+words.Say("usage.flags")+"\n", "\nCommands:\n", "\n"+words.Say("usage.commands")+"\n",
+		"Usage: ", words.Say("usage.usage"), "\nArguments:\n", "\n"+words.Say("usage.arguments")+"\n", "\nFlags:\n", "\n"+words.Say("usage.flags")+"\n", "\nCommands:\n", "\n"+words.Say("usage.commands")+"\n",
 		"Show context-sensitive help.", words.Say("usage.help"),
 		`Run "wechat-broadcast <command> --help" for more information on a command.`, words.Say("usage.more"),
 	)

@@ -157,7 +157,7 @@ var timeLeft = regexp.MustCompile(`(还有 |in )\d[^\n,，。；;]*`)
 // everything is what a line can change, as the owner is shown it, and how much was sent.
 func (c *conversation) everything() string {
 	c.t.Helper()
-	shown := []string{"messages", "schedule", "broadcast list", "testers", "replies", "admins"}
+	shown := []string{"messages", "schedule", "broadcast list", "testers", "replies", "admins", "topics", "lists"}
 	var all strings.Builder
 	for _, text := range shown {
 		fmt.Fprintln(&all, timeLeft.ReplaceAllString(c.platform.say(admin, text), ""))
@@ -213,6 +213,11 @@ var commandRoles = []struct{ role, en, zh string }{
 	{viewer, "broadcast list", "群发记录"},
 	{viewer, "stats", "统计"},
 	{viewer, "who " + follower, "查询 " + follower},
+	{viewer, "tags", "标签"},
+	{viewer, "lists", "名单"},
+	{editor, "topics add x", "主题 添加 x"},
+	{editor, "topics remove x", "主题 删除 x"},
+	{editor, "lists remove x", "名单 删除 x"},
 	{editor, "broadcast me", "群发自己"},
 	{editor, "broadcast test", "群发测试"},
 	{editor, "testers", "测试名单"},
@@ -226,6 +231,12 @@ var commandRoles = []struct{ role, en, zh string }{
 	{editor, "replies set x\ny", "回复 设置 x\ny"},
 	{editor, "replies remove x", "回复 删除 x"},
 	{sender, "broadcast all", "群发全部"},
+	{sender, "broadcast topic x", "群发主题 x"},
+	{sender, "broadcast tag x notice canary", "群发标签 x notice 试发"},
+	{sender, "broadcast list x", "群发名单 x"},
+	{sender, "resume #1 now", "继续 #1 现在"},
+	{sender, "approve #1", "同意 #1"},
+	{sender, "reject #1 why", "驳回 #1 原因"},
 	{sender, "broadcast pause", "暂停"},
 	{sender, "broadcast resume", "继续"},
 	{sender, "broadcast cancel", "取消"},

@@ -100,7 +100,7 @@ const (
 
 // Those about groups of people.
 const (
-	ErrGroupUnknown   = "group_unknown"    // Kind, Name, Known: there is no such topic, tag or list
+	ErrGroupUnknown   = "group_unknown"    // Kind, Name or Names, Known: there is no such topic, tag or list
 	ErrNobodyInGroups = "nobody_in_groups" // nobody in the groups would get it
 	ErrGroupChanged   = "group_changed"    // Name: the list was replaced at this moment
 	ErrListsFull      = "lists_full"       // Limit: there are as many lists as may be

@@ -61,7 +61,7 @@ func TestRepliesAboutApprovals(t *testing.T) {
 	s := newStage(t, "zh")
 	s.status = pendingStatus()
 	wantAll(t, s.ask(t, follower, "帮助"), "帮助")
-	wantAll(t, s.ask(t, admin, "群发状态 #7"), "等待同意：需要 2 人，已同意 1 人（小林）", "发起人：小王", "周三闭馆", "同意 #7", "驳回 #7", "11月25日（周三）09:00（北京时间）前没有等到")
+	wantAll(t, s.ask(t, admin, "群发状态 #7"), "等待同意：已有 1 / 2 人同意（小林）", "发起人：小王", "周三闭馆", "同意 #7", "驳回 #7", "11月25日（周三）09:00（北京时间）前没有等到")
 	wantAll(t, s.Notice("pending", s.status), "等待同意", "周三闭馆", "同意 #7", "驳回 #7")
 	wantAll(t, s.ask(t, admin, "同意 #7"), "你已同意，还需要另外 1 位")
 	s.status.Broadcast.State, s.status.Broadcast.NotBefore = models.Scheduled, models.At(now.Add(10*time.Second))
@@ -79,7 +79,7 @@ func TestRepliesAboutApprovals(t *testing.T) {
 	}
 	for code, parts := range map[string][]string{
 		models.ErrOwnApproval: {"你自己发起的", "取消 #7"},
-		models.ErrNotPending:  {"没有在等待同意"},
+		models.ErrNotPending:  {"没有执行：群发 #7 已完成，不需要同意"},
 	} {
 		s.err = models.NewError(models.Conflict, code, "ID", int64(7), "State", "finished", "Action", "approve")
 		wantAll(t, s.ask(t, admin, "同意 #7"), parts...)

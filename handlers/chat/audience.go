@@ -19,6 +19,37 @@ func AudienceText(l *lang.Locale, b models.Broadcast) string {
 	return l.Say("audience.except", vars{"Audience": text, "Except": groupsText(l, b.Target.Except)})
 }
 
+// beforeExcept is what an example of a command has before its exception: a group, or a
+// broadcast's number.
+func (c *Composer) beforeExcept(cmd *command) string {
+	switch cmd.takes {
+	case takesGroups:
+		return " " + c.say("fault.like_group", nil)
+	case takesOf:
+		return " #7"
+	default:
+		return ""
+	}
+}
+
+// odd names what a broadcast to the asker or the test list can't have.
+func (c *Composer) odd(cmd Command) string {
+	var words []string
+	if len(cmd.Except) > 0 {
+		words = append(words, c.inLanguage(exceptWords))
+	}
+	if cmd.Canary {
+		words = append(words, c.flagWord(1))
+	}
+	if cmd.Now {
+		words = append(words, c.flagWord(2))
+	}
+	for i, w := range words {
+		words[i] = c.say("fault.odd", vars{"Word": w})
+	}
+	return strings.Join(words, c.say("list_separator", nil))
+}
+
 // groupsText names groups, those of one kind together.
 func groupsText(l *lang.Locale, groups []models.Group) string {
 	var parts []string

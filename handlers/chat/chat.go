@@ -33,6 +33,7 @@ type engine interface {
 	ResumeNow(ctx context.Context, id int64, by string) (*models.Broadcast, error)
 	Cancel(ctx context.Context, id int64, by string) (*broadcast.Cancelled, error)
 	Tags(ctx context.Context) ([]wechat.Tag, error)
+	Target(ctx context.Context, r broadcast.Request) (models.Target, error)
 	PauseAll(ctx context.Context, by string) (*broadcast.Halted, error)
 }
 
@@ -273,6 +274,8 @@ func (c *Chat) fault(cmd *command, parsed Command) string {
 	return c.say(id, vars{
 		"Words":   clip(quotable(parsed.Words), 60),
 		"Command": c.write(cmd.name, ""),
+		"Before":  c.beforeExcept(cmd),
+		"Trial":   c.odd(parsed),
 	})
 }
 

@@ -108,8 +108,12 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 			known[i] = quotable(name)
 		}
 		kind, _ := e.Args["Kind"].(string)
-		name, _ := e.Args["Name"].(string)
-		v["Group"] = groupText(c.locale.Locale, cmp.Or(models.GroupKind(kind), models.GroupTopic), clip(quotable(name), maxNamed))
+		names, _ := e.Args["Names"].([]string)
+		if name, one := e.Args["Name"].(string); one {
+			names = []string{name}
+		}
+		shown := clip(quotable(strings.Join(names, c.locale.Say("group.and"))), maxNamed)
+		v["Group"] = groupText(c.locale.Locale, cmp.Or(models.GroupKind(kind), models.GroupTopic), shown)
 		v["Known"] = clip(strings.Join(known, c.locale.Say("group.and")), 400)
 	case models.ErrRoleUnknown:
 		v["Role"] = quotable(asked.Arg)

@@ -30,8 +30,8 @@ func (c *Chat) startAt(ctx context.Context, r request) (time.Time, error) {
 	return time.Time{}, errors.Join(err, c.misasked(ctx, r))
 }
 
-// misasked says what is wrong with the message that is asked for, the changes of it, and
-// the number of an earlier broadcast; nil if nothing is known to be.
+// misasked says what is wrong with the message that is asked for, the changes of it, the
+// groups, and the number of an earlier broadcast; nil if nothing is known to be.
 func (c *Chat) misasked(ctx context.Context, r request) error {
 	all := []error{canary.Check(audiences[r.Name], r.Canary)}
 	if r.ID != 0 {
@@ -40,6 +40,10 @@ func (c *Chat) misasked(ctx context.Context, r request) error {
 	}
 	if r.Message != "" || r.Name != Rest { // the rest of a broadcast has a message
 		_, err := c.config.Messages.Resolve(ctx, r.Message, changes(r.Fields))
+		all = append(all, err)
+	}
+	if len(r.Groups)+len(r.Except) > 0 {
+		_, err := c.config.Engine.Target(ctx, broadcast.Request{Groups: groups(r.Command), Except: r.Except})
 		all = append(all, err)
 	}
 	return errors.Join(slices.DeleteFunc(all, func(err error) bool {

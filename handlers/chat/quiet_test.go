@@ -64,8 +64,8 @@ func TestRepliesAboutQuietHours(t *testing.T) {
 	}{
 		{
 			"broadcast all", nil,
-			[]string{"Quiet hours: it starts by itself", "(Beijing)", "08:00", "broadcast cancel #7", "broadcast resume #7 now"},
-			[]string{"那时是免打扰时段", "11月25日（周三）08:00", "取消 #7", "继续 #7 现在"},
+			[]string{"Quiet hours: it starts by itself", "Beijing time", "08:00", "broadcast cancel #7", "broadcast resume #7 now"},
+			[]string{"正值免打扰时段", "11月25日（周三）08:00", "取消 #7", "继续 #7 现在"},
 		},
 		{
 			"broadcast all at 23:00", plan,
@@ -89,12 +89,12 @@ func TestRepliesAboutQuietHours(t *testing.T) {
 		},
 		{
 			"status #7", nil,
-			[]string{"starts by itself at", "08:00", "Nothing is sent in the quiet hours.", "broadcast resume #7 now"},
+			[]string{"starts by itself on", "08:00", "Nothing is sent in the quiet hours.", "broadcast resume #7 now"},
 			[]string{"08:00（北京时间）自动开始", "免打扰时段内不发送", "继续 #7 现在"},
 		},
 		{
 			"status #7", pausedFor,
-			[]string{"Paused", "Nothing is sent in the quiet hours.", "It goes on by itself at", "08:00", "broadcast resume #7 now"},
+			[]string{"Paused", "Nothing is sent in the quiet hours.", "It goes on by itself on", "08:00", "broadcast resume #7 now"},
 			[]string{"已暂停", "免打扰时段内不发送", "08:00（北京时间）自动继续", "继续 #7 现在"},
 		},
 		{"schedule", nil, []string{"08:00", "waits for the end of the quiet hours"}, []string{"08:00", "等免打扰时段结束"}},
@@ -168,7 +168,7 @@ func TestWhoIsAtTheCap(t *testing.T) {
 	t.Parallel()
 	for language, want := range map[string][]string{
 		"zh": {"11月25日（周三）08:00（北京时间）之前的群发不会收到", "最多收 3 次", "#7 notice · 跳过，最近收到的群发已达上限"},
-		"en": {"Gets no broadcast before", "08:00 (Beijing)", "at most 3 within", "#7 notice · skipped, had as many"},
+		"en": {"Gets no broadcast before", "08:00 (Beijing time)", "at most 3 within", "#7 notice · skipped, had as many"},
 	} {
 		s := newStage(t, language)
 		s.known = &followers.Known{

@@ -247,7 +247,10 @@ const codeNoPermission = 48001
 
 // todo says how a paused broadcast goes on.
 func (c *Composer) todo(b models.Broadcast) string {
-	if b.WaitsForQuietEnd() || b.State == models.Paused && b.Reason == models.ReasonQuiet {
+	switch {
+	case b.WaitsForQuietEnd() && b.NotBefore.After(c.now()): // its time is said above
+		return c.quietText("todo.quiet_waits", b)
+	case b.WaitsForQuietEnd() || b.State == models.Paused && b.Reason == models.ReasonQuiet:
 		return c.quietText("todo.quiet", b)
 	}
 	if b.State != models.Paused {

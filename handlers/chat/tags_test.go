@@ -15,6 +15,10 @@ import (
 // Tags are those of a test that sets them, by its stage.
 func (s stageEngine) Tags(context.Context) ([]wechat.Tag, error) { return stageTags, s.err }
 
+func (s stageEngine) Target(context.Context, broadcast.Request) (models.Target, error) {
+	return models.Target{}, s.err
+}
+
 // stageTags are the account's tags.
 var stageTags = []wechat.Tag{
 	{ID: 2, Name: "星标组", Count: 0}, {ID: 100, Name: "老 读者", Count: 12_345}, {ID: 101, Name: "vip", Count: 1},

@@ -165,6 +165,7 @@ func (c *Chat) setTopics(ctx context.Context, r request) (string, error) {
 		"Names": clip(c.names(names), 150), "In": clip(c.names(topics.Names(done.In)), 250), "Start": c.write(Start, ""), "Stop": c.write(Stop, ""),
 		"Join": c.write(Join, names[0]), "Leave": c.write(Leave, names[0]),
 	}
+	v["Several"] = len(names) > 1
 	lines := []string{c.say(id, v)}
 	if done.OptedOut {
 		lines = append(lines, c.say("topics.opted_out", v))
@@ -189,7 +190,7 @@ func (c *Chat) unknownTopics(r request, list []models.Topic, unknown []string) s
 	v := vars{"Names": clip(c.names(shown), 100), "Known": clip(c.names(topics.Names(list)), 400), "Stop": c.write(Stop, "")}
 	lines := []string{c.say("topics.unknown", v)}
 	if r.Name == Leave {
-		lines = []string{c.say("leave.everything", v), lines[0]}
+		lines = append(lines, c.say("leave.everything", v))
 	}
 	return joined(lines)
 }
@@ -228,7 +229,10 @@ func (c *Chat) addTopic(ctx context.Context, r request) (string, error) {
 		return c.say("topics.added", v), nil
 	case done.Back():
 		return joined([]string{c.say("topics.back", v), c.say("topics.counts_of", v)}), nil
-	case done.Before.Description != done.Description || done.Before.Name != done.Name:
+	case done.Before.Name != done.Name:
+		v["Was"] = done.Before.Name
+		return c.say("topics.respelled", v), nil
+	case done.Before.Description != done.Description:
 		return c.say("topics.changed", v), nil
 	default:
 		return c.say("topics.same", v), nil

@@ -2,6 +2,8 @@ package audience
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 
 	"wechat-broadcast/models"
@@ -15,11 +17,12 @@ type Groups struct {
 	Tags  *tags.Puller
 }
 
-// Resolve returns groups with their numbers, each once, in their order. A name that nobody
-// knows is a *models.Error with those that are known, and so is a platform that can't be
-// asked for its tags.
+// Resolve returns groups with their numbers, each once, in their order. Names that nobody
+// knows are a *models.Error for each kind, with those that are known, and so is a platform
+// that can't be asked for its tags.
 func (s *Groups) Resolve(ctx context.Context, groups []models.Group) ([]models.Group, error) {
 	var found []models.Group
+	missing := map[models.GroupKind][]string{}
 	for _, g := range groups {
 		known, err := s.known(ctx, g.Kind)
 		if err != nil {
@@ -31,16 +34,32 @@ func (s *Groups) Resolve(ctx context.Context, groups []models.Group) ([]models.G
 		}
 		switch {
 		case i < 0:
-			names := make([]string, len(known))
-			for j, k := range known {
-				names[j] = k.Name
-			}
-			return nil, models.NewError(models.NotFound, models.ErrGroupUnknown, "Kind", string(g.Kind), "Name", g.Name, "Known", names)
+			missing[g.Kind] = append(missing[g.Kind], g.Name)
 		case !slices.Contains(found, known[i]):
 			found = append(found, known[i])
 		}
 	}
-	return found, nil
+	return found, s.unknown(ctx, missing)
+}
+
+// unknown is the error of names that nobody knows, nil for none.
+func (s *Groups) unknown(ctx context.Context, missing map[models.GroupKind][]string) error {
+	var faults []error
+	for _, kind := range slices.Sorted(maps.Keys(missing)) {
+		known, err := s.known(ctx, kind)
+		if err != nil {
+			return err
+		}
+		names := make([]string, len(known))
+		for i, k := range known {
+			names[i] = k.Name
+		}
+		faults = append(faults, models.NewError(models.NotFound, models.ErrGroupUnknown, "Kind", string(kind), "Names", missing[kind], "Known", names))
+	}
+	if len(faults) == 1 {
+		return faults[0]
+	}
+	return errors.Join(faults...)
 }
 
 // known returns all groups of a kind.

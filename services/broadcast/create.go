@@ -32,16 +32,15 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 		return nil, errors.Join(err, e.unknown(ctx, q))
 	}
 	def, err := e.definition(ctx, q, of)
-	if err != nil {
+	target, unknown := e.Target(ctx, q)
+	if err = errors.Join(err, unknown); err != nil {
 		return nil, err
 	}
 	b, err := e.draft(q, def)
 	if err != nil {
 		return nil, err
 	}
-	if b.Target, err = e.target(ctx, q); err != nil {
-		return nil, err
-	}
+	b.Target = target
 	asked := e.guards
 	asked.Again = q.Again
 	if of != nil {
@@ -50,13 +49,12 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 	return e.submit(ctx, b, def, asked)
 }
 
-// target finds the groups of a request.
-func (e *Engine) target(ctx context.Context, q Request) (t models.Target, err error) {
-	if t.Groups, err = e.groups.Resolve(ctx, q.Groups); err != nil {
-		return t, err
-	}
-	t.Except, err = e.groups.Resolve(ctx, q.Except)
-	return t, err
+// Target finds the groups of a request. The error says of all of them what is wrong.
+func (e *Engine) Target(ctx context.Context, q Request) (t models.Target, err error) {
+	var unknown error
+	t.Groups, err = e.groups.Resolve(ctx, q.Groups)
+	t.Except, unknown = e.groups.Resolve(ctx, q.Except)
+	return t, errors.Join(err, unknown)
 }
 
 // unknown says what is wrong with the message that a request names, if it names one.
