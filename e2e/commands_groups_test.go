@@ -47,7 +47,7 @@ func (p *platform) tags(name string, openIDs ...string) int {
 	return made.ID
 }
 
-// runs runs a command of the program beside the server, in its folder and with its
+// runs carries out a command of the program beside the server, in its folder and with its
 // settings, and returns what it wrote and its exit code.
 func (s *server) runs(stdin string, args ...string) (code int, out, faults string) {
 	s.t.Helper()
