@@ -337,7 +337,7 @@ func (c *changing) fault(f *fixed, one *person, id int64, got []received) string
 		return "received it and is said not to have"
 	case state == "" && !f.cancelled && f.belongs(one, id) == inside && f.willing(one):
 		return "was left out"
-	case state != "" && one.steady(aboutBlacklist, false, f.at.Add(-time.Second), f.ended) && c.blacklistedBefore(one):
+	case state != "" && c.blacklistedBefore(one):
 		return "was tried and was on the blacklist before the first broadcast"
 	case len(got) == 0:
 		return ""
@@ -353,7 +353,8 @@ func (c *changing) fault(f *fixed, one *person, id int64, got []received) string
 }
 
 // blacklistedBefore tells whether a person was put on the blacklist before the first
-// broadcast, so that every broadcast knew it, and stayed there.
+// broadcast, so that every broadcast knew it, and stayed there. Of who left in between the
+// platform does not say it.
 func (c *changing) blacklistedBefore(one *person) bool {
-	return one.steady(aboutBlacklist, false, c.asked[0].at, time.Now())
+	return one.steady(aboutBlacklist, false, c.asked[0].at, time.Now()) && one.steady(aboutFollowing, true, c.asked[0].at, time.Now())
 }

@@ -95,7 +95,7 @@ func (p *person) String() string {
 func (c *changing) change() error {
 	var faults []error
 	for _, i := range rand.Perm(len(c.people))[:changesAround] {
-		pass(c.t, time.Duration(rand.Int64N(int64(100*time.Millisecond))))
+		pass(c.platform.t, time.Duration(rand.Int64N(int64(100*time.Millisecond)))) // c.t is written at a restart
 		one, topic := c.people[i], rand.IntN(len(topicNames))
 		switch kind := rand.IntN(20); {
 		case !one.is(aboutFollowing) && kind < 10:
