@@ -72,6 +72,7 @@ const (
 	ErrTemplateUnknown  = "template_unknown"  // Name, ID: the account has no such template
 	ErrNotKnownYet      = "not_known_yet"     // the database may have stored the request; what became of it is told later
 	ErrNoTesters        = "no_testers"        // the test list is empty
+	ErrTestersFull      = "testers_full"      // Limit: as many people are on the test list as may be
 	ErrTestersAway      = "testers_away"      // nobody on the test list follows and wants broadcasts
 	ErrNoRecipients     = "no_recipients"     // nobody would get it
 	ErrNoBroadcast      = "no_broadcast"      // there is none yet

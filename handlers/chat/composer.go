@@ -97,7 +97,7 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 	if text, ok := c.messageError(e); ok {
 		return text, true
 	}
-	v := vars{"Add": c.write(TestersAdd, ""), "Testers": c.write(Testers, "")}
+	v := vars{"Add": c.write(TestersAdd, ""), "Testers": c.write(Testers, ""), "TestersRemove": c.write(TestersRemove, "")}
 	maps.Copy(v, e.Args)
 	switch e.Code {
 	case models.ErrOpenIDInvalid, models.ErrTesterUnknown:

@@ -3,6 +3,7 @@ package followers
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -67,18 +68,34 @@ func (s *Service) Testers(ctx context.Context) ([]models.Recipient, error) {
 	return s.store.Testers(ctx)
 }
 
+// MaxTesters is how many people the test list may have. What goes to it is approved by
+// nobody, so that it must not become a way to reach many.
+const MaxTesters = 100
+
 // AddedTester is what AddTester changed.
 type AddedTester struct {
 	Added bool // was not on the list before
 	Named bool // got another name
 }
 
+// roomFor refuses one more on the test list than there may be.
+func (s *Service) roomFor(ctx context.Context, openID string) error {
+	testers, err := s.Testers(ctx)
+	if err != nil || len(testers) < MaxTesters || slices.ContainsFunc(testers, func(r models.Recipient) bool { return r.OpenID == openID }) {
+		return err
+	}
+	return models.NewError(models.Conflict, models.ErrTestersFull, "Limit", MaxTesters)
+}
+
 // AddTester puts a follower on the test list, also one who is not known yet, and gives
 // them a name if it is not empty. The platform is asked about the person, as MustFollow
 // does. A name that is too long is models.ErrNameTooLong, one that somebody else has
-// models.ErrNameTaken.
+// models.ErrNameTaken, and one more on the list than there may be models.ErrTestersFull.
 func (s *Service) AddTester(ctx context.Context, openID, name string) (done AddedTester, err error) {
 	if err := errors.Join(checkTyped(openID), s.checkName(ctx, openID, name)); err != nil {
+		return done, err
+	}
+	if err := s.roomFor(ctx, openID); err != nil {
 		return done, err
 	}
 	if err := s.MustFollow(ctx, openID); err != nil {
