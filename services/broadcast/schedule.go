@@ -74,62 +74,13 @@ func (e *Engine) startDue(ctx context.Context) error {
 		return err
 	}
 	running := map[int64]bool{}
-	for _, b := range list {
-		on := e.due(&b)
-		quiet := audience.QuietUntil(&b, e.quiet, e.now())
-		switch {
-		case quiet.IsZero():
-		case on == models.EventDue:
-			if err := e.store.PostponeBroadcast(ctx, b.ID, quiet, models.ReasonQuiet); err != nil {
-				return err
-			}
-			continue
-		case on == models.EventGoOn || b.State == models.Running:
-			on = models.EventQuiet
-		}
-		if on == models.EventDue {
-			settled, err := e.settled(ctx, &b)
-			if err != nil {
-				return err
-			}
-			if !settled { // soon
-				continue
-			}
-		}
-		switch on {
-		case "":
-			running[b.ID] = b.State == models.Running
-		default:
-			m := models.Move{Event: on}
-			switch on {
-			case models.EventGoOn:
-				e.throttle.ProbeFirst()
-			case models.EventExpire:
-				m.Reason = models.ReasonExpired
-				e.log.InfoContext(ctx, "broadcast cancelled, as it was not approved in time", "broadcast", b.ID)
-			case models.EventQuiet:
-				m.Reason, m.ResumeAt = models.ReasonQuiet, quiet
-				e.worker.End(b.ID)
-			case models.EventMiss:
-				m.Reason = models.ReasonMissed
-				e.log.WarnContext(ctx, "nothing ran at the planned start, so an admin must say whether it starts", "broadcast", b.ID, "planned", b.PlannedStart)
-			default:
-			}
-			moved, err := e.store.MoveBroadcast(ctx, b.ID, m, e.now())
-			if err != nil {
-				return err
-			}
-			running[b.ID] = moved && m.To() == models.Running
-			if running[b.ID] { // the move sets when it started, which its message may say
-				stored, err := e.store.FindBroadcast(ctx, b.ID)
-				if err != nil {
-					return err
-				}
-				b, running[b.ID] = *stored, stored.State == models.Running
-			}
+	for i := range list {
+		b := &list[i]
+		if running[b.ID], err = e.moveDue(ctx, b); err != nil {
+			return err
 		}
 		if running[b.ID] {
-			e.startRun(ctx, b)
+			e.startRun(ctx, *b)
 		}
 	}
 	for _, r := range e.runs.all() {
@@ -138,6 +89,51 @@ func (e *Engine) startDue(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// moveDue has a broadcast make the move whose time has come, and tells whether it runs
+// then.
+func (e *Engine) moveDue(ctx context.Context, b *models.Broadcast) (runs bool, err error) {
+	m := models.Move{Event: e.due(b)}
+	quiet := audience.QuietUntil(b, e.quiet, e.now())
+	switch {
+	case quiet.IsZero():
+	case m.Event == models.EventDue:
+		return false, e.store.PostponeBroadcast(ctx, b.ID, quiet, models.ReasonQuiet)
+	case m.Event == models.EventGoOn || b.State == models.Running:
+		m.Event = models.EventQuiet
+	}
+	switch m.Event {
+	case "":
+		return b.State == models.Running, nil
+	case models.EventDue:
+		if settled, err := e.settled(ctx, b); err != nil || !settled { // soon
+			return false, err
+		}
+	case models.EventGoOn:
+		e.throttle.ProbeFirst()
+	case models.EventExpire:
+		m.Reason = models.ReasonExpired
+		e.log.InfoContext(ctx, "broadcast cancelled, as it was not approved in time", "broadcast", b.ID)
+	case models.EventQuiet:
+		m.Reason, m.ResumeAt = models.ReasonQuiet, quiet
+		e.worker.End(b.ID)
+	case models.EventMiss:
+		m.Reason = models.ReasonMissed
+		e.log.WarnContext(ctx, "nothing ran at the planned start, so an admin must say whether it starts", "broadcast", b.ID, "planned", b.PlannedStart)
+	default:
+	}
+	moved, err := e.store.MoveBroadcast(ctx, b.ID, m, e.now())
+	if err != nil || !moved || m.To() != models.Running {
+		return false, err
+	}
+	// The move sets when it started, which its message may say.
+	stored, err := e.store.FindBroadcast(ctx, b.ID)
+	if err != nil {
+		return false, err
+	}
+	*b = *stored
+	return b.State == models.Running, nil
 }
 
 // settled tells whether the outcomes that decide who belongs to the audience of a
