@@ -129,7 +129,7 @@ func (c *Chat) setMessage(ctx context.Context, r request) (string, error) {
 	}
 	next := c.say("messages.next", vars{"Me": c.write(BroadcastMe, c.named(def.Name)), "Test": c.write(BroadcastTest, c.named(def.Name))})
 	if needs := def.Needs(); len(needs) > 0 { // whoever is on no list has no such field
-		next = c.say("messages.next_list", vars{"Name": c.named(def.Name), "Fields": clip("{"+strings.Join(needs, "} {")+"}", 200), "Lists": c.write(Lists, "")})
+		next = c.say("messages.next_list", vars{"Me": c.write(BroadcastMe, c.named(def.Name)), "Name": c.named(def.Name), "Fields": clip("{"+strings.Join(needs, "} {")+"}", 200), "Lists": c.write(Lists, "")})
 	}
 	return c.withCard(c.say(id, vars{"Name": def.Name}), card, next), nil
 }
