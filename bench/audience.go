@@ -100,7 +100,7 @@ func (p *parts) follow(ctx context.Context, task audienceTask, id int64) (*model
 		return b, err
 	}
 	wait := look
-	if task.StopAt > 0 { // to count many takes a while
+	if task.StopAt > 10_000 { // to count many takes a while
 		wait = 10 * look
 	}
 	b, err := p.until(ctx, id, wait, func(b *models.Broadcast) (bool, error) {

@@ -16,13 +16,10 @@ import (
 // written to.
 const reachable = "recipients.subscribed = 1 AND recipients.opted_out = 0 AND recipients.blacklisted = 0"
 
-// query is one for the recipients of a source, those with after < id <= through
-// if through is not 0.
-func (src source) query(db *gorm.DB, after, through int64) *gorm.DB {
+// query is one for the recipients of a source, those with id <= through if through is
+// not 0.
+func (src source) query(db *gorm.DB, through int64) *gorm.DB {
 	q := db.Table(src.from).Where(src.among.sql, src.among.args...).Where(src.where.sql, src.where.args...)
-	if after > 0 {
-		q = q.Where(src.key+" > ?", after)
-	}
 	if through > 0 {
 		q = q.Where(src.key+" <= ?", through)
 	}
@@ -55,7 +52,7 @@ func (s *Store) CountAudience(ctx context.Context, b *Broadcast) (n int64, err e
 	}
 	for _, src := range s.distinct(b) {
 		var part int64
-		if err := src.query(s.r.WithContext(ctx), 0, b.ThroughID).Count(&part).Error; err != nil {
+		if err := src.query(s.r.WithContext(ctx), b.ThroughID).Count(&part).Error; err != nil {
 			return 0, fmt.Errorf("count audience: %w", err)
 		}
 		n += part
@@ -106,7 +103,7 @@ func (s *Store) SampleAudience(ctx context.Context, b *Broadcast, n int) ([]Reci
 	var list []Recipient
 	for _, src := range s.sources(b) {
 		var part []Recipient
-		err := src.query(s.r.WithContext(ctx), 0, b.ThroughID).Select("recipients.*, " + b.fieldsColumn() + " AS fields").
+		err := src.query(s.r.WithContext(ctx), b.ThroughID).Select("recipients.*, " + b.fieldsColumn() + " AS fields").
 			Order(src.key + order).Limit(n).Find(&part).Error
 		if err != nil {
 			return nil, fmt.Errorf("sample audience: %w", err)

@@ -58,7 +58,7 @@ func (s *Store) countPart(ctx context.Context, b *Broadcast, i int, p *Part) err
 		Reason string
 		N      int64
 	}
-	err := src.query(s.r.WithContext(ctx), 0, b.ThroughID).
+	err := src.query(s.r.WithContext(ctx), b.ThroughID).
 		Select(reason.sql+" ELSE 'left' END AS reason, COUNT(*) AS n", reason.args...).Group("reason").Find(&rows).Error
 	for _, row := range rows {
 		p.Total += row.N
@@ -127,7 +127,7 @@ func (s *Store) countLacks(ctx context.Context, b *Broadcast, src source, column
 		lacks := s.lack(column, l.Field)
 		sums, args, into[i] = append(sums, "COALESCE(SUM("+lacks.sql+"), 0)"), append(args, lacks.args...), &counts[i]
 	}
-	query := func() *gorm.DB { return src.query(s.r.WithContext(ctx), 0, b.ThroughID) }
+	query := func() *gorm.DB { return src.query(s.r.WithContext(ctx), b.ThroughID) }
 	if err := query().Select(strings.Join(sums, ", "), args...).Row().Scan(into...); err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (s *Store) listed(b *Broadcast) (all []source) {
 func (s *Store) SampleListed(ctx context.Context, b *Broadcast, n int) (people []Recipient, err error) {
 	for _, src := range s.listed(b) {
 		var part []Recipient
-		err := src.query(s.r.WithContext(ctx), 0, 0).Select("recipients.*, " + b.fieldsColumn() + " AS fields").
+		err := src.query(s.r.WithContext(ctx), 0).Select("recipients.*, " + b.fieldsColumn() + " AS fields").
 			Order(src.key).Limit(n - len(people)).Find(&part).Error
 		if err != nil {
 			return nil, fmt.Errorf("sample lists: %w", err)
@@ -211,6 +211,6 @@ func (s *Store) FieldsOf(ctx context.Context, b *Broadcast) (names []string, err
 func (s *Store) CountReachable(ctx context.Context, segment int64) (n int64, err error) {
 	src := s.segment(segment)
 	src.where = condition{sql: reachable}
-	err = src.query(s.r.WithContext(ctx), 0, 0).Count(&n).Error
+	err = src.query(s.r.WithContext(ctx), 0).Count(&n).Error
 	return n, wrap(err, "count members")
 }

@@ -119,12 +119,26 @@ type source struct {
 // person who belongs to its audience: one who can be written to, and did not leave its
 // topics since.
 func (b *Broadcast) live() string {
+	if stays := b.stays(); stays != "" {
+		return reachable + " AND " + stays
+	}
+	return reachable
+}
+
+// stays is the condition on a row of recipients under which the person is in one of the
+// broadcast's topics now; empty if it has none.
+func (b *Broadcast) stays() string {
 	topics := topicsOf(b.Target.Groups)
 	if topics == "" {
-		return reachable
+		return ""
 	}
-	return reachable + " AND (SELECT MAX(l.joined) FROM memberships l WHERE l.topic_id IN (" + topics + ")" +
-		" AND l.recipient_id = recipients.id) = 1"
+	return "(SELECT MAX(l.joined) FROM memberships l WHERE l.topic_id IN (" + topics + ") AND l.recipient_id = recipients.id) = 1"
+}
+
+// liveMember is live for those who are found by a row m of memberships of one of the
+// broadcast's topics. Of nearly all, that row tells.
+func (b *Broadcast) liveMember() string {
+	return reachable + " AND (m.joined = 1 OR " + b.stays() + ")"
 }
 
 // topicsOf lists the numbers of topics, for a statement.
@@ -190,8 +204,12 @@ func (s *Store) sources(b *Broadcast) []source {
 	default:
 		all = []source{{"recipients", "recipients.id", always, always}}
 	}
-	rules := b.rules()
 	for i := range all {
+		live := b.live()
+		if strings.HasPrefix(all[i].from, "memberships m") {
+			live = b.liveMember()
+		}
+		rules := b.rules(live)
 		all[i].where.and(rules.sql, rules.args...)
 		if b.CanarySegment != 0 { // they have batches of their own
 			out := outsideSegment(b.CanarySegment)
@@ -213,9 +231,10 @@ func (s *Store) distinct(b *Broadcast) []source {
 	return all
 }
 
-// rules is what must hold of a row of recipients in every source of an audience.
-func (b *Broadcast) rules() condition {
-	c := condition{sql: b.live()}
+// rules is what must hold of a row of recipients in a source of an audience, where live or
+// liveMember is the first part of it.
+func (b *Broadcast) rules(live string) condition {
+	c := condition{sql: live}
 	if b.Audience == AudienceTest {
 		c.and("recipients.tester = 1")
 	}
@@ -285,7 +304,8 @@ func (b *Broadcast) earlier() condition {
 func (b *Broadcast) untried() condition {
 	// Values again, as outside has them. What does not depend on the recipient is a subquery of
 	// its own: the database finds it once, not once for each recipient.
-	return condition{`CASE (SELECT o.audience FROM broadcasts o WHERE o.id = ?) WHEN 'all' THEN 1 WHEN 'groups' THEN 1
+	return condition{
+		sql: `CASE (SELECT o.audience FROM broadcasts o WHERE o.id = ?) WHEN 'all' THEN 1 WHEN 'groups' THEN 1
 		WHEN 'test' THEN recipients.tester
 		WHEN 'me' THEN recipients.openid = (SELECT o.asked_by FROM broadcasts o WHERE o.id = ?)
 		WHEN 'reached' THEN COALESCE((SELECT d.state IN ('accepted', 'delivered', 'uncertain', 'sending') FROM deliveries d
@@ -295,7 +315,8 @@ func (b *Broadcast) untried() condition {
 	AND ((SELECT COUNT(*) FROM broadcasts t WHERE t.of_id = ? AND t.audience = 'rest' AND t.id <> ?) = 0
 		OR (SELECT COUNT(*) FROM broadcasts t JOIN deliveries n ON n.broadcast_id = t.id AND n.recipient_id = recipients.id
 			WHERE t.of_id = ? AND t.audience = 'rest' AND t.id <> ?) = 0)`,
-		[]any{b.OfID, b.OfID, b.OfID, b.OfID, b.OfID, b.ID, b.OfID, b.ID}}
+		args: []any{b.OfID, b.OfID, b.OfID, b.OfID, b.OfID, b.ID, b.OfID, b.ID},
+	}
 }
 
 // fieldsColumn is the column with the fields of a recipient: those of the first of the
