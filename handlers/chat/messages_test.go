@@ -95,7 +95,7 @@ func TestMessagesAreWrittenInTheChat(t *testing.T) {
 	const card = "【通知提醒】\n通知内容：图书馆周三闭馆\n通知时间：2026年11月24日 09:00\n备注：{name}您好，请相互转告\n→ https://example.com/1"
 	tests := map[string][]step{
 		"made, shown, changed, removed": {
-			{closing, []string{"「闭馆」已写好，发出去是这样：\n" + card + "\n要有 {name} 的名单才能填上。发送方法：群发名单 名单名 闭馆（查看名单：名单）"}, nil},
+			{closing, []string{"「闭馆」已写好，发出去是这样：\n" + card + "\n先发给自己看看（字段照原样显示）：发给自己 闭馆\n要有 {name} 的名单才能填上。发送方法：群发名单 名单名 闭馆（查看名单：名单）"}, nil},
 			{"消息", []string{"共 3 条消息：", "notice（默认）", "【通知提醒】\n通知内容：图书馆周三闭馆，请各位读者", "\n闭馆\n" + card + "\n" + admin + " 改于 11-24 09:00"}, nil},
 			{"messages set 闭馆\nTHING1=今天照常开放", []string{"「闭馆」已改好", "通知内容：今天照常开放\n通知时间：2026年11月24日 09:00\n备注：{name}", "→ https"}, nil},
 			{"消息设置闭馆\nurl=", []string{"已改好"}, []string{"→"}},
