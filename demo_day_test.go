@@ -33,7 +33,7 @@ func TestDemoTellsTheOperatorsDay(t *testing.T) {
 				"Zhao ← You have joined lectures.", "Welcome to the City Library", "Lin ← You have joined lectures.",
 				"#7 · closing → 52 of topic lectures", "readers: 11 people, 10 would be sent to, fields {name} {book} {due}",
 				"Reader: {name}", "Only a list with {name} {book} {due} can", "#8 · reminder → 10 of list readers",
-				"list readers, 11 people: 1 not following · sent to 10", "Reader: Lin", "Book: Emma",
+				"list readers, 11 people: 1 not following · 10 to send to", "Reader: Lin", "Book: Emma",
 				"Lin ← Sorry, I", "Lin ← Done: you won't get our broadcasts",
 				"← Lin · oDemo-lin-", "Opted out on ", "Topics: lectures", "Last wrote “unsubscribe”", "#8 reminder · delivered", "#7 closing · delivered", "The demo is over",
 			},

@@ -50,7 +50,7 @@ var (
 		Rounds: 1, Sends: 300, LatentSends: 300,
 		Scale: []int{100, 200}, ScaleRounds: []int{1, 1},
 		WatchedSends: 300, Calls: 100, Receipts: 600, Flood: 1000,
-		Undo: 100 * time.Millisecond, GroupFollowers: 4_000, GroupRounds: 1, LedgerFollowers: 4_000,
+		Undo: 100 * time.Millisecond, GroupFollowers: 1_000, GroupRounds: 1, LedgerFollowers: 1_000,
 	}
 )
 
