@@ -225,7 +225,7 @@ func TestRetry(t *testing.T) {
 	long(t)
 	eachDatabase(t, func(t *testing.T, db database) {
 		const followers = 600
-		p := startPlatform(t, "--followers", itoa(followers), "--latency", "20ms", "--fault-code", "43019=0.1")
+		p := startPlatform(t, "--followers", itoa(followers), "--latency", "20ms", "--fault-code", "49003=0.1")
 		s := startServer(t, p, db.url, nil)
 		p.waitsAfter(followers / 2)
 		p.say(admin, "broadcast all personal")

@@ -81,7 +81,7 @@ func (c *conversation) messagesEnglish() []line {
 		{who: editor, text: "messages remove notice", has: []string{"message file"}, refused: true},
 		{who: editor, text: "messages remove nothing", has: []string{"no message “nothing”", "early news"}, refused: true},
 		{who: editor, text: "messages set copied\n通知内容={name}\n备注={card} on {date}", has: []string{"备注: {card} on 20"}},
-		{who: editor, text: "broadcast me copied", has: []string{"{name}", "{card}"}, refused: true},
+		{who: sender, text: "broadcast all copied", has: []string{"{name}", "{card}"}, refused: true},
 		{who: editor, text: "messages remove copied", has: []string{"“copied” is deleted"}},
 	}
 }

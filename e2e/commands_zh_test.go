@@ -81,7 +81,7 @@ func (c *conversation) messagesChinese() []line {
 		{who: editor, text: "消息 删除 notice", has: []string{"消息文件"}, refused: true},
 		{who: editor, text: "消息 删除 没有", has: []string{"没有名为「没有」的消息", "早 报"}, refused: true},
 		{who: editor, text: "消息 设置 副本\n通知内容=给{姓名}\n备注={卡号}，{日期}", has: []string{"备注：{卡号}，20"}},
-		{who: editor, text: "群发自己 副本", has: []string{"通知内容（{姓名}）", "备注（{卡号}）"}, refused: true},
+		{who: sender, text: "群发全部 副本", has: []string{"通知内容（{姓名}）", "备注（{卡号}）"}, refused: true},
 		{who: editor, text: "消息 删除 副本", has: []string{"「副本」已删除"}},
 	}
 }

@@ -136,7 +136,7 @@ func guards() map[string]guard {
 			),
 		},
 		"quiet hours": {
-			settings: settings{"QUIET_HOURS": quietNow()}, says: "(?i)quiet hours", status: "by itself at|Paused|Cancelled",
+			settings: settings{"QUIET_HOURS": quietNow()}, says: "(?i)quiet hours", status: "by itself (at|on)|Paused|Cancelled",
 			ways: joined(
 				written(spellings, "notice", " again"), written(audiences, "notice", " again"),
 				lines("rest #1", "reached #1 notice again", "retry #1", "broadcast all notice again canary", "broadcast all notice again at soon", "reschedule #2 soon", "改期 #2 soon"),

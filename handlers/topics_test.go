@@ -98,12 +98,12 @@ func TestFollowersJoinAndLeave(t *testing.T) {
 			{"", "topics", []string{"✓ 讲座", "✓ concerts", "\nReading Club"}, ""},
 			{"", "退订讲座。", []string{"已退订「讲座」", "现在订阅的主题：concerts", "全部都不想收，请发送「退订」"}, "讲座 false via text: 退订讲座。"},
 			{"", "退订 讲座", []string{"没有订阅「讲座」"}, ""},
-			{"", "退订 讲坐", []string{"只发送「退订」", "没有主题「讲坐」", "讲座、concerts"}, ""},
+			{"", "退订 讲坐", []string{"只发送「退订」", "没有「讲坐」这个主题", "讲座、concerts"}, ""},
 			{"", "订阅 讲座，reading club", []string{"已订阅「讲座、Reading Club」"}, "讲座 true via text: 订阅 讲座，reading club\nReading Club true via text: 订阅 讲座，reading club"},
 			{"", "leave reading club、讲座", []string{"已退订「Reading Club、讲座」"}, "Reading Club false via text: leave reading club、讲座\n讲座 false via text: leave reading club、讲座"},
 			{"", "订阅讲坐", []string{"没看懂"}, ""},
 			{"", "退订讲坐", []string{"只发送「退订」"}, ""},
-			{"", "订阅 讲座、讲坐", []string{"没有主题「讲坐」", "没有执行"}, ""},
+			{"", "订阅 讲座、讲坐", []string{"没有「讲坐」这个主题", "没有改动"}, ""},
 			{"CLICK", "讲座", []string{"已订阅「讲座」"}, "讲座 true via menu: 讲座"},
 			{"CLICK", "退订 讲座", []string{"已退订「讲座」"}, "讲座 false via menu: 退订 讲座"},
 			{"SCAN", "join 讲座", []string{"已订阅「讲座」"}, "讲座 true via scan: join 讲座"},
@@ -188,7 +188,7 @@ func TestWhatIsNotAboutTopics(t *testing.T) {
 		hint      string // in the mode hint
 		ours      bool   // in the others; else it is handed on
 	}{
-		{"prose", textMsg("join us for dinner", 901), true, "没有主题", false},
+		{"prose", textMsg("join us for dinner", 901), true, "这个主题", false},
 		{"more prose", textMsg("Leave a message for the librarian", 902), true, "只发送「退订」", false},
 		{"a word that begins so", textMsg("订阅号怎么用", 903), true, "没看懂", false},
 		{"a wrong name", textMsg("退订 讲坐", 904), true, "只发送「退订」", true},
@@ -256,7 +256,7 @@ func TestEditorsKeepTopics(t *testing.T) {
 			{testSender, "topics add 我的", []string{"没看懂"}},
 			{testAdmin, "主题 删除 讲座", []string{"已删除主题「讲座」", "有 2 人订阅", "主题 添加 讲座"}},
 			{testSender, "主题", []string{"Reading Club"}},
-			{testSender, "退订 讲座", []string{"没有主题「讲座」", "只发送「退订」"}},
+			{testSender, "退订 讲座", []string{"没有「讲座」这个主题", "只发送「退订」"}},
 			{testAdmin, "主题 添加 讲座", []string{"已恢复主题「讲座」（每周四的讲座）", "2 人仍在其中，其中 1 人"}},
 			{testSender, "主题", []string{"✓ 讲座"}},
 			{testAdmin, "主题 添加 a,b", []string{"逗号", "没有添加"}},
