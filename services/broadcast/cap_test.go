@@ -149,7 +149,7 @@ func TestWhatGetsRoundTheCap(t *testing.T) {
 		}
 		skips(again(), 21)
 		skips(a.mustAskOf("personal", models.AudienceReached, first).Broadcast.ID, 21)
-		_ = loop.Sleep(t.Context(), 24*time.Hour-time.Minute)
+		a.ahead.Add(int64(24*time.Hour - time.Minute))
 		skips(again(), 21)
 		stop()
 		a.set.limit = models.Cap{Max: 2, Within: 48 * time.Hour}
@@ -161,7 +161,7 @@ func TestWhatGetsRoundTheCap(t *testing.T) {
 		a.set.limit = onceADay
 		a.engine = a.newEngine()
 		a.start()
-		_ = loop.Sleep(t.Context(), 24*time.Hour+time.Minute)
+		a.ahead.Add(int64(24*time.Hour + time.Minute))
 		skips(again(), 0)
 		stop()
 		if got := a.sim.Received(3, 3, 100); len(got) != 21 {

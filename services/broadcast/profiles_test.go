@@ -211,7 +211,7 @@ func TestVariablesThatAreRefused(t *testing.T) {
 		a.start()
 		for value, want := range map[string][]string{
 			"{{.Remark}}":      {".Remark", "{{if .Remark}}"},
-			"{{.Fields.city}}": {".Fields.city", "no list"},
+			"{{.Fields.city}}": {".Fields.city", "a list with that field"},
 		} {
 			a.messages.Set(strings.Replace(profileFile, "{{.Scene}}", value, 1))
 			_, err := a.tryAsk("", models.AudienceAll, false)

@@ -269,18 +269,18 @@ func TestAQuotaThatIsResetInTheQuietHours(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		beforeMidnight()
-		a := newAccount(t, setup{Options: simulator.Options{Followers: 200, Limits: simulator.Limits{SendDaily: 120}}, quiet: "00:00-06:00"})
-		a.noCallsBetween(clock(24, 0), clock(30, 0))
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 200, Limits: simulator.Limits{SendDaily: 120}}, quiet: "00:00-00:30"})
+		a.noCallsBetween(clock(24, 0), clock(24, 30))
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		if b := a.reaches(id, models.Paused); b.Reason != models.ReasonQuota {
 			t.Fatalf("paused for %q", b.Reason)
 		}
 		sleepUntil(t, clock(24, 1))
-		if b := a.broadcast(id); b.State != models.Paused || b.Reason != models.ReasonQuiet || !b.ResumeAt.Equal(clock(30, 0)) {
+		if b := a.broadcast(id); b.State != models.Paused || b.Reason != models.ReasonQuiet || !b.ResumeAt.Equal(clock(24, 30)) {
 			t.Errorf("%s for %q until %s", b.State, b.Reason, b.ResumeAt)
 		}
-		sleepUntil(t, clock(30, 0))
+		sleepUntil(t, clock(24, 30))
 		a.finishes(id, 201)
 	})
 }

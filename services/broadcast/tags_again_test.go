@@ -20,7 +20,7 @@ func TestATagOfARequestThatComesAgain(t *testing.T) {
 		a.start()
 		a.plan(models.AudienceAll, a.now().Add(24*time.Hour))
 		q := broadcast.Request{
-			Audience: models.AudienceGroups, Groups: tagGroup("读者"), At: a.now().Add(time.Hour),
+			Audience: models.AudienceGroups, Groups: tagGroup("读者"), At: a.now().Add(15 * time.Minute),
 			AskedBy: admin, RequestKey: "the same message",
 		}
 		_, err := a.engine.Create(t.Context(), q)
