@@ -2,7 +2,6 @@ package broadcast
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,10 +9,8 @@ import (
 	"wechat-broadcast/services/audience"
 	"wechat-broadcast/services/blacklist"
 	"wechat-broadcast/services/intercepted"
-	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/tags"
 	"wechat-broadcast/services/wechat"
-	"wechat-broadcast/services/worker"
 )
 
 // askPlatformWith makes the parts that ask the platform for groups of people.
@@ -27,15 +24,10 @@ func (e *Engine) askPlatformWith(c Config) {
 // Tags returns the account's tags. The errors are those of tags.Puller.Known.
 func (e *Engine) Tags(ctx context.Context) ([]wechat.Tag, error) { return e.tags.Known(ctx) }
 
-// forMany tells whether a broadcast is for more than the test list.
-func forMany(b *models.Broadcast) bool {
-	return b.Audience != models.AudienceMe && b.Audience != models.AudienceTest
-}
-
 // prepare pulls in the undo window what a broadcast needs when it starts. Whatever fails
 // is tried again then.
 func (e *Engine) prepare(b models.Broadcast) {
-	if !forMany(&b) || b.NotBefore.Sub(e.now()) > tags.GoodFor {
+	if b.Audience.Trial() || b.NotBefore.Sub(e.now()) > tags.GoodFor {
 		return
 	}
 	e.background.Go(func() { e.blacklist.Renew(e.inBackground) })
@@ -48,41 +40,24 @@ func (e *Engine) prepare(b models.Broadcast) {
 
 // gather pulls what must be known of people before a broadcast is planned.
 func (r *run) gather(ctx context.Context) error {
-	if !r.b.PlannedAt.IsZero() || !forMany(&r.b) {
+	if !r.b.PlannedAt.IsZero() || r.b.Audience.Trial() {
 		return nil
 	}
 	r.pulling.Store(true)
-	defer r.pulling.Store(false)
 	r.blacklist.Renew(ctx)
 	err := r.tags.Ready(ctx, r.b.ID)
-	var told *models.Error
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case !errors.As(err, &told):
-		// The platform or the database is away: the run is tried again.
-		r.pulling.Store(false)
-		r.throttle.Hear(wechat.Result{Verdict: wechat.Away, Detail: "pull tags"})
-		_ = loop.Sleep(ctx, pullAgain)
-		return err
-	}
-	r.log.WarnContext(ctx, "the tags could not be pulled", "broadcast", r.b.ID, "err", err)
-	r.stopped(r.b, untagged(told))
-	return worker.ErrNotRunning
+	r.pulling.Store(false)
+	return r.afterPull(ctx, err, "the tags", untagged)
 }
 
 // untagged says why a broadcast waits for its tags.
 func untagged(err *models.Error) models.Move {
-	m := models.Move{Event: models.EventStop, Reason: models.ReasonTags}
-	switch code, _ := err.Args["Code"].(int); {
-	case err.Code == models.ErrTagsQuota:
-		m.Reason = models.ReasonTagsQuota
-	case err.Code == models.ErrTagGone:
+	m := models.Move{Event: models.EventStop, Reason: models.ReasonTags, Detail: refusal(err)}
+	switch err.Code {
+	case models.ErrTagsQuota:
+		m.Reason, m.Detail = models.ReasonTagsQuota, ""
+	case models.ErrTagGone:
 		m.Detail = fmt.Sprint(err.Args["Name"])
-	case code != 0:
-		m.Detail = fmt.Sprintf("%d %v", code, err.Args["Reason"])
 	}
 	return m
 }

@@ -13,7 +13,7 @@ import (
 	"wechat-broadcast/services/worker"
 )
 
-const pullAgain = 15 * time.Second // after a pull of the followers that failed
+const pullAgain = 15 * time.Second // after a pull that failed
 
 // pullFirst pulls the followers before the first broadcast to all of them.
 func (r *run) pullFirst(ctx context.Context) error {
@@ -28,6 +28,12 @@ func (r *run) pullFirst(ctx context.Context) error {
 	err = r.pull(ctx)
 	r.pulling.Store(false)
 	r.pullFailed.Store(err != nil)
+	return r.afterPull(ctx, err, "the followers", unpulled)
+}
+
+// afterPull returns what a pull that ended with err means for the run: nil if it can go on.
+// A refusal stops the broadcast with the move that why makes of it.
+func (r *run) afterPull(ctx context.Context, err error, what string, why func(*models.Error) models.Move) error {
 	var told *models.Error
 	switch {
 	case err == nil:
@@ -37,25 +43,32 @@ func (r *run) pullFirst(ctx context.Context) error {
 	case !errors.As(err, &told):
 		// The platform or the database is away: the run is tried again, but not so
 		// often that it uses up the day's calls.
-		r.throttle.Hear(wechat.Result{Verdict: wechat.Away, Detail: "pull the followers"})
+		r.throttle.Hear(wechat.Result{Verdict: wechat.Away, Detail: "pull " + what})
 		_ = loop.Sleep(ctx, pullAgain)
 		return err
 	}
-	r.log.WarnContext(ctx, "the followers could not be pulled", "broadcast", r.b.ID, "err", err)
-	r.stopped(r.b, unpulled(told))
+	r.log.WarnContext(ctx, "what a broadcast needs could not be pulled", "broadcast", r.b.ID, "what", what, "err", err)
+	r.stopped(r.b, why(told))
 	return worker.ErrNotRunning
+}
+
+// refusal returns the platform's code and words of an error, empty if it has none.
+func refusal(err *models.Error) string {
+	code, _ := err.Args["Code"].(int)
+	if code == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d %v", code, err.Args["Reason"])
 }
 
 // unpulled says why a broadcast waits for its followers.
 func unpulled(err *models.Error) models.Move {
-	m := models.Move{Event: models.EventStop, Reason: models.ReasonSync}
-	switch code, _ := err.Args["Code"].(int); {
-	case err.Code == models.ErrSyncQuota:
-		m.Reason = models.ReasonSyncQuota
-	case err.Code == models.ErrSyncShort:
-		m.Reason = models.ReasonSyncShort
-	case code != 0:
-		m.Detail = fmt.Sprintf("%d %v", code, err.Args["Reason"])
+	m := models.Move{Event: models.EventStop, Reason: models.ReasonSync, Detail: refusal(err)}
+	switch err.Code {
+	case models.ErrSyncQuota:
+		m.Reason, m.Detail = models.ReasonSyncQuota, ""
+	case models.ErrSyncShort:
+		m.Reason, m.Detail = models.ReasonSyncShort, ""
 	}
 	return m
 }
