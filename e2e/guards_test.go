@@ -97,7 +97,7 @@ func quietNow() string {
 func guards() map[string]guard {
 	return map[string]guard{
 		"approvals": {
-			settings: settings{"APPROVALS": "2"}, says: "approval|approve", status: "Waits for approval by",
+			settings: settings{"APPROVALS": "2"}, says: "approval|approve", status: "Waits for approval, ",
 			ways: joined(
 				written(spellings, "notice", " again"), written(audiences, "notice", " again"),
 				[]way{{line: "rest #1"}, {line: "reached #1 notice again"}, {line: "retry #1"}, {line: "broadcast all notice again canary"}, {line: "broadcast all notice again now"}, {line: "broadcast all notice again at soon"}},

@@ -120,7 +120,12 @@ func TestWhatIsAskedForInTheQuietHours(t *testing.T) {
 				if !b.NotBefore.Equal(test.start) || b.WaitsForQuietEnd() != moved {
 					t.Errorf("not before %s, reason %q", b.NotBefore.In(zone.Beijing), b.Reason)
 				}
-				sleepUntil(t, test.start)
+				if far := time.Until(test.start); far > time.Hour {
+					a.ahead.Store(int64(far - time.Minute)) // a day of the engine's loops takes minutes
+					time.Sleep(time.Minute)
+				} else {
+					sleepUntil(t, test.start)
+				}
 				b = a.reaches(b.ID, models.Finished)
 				if late := b.StartedAt.Sub(test.start); late < 0 || late > 2*time.Second {
 					t.Errorf("it started %s after its time", late)
