@@ -11,6 +11,10 @@ import (
 	"gorm.io/gorm/clause"
 )
 
+// ReceiptsWithin is how long the receipts of the last calls are waited for before what
+// came of them is told. They mostly come within seconds of their sends.
+const ReceiptsWithin = time.Minute
+
 // ApplyReceipts counts the receipts: each delivery takes its first one. A receipt
 // whose send is not recorded yet is kept, and JoinReceipts joins it later; early
 // is how many those are. After an error it can be called again.

@@ -103,18 +103,7 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 	case models.ErrOpenIDInvalid, models.ErrTesterUnknown:
 		v["OpenID"] = quotable(asked.OpenID)
 	case models.ErrGroupUnknown:
-		known, _ := e.Args["Known"].([]string)
-		for i, name := range known {
-			known[i] = quotable(name)
-		}
-		kind, _ := e.Args["Kind"].(string)
-		names, _ := e.Args["Names"].([]string)
-		if name, one := e.Args["Name"].(string); one {
-			names = []string{name}
-		}
-		shown := clip(quotable(strings.Join(names, c.locale.Say("group.and"))), maxNamed)
-		v["Group"] = groupText(c.locale.Locale, cmp.Or(models.GroupKind(kind), models.GroupTopic), shown)
-		v["Known"] = clip(strings.Join(known, c.locale.Say("group.and")), 400)
+		c.unknownGroup(e, v)
 	case models.ErrRoleUnknown:
 		v["Role"] = quotable(asked.Arg)
 	case models.ErrAdminUnknown, models.ErrPersonUnknown:
@@ -159,6 +148,22 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		c.standing(e, v)
 	}
 	return c.say("error."+e.Code, v), true
+}
+
+// unknownGroup fills a sentence about groups that there are not.
+func (c *Composer) unknownGroup(e *models.Error, v vars) {
+	known, _ := e.Args["Known"].([]string)
+	for i, name := range known {
+		known[i] = quotable(name)
+	}
+	kind, _ := e.Args["Kind"].(string)
+	names, _ := e.Args["Names"].([]string)
+	if name, one := e.Args["Name"].(string); one {
+		names = []string{name}
+	}
+	shown := clip(quotable(strings.Join(names, c.locale.Say("group.and"))), maxNamed)
+	v["Group"] = groupText(c.locale.Locale, cmp.Or(models.GroupKind(kind), models.GroupTopic), shown)
+	v["Known"] = clip(strings.Join(known, c.locale.Say("group.and")), 400)
 }
 
 // standing fills a sentence about where a broadcast stands that it does not fit.

@@ -10,10 +10,7 @@ import (
 )
 
 const (
-	// receiptsWithin is how long the receipt of the last message is waited for. Receipts
-	// mostly come within seconds of their sends.
-	receiptsWithin = time.Minute
-	lookEvery      = 500 * time.Millisecond
+	lookEvery = 500 * time.Millisecond
 	// askFor is how long the platform may take to say what it intercepted.
 	askFor = 10 * time.Second
 )
@@ -62,7 +59,7 @@ func (t *Trial) awaitReceipts(ctx context.Context, id int64) error {
 			return err
 		}
 		// It may have been recorded by a clock that is ahead of this one.
-		if now := t.Now(); n == 0 || now.Sub(last.Time) >= receiptsWithin || now.Sub(began) >= receiptsWithin {
+		if now := t.Now(); n == 0 || now.Sub(last.Time) >= models.ReceiptsWithin || now.Sub(began) >= models.ReceiptsWithin {
 			return nil
 		}
 		if loop.Sleep(ctx, lookEvery) != nil {

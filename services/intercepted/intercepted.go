@@ -19,8 +19,6 @@ import (
 const (
 	// pagesAtMost is how many pages of one template are read: ten thousand messages.
 	pagesAtMost = 100
-	// receiptsWithin is how long after the end of a broadcast its receipts are waited for.
-	receiptsWithin = time.Minute
 	// askWithin is how long the platform is asked about one broadcast.
 	askWithin = 10 * time.Second
 	// lookBack is how long after its end a broadcast is still asked about.
@@ -174,7 +172,7 @@ func (a *Asker) Look(ctx context.Context) error {
 func (a *Asker) counts(ctx context.Context, b *models.Broadcast) (*models.Counts, error) {
 	since := a.Now().Sub(b.FinishedAt.Time)
 	counts, err := a.Store.CountDeliveries(ctx, b.ID)
-	if err != nil || counts.Accepted > 0 && since < receiptsWithin || counts.Sending > 0 && since < receiptsWithin {
+	if err != nil || counts.Accepted > 0 && since < models.ReceiptsWithin || counts.Sending > 0 && since < models.ReceiptsWithin {
 		return nil, err
 	}
 	return &counts, nil
@@ -190,5 +188,5 @@ func (a *Asker) ask(ctx context.Context, b *models.Broadcast) (int64, error) {
 // not be known before people are told of its end.
 func (a *Asker) Looked(b *models.Broadcast) bool {
 	return b.Intercepted >= 0 || b.StartedAt.IsZero() || a.tried.Contains(b.ID) ||
-		a.Now().Sub(b.FinishedAt.Time) > receiptsWithin+askWithin
+		a.Now().Sub(b.FinishedAt.Time) > models.ReceiptsWithin+askWithin
 }
