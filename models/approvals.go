@@ -112,6 +112,14 @@ func (b *Broadcast) Expired(now time.Time) bool {
 	return b.State == Pending && !now.Before(b.PendingSince.Add(ApprovalWithin))
 }
 
+// ApprovalLate tells whether a broadcast that was approved is paused and did not begin within
+// StartsWithin of the time for which it was: it takes another time, and approvals for that.
+// One that was halted is left to an admin's word, as it can't be rescheduled.
+func (b *Broadcast) ApprovalLate(now time.Time) bool {
+	return b.State == Paused && b.Approvals > 0 && b.StartedAt.IsZero() && now.Sub(b.NotBefore.Time) > StartsWithin &&
+		(b.Reason == ReasonAdmin || b.Reason == ReasonMissed)
+}
+
 // Approvals returns the OpenIDs of those who approved a broadcast, in their order, whether
 // or not they may still send.
 func (s *Store) Approvals(ctx context.Context, id int64) ([]string, error) {

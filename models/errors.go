@@ -124,9 +124,10 @@ const ErrCanaryAudience = "canary_audience"
 
 // Those about approvals and tests.
 const (
-	ErrUntested    = "untested"     // Name: its content was not sent to the test list lately
-	ErrOwnApproval = "own_approval" // ID, Action (approve|reject): who asked for it may not
-	ErrNotPending  = "not_pending"  // ID, State, Action: it does not wait for approvals, or not any more
+	ErrUntested     = "untested"      // Name: its content was not sent to the test list lately
+	ErrOwnApproval  = "own_approval"  // ID, Action (approve|reject): who asked for it may not
+	ErrApprovalLate = "approval_late" // ID: it was approved for a time that passed
+	ErrNotPending   = "not_pending"   // ID, State, Action: it does not wait for approvals, or not any more
 )
 
 // Those about what words are answered.

@@ -21,7 +21,7 @@ func (s *Store) Overrule(ctx context.Context, id int64, notBefore, now time.Time
 		case b.WaitsForQuietEnd():
 			set["reason"] = ""
 		case b.State == Paused:
-			if _, err := s.move(tx, Move{Event: EventResume}, now, "id = ?", id); err != nil {
+			if n, err := s.move(tx, Move{Event: EventResume}, now, "id = ?", id); err != nil || n == 0 {
 				return err
 			}
 		default:

@@ -70,7 +70,9 @@ func TestRepliesAboutApprovals(t *testing.T) {
 	wantAll(t, s.Notice("scheduled", s.status), "小林 已同意") // kept for the next word
 	s.status.Broadcast.PlannedStart = models.At(now.Add(-2 * time.Hour))
 	s.status.Broadcast.NotBefore = s.status.Broadcast.PlannedStart
-	wantAll(t, s.ask(t, admin, "同意 #7"), "已经过了 1 小时以上", "继续 #7")
+	wantAll(t, s.ask(t, admin, "同意 #7"), "已经过了 1 小时以上", "改期 #7")
+	s.status.Broadcast.State, s.status.Broadcast.Reason = models.Paused, models.ReasonMissed
+	wantAll(t, s.ask(t, admin, "群发状态 #7"), "原来的同意只对原来的时间有效", "改期 #7")
 	s.status.Broadcast.State, s.status.Broadcast.Reason, s.status.Broadcast.Detail = models.Cancelled, models.ReasonRejected, follower+" 日期 不对"
 	wantAll(t, s.Notice("cancelled", s.status), "群发 #7 · notice 已取消", "小林 已驳回：日期 不对")
 	s.status.Names = nil
@@ -78,8 +80,9 @@ func TestRepliesAboutApprovals(t *testing.T) {
 		t.Errorf("a whole OpenID: %s", got)
 	}
 	for code, parts := range map[string][]string{
-		models.ErrOwnApproval: {"你自己发起的", "取消 #7"},
-		models.ErrNotPending:  {"没有执行：群发 #7 已完成，不需要同意"},
+		models.ErrOwnApproval:  {"你自己发起的", "取消 #7"},
+		models.ErrNotPending:   {"没有执行：群发 #7 已完成，不需要同意"},
+		models.ErrApprovalLate: {"群发 #7 的同意只对原来的时间有效", "改期 #7", "取消 #7"},
 	} {
 		s.err = models.NewError(models.Conflict, code, "ID", int64(7), "State", "finished", "Action", "approve")
 		wantAll(t, s.ask(t, admin, "同意 #7"), parts...)

@@ -188,8 +188,8 @@ func (c *Composer) standing(e *models.Error, v vars) {
 		name, _ := e.Args["Name"].(string)
 		v["Name"], v["Cancel"] = clip(quotable(name), maxNamed), c.on(Cancel, id)
 		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
-	case models.ErrOwnApproval:
-		v["Cancel"] = c.on(Cancel, id)
+	case models.ErrOwnApproval, models.ErrApprovalLate:
+		v["Cancel"], v["Reschedule"] = c.on(Cancel, id), c.on(Reschedule, id)
 	case models.ErrWrongState, models.ErrNotPending:
 		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
 		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)

@@ -257,6 +257,9 @@ func (c *Composer) todo(b models.Broadcast) string {
 		return ""
 	}
 	v := vars{"Resume": c.on(Resume, b.ID), "Cancel": c.on(Cancel, b.ID), "Reschedule": c.on(Reschedule, b.ID), "At": b.ResumeAt}
+	if b.ApprovalLate(c.now()) {
+		return c.say("todo.approval_late", v)
+	}
 	if b.Reason == models.ReasonMissed {
 		return c.say("todo.missed", v)
 	}

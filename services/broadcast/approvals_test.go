@@ -311,11 +311,74 @@ func TestAnApprovalAndAPlannedStart(t *testing.T) {
 					if b.Reason != models.ReasonMissed || a.calls() > 0 {
 						t.Errorf("paused for %q, %d calls", b.Reason, a.calls())
 					}
+					a.isApprovedLate(id)
 					return
 				}
 				if late := b.StartedAt.Sub(asked.Add(tt.after)); late < -time.Millisecond || late > 2*time.Second {
 					t.Errorf("started %s after the time that it should", late)
 				}
+				a.everyoneOnce()
+			})
+		})
+	}
+}
+
+// isApprovedLate checks that a broadcast goes on by no resume, and waits for approvals again
+// with another time.
+func (a *account) isApprovedLate(id int64) {
+	a.t.Helper()
+	_, err := a.engine.Resume(a.t.Context(), id, admin)
+	wantCode(a.t, err, models.ErrApprovalLate)
+	_, err = a.engine.ResumeNow(a.t.Context(), id, admin)
+	wantCode(a.t, err, models.ErrApprovalLate)
+	calls := a.calls()
+	time.Sleep(time.Minute)
+	if a.calls() > calls {
+		a.t.Error("it was sent to somebody")
+	}
+	b, err := a.engine.Reschedule(a.t.Context(), id, a.now().Add(time.Hour), admin)
+	if err != nil || b.State != models.Pending {
+		a.t.Errorf("another time: %+v, %v", b, err)
+	}
+}
+
+// An approval is for one time: who pauses a broadcast until long after it does not choose
+// another so. One that began goes on whenever an admin says so.
+func TestAnApprovedBroadcastThatIsResumedLate(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		rests time.Duration // from its time on
+		begun bool
+	}{
+		{name: "before its time", rests: -time.Minute},
+		{name: "within the hour", rests: 58 * time.Minute},
+		{name: "after the hour", rests: 62 * time.Minute},
+		{name: "after it began", rests: 62 * time.Minute, begun: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a, others := approving(t, setup{approvals: 1, undo: 10 * time.Second, rate: 10})
+				a.start()
+				at := a.now().Add(10 * time.Minute)
+				id := a.plan(models.AudienceAll, at)
+				a.approve(id, others[0], models.Scheduled)
+				if tt.begun {
+					time.Sleep(time.Until(at))
+					a.received(2)
+				}
+				a.pause(id)
+				a.ahead.Store(int64(time.Until(at.Add(tt.rests))))
+				if tt.rests > models.StartsWithin && !tt.begun {
+					a.isApprovedLate(id)
+					return
+				}
+				if _, err := a.engine.Resume(t.Context(), id, admin); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(2 * time.Minute)
+				a.reaches(id, models.Finished)
 				a.everyoneOnce()
 			})
 		})

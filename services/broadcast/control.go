@@ -108,7 +108,7 @@ func (e *Engine) move(ctx context.Context, id int64, on models.Event, by string)
 		return nil, err
 	}
 	if !moved && !(on == models.EventPause && b.State == models.Paused) {
-		return nil, models.NewError(models.Conflict, models.ErrWrongState, "ID", id, "State", string(b.State), "Action", string(on))
+		return nil, e.unmoved(b, on)
 	}
 	e.log.InfoContext(ctx, "broadcast moved by an admin", "broadcast", b.ID, "action", on, "admin", models.MaskOpenID(by))
 	if on != models.EventResume {
@@ -116,6 +116,14 @@ func (e *Engine) move(ctx context.Context, id int64, on models.Event, by string)
 	}
 	e.wake()
 	return b, nil
+}
+
+// unmoved says why an event that an admin asked for does not move a broadcast.
+func (e *Engine) unmoved(b *models.Broadcast, on models.Event) error {
+	if on == models.EventResume && b.ApprovalLate(e.now()) {
+		return models.NewError(models.Conflict, models.ErrApprovalLate, "ID", b.ID)
+	}
+	return models.NewError(models.Conflict, models.ErrWrongState, "ID", b.ID, "State", string(b.State), "Action", string(on))
 }
 
 // halt ends the sending of a broadcast that does not run any more, here and at once.

@@ -52,7 +52,7 @@ func (e *Engine) ResumeNow(ctx context.Context, id int64, by string) (*models.Br
 		return nil, err
 	}
 	if !done {
-		return nil, models.NewError(models.Conflict, models.ErrWrongState, "ID", id, "State", string(b.State), "Action", string(models.EventResume))
+		return nil, e.unmoved(b, models.EventResume)
 	}
 	e.log.InfoContext(ctx, "quiet hours overruled by an admin", "broadcast", id, "admin", models.MaskOpenID(by))
 	e.wake()
