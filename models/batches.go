@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -153,38 +152,27 @@ func (s *Store) AudienceIDs(ctx context.Context, b *Broadcast, after int64, n in
 	return s.nextIDs(ctx, s.sources(b), after, b.ThroughID, n)
 }
 
-// nextIDs merges the next recipients of several sources, at most n; none is the end. They are
-// read past GORM: of a large audience all are. Of several sources a part is read of each, and
-// what lies beyond the end of one of these parts is left for the next call.
+// nextIDs merges the next recipients of several sources. They are read past GORM: of a large
+// audience all are.
 func (s *Store) nextIDs(ctx context.Context, sources []source, after, through int64, n int) ([]int64, error) {
 	var ids []int64
-	part, end := n, int64(math.MaxInt64)
-	if len(sources) > 1 {
-		part = n/len(sources) + 1
-	}
 	for _, src := range sources {
 		page := src.among
 		page.args = slices.Clone(page.args)
 		page.and(src.where.sql, src.where.args...)
 		page.and(src.key+" > ?", after)
-		if bound := min(end, cmp.Or(through, end)); bound < math.MaxInt64 {
-			page.and(src.key+" <= ?", bound)
+		if through > 0 {
+			page.and(src.key+" <= ?", through)
 		}
-		found, err := selectNumbers(s.r.WithContext(ctx), "SELECT "+src.key+" FROM "+src.from+" WHERE "+page.sql+
-			" ORDER BY "+src.key+" LIMIT "+strconv.Itoa(part), page.args...)
+		part, err := selectNumbers(s.r.WithContext(ctx), "SELECT "+src.key+" FROM "+src.from+" WHERE "+page.sql+
+			" ORDER BY "+src.key+" LIMIT "+strconv.Itoa(n), page.args...)
 		if err != nil {
 			return nil, fmt.Errorf("list audience: %w", err)
 		}
-		if len(found) == part {
-			end = found[part-1]
-		}
-		ids = append(ids, found...)
+		ids = append(ids, part...)
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	if beyond, _ := slices.BinarySearch(ids, end+1); end < math.MaxInt64 {
-		ids = ids[:beyond]
-	}
 	return ids[:min(n, len(ids))], nil
 }
 
