@@ -540,6 +540,18 @@ func TestAMissingPermissionIsNotCalledAWrongSecret(t *testing.T) {
 	}
 }
 
+// What was approved and missed its start is not resumed: it takes another time.
+func TestThePageOfAnApprovalThatIsLate(t *testing.T) {
+	t.Parallel()
+	for language, want := range map[string][]string{"en": {"not approved by its time", "reschedule"}, "zh": {"没有等到同意", "改期"}} {
+		text := map[string]string{}
+		wordsIn(t, language).reason(text, models.Broadcast{State: models.Paused, Reason: models.ReasonMissed, Approvals: 1})
+		if !strings.Contains(text["reason"], want[0]) || !strings.Contains(text["todo"], want[1]) || strings.Contains(text["todo"], "resume") {
+			t.Errorf("%s: %q", language, text)
+		}
+	}
+}
+
 func TestCurve(t *testing.T) {
 	t.Parallel()
 	at := func(s float64) time.Time { return testNow.Add(time.Duration(s * float64(time.Second))) }

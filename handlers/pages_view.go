@@ -197,6 +197,9 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 	if kind == models.ReasonCredentials && strings.HasPrefix(b.Detail, "48001 ") {
 		kind = "permission" // the credentials are right, and the account may not
 	}
+	if kind == models.ReasonMissed && b.Approvals > 0 {
+		kind = "missed_approval" // it may have missed its start for want of them, and takes them again
+	}
 	text["reason"] = cmp.Or(w.SayIf("reason."+kind+"_"+string(b.State)), w.SayIf("reason."+kind), b.Reason)
 	refusal, refused := lang.ParseRefusal(b.Detail)
 	switch {
