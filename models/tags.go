@@ -117,7 +117,7 @@ func (s *Store) addTagged(tx *gorm.DB, segment int64, openIDs []string, at time.
 func (s *Store) welcome(tx *gorm.DB, ids []int64, at time.Time) error {
 	list := string(appendInts(nil, ids...))
 	from := "recipients"
-	if s.driver == MySQL { // with so many ids it would read every row
+	if s.driver == MySQL { // else it reads the row of each id
 		from += " FORCE INDEX (recipients_stranger)"
 	}
 	var strangers []int64
