@@ -456,7 +456,7 @@ func TestAReasonSaysWhoseWordsItRepeats(t *testing.T) {
 				said = w.Say("reason.said", lang.Vars{"Detail": b.Detail})
 			}
 			text := map[string]string{}
-			w.reason(text, b)
+			w.reason(text, b, testNow)
 			if text["said"] != said || !w.Has("todo."+b.Reason) || text["todo"] != w.Say("todo."+b.Reason) {
 				t.Errorf("%s, %s: %q", language, b.Reason, text)
 			}
@@ -526,7 +526,7 @@ func TestAMissingPermissionIsNotCalledAWrongSecret(t *testing.T) {
 		w := wordsIn(t, language)
 		for detail, kind := range map[string]string{"48001 api unauthorized": "permission", "40164 invalid ip": "credentials"} {
 			text := map[string]string{}
-			w.reason(text, models.Broadcast{State: models.Paused, Reason: models.ReasonCredentials, Detail: detail})
+			w.reason(text, models.Broadcast{State: models.Paused, Reason: models.ReasonCredentials, Detail: detail}, testNow)
 			want := map[string]string{
 				"reason": reasons[language][kind], "said": w.Say("reason.said", lang.Vars{"Detail": detail}), "todo": w.Say("todo." + kind),
 			}
@@ -540,14 +540,26 @@ func TestAMissingPermissionIsNotCalledAWrongSecret(t *testing.T) {
 	}
 }
 
-// What was approved and missed its start is not resumed: it takes another time.
+// What was approved and did not begin within an hour of its time is not resumed: it takes
+// another time.
 func TestThePageOfAnApprovalThatIsLate(t *testing.T) {
 	t.Parallel()
 	for language, want := range map[string][]string{"en": {"not approved by its time", "reschedule"}, "zh": {"没有等到同意", "改期"}} {
+		w := wordsIn(t, language)
+		b := models.Broadcast{State: models.Paused, Reason: models.ReasonMissed, Approvals: 1, NotBefore: models.At(testNow.Add(-2 * time.Hour))}
 		text := map[string]string{}
-		wordsIn(t, language).reason(text, models.Broadcast{State: models.Paused, Reason: models.ReasonMissed, Approvals: 1})
+		w.reason(text, b, testNow)
 		if !strings.Contains(text["reason"], want[0]) || !strings.Contains(text["todo"], want[1]) || strings.Contains(text["todo"], "resume") {
 			t.Errorf("%s: %q", language, text)
+		}
+		b.Reason = models.ReasonAdmin // paused until long after its time
+		w.reason(text, b, testNow)
+		if text["reason"] != w.Say("reason.admin_paused") || !strings.Contains(text["todo"], want[1]) || strings.Contains(text["todo"], "resume") {
+			t.Errorf("%s, paused by an admin: %q", language, text)
+		}
+		b.NotBefore = models.At(testNow.Add(-time.Minute))
+		if w.reason(text, b, testNow); text["todo"] != w.Say("todo.admin") {
+			t.Errorf("%s, paused by an admin a minute ago: %q", language, text)
 		}
 	}
 }

@@ -93,7 +93,7 @@ func (w *words) view(s *snapshot) *view {
 	if b.State.Final() {
 		v.Text["note.left"] = w.Say("note.left_ended")
 	}
-	w.reason(v.Text, b)
+	w.reason(v.Text, b, s.at)
 	w.stall(v.Text, s)
 	if s.chart.Line != "" {
 		format := lang.Clock
@@ -187,8 +187,8 @@ func (w *words) took(b models.Broadcast, now time.Time) string {
 	return w.Span(b.Took(now))
 }
 
-// reason says why a broadcast is paused, cancelled or failed, and what to do.
-func (w *words) reason(text map[string]string, b models.Broadcast) {
+// reason says why a broadcast is paused, cancelled or failed, and what to do now.
+func (w *words) reason(text map[string]string, b models.Broadcast, now time.Time) {
 	text["reason"], text["said"], text["todo"] = "", "", ""
 	if b.Reason == "" {
 		return
@@ -198,7 +198,7 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 		kind = "permission" // the credentials are right, and the account may not
 	}
 	if kind == models.ReasonMissed && b.Approvals > 0 {
-		kind = "missed_approval" // it may have missed its start for want of them, and takes them again
+		kind = "missed_approval" // it may have missed its start for want of them
 	}
 	text["reason"] = cmp.Or(w.SayIf("reason."+kind+"_"+string(b.State)), w.SayIf("reason."+kind), b.Reason)
 	refusal, refused := lang.ParseRefusal(b.Detail)
@@ -217,7 +217,10 @@ func (w *words) reason(text map[string]string, b models.Broadcast) {
 	default:
 		text["said"] = w.Fault(b.Detail)
 	}
-	if b.State == models.Paused || b.State == models.Failed {
+	switch {
+	case b.ApprovalLate(now): // a resume is refused
+		text["todo"] = w.Say("todo.approval_late")
+	case b.State == models.Paused || b.State == models.Failed:
 		text["todo"] = w.SayIf("todo."+kind, lang.Vars{"ID": b.ID})
 	}
 }
