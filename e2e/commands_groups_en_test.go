@@ -124,7 +124,7 @@ func (c *conversation) guardsEnglish() []line {
 		{who: sender, text: "broadcast tag staff notice", has: []string{"#3", "approval"}},
 		{who: sender, text: "reschedule #3 tomorrow 12:00", has: []string{"#3", "12:00", "approval"}},
 		{who: admin, text: "reject #3 the date is wrong", has: []string{"rejected (the date is wrong)", "nobody got it"}},
-		{who: admin, text: "approve #3", has: []string{"#3 is cancelled", "does not wait"}, refused: true},
+		{who: admin, text: "approve #3", has: []string{"#3 is cancelled", "does not wait"}, refused: true, setup: func() { c.ends(2) }},
 		{who: viewer, text: "status #3", has: []string{"Cancelled", "rejected it: the date is wrong"}},
 	}
 }

@@ -121,7 +121,7 @@ func (c *conversation) guardsChinese() []line {
 		{who: sender, text: "群发标签 员工 notice", has: []string{"#3", "管理员同意"}},
 		{who: sender, text: "改期 #3 明天12点", has: []string{"#3", "12:00", "同意"}},
 		{who: admin, text: "驳回 #3 日期不对", has: []string{"已驳回（日期不对）", "没有人收到"}},
-		{who: admin, text: "同意 #3", has: []string{"没有执行：群发 #3 已取消"}, refused: true},
+		{who: admin, text: "同意 #3", has: []string{"没有执行：群发 #3 已取消"}, refused: true, setup: func() { c.ends(2) }},
 		{who: viewer, text: "群发状态 #3", has: []string{"已取消", "已驳回：日期不对"}},
 	}
 }
