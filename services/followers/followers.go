@@ -42,12 +42,14 @@ type Service struct {
 	endBackground context.CancelFunc
 	tasks         sync.WaitGroup
 
-	// heard are the texts that are to be stored; storeHeard begins to, once.
+	// heard are the texts that are to be stored; storeHeard begins to, once. What comes
+	// through askHeard is closed when those before it are stored.
 	heard      chan models.Heard
+	askHeard   chan chan struct{}
 	storeHeard func()
 }
 
-// New returns a Service. Close must follow if StartSync or Heard is used.
+// New returns a Service. Close must follow if StartSync, Heard or Who is used.
 func New(cfg Config) *Service {
 	s := &Service{
 		store:    cfg.Store,
@@ -60,7 +62,7 @@ func New(cfg Config) *Service {
 		s.now = time.Now
 	}
 	s.background, s.endBackground = context.WithCancel(context.Background())
-	s.heard = make(chan models.Heard, maxHeard)
+	s.heard, s.askHeard = make(chan models.Heard, maxHeard), make(chan chan struct{})
 	s.storeHeard = sync.OnceFunc(s.startHeard)
 	return s
 }

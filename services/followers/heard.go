@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
-	"wechat-broadcast/services/loop"
 )
 
 const (
@@ -16,6 +15,8 @@ const (
 	heardEvery = 500 * time.Millisecond
 	// heardWithin is how long storing them may take.
 	heardWithin = 2 * time.Second
+	// awaitHeard is how long somebody who asks about a person waits for that.
+	awaitHeard = time.Second
 )
 
 // Heard keeps a text as the last one of a person, for Who. It returns at once: the text
@@ -28,6 +29,26 @@ func (s *Service) Heard(openID, text string) {
 	}
 }
 
+// heardSoFar has the texts stored that came before it, and waits for that for a second at
+// most: who is asked about right after a word is shown with it.
+func (s *Service) heardSoFar(ctx context.Context) {
+	s.storeHeard()
+	ctx, cancel := context.WithTimeout(ctx, awaitHeard)
+	defer cancel()
+	stored := make(chan struct{})
+	select {
+	case s.askHeard <- stored:
+	case <-s.background.Done():
+		return
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-stored:
+	case <-ctx.Done():
+	}
+}
+
 // startHeard has texts stored until Close, which waits for those that came before it.
 func (s *Service) startHeard() {
 	s.mu.Lock()
@@ -36,20 +57,32 @@ func (s *Service) startHeard() {
 		return
 	}
 	s.tasks.Go(func() {
+		texts := s.heard
+		var pause <-chan time.Time
 		for s.background.Err() == nil {
 			select {
-			case first := <-s.heard:
+			case first := <-texts:
 				s.storeTexts(first)
-				_ = loop.Sleep(s.background, heardEvery)
+				texts, pause = nil, time.After(heardEvery)
+			case <-pause:
+				texts, pause = s.heard, nil
+			case stored := <-s.askHeard:
+				s.storeWaiting()
+				close(stored)
 			case <-s.background.Done():
 			}
 		}
-		select {
-		case first := <-s.heard:
-			s.storeTexts(first)
-		default:
-		}
+		s.storeWaiting()
 	})
+}
+
+// storeWaiting stores the texts that wait, if there are any.
+func (s *Service) storeWaiting() {
+	select {
+	case first := <-s.heard:
+		s.storeTexts(first)
+	default:
+	}
 }
 
 // storeTexts stores a text and all that wait, the last one of each person.

@@ -112,6 +112,7 @@ type Known struct {
 // Who returns what is known of the person that an admin means, as Find finds them. Of an
 // OpenID about which nothing is stored, or that is only on a list, the platform is asked.
 func (s *Service) Who(ctx context.Context, text string) (*Known, error) {
+	s.heardSoFar(ctx)
 	r, err := s.Find(ctx, text)
 	var none *models.Error
 	if openID := width.Fold.String(text); errors.As(err, &none) && none.Code == models.ErrPersonUnknown && models.LikeOpenID(openID) {

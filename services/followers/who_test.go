@@ -162,6 +162,28 @@ func TestWhoIsUnknown(t *testing.T) {
 	})
 }
 
+// Whoever is asked about right after a text is shown with it, though texts are stored at
+// intervals.
+func TestWhoKnowsATextAtOnce(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.platform.set(people(0, 1)...)
+		h.sync(t)
+		for _, text := range []string{"first", "second", "third"} {
+			h.clock.add(time.Second)
+			h.Heard(modelstest.OpenID(0), text)
+			known, err := h.Who(t.Context(), modelstest.OpenID(0))
+			if err != nil || known.Heard != text {
+				t.Errorf("after %q: %+v, %v", text, known, err)
+			}
+		}
+		h.Close()
+		if known, err := h.Who(t.Context(), modelstest.OpenID(0)); err != nil || known.Heard != "third" {
+			t.Errorf("after the end: %+v, %v", known, err)
+		}
+	})
+}
+
 func TestTheLastTextOfAFollowerIsKept(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, h *house) {
