@@ -350,7 +350,7 @@ func TestReplicasKeepTheQuietHours(t *testing.T) {
 	a, engines := replicas(t, setup{
 		Options: simulator.Options{Followers: 20_000, Faults: simulator.Faults{Latency: 5 * time.Millisecond}}, rate: 500, quiet: hours.String(),
 	}, 2)
-	a.ahead.Store(int64(time.Until(begin) - 4*time.Second))
+	a.ahead.Store(int64(time.Until(begin) - 10*time.Second))
 	for _, e := range engines {
 		a.run(e)
 	}
