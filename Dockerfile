@@ -23,6 +23,7 @@ COPY --from=build /out/wechat-broadcast /usr/local/bin/wechat-broadcast
 COPY --from=build --chown=nonroot:nonroot /out/data /home/nonroot/data
 WORKDIR /home/nonroot
 USER nonroot:nonroot
+ENV LISTEN_ADDR=:8080
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \

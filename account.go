@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"wechat-broadcast/services/canary"
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/lists"
+	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/topics"
@@ -30,9 +33,11 @@ import (
 // account is the parts that serve one account of the platform. They share no data
 // with another account.
 type account struct {
+	process   *process
 	settings  config.Account
 	log       *slog.Logger
 	metrics   prometheus.Registerer
+	redis     *redis.Client // nil without REDIS_URL
 	store     *models.Store
 	platform  *wechat.Client
 	followers *followers.Service
@@ -49,8 +54,12 @@ type account struct {
 
 // newAccount wires the parts of an account. close must follow.
 func newAccount(settings config.Account, p *process) (*account, error) {
-	a := &account{settings: settings, log: p.log, metrics: p.metrics, ready: make(chan struct{})}
+	a := &account{process: p, settings: settings, log: p.log, metrics: p.metrics, ready: make(chan struct{})}
 	a.markReady = sync.OnceFunc(func() { close(a.ready) })
+	var err error
+	if a.redis, err = p.redis(settings.RedisURL); err != nil {
+		return nil, err
+	}
 	store, err := models.Open(settings.Database.Driver, settings.Database.DSN, a.log)
 	if err != nil {
 		return nil, startFault(err, settings.Language)
@@ -65,8 +74,8 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	var shared redis.UniversalClient // a nil *redis.Client in it would not be nil
-	if p.redis != nil {
-		shared = p.redis
+	if a.redis != nil {
+		shared = a.redis
 	}
 	a.platform = a.newPlatform(shared)
 	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Cap: a.cap(), Now: time.Now, Log: a.log})
@@ -75,7 +84,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	})
 	roles := admins.New(admins.Config{Store: store, Owners: settings.AdminOpenIDs, Now: time.Now, Log: a.log})
 	a.admins = roles
-	a.engine = a.newEngine(p.redis, source, roles)
+	a.engine = a.newEngine(a.redis, source, roles)
 	a.notifier = notify.New(notify.Config{
 		Store: store, Platform: a.platform, Engine: a.engine, Admins: roles, Words: composer, Now: time.Now, Log: a.log,
 	})
@@ -151,7 +160,7 @@ func (a *account) run(ctx context.Context) error {
 	if err := a.prepare(ctx); err != nil {
 		return err
 	}
-	a.warnOfApprovals(ctx)
+	a.warn(ctx)
 	telling, stop := context.WithCancel(context.WithoutCancel(ctx)) // until nothing is sent any more
 	var notifier sync.WaitGroup
 	notifier.Go(func() { a.notifier.Run(telling) })
@@ -161,8 +170,20 @@ func (a *account) run(ctx context.Context) error {
 	return nil
 }
 
-// warnOfApprovals says in the log if no broadcast could ever be approved: too few may send.
-func (a *account) warnOfApprovals(ctx context.Context) {
+// warn says in the log what is likely to be a mistake: that nobody can broadcast, that
+// the message file can't be used, or that no broadcast could ever be approved, as too
+// few may send.
+func (a *account) warn(ctx context.Context) {
+	if len(a.settings.AdminOpenIDs) == 0 {
+		a.log.WarnContext(ctx, "ADMIN_OPENIDS is empty: nobody can broadcast. Send `openid` to the account and put the answer there")
+	}
+	switch _, err := message.ReadFile(a.settings.MessagesFile); {
+	case errors.Is(err, fs.ErrNotExist):
+		a.log.InfoContext(ctx, "there is no MESSAGES_FILE: messages are those written in the chat", "file", a.settings.MessagesFile)
+	case err != nil:
+		a.log.WarnContext(ctx, "MESSAGES_FILE can't be used, nor any message in it. It is read again for each broadcast",
+			"file", a.settings.MessagesFile, "err", err)
+	}
 	others := max(0, len(a.admins.Senders(ctx))-1) // without who asks
 	if a.settings.Approvals > others {
 		a.log.WarnContext(ctx, "APPROVALS asks for more admins than there are: a broadcast can't be approved until more have the role sender",
@@ -172,10 +193,28 @@ func (a *account) warnOfApprovals(ctx context.Context) {
 
 // checks are what must be in order for the account to be served.
 func (a *account) checks() []handlers.Check {
-	return []handlers.Check{
+	checks := []handlers.Check{
 		{Name: "database", Check: a.checkDatabase},
 		{Name: "storage", Check: a.checkStorage, KeepFor: 5 * time.Second},
 		{Name: "platform", Check: a.checkPlatform, KeepFor: 5 * time.Second},
+	}
+	if a.redis != nil {
+		checks = append(checks, handlers.Check{Name: "redis", Check: a.checkRedis})
+	}
+	return checks
+}
+
+// checkRedis tells whether Redis answers.
+func (a *account) checkRedis(ctx context.Context) error {
+	err := a.redis.Ping(ctx).Err()
+	var fault net.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &fault), errors.Is(err, context.DeadlineExceeded):
+		return errors.New("can't reach Redis; sending waits for it")
+	default:
+		return fmt.Errorf("ask Redis: %w", err)
 	}
 }
 

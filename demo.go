@@ -112,7 +112,7 @@ func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, lo
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	if err := p.account.prepareDemo(ctx, show); err != nil {
+	if err := p.accounts[0].prepareDemo(ctx, show); err != nil {
 		return errors.Join(err, listener.Close(), p.close())
 	}
 	callback := "http://" + listener.Addr().String() + "/wechat"
@@ -123,7 +123,7 @@ func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, lo
 		defer stop() // the conversation needs the server
 		served <- p.serve(ctx, listener)
 	}()
-	err = show.Run(ctx, callback, p.account.engine)
+	err = show.Run(ctx, callback, p.accounts[0].engine)
 	stop()
 	return errors.Join(err, <-served)
 }

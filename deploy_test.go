@@ -74,7 +74,7 @@ func TestComposePassesEverySetting(t *testing.T) {
 		"WECHAT_ENCODING_AES_KEY": strings.Repeat("A", 43), "WECHAT_API_BASE_URL": "https://api2.weixin.qq.com",
 		"ADMIN_OPENIDS": "oXXXXXXXXXXXXXXXXXXXXXXXXXXX", "SEND_CONCURRENCY": "7", "SEND_RATE": "8", "UNDO_WINDOW": "9s",
 		"APPROVALS": "1", "REQUIRE_TEST": "true", "QUOTA_RESET": "01:00", "CANARY": "2%", "QUIET_HOURS": "22:00-08:00", "MAX_PER_FOLLOWER": "3/24h",
-		"WELCOME": "hello", "UNKNOWN_TEXT": "silent", "LANGUAGE": "en", "PUBLIC_URL": "https://push.example.com", "LOG_LEVEL": "warn", "LOG_FORMAT": "text",
+		"WELCOME": "hello", "UNKNOWN_TEXT": "silent", "LANGUAGE": "en", "PUBLIC_URL": "https://push.example.com", "LOG_LEVEL": "warn", "LOG_FORMAT": "text", "METRICS_ADDR": ":9091",
 		"MYSQL_PASSWORD": "mysql2", "REDIS_PASSWORD": "redis2",
 	}
 	// compose.yaml sets these itself.
@@ -89,13 +89,13 @@ func TestComposePassesEverySetting(t *testing.T) {
 		}
 		switch name { // masked
 		case "WECHAT_APP_SECRET":
-			changed = before.AppSecret != after.AppSecret
+			changed = before.Accounts[0].AppSecret != after.Accounts[0].AppSecret
 		case "WECHAT_TOKEN":
-			changed = before.Token != after.Token
+			changed = before.Accounts[0].Token != after.Accounts[0].Token
 		case "DATABASE_URL":
-			changed = before.Database != after.Database
+			changed = before.Accounts[0].Database != after.Accounts[0].Database
 		case "REDIS_URL":
-			changed = before.RedisURL != after.RedisURL
+			changed = before.Accounts[0].RedisURL != after.Accounts[0].RedisURL
 		}
 		if changed == slices.Contains(fixed, name) {
 			t.Errorf("%s is %q, and with another value in .env %q", name, pair[1], after.Masked()[i][1])

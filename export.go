@@ -26,12 +26,12 @@ type exportAudit struct{}
 
 // Run prints the audit as CSV, also beside a running server.
 func (exportAudit) Run(s *session) error {
-	p, err := s.open()
+	a, err := s.open()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = p.close() }()
-	return writeAudit(s.ctx, p.account.store, s.stdout)
+	defer func() { _ = a.process.close() }()
+	return writeAudit(s.ctx, a.store, s.stdout)
 }
 
 // writeAudit writes the audit as CSV, the first action first.
@@ -60,11 +60,11 @@ type exportList struct {
 // Run prints a list as CSV, also beside a running server. An import of it makes the same
 // list.
 func (c exportList) Run(s *session) error {
-	p, err := s.open()
+	a, err := s.open()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = p.close() }()
-	service := lists.Service{Store: p.account.store, Now: time.Now, Log: p.log}
+	defer func() { _ = a.process.close() }()
+	service := lists.Service{Store: a.store, Now: time.Now, Log: a.log}
 	return listFault(s.words, service.Write(s.ctx, c.List, s.stdout))
 }

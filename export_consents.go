@@ -19,12 +19,12 @@ type exportConsents struct{}
 
 // Run prints the consents as CSV, also beside a running server.
 func (exportConsents) Run(s *session) error {
-	p, err := s.open()
+	a, err := s.open()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = p.close() }()
-	return writeConsents(s.ctx, p.account.store, s.stdout)
+	defer func() { _ = a.process.close() }()
+	return writeConsents(s.ctx, a.store, s.stdout)
 }
 
 // writeConsents writes the consents as CSV, the first first. Taken in order they tell of

@@ -136,9 +136,9 @@ func proveConsents(t *testing.T, driver string) {
 	const owner = "oOwner-000000000000000000-xyz"
 	settings := testSettings(t, map[string]string{"ADMIN_OPENIDS": owner, "LANGUAGE": "zh"})
 	if driver == models.MySQL {
-		settings.Database.Driver, settings.Database.DSN = driver, modelstest.MySQLDSN(t)
+		settings.Accounts[0].Database.Driver, settings.Accounts[0].Database.DSN = driver, modelstest.MySQLDSN(t)
 	}
-	a := testProcess(t, settings).account
+	a := testProcess(t, settings).accounts[0]
 	if err := a.prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}

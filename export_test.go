@@ -23,11 +23,11 @@ func TestExportAudit(t *testing.T) {
 	settings := testSettings(t, nil)
 	p := testProcess(t, settings)
 	ctx := t.Context()
-	if err := p.account.store.Migrate(ctx); err != nil {
+	if err := p.accounts[0].store.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
 	config := filepath.Join(t.TempDir(), "config.yaml")
-	text := "wechat_app_id: wxba5fad812f8e6fb9\nwechat_app_secret: secret\nwechat_token: token\ndatabase_url: sqlite://" + filepath.ToSlash(settings.Database.DSN) + "\n"
+	text := "wechat_app_id: wxba5fad812f8e6fb9\nwechat_app_secret: secret\nwechat_token: token\ndatabase_url: sqlite://" + filepath.ToSlash(settings.Accounts[0].Database.DSN) + "\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestExportAudit(t *testing.T) {
 	add := func(target, detail, shownTarget, shownDetail string) {
 		t.Helper()
 		a := models.Audit{At: models.At(at), Admin: "oAdmin", Action: "pause", Target: target, Detail: detail, MessageKey: fmt.Sprint(len(want))}
-		if err := p.account.store.AddAudit(context.WithoutCancel(ctx), a); err != nil {
+		if err := p.accounts[0].store.AddAudit(context.WithoutCancel(ctx), a); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, []string{"2026-11-27 00:30:05", "oAdmin", "pause", shownTarget, shownDetail})

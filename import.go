@@ -35,13 +35,13 @@ func (c importCommand) Run(s *session) error {
 		return errors.New(s.words.Say("import.unreadable", lang.Vars{"File": c.File, "Reason": lang.SystemFault(err)}))
 	}
 	defer file.close()
-	p, err := s.open()
+	a, err := s.open()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = p.close() }()
-	store := p.account.store
-	service := &lists.Service{Store: store, Now: time.Now, Log: p.log}
+	defer func() { _ = a.process.close() }()
+	store := a.store
+	service := &lists.Service{Store: store, Now: time.Now, Log: a.log}
 	bar := importBar{words: s.words, w: s.stderr, size: size}
 	looked, err := service.Look(s.ctx, bar.follow("import.reading", file), bar.show)
 	bar.end()
@@ -67,7 +67,7 @@ func (c importCommand) Run(s *session) error {
 			return listFault(s.words, err)
 		}
 	}
-	pulled, err := p.account.followers.EverPulled(s.ctx)
+	pulled, err := a.followers.EverPulled(s.ctx)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ type listDesk struct {
 func newListDesk(t *testing.T, language string) *listDesk {
 	t.Helper()
 	s := testSettings(t, nil)
-	store := testProcess(t, s).account.store
+	store := testProcess(t, s).accounts[0].store
 	if err := store.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func newListDesk(t *testing.T, language string) *listDesk {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "config.yaml")
 	text := "wechat_app_id: wxba5fad812f8e6fb9\nwechat_app_secret: secret\nwechat_token: token\nlanguage: " + language +
-		"\ndatabase_url: sqlite://" + filepath.ToSlash(s.Database.DSN) + "\n"
+		"\ndatabase_url: sqlite://" + filepath.ToSlash(s.Accounts[0].Database.DSN) + "\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

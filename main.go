@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"wechat-broadcast/config"
@@ -30,7 +31,8 @@ const (
 
 // commands is the command line.
 type commands struct {
-	Config string `help:"${usage_config}" placeholder:"FILE" type:"path"`
+	Config  string `help:"${usage_config}" placeholder:"FILE" type:"path"`
+	Account string `help:"${usage_account}" placeholder:"NAME"`
 
 	Serve     serveCommand     `cmd:"" default:"1" help:"${usage_serve}"`
 	Demo      demoCommand      `cmd:"" help:"${usage_demo}"`
@@ -48,6 +50,7 @@ type session struct {
 	ctx            context.Context
 	words          *lang.Locale // lang.Terminal in the language of the settings
 	configFile     string
+	account        string // chosen by --account; empty for none
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }
@@ -95,13 +98,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "wechat-broadcast: %s\n%s\n", usageFault(words, err), words.Say("usage.try"))
 		return exitUsage
 	}
-	err = command.Run(&session{ctx: ctx, words: words, configFile: c.Config, stdin: stdin, stdout: stdout, stderr: stderr})
+	err = command.Run(&session{ctx: ctx, words: words, configFile: c.Config, account: c.Account, stdin: stdin, stdout: stdout, stderr: stderr})
 	var faults config.Faults
+	var usage usageError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &faults):
 		fmt.Fprintln(stderr, faults)
+		return exitUsage
+	case errors.As(err, &usage):
+		fmt.Fprintln(stderr, "wechat-broadcast:", usage)
 		return exitUsage
 	default:
 		fmt.Fprintln(stderr, "wechat-broadcast:", err)
@@ -122,23 +129,52 @@ func (s *session) load() (*config.Settings, *slog.Logger, error) {
 	return settings, log, nil
 }
 
-// open returns the process of a command that works once, with the account's database
-// migrated. close must follow.
-func (s *session) open() (*process, error) {
+// open returns the account that a command works once with, alone in its process and
+// with its database migrated. The process's close must follow.
+func (s *session) open() (*account, error) {
 	settings, log, err := s.load()
 	if err != nil {
+		return nil, err
+	}
+	if err := s.choose(settings); err != nil {
 		return nil, err
 	}
 	p, err := newProcess(settings, log)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.account.store.Migrate(s.ctx); err != nil {
+	a := p.accounts[0]
+	if err := a.store.Migrate(s.ctx); err != nil {
 		_ = p.close()
-		return nil, startFault(err, settings.Language)
+		return nil, startFault(err, a.settings.Language)
 	}
-	return p, nil
+	return a, nil
 }
+
+// choose leaves only the account in the settings that --account names.
+func (s *session) choose(settings *config.Settings) error {
+	names := lang.Vars{"Name": s.account, "Names": strings.Join(settings.Names(), s.words.Say("account.and"))}
+	switch {
+	case !settings.Several() && s.account != "":
+		return usageError(s.words.Say("account.only_one"))
+	case !settings.Several():
+		return nil
+	case s.account == "":
+		return usageError(s.words.Say("account.choose", names))
+	}
+	for _, a := range settings.Accounts {
+		if a.Name == s.account {
+			settings.Accounts = []config.Account{a}
+			return nil
+		}
+	}
+	return usageError(s.words.Say("account.unknown", names))
+}
+
+// usageError is what is wrong with a command line, in words.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
 
 func newLogger(settings config.Process, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: settings.LogLevel}

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,68 +23,58 @@ type process struct {
 	registry *prometheus.Registry
 	// metrics registers in registry, with this replica's name as a label if there
 	// may be several.
-	metrics prometheus.Registerer
-	redis   *redis.Client // nil without REDIS_URL
-	account *account
-	handler http.Handler
+	metrics  prometheus.Registerer
+	clients  map[string]*redis.Client // by REDIS_URL
+	accounts []*account
+	handler  http.Handler
 }
 
-// newProcess wires the process and its account. close must follow.
+// newProcess wires the process and its accounts. close must follow.
 func newProcess(settings *config.Settings, log *slog.Logger) (*process, error) {
 	registry := prometheus.NewRegistry()
-	p := &process{log: log, registry: registry, metrics: registry}
-	if url := settings.RedisURL.Reveal(); url != "" {
-		var err error
-		if p.redis, err = newRedis(url, log); err != nil {
-			return nil, err
-		}
+	p := &process{log: log, registry: registry, metrics: registry, clients: map[string]*redis.Client{}}
+	if slices.ContainsFunc(settings.Accounts, func(a config.Account) bool { return a.RedisURL != "" }) {
 		p.metrics = prometheus.WrapRegistererWith(prometheus.Labels{"replica": replicaName()}, registry)
 	}
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	a, err := newAccount(settings.Account, p)
-	if err != nil {
-		p.closeRedis()
-		return nil, err
+	for _, of := range settings.Accounts {
+		a, err := newAccount(of, p)
+		if err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+		p.accounts = append(p.accounts, a)
 	}
-	p.account = a
+	a := p.accounts[0]
 	p.handler = handlers.New(
-		handlers.Config{Metrics: registry, Checks: p.checks(), Now: time.Now, Log: log}, a.callback, a.pages)
+		handlers.Config{Metrics: registry, Checks: a.checks(), Now: time.Now, Log: log}, a.callback, a.pages)
 	return p, nil
 }
 
 // close ends what newProcess started, once nothing uses it any more.
 func (p *process) close() error {
-	defer p.closeRedis()
-	return p.account.close()
+	var errs []error
+	for _, a := range p.accounts {
+		errs = append(errs, a.close())
+	}
+	for _, client := range p.clients {
+		_ = client.Close()
+	}
+	return errors.Join(errs...)
 }
 
-func (p *process) closeRedis() {
-	if p.redis != nil {
-		_ = p.redis.Close()
+// redis returns the client of a REDIS_URL, which accounts share: nil without one.
+func (p *process) redis(url config.Secret) (*redis.Client, error) {
+	if url == "" {
+		return nil, nil //nolint:nilnil // no Redis is no fault
 	}
-}
-
-// checks are what must be in order for the program to do its work.
-func (p *process) checks() []handlers.Check {
-	checks := p.account.checks()
-	if p.redis != nil {
-		checks = append(checks, handlers.Check{Name: "redis", Check: p.checkRedis})
+	if client, made := p.clients[url.Reveal()]; made {
+		return client, nil
 	}
-	return checks
-}
-
-// checkRedis tells whether Redis answers.
-func (p *process) checkRedis(ctx context.Context) error {
-	err := p.redis.Ping(ctx).Err()
-	var fault net.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &fault), errors.Is(err, context.DeadlineExceeded):
-		return errors.New("can't reach Redis; sending waits for it")
-	default:
-		return fmt.Errorf("ask Redis: %w", err)
+	client, err := newRedis(url.Reveal(), p.log)
+	if err == nil {
+		p.clients[url.Reveal()] = client
 	}
+	return client, err
 }
 
 // replicaName returns a name that no other running replica has.

@@ -47,7 +47,7 @@ func newStagedAccount(t *testing.T) *stagedAccount {
 		"WECHAT_APP_SECRET": "0123456789abcdef0123456789abcdef", "WECHAT_API_BASE_URL": s.sim.URL(), "ADMIN_OPENIDS": boss,
 	}
 	settings := testSettings(t, s.vars)
-	s.vars["DATABASE_URL"] = "sqlite://" + settings.Database.DSN
+	s.vars["DATABASE_URL"] = "sqlite://" + settings.Accounts[0].Database.DSN
 	s.start()
 	t.Cleanup(func() { s.stop() })
 	return s
@@ -74,7 +74,7 @@ func (s *stagedAccount) start() {
 		}
 		s.stop = func() {}
 	}
-	<-p.account.ready
+	<-p.accounts[0].ready
 	if err := s.sim.SetCallback("http://" + listener.Addr().String() + "/wechat"); err != nil {
 		s.t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestTheAuditOverRedelivery(t *testing.T) {
 		deliver("broadcast status", 1004)
 		s.restart()
 	}
-	page, err := s.p.account.store.AuditAfter(t.Context(), 0, 100)
+	page, err := s.p.accounts[0].store.AuditAfter(t.Context(), 0, 100)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,7 +15,6 @@ import (
 	"wechat-broadcast/config"
 	"wechat-broadcast/handlers"
 	"wechat-broadcast/lang"
-	"wechat-broadcast/services/message"
 )
 
 const (
@@ -52,16 +50,6 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, lis
 		return errors.Join(err, listener.Close())
 	}
 	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "settings", settings)
-	if len(settings.AdminOpenIDs) == 0 {
-		log.WarnContext(ctx, "ADMIN_OPENIDS is empty: nobody can broadcast. Send `openid` to the account and put the answer there")
-	}
-	switch _, err := message.ReadFile(settings.MessagesFile); {
-	case errors.Is(err, fs.ErrNotExist):
-		log.InfoContext(ctx, "there is no MESSAGES_FILE: messages are those written in the chat", "file", settings.MessagesFile)
-	case err != nil:
-		log.WarnContext(ctx, "MESSAGES_FILE can't be used, nor any message in it. It is read again for each broadcast",
-			"file", settings.MessagesFile, "err", err)
-	}
 	return p.serve(ctx, listener)
 }
 
@@ -71,7 +59,9 @@ func (p *process) serve(ctx context.Context, listener net.Listener) error {
 	defer fail(nil)
 
 	server := handlers.NewHTTPServer(p.handler)
-	server.RegisterOnShutdown(p.account.pages.Close) // open event streams would delay the stop
+	for _, a := range p.accounts {
+		server.RegisterOnShutdown(a.pages.Close) // open event streams would delay the stop
+	}
 	server.ErrorLog = slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)
 	var parts sync.WaitGroup
 	parts.Go(func() {
@@ -79,11 +69,13 @@ func (p *process) serve(ctx context.Context, listener net.Listener) error {
 			fail(fmt.Errorf("serve HTTP: %w", err))
 		}
 	})
-	parts.Go(func() {
-		if err := p.account.run(ctx); err != nil {
-			fail(err)
-		}
-	})
+	for _, a := range p.accounts {
+		parts.Go(func() {
+			if err := a.run(ctx); err != nil {
+				fail(err)
+			}
+		})
+	}
 	<-ctx.Done()
 	p.log.Info("stopping: what is in flight is recorded, the rest goes on at the next start")
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeHTTPAfter)

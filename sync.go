@@ -16,12 +16,11 @@ type syncCommand struct{}
 
 // Run pulls every follower once.
 func (syncCommand) Run(s *session) error {
-	p, err := s.open()
+	a, err := s.open()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = p.close() }()
-	a := p.account
+	defer func() { _ = a.process.close() }()
 	bar := syncBar{words: s.words, w: s.stderr}
 	res, err := a.followers.Sync(s.ctx, bar.show)
 	bar.end()

@@ -34,7 +34,7 @@ func assertSilent(tb testing.TB, where, text string) {
 	}
 }
 
-func leakySettings(tb testing.TB) *Settings {
+func leakySettings(tb testing.TB) alone {
 	tb.Helper()
 	return mustLoad(tb, "", map[string]string{
 		"WECHAT_APP_ID": "wx1", "WECHAT_APP_SECRET": leakSecret, "WECHAT_TOKEN": leakToken,
@@ -47,14 +47,14 @@ func TestSettingsPrintNoSecret(t *testing.T) {
 	t.Parallel()
 	s := leakySettings(t)
 	values := map[string]any{
-		"pointer": s, "value": *s, "in a slice": []any{*s}, "database": s.Database, "database pointer": &s.Database,
+		"pointer": s.Settings, "value": *s.Settings, "in a slice": []any{*s.Settings}, "database": s.Database, "database pointer": &s.Database,
 		"secret": s.Token, "secret pointer": &s.Token, "redis": s.RedisURL,
 		"the process's": s.Process, "the account's": s.Account, "OpenIDs": s.AdminOpenIDs,
 		"in a struct": struct {
 			S Settings
 			T Secret
 			D Database
-		}{*s, s.Token, s.Database},
+		}{*s.Settings, s.Token, s.Database},
 	}
 	for name, value := range values {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "% x", "%10s"} {
@@ -75,7 +75,7 @@ func TestSettingsPrintNoSecret(t *testing.T) {
 			assertSilent(t, name+" slog "+format, out.String())
 		}
 	}
-	for _, pair := range s.Masked() {
+	for _, pair := range s.Settings.Masked() {
 		assertSilent(t, "Masked", pair[0]+"="+pair[1])
 	}
 	text, err := yaml.Marshal(map[string]any{"s": s.Token, "d": s.Database})
@@ -88,11 +88,11 @@ func TestSettingsPrintNoSecret(t *testing.T) {
 func TestMaskedShowsTheRest(t *testing.T) {
 	t.Parallel()
 	got := map[string]string{}
-	for _, pair := range leakySettings(t).Masked() {
+	for _, pair := range leakySettings(t).Settings.Masked() {
 		got[pair[0]] = pair[1]
 	}
 	want := map[string]string{
-		"LISTEN_ADDR": ":8080", "WECHAT_APP_ID": "wx1", "WECHAT_APP_SECRET": "***", "WECHAT_TOKEN": "***",
+		"LISTEN_ADDR": "127.0.0.1:8080", "METRICS_ADDR": "", "WECHAT_APP_ID": "wx1", "WECHAT_APP_SECRET": "***", "WECHAT_TOKEN": "***",
 		"WECHAT_ENCODING_AES_KEY": "***", "WECHAT_API_BASE_URL": "https://api.weixin.qq.com",
 		"DATABASE_URL": "mysql://u:***@h:3306/n", "REDIS_URL": "redis://***@h:6379/1", "ADMIN_OPENIDS": "oLea…45",
 		"MESSAGES_FILE": "messages.yaml", "SEND_CONCURRENCY": "64", "SEND_RATE": "100", "UNDO_WINDOW": "10s",
@@ -102,7 +102,7 @@ func TestMaskedShowsTheRest(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	text, err := json.Marshal(leakySettings(t))
+	text, err := json.Marshal(leakySettings(t).Settings)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,24 +24,43 @@ const maxSecretBytes = 4 << 10
 // An empty variable counts as not set, and space around a value is dropped. A
 // secret may stand in a file of its own, named by the variable with _FILE at
 // its end. Inside the settings file keys are the variables' names in any case,
-// whole (wechat_app_id) or nested (wechat: {app_id: …}).
+// whole (wechat_app_id) or nested (wechat: {app_id: …}). What stands there under
+// accounts: and a name is that account's, over the environment.
 //
 // The error is a Faults with everything that is wrong, or nil.
 func Load(path string, pathGiven bool, lookup func(string) (string, bool), environ []string) (*Settings, error) {
 	l := newLoader(path, pathGiven, lookup)
+	settings := &Settings{}
+	l.values = &values{}
 	for _, o := range options {
-		l.set(o)
+		if o.process {
+			l.set(o)
+		}
 	}
+	settings.Process = l.values.Process
+	if l.file.accounts == nil {
+		settings.Accounts = []Account{l.account("")}
+	}
+	for _, section := range l.file.accounts {
+		of := *l
+		of.faults, of.warnings = nil, nil
+		of.layers = append([]layer{section.layer()}, l.layers...)
+		settings.Accounts = append(settings.Accounts, of.account(section.name))
+		l.take(of.faults, of.warnings)
+	}
+	l.compare(settings.Accounts)
 	l.checkProxies(lookup)
 	l.lookForMistakes(environ)
 	if len(l.faults) > 0 {
-		return nil, faultsIn(cmp.Or(l.settings.Language, lang.Languages[0]), l.faults)
+		return nil, faultsIn(l.language(), l.faults)
 	}
-	return l.settings, nil
+	settings.Warnings = l.warnings
+	return settings, nil
 }
 
 // Language returns the language of the settings as Load finds it, whatever else is
-// wrong with them. It is meant for what is said before they are loaded.
+// wrong with them: the file's and the environment's, not that of one of several
+// accounts. It is meant for what is said before they are loaded.
 func Language(path string, lookup func(string) (string, bool)) string {
 	languageOnly := func(name string) (string, bool) {
 		if name != "LANGUAGE" {
@@ -49,25 +68,31 @@ func Language(path string, lookup func(string) (string, bool)) string {
 		}
 		return lookup(name)
 	}
-	l := newLoader(path, false, languageOnly)
+	return newLoader(path, false, languageOnly).language()
+}
+
+// language returns the language in which faults are told.
+func (l *loader) language() string {
+	quiet := *l
+	quiet.values, quiet.faults, quiet.warnings = &values{}, nil, nil
 	for _, o := range options {
 		if o.name == "LANGUAGE" {
-			l.set(o)
+			quiet.set(o)
 		}
 	}
-	return cmp.Or(l.settings.Language, lang.Languages[0])
+	return cmp.Or(quiet.values.Language, lang.Languages[0])
 }
 
 // newLoader returns a loader that has read the file at path.
 func newLoader(path string, pathGiven bool, lookup func(string) (string, bool)) *loader {
-	l := &loader{settings: &Settings{}}
-	file := l.readFile(path, pathGiven)
+	l := &loader{}
+	l.readFile(path, pathGiven)
 	environment := func(name string) (entry, bool) {
 		value, _ := lookup(name)
 		value = strings.TrimSpace(value)
 		return entry{value: value}, value != ""
 	}
-	l.layers = []layer{l.withoutLocale(environment), file}
+	l.layers = []layer{l.withoutLocale(environment), l.file.top.layer()}
 	return l
 }
 
@@ -79,34 +104,32 @@ type entry struct{ value, origin string }
 type layer func(name string) (entry, bool)
 
 type loader struct {
-	settings *Settings
+	file     *settingsFile
+	name     string  // of the account that is loaded, if it has one
+	values   *values // what is loaded
 	layers   []layer // the first that has a setting decides
 	faults   []finding
+	warnings []string
 }
 
 func (l *loader) fault(key, origin string, problem error, hint lang.Words) {
 	l.faults = append(l.faults, finding{key: key, origin: origin, problem: wordsOf(problem), hint: hint})
 }
 
-func (l *loader) readFile(path string, pathGiven bool) layer {
-	none := func(string) (entry, bool) { return entry{}, false }
+func (l *loader) readFile(path string, pathGiven bool) {
+	l.file = &settingsFile{}
 	if path == "" {
-		return none
+		return
 	}
 	data, err := textfile.Read(path, textfile.MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) && !pathGiven {
-		return none
+		return
 	}
 	if err != nil {
 		l.fault("--config", "", cannotRead(path, textfile.MaxBytes, err), hint("readable"))
-		return none
+		return
 	}
-	entries, faults := parseFile(path, data)
-	l.faults = append(l.faults, faults...)
-	return func(name string) (entry, bool) {
-		e, ok := entries[name]
-		return e, ok
-	}
+	l.file, l.faults = parseFile(path, data)
 }
 
 func (l *loader) set(o option) {
@@ -116,14 +139,14 @@ func (l *loader) set(o option) {
 	}
 	if !found {
 		if o.required {
-			l.fault(o.name, "", wrong("required"), hint(o.name))
+			l.fault(o.name, l.under(), wrong("required"), hint(o.name))
 		}
 		if o.fallback == "" {
 			return
 		}
-		e = entry{value: o.fallback, origin: "default"}
+		e = entry{value: l.fallback(o), origin: "default"}
 	}
-	if err := o.parse(l.settings, e.value); err != nil {
+	if err := o.parse(l.values, l.filled(o, e.value)); err != nil {
 		l.fault(o.name, e.origin, err, hint(o.name))
 	}
 }
@@ -189,7 +212,7 @@ func (l *loader) withoutLocale(environment layer) layer {
 	if !strings.ContainsAny(e.value, "_:.@") {
 		return environment
 	}
-	l.settings.Warnings = append(l.settings.Warnings, fmt.Sprintf(
+	l.warnings = append(l.warnings, fmt.Sprintf(
 		"LANGUAGE=%s is the system's list of locales and is ignored; give LANGUAGE=zh or LANGUAGE=en to choose the language of the replies", e.value))
 	return func(name string) (entry, bool) {
 		if name == "LANGUAGE" {
@@ -224,13 +247,10 @@ func (l *loader) lookForMistakes(environ []string) {
 			l.warn("%s is not a setting and is ignored", name)
 		}
 	}
-	if token := l.settings.Token.Reveal(); token != "" && !isPlatformToken(token) {
-		l.warn("WECHAT_TOKEN: the platform accepts only tokens of 3 to 32 letters and digits")
-	}
 }
 
 func (l *loader) warn(format string, args ...any) {
-	l.settings.Warnings = append(l.settings.Warnings, fmt.Sprintf(format, args...))
+	l.warnings = append(l.warnings, fmt.Sprintf(format, args...))
 }
 
 // sharesPrefix tells whether two names agree up to their first underscore, so

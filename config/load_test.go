@@ -65,13 +65,22 @@ func mustWrite(tb testing.TB, name, content string) string {
 	return path
 }
 
-func mustLoad(tb testing.TB, file string, env map[string]string) *Settings {
+// alone is the settings of a program with one account.
+type alone struct {
+	*Settings
+	Account
+}
+
+func mustLoad(tb testing.TB, file string, env map[string]string) alone {
 	tb.Helper()
 	s, err := load(tb, file, env)
 	if err != nil {
 		tb.Fatalf("Load: %v", err)
 	}
-	return s
+	if len(s.Accounts) != 1 || s.Several() {
+		tb.Fatalf("Load: %d accounts, want one without a name", len(s.Accounts))
+	}
+	return alone{s, s.Accounts[0]}
 }
 
 // faultKeys returns the keys of an error that must be Faults.
@@ -94,16 +103,16 @@ func faultKeys(tb testing.TB, err error) []string {
 func TestLoadDefaults(t *testing.T) {
 	t.Parallel()
 	want := &Settings{
-		Process: Process{ListenAddr: ":8080", LogLevel: slog.LevelInfo, LogFormat: "text"},
-		Account: Account{
+		Process: Process{ListenAddr: "127.0.0.1:8080", LogLevel: slog.LevelInfo, LogFormat: "text"},
+		Accounts: []Account{{
 			AppID: "wx0123456789abcdef", AppSecret: "the-app-secret", Token: "theToken",
 			APIBaseURL: "https://api.weixin.qq.com", Database: Database{Driver: SQLite, DSN: "data/broadcast.db"},
 			MessagesFile: "messages.yaml", SendConcurrency: 64, SendRate: 100, UndoWindow: 10 * time.Second, Canary: Share{Percent: 1},
 			UnknownText: "hint", Language: "zh",
-		},
+		}},
 	}
 	got := mustLoad(t, "", required())
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got.Settings); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}
 }
@@ -112,7 +121,7 @@ func TestLoadEverything(t *testing.T) {
 	t.Parallel()
 	key := strings.Repeat("A", 42) + "B" // spare bits set
 	got := mustLoad(t, "", with(map[string]string{
-		"LISTEN_ADDR": "127.0.0.1:0", "WECHAT_ENCODING_AES_KEY": key, "WECHAT_API_BASE_URL": " http://127.0.0.1:9/base/ ",
+		"LISTEN_ADDR": "127.0.0.1:0", "METRICS_ADDR": "127.0.0.1:9", "WECHAT_ENCODING_AES_KEY": key, "WECHAT_API_BASE_URL": " http://127.0.0.1:9/base/ ",
 		"DATABASE_URL": "sqlite:///var/lib/b.db", "REDIS_URL": "rediss://:pw@redis.example:6380/2",
 		"ADMIN_OPENIDS": " oA1, oB2 ,, oA1，oC3", "MESSAGES_FILE": "m.yaml", "SEND_CONCURRENCY": "10000", "SEND_RATE": "0",
 		"UNDO_WINDOW": "0s", "APPROVALS": "2", "REQUIRE_TEST": "TRUE", "QUOTA_RESET": "08:30", "CANARY": "250", "QUIET_HOURS": "22:00 - 8:00", "MAX_PER_FOLLOWER": "5/7d",
@@ -121,25 +130,26 @@ func TestLoadEverything(t *testing.T) {
 	}))
 	want := &Settings{
 		Process: Process{
-			ListenAddr: "127.0.0.1:0", RedisURL: "rediss://:pw@redis.example:6380/2", LogLevel: slog.LevelDebug, LogFormat: "json",
+			ListenAddr: "127.0.0.1:0", MetricsAddr: "127.0.0.1:9", LogLevel: slog.LevelDebug, LogFormat: "json",
 		},
-		Account: Account{
+		Accounts: []Account{{
 			AppID: "wx0123456789abcdef", AppSecret: "the-app-secret", Token: "theToken",
 			EncodingAESKey: Secret(key), APIBaseURL: "http://127.0.0.1:9/base", Database: Database{Driver: SQLite, DSN: "/var/lib/b.db"},
+			RedisURL: "rediss://:pw@redis.example:6380/2",
 			AdminOpenIDs: OpenIDs{"oA1", "oB2", "oC3"}, MessagesFile: "m.yaml", SendConcurrency: 10000,
 			Approvals: 2, RequireTest: true,
 			QuotaReset: 8*time.Hour + 30*time.Minute, Canary: Share{Number: 250}, QuietHours: zone.Hours{From: 22 * time.Hour, To: 8 * time.Hour},
 			MaxPerFollower: PerTime{Count: 5, Within: 7 * 24 * time.Hour}, Welcome: "Hello\nthere", UnknownText: "silent", Language: "en", PublicURL: "https://p.example.com/x",
-		},
+		}},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got.Settings); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}
 }
 
 func TestLoadFile(t *testing.T) {
 	t.Parallel()
-	type check func(s *Settings) any
+	type check func(s alone) any
 	tests := []struct {
 		name string
 		file string
@@ -149,52 +159,52 @@ func TestLoadFile(t *testing.T) {
 	}{
 		{
 			"flat key", "send_rate: 7", required(),
-			func(s *Settings) any { return s.SendRate }, 7,
+			func(s alone) any { return s.SendRate }, 7,
 		},
 		{
 			"any case", "Send_RATE: 7", required(),
-			func(s *Settings) any { return s.SendRate }, 7,
+			func(s alone) any { return s.SendRate }, 7,
 		},
 		{
 			"nested key", "send: {rate: 7, concurrency: 9}", required(),
-			func(s *Settings) any { return [2]int{s.SendRate, s.SendConcurrency} },
+			func(s alone) any { return [2]int{s.SendRate, s.SendConcurrency} },
 			[2]int{7, 9},
 		},
 		{
 			"environment wins", "send_rate: 7", with(map[string]string{"SEND_RATE": "8"}),
-			func(s *Settings) any { return s.SendRate }, 8,
+			func(s alone) any { return s.SendRate }, 8,
 		},
 		{
 			"empty variable is not set", "send_rate: 7", with(map[string]string{"SEND_RATE": " "}),
-			func(s *Settings) any { return s.SendRate }, 7,
+			func(s alone) any { return s.SendRate }, 7,
 		},
 		{
 			"empty in the file is not set", "send_rate: ''\nsend_concurrency:", required(),
-			func(s *Settings) any { return [2]int{s.SendRate, s.SendConcurrency} },
+			func(s alone) any { return [2]int{s.SendRate, s.SendConcurrency} },
 			[2]int{100, 64},
 		},
 		{
 			"numbers keep their spelling", "wechat_token: 0123456\nwechat_app_secret: 1e10",
 			map[string]string{"WECHAT_APP_ID": "wx1"},
-			func(s *Settings) any { return s.Token.Reveal() + s.AppSecret.Reveal() }, "01234561e10",
+			func(s alone) any { return s.Token.Reveal() + s.AppSecret.Reveal() }, "01234561e10",
 		},
 		{
 			"list of admins", "admin_openids: [oA1, oB2]", required(),
-			func(s *Settings) any { return s.AdminOpenIDs },
+			func(s alone) any { return s.AdminOpenIDs },
 			OpenIDs{"oA1", "oB2"},
 		},
 		{
 			"admins as text", "admin_openids: oA1,oB2", required(),
-			func(s *Settings) any { return s.AdminOpenIDs },
+			func(s alone) any { return s.AdminOpenIDs },
 			OpenIDs{"oA1", "oB2"},
 		},
 		{
 			"time of day", "quota_reset: 16:00", required(),
-			func(s *Settings) any { return s.QuotaReset }, 16 * time.Hour,
+			func(s alone) any { return s.QuotaReset }, 16 * time.Hour,
 		},
 		{
 			"locale does not override the file", "language: en", with(map[string]string{"LANGUAGE": "zh_CN:zh"}),
-			func(s *Settings) any { return s.Language }, "en",
+			func(s alone) any { return s.Language }, "en",
 		},
 	}
 	for _, tt := range tests {
@@ -398,7 +408,7 @@ func TestLoadSecretFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := s.Token.Reveal(); got != tt.want {
+			if got := s.Accounts[0].Token.Reveal(); got != tt.want {
 				t.Errorf("token %q, want %q", got, tt.want)
 			}
 		})
@@ -465,7 +475,7 @@ func TestExampleConfig(t *testing.T) {
 	got := mustLoad(t, exampleConfig, nil)
 	defaults := mustLoad(t, "", required())
 	ignore := cmpopts.IgnoreFields(Account{}, "AppID", "AppSecret", "Token", "AdminOpenIDs")
-	if diff := cmp.Diff(defaults, got, ignore); diff != "" {
+	if diff := cmp.Diff(defaults.Settings, got.Settings, ignore); diff != "" {
 		t.Errorf("the example differs from the defaults (-default +example):\n%s", diff)
 	}
 	for _, o := range options {
@@ -477,7 +487,7 @@ func TestExampleConfig(t *testing.T) {
 	whole := strings.NewReplacer("# public_url: https://push.example.com", "", "# wechat_", "wechat_", "# listen_", "listen_",
 		"# database_", "database_", "# redis_", "redis_", "# messages_", "messages_", "# send_", "send_", "# undo_", "undo_",
 		"# quota_", "quota_", "# language:", "language:", "# log_", "log_").Replace(exampleConfig)
-	if diff := cmp.Diff(got, mustLoad(t, whole, nil)); diff != "" {
+	if diff := cmp.Diff(got.Settings, mustLoad(t, whole, nil).Settings); diff != "" {
 		t.Errorf("a commented line is not the default (-example +uncommented):\n%s", diff)
 	}
 }

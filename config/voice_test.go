@@ -74,8 +74,8 @@ func TestUnknownText(t *testing.T) {
 func TestTheURLsQueryIsNotPrinted(t *testing.T) {
 	t.Parallel()
 	s := mustLoad(t, "", with(map[string]string{"UNKNOWN_TEXT": "https://old.example.com/wx?key=" + leakToken}))
-	assertSilent(t, "settings", s.String())
-	if !strings.Contains(s.String(), "https://old.example.com/wx?***") {
-		t.Errorf("the rest of the URL is not printed: %s", s)
+	assertSilent(t, "settings", s.Settings.String())
+	if !strings.Contains(s.Settings.String(), "https://old.example.com/wx?***") {
+		t.Errorf("the rest of the URL is not printed: %s", s.Settings)
 	}
 }
