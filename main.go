@@ -39,6 +39,7 @@ type commands struct {
 	Sync      syncCommand      `cmd:"" help:"${usage_sync}"`
 	Import    importCommand    `cmd:"" help:"${usage_import}"`
 	Export    exportCommand    `cmd:"" help:"${usage_export}"`
+	Say       sayCommand       `cmd:"" help:"${usage_say}"`
 	Simulator simulatorCommand `cmd:"" help:"${usage_simulator}"`
 	Version   versionCommand   `cmd:"" help:"${usage_version}"`
 

@@ -36,7 +36,7 @@ func configFile(args []string) string {
 var usages = []string{
 	"usage.config", "usage.account", "usage.serve", "usage.demo", "usage.sync", "usage.export", "usage.export_audit", "usage.export_consents", "usage.export_lists", "usage.export_list",
 	"usage.import", "usage.import_file", "usage.import_list", "usage.import_dry_run", "usage.import_skip_bad", "usage.simulator", "usage.version", "usage.healthcheck",
-	"usage.followers", "usage.verbose", "usage.browser",
+	"usage.say", "usage.say_line", "usage.say_as", "usage.followers", "usage.verbose", "usage.browser",
 }
 
 // newParser returns the parser of the command line, whose help is in the language of

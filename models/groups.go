@@ -45,6 +45,9 @@ const (
 	ViaMenu = "menu" // a click in the account's menu
 	ViaScan = "scan" // a QR code
 
+	// ViaTerminal is a line by the command say: whoever has the server spoke as the person.
+	ViaTerminal = "terminal"
+
 	ViaBefore = "before" // before consents were kept: as it was found then
 	ViaOther  = "other"  // not by the person's own word
 )

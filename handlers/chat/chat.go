@@ -152,7 +152,8 @@ func (c *Chat) Reply(ctx context.Context, openID, text, key string) (reply strin
 
 // Act answers what a person tapped in the menu, models.ViaMenu, or the scene of a QR code
 // that they scanned, models.ViaScan, as Reply answers a text. The name of a topic alone
-// joins it.
+// joins it. A line of the terminal, models.ViaTerminal, is a text whose reply has no kept
+// notices.
 func (c *Chat) Act(ctx context.Context, openID, text, via, key string) (reply string, remember bool, err error) {
 	return c.reply(ctx, openID, text, via, key)
 }
@@ -166,7 +167,7 @@ func (c *Chat) reply(ctx context.Context, openID, text, via, key string) (reply 
 		Command: parsed, from: openID, role: role, alarm: alarm, key: key, via: via, text: text, target: new(string),
 	})
 	reply = wechat.FitText(reply)
-	if err == nil && role != "" && parsed.Name != OpenID {
+	if err == nil && role != "" && parsed.Name != OpenID && via != models.ViaTerminal { // their notices are for the phone
 		reply = c.withKept(ctx, openID, key, c.withRole(ctx, openID, role, key, reply))
 	}
 	return reply, remember, err

@@ -32,7 +32,7 @@ func (r request) said() followers.Said {
 // answers stays that.
 func (c *Chat) interpret(ctx context.Context, text, via string) Command {
 	cmd, maybe := parse(text)
-	if cmd.Name != Unknown || maybe.Name == Unknown && via == models.ViaText {
+	if cmd.Name != Unknown || maybe.Name == Unknown && typed(via) {
 		return cmd
 	}
 	if maybe.Name == Unknown {
@@ -47,6 +47,9 @@ func (c *Chat) interpret(ctx context.Context, text, via string) Command {
 	}
 	return maybe
 }
+
+// typed tells whether a person wrote the words, and did not tap or scan something.
+func typed(via string) bool { return via == models.ViaText || via == models.ViaTerminal }
 
 // knownTopics returns the topics; none while they can't be read.
 func (c *Chat) knownTopics(ctx context.Context) []models.Topic {

@@ -22,7 +22,7 @@ func (s *Service) StartSync(ctx context.Context, confirmed bool, ended func(ctx 
 	if s.background.Err() != nil {
 		return nil
 	}
-	s.tasks.Go(func() {
+	s.syncs.Go(func() {
 		res, err := s.sync(s.background, confirmed, nil)
 		if s.background.Err() == nil {
 			ended(s.background, res, err)
@@ -31,11 +31,25 @@ func (s *Service) StartSync(ctx context.Context, confirmed bool, ended func(ctx 
 	return nil
 }
 
+// AwaitSync waits until what StartSync began has ended, or ctx.
+func (s *Service) AwaitSync(ctx context.Context) {
+	ended := make(chan struct{})
+	go func() {
+		s.syncs.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+}
+
 // Close ends what StartSync and Heard began and waits for it.
 func (s *Service) Close() {
 	s.mu.Lock()
 	s.endBackground()
 	s.mu.Unlock()
+	s.syncs.Wait()
 	s.tasks.Wait()
 }
 

@@ -40,7 +40,7 @@ type Service struct {
 	mu            sync.Mutex
 	background    context.Context
 	endBackground context.CancelFunc
-	tasks         sync.WaitGroup
+	tasks, syncs  sync.WaitGroup
 
 	// heard are the texts that are to be stored; storeHeard begins to, once. What comes
 	// through askHeard is closed when those before it are stored.

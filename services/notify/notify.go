@@ -159,6 +159,23 @@ func (n *Notifier) keepLate() {
 	}
 }
 
+// Flush tells once what was handed to Send and SendRole, for a process that does not Run.
+// What is for the admin here it returns instead. What the platform does not take of a role
+// comes with the reply to that admin's next word.
+func (n *Notifier) Flush(ctx context.Context, here string) []string {
+	var texts []string
+	for len(n.sent) > 0 {
+		m := <-n.sent
+		if m.to == here {
+			texts = append(texts, m.text())
+			continue
+		}
+		n.pending[m.key] = m
+	}
+	n.tellPending(ctx, rests{})
+	return texts
+}
+
 // late is the kind of a notice about a request.
 var late = string(broadcast.EventLate)
 
