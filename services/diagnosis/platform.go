@@ -35,7 +35,8 @@ func (d *Doctor) Account(ctx context.Context, client *wechat.Client, base string
 	a.Credentials, a.IPWhitelist = d.token(err, base)
 	if err != nil {
 		before := Credentials
-		if a.Credentials.OK || !a.IPWhitelist.OK && wechat.RefusedAddress(err) != "" {
+		var refused *wechat.APIError
+		if errors.As(err, &refused) && addressFix(refused.Code) != "" {
 			before = IPWhitelist
 		}
 		a.Permission = d.Untried(Permission, before)
@@ -58,17 +59,26 @@ func (d *Doctor) token(err error, base string) (credentials, whitelist Point) {
 		"What": d.Words.Refusal(lang.Refusal{Code: refused.Code, Words: refused.Msg, Token: true}),
 		"IP":   wechat.RefusedAddress(err),
 	}
-	switch refused.Code {
-	case 40164:
-		return d.Untried(Credentials, IPWhitelist), d.Bad(IPWhitelist, "check.refused", "check.fix.whitelist", vars)
-	case 89503, 89506, 89507:
-		return d.Untried(Credentials, IPWhitelist), d.Bad(IPWhitelist, "check.refused", "check.fix.confirm", vars)
+	if fix := addressFix(refused.Code); fix != "" {
+		return d.Untried(Credentials, IPWhitelist), d.Bad(IPWhitelist, "check.refused", fix, vars)
 	}
 	fix := "check.fix.token." + strconv.Itoa(refused.Code)
 	if !d.Words.Has(fix) {
 		fix = "check.fix.account"
 	}
 	return d.Bad(Credentials, "check.refused", fix, vars), d.Untried(IPWhitelist, Credentials)
+}
+
+// addressFix returns the mend of a code that is about this server's address; empty for
+// any other (WeChat: getStableAccessToken docs).
+func addressFix(code int) string {
+	switch code {
+	case 40164:
+		return "check.fix.whitelist"
+	case 89503, 89506, 89507:
+		return "check.fix.confirm"
+	}
+	return ""
 }
 
 // unanswered is a point about which the platform could not be asked.
