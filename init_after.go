@@ -126,8 +126,8 @@ func (i *installation) firstMessage(settings *config.Settings, mayAsk bool) (nam
 	case len(list.Messages) > 0:
 		name = cmp.Or(list.Default, list.Messages[0].Name)
 	default:
-		if name, err = i.makeMessage(a, source, mayAsk); name == "" || err != nil {
-			return "", err
+		if name = i.makeMessage(a, source, mayAsk); name == "" {
+			return "", nil
 		}
 	}
 	if mayAsk && len(a.settings.AdminOpenIDs) > 0 {
@@ -149,8 +149,8 @@ func (i *installation) yes(answer string) bool {
 }
 
 // makeMessage makes a message from one of the account's templates, as `messages set`
-// would.
-func (i *installation) makeMessage(a *account, source *messages.Source, mayAsk bool) (name string, err error) {
+// would, and returns its name; empty for none.
+func (i *installation) makeMessage(a *account, source *messages.Source, mayAsk bool) (name string) {
 	first := -1
 	for n, t := range i.account.Templates {
 		if _, ok := setup.FirstMessage(i.words, t); ok {
@@ -160,11 +160,11 @@ func (i *installation) makeMessage(a *account, source *messages.Source, mayAsk b
 	}
 	if first < 0 {
 		fmt.Fprintf(i.stdout, "\n%s\n", i.words.Say("init.no_template", lang.Vars{"N": len(i.account.Templates)}))
-		return "", nil
+		return ""
 	}
 	if mayAsk {
 		if first = i.chooseTemplate(first); first < 0 {
-			return "", nil
+			return ""
 		}
 	}
 	t := i.account.Templates[first]
@@ -176,10 +176,10 @@ func (i *installation) makeMessage(a *account, source *messages.Source, mayAsk b
 	}
 	if _, err := source.Set(i.ctx, messages.Edit{Name: name, Lines: lines, By: by}); err != nil {
 		fmt.Fprintf(i.stdout, "\n%s\n", i.words.Say("init.no_message", lang.Vars{"Reason": a.chat.Reason(err)}))
-		return "", nil
+		return ""
 	}
 	fmt.Fprintf(i.stdout, "\n%s\n", i.words.Say("init.message", lang.Vars{"Name": name, "Title": t.Title}))
-	return name, nil
+	return name
 }
 
 // chooseTemplate asks for a template; -1 for none.

@@ -47,7 +47,7 @@ func newNewcomer(t *testing.T, o simulator.Options) *newcomer {
 	return &newcomer{t, sim}
 }
 
-// runs runs a command with lines on standard input, and returns all that it printed.
+// runs carries out a command with lines on standard input, and returns all that it printed.
 func (n *newcomer) runs(input string, want int, args ...string) string {
 	n.t.Helper()
 	var out bytes.Buffer
@@ -228,6 +228,12 @@ func TestCheckTellsEveryPoint(t *testing.T) {
 	}
 }
 
+// printed returns what a program prints.
+func printed(t *testing.T, program string, args ...string) ([]byte, error) {
+	t.Helper()
+	return exec.CommandContext(t.Context(), program, args...).CombinedOutput()
+}
+
 // nginx takes what init prints for it, and logs no signature with it.
 func TestNginxTakesWhatInitPrints(t *testing.T) {
 	nginx := os.Getenv("TEST_NGINX")
@@ -236,8 +242,8 @@ func TestNginxTakesWhatInitPrints(t *testing.T) {
 	}
 	n := newNewcomer(t, simulator.Options{})
 	text := n.runs("", exitOK, n.flags("--public-url", "https://push.example.com")...)
-	printed := regexp.MustCompile(`(?s)\n(server \{\n.*?\n\}\n\nserver \{\n.*?\n\}\n)`).FindStringSubmatch(text)
-	if printed == nil {
+	servers := regexp.MustCompile(`(?s)\n(server \{\n.*?\n\}\n\nserver \{\n.*?\n\}\n)`).FindStringSubmatch(text)
+	if servers == nil {
 		t.Fatalf("nothing for nginx:\n%s", text)
 	}
 	folder, err := filepath.Abs("live")
@@ -248,25 +254,23 @@ func TestNginxTakesWhatInitPrints(t *testing.T) {
 	if err := os.MkdirAll(certificate, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	//nolint:noctx // it makes a certificate and ends
-	out, err := exec.Command("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=push.example.com",
-		"-keyout", filepath.Join(certificate, "privkey.pem"), "-out", filepath.Join(certificate, "fullchain.pem")).CombinedOutput()
+	out, err := printed(t, "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=push.example.com",
+		"-keyout", filepath.Join(certificate, "privkey.pem"), "-out", filepath.Join(certificate, "fullchain.pem"))
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	config := strings.NewReplacer(
 		"/etc/letsencrypt/live", folder, "listen 80;", "listen unix:"+filepath.Join(folder, "p")+";", "listen 443 ssl;", "listen unix:"+filepath.Join(folder, "s")+" ssl;",
-	).Replace(printed[1])
+	).Replace(servers[1])
 	file := filepath.Join(folder, "nginx.conf")
 	if err := os.WriteFile(file, []byte("events {}\npid "+folder+"/pid;\nhttp {\naccess_log off;\n"+config+"}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	//nolint:noctx // it ends by itself
-	if out, err := exec.Command(nginx, "-t", "-e", filepath.Join(folder, "log"), "-c", file).CombinedOutput(); err != nil {
+	if out, err := printed(t, nginx, "-t", "-e", filepath.Join(folder, "log"), "-c", file); err != nil {
 		t.Errorf("nginx -t: %v: %s", err, out)
 	}
 	// The second server, without TLS, is tried by requests.
-	_, second, _ := strings.Cut(printed[1], "\n}\n")
+	_, second, _ := strings.Cut(servers[1], "\n}\n")
 	second = regexp.MustCompile(`ssl_[^;]*;`).ReplaceAllString(strings.Replace(second, "listen 443 ssl;", "listen 80;", 1), "")
 	second = strings.ReplaceAll(second, "127.0.0.1:8080", "127.0.0.1:1")
 	if logs := nginxLogs(t, nginx, "events {}\nhttp {\naccess_log access.log;\n"+second+"}\n"); strings.Contains(logs, "5ec2e7") {
@@ -291,8 +295,7 @@ func TestSystemdTakesWhatInitPrints(t *testing.T) {
 	if err := os.WriteFile("wechat-broadcast.service", []byte("[Unit]\n"+unit+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	//nolint:noctx // it ends by itself
-	if out, err := exec.Command(systemd, "verify", "--man=no", "./wechat-broadcast.service").CombinedOutput(); err != nil || bytes.Contains(out, []byte("wechat-broadcast.service:")) {
+	if out, err := printed(t, systemd, "verify", "--man=no", "./wechat-broadcast.service"); err != nil || bytes.Contains(out, []byte("wechat-broadcast.service:")) {
 		t.Errorf("systemd-analyze verify: %v: %s", err, out)
 	}
 }

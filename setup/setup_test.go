@@ -59,8 +59,12 @@ func TestTheSettingsAreReadAsTheyWereWritten(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	data, err := setup.YAML("one\ntwo", []setup.Setting{
-		{Name: "WECHAT_APP_ID", Value: "wx1"}, {Name: "WECHAT_APP_SECRET", Value: "0123456"}, {Name: "WECHAT_TOKEN", Value: "1e5"},
-		{Name: "DATABASE_URL", Value: "mysql://u:p'%23:x@127.0.0.1/d"}, {Name: "ADMIN_OPENIDS", Value: "oA,oB"}, {Name: "PUBLIC_URL", Value: ""},
+		{Name: "WECHAT_APP_ID", Value: "wx1"},
+		{Name: "WECHAT_APP_SECRET", Value: "0123456"},
+		{Name: "WECHAT_TOKEN", Value: "1e5"},
+		{Name: "DATABASE_URL", Value: "mysql://u:p'%23:x@127.0.0.1/d"},
+		{Name: "ADMIN_OPENIDS", Value: "oA,oB"},
+		{Name: "PUBLIC_URL", Value: ""},
 	})
 	if err == nil {
 		err = setup.Create(path, data)

@@ -28,7 +28,9 @@ func platform(t *testing.T, answers map[string]string) *wechat.Client {
 	return client
 }
 
-func refusal(code int, words string) string { return fmt.Sprintf(`{"errcode":%d,"errmsg":%q}`, code, words) }
+func refusal(code int, words string) string {
+	return fmt.Sprintf(`{"errcode":%d,"errmsg":%q}`, code, words)
+}
 
 const (
 	tokenPath     = "/cgi-bin/stable_token"
@@ -49,55 +51,81 @@ func TestWhatWeChatSaysOfAnAccount(t *testing.T) {
 	}{
 		"in order": {
 			map[string]string{templatesPath: none, quotaPath: quota},
-			[2]string{"WeChat accepts them"}, [2]string{"accepts this server's address"}, [2]string{"99,999 of 100,000"},
+			[2]string{"WeChat accepts them"},
+			[2]string{"accepts this server's address"},
+			[2]string{"99,999 of 100,000"},
 		},
 		"an address that is not on the list": {
 			map[string]string{tokenPath: refusal(40164, "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist")},
-			[2]string{untried, "IP whitelist"}, [2]string{"203.0.113.7", "IP白名单"}, [2]string{untried, "IP whitelist"},
+			[2]string{untried, "IP whitelist"},
+			[2]string{"203.0.113.7", "IP白名单"},
+			[2]string{untried, "IP whitelist"},
 		},
 		"an address that nobody named": {
 			map[string]string{tokenPath: refusal(40164, "not in whitelist")},
-			[2]string{untried, "IP whitelist"}, [2]string{"40164", "this server's public address"}, [2]string{untried, "IP whitelist"},
+			[2]string{untried, "IP whitelist"},
+			[2]string{"40164", "this server's public address"},
+			[2]string{untried, "IP whitelist"},
 		},
 		"an address to be confirmed": {
 			map[string]string{tokenPath: refusal(89503, "this ip 203.0.113.7 needs admin confirmation")},
-			[2]string{untried, "IP whitelist"}, [2]string{"89503", "confirm 203.0.113.7 in WeChat"}, [2]string{untried, "IP whitelist"},
+			[2]string{untried, "IP whitelist"},
+			[2]string{"89503", "confirm 203.0.113.7 in WeChat"},
+			[2]string{untried, "IP whitelist"},
 		},
 		"a wrong secret": {
 			map[string]string{tokenPath: refusal(40001, "invalid credential")},
-			[2]string{"40001", "Compare the AppSecret"}, [2]string{untried, "AppID and AppSecret"}, [2]string{untried, "AppID and AppSecret"},
+			[2]string{"40001", "Compare the AppSecret"},
+			[2]string{untried, "AppID and AppSecret"},
+			[2]string{untried, "AppID and AppSecret"},
 		},
 		"a wrong id": {
 			map[string]string{tokenPath: refusal(40013, "invalid appid")},
-			[2]string{"40013", "Compare the AppID"}, [2]string{untried, "AppID and AppSecret"}, [2]string{untried, "AppID and AppSecret"},
+			[2]string{"40013", "Compare the AppID"},
+			[2]string{untried, "AppID and AppSecret"},
+			[2]string{untried, "AppID and AppSecret"},
 		},
 		"a frozen secret": {
 			map[string]string{tokenPath: refusal(40243, "")},
-			[2]string{"40243", "Unfreeze"}, [2]string{untried}, [2]string{untried},
+			[2]string{"40243", "Unfreeze"},
+			[2]string{untried},
+			[2]string{untried},
 		},
 		"a frozen account": {
 			map[string]string{tokenPath: refusal(50007, "")},
-			[2]string{"50007", "站内信"}, [2]string{untried}, [2]string{untried},
+			[2]string{"50007", "站内信"},
+			[2]string{untried},
+			[2]string{untried},
 		},
 		"no permission": {
 			map[string]string{templatesPath: refusal(48001, "api unauthorized")},
-			[2]string{"accepts"}, [2]string{"accepts"}, [2]string{"48001", "认证服务号"},
+			[2]string{"accepts"},
+			[2]string{"accepts"},
+			[2]string{"48001", "认证服务号"},
 		},
 		"permission to list alone": {
 			map[string]string{templatesPath: none, quotaPath: refusal(48001, "api unauthorized")},
-			[2]string{"accepts"}, [2]string{"accepts"}, [2]string{"48001", "认证服务号"},
+			[2]string{"accepts"},
+			[2]string{"accepts"},
+			[2]string{"48001", "认证服务号"},
 		},
 		"an API that is banned": {
 			map[string]string{templatesPath: refusal(48004, "api forbidden")},
-			[2]string{"accepts"}, [2]string{"accepts"}, [2]string{"48004", "站内信"},
+			[2]string{"accepts"},
+			[2]string{"accepts"},
+			[2]string{"48004", "站内信"},
 		},
 		"no word of the quota": {
 			map[string]string{templatesPath: none, quotaPath: `{"errcode":0,"quota":{}}`},
-			[2]string{"accepts"}, [2]string{"accepts"}, [2]string{"may send"},
+			[2]string{"accepts"},
+			[2]string{"accepts"},
+			[2]string{"may send"},
 		},
 		"another server": {
 			map[string]string{tokenPath: "<html>"},
-			[2]string{"could not be asked", "WECHAT_API_BASE_URL"}, [2]string{untried}, [2]string{untried},
+			[2]string{"could not be asked", "WECHAT_API_BASE_URL"},
+			[2]string{untried},
+			[2]string{untried},
 		},
 	}
 	for name, tt := range tests {

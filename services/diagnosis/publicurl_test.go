@@ -59,7 +59,8 @@ func TestThePublicURLIsHeldAgainstWhatAnswersThere(t *testing.T) {
 		"no such page":   {public, answers(http.StatusNotFound, "", ""), nil, alive, false, []string{"HTTP 404"}, []string{"hand /wechat to LISTEN_ADDR"}},
 		"a redirect": {
 			public, answers(http.StatusMovedPermanently, "https://www.example.com/wechat", ""), nil, alive, false,
-			[]string{"leads to https://www.example.com/wechat"}, []string{"the last address"},
+			[]string{"leads to https://www.example.com/wechat"},
+			[]string{"the last address"},
 		},
 		"a proxy, and nothing runs": {public, answers(http.StatusBadGateway, "", ""), nil, dead, false, []string{"no program runs"}, []string{"Start the program"}},
 		"a proxy that goes astray":  {public, answers(http.StatusBadGateway, "", ""), nil, alive, false, []string{"HTTP 502", "does not reach"}, []string{"Check the reverse proxy"}},
@@ -70,7 +71,8 @@ func TestThePublicURLIsHeldAgainstWhatAnswersThere(t *testing.T) {
 		"http":                      {"http://push.example.com", nil, errors.New("connection refused"), alive, false, []string{"begins with http://", "refused"}, []string{"change PUBLIC_URL to https://", "ports 80 and 443"}},
 		"loopback": {
 			"https://127.0.0.1", nil, errors.New("connection refused"), dead, false,
-			[]string{"127.0.0.1 is this machine", "no program runs"}, []string{"a public name", "Start the program"},
+			[]string{"127.0.0.1 is this machine", "no program runs"},
+			[]string{"a public name", "Start the program"},
 		},
 		"a private network": {"https://192.168.1.7", nil, errors.New("connection refused"), alive, false, []string{"192.168.1.7 is"}, []string{"a public name"}},
 	}
