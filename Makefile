@@ -48,6 +48,10 @@ screenshots: ## take the pictures of the pages again; needs a Chromium and Chine
 .PHONY: check
 check: tidy vet lint ## everything that needs no test: go.mod, vet, format, lint
 
+.PHONY: newcomer
+newcomer: ## go live as the README says, from a clean clone to the first message, against the simulator, with the time for each step
+	@scripts/newcomer.sh
+
 .PHONY: lint
 lint: ## check the format and run the linters of .golangci.yml
 	$(GOLANGCI) fmt --diff

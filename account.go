@@ -79,9 +79,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	}
 	a.platform = a.newPlatform(shared)
 	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Cap: a.cap(), Now: time.Now, Log: a.log})
-	source := messages.NewSource(messages.SourceConfig{
-		Path: settings.MessagesFile, Language: settings.Language, Store: store, Templates: a.platform, Now: time.Now,
-	})
+	source := newSource(settings, store, a.platform)
 	roles := admins.New(admins.Config{Store: store, Owners: settings.AdminOpenIDs, Now: time.Now, Log: a.log})
 	a.admins = roles
 	a.engine = a.newEngine(a.redis, source, roles)

@@ -18,14 +18,19 @@ func (healthcheckCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	host, port, err := net.SplitHostPort(settings.ListenAddr)
+	return askHealth(s.ctx, settings.ListenAddr)
+}
+
+// askHealth asks the program that listens at an address for /healthz.
+func askHealth(ctx context.Context, listens string) error {
+	host, port, err := net.SplitHostPort(listens)
 	if err != nil {
 		return fmt.Errorf("LISTEN_ADDR: %w", err)
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, 3*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/healthz", http.NoBody)
 	if err != nil {

@@ -36,6 +36,8 @@ type commands struct {
 
 	Serve     serveCommand     `cmd:"" default:"1" help:"${usage_serve}"`
 	Demo      demoCommand      `cmd:"" help:"${usage_demo}"`
+	Init      initCommand      `cmd:"" help:"${usage_init}"`
+	Check     checkCommand     `cmd:"" help:"${usage_check}"`
 	Sync      syncCommand      `cmd:"" help:"${usage_sync}"`
 	Import    importCommand    `cmd:"" help:"${usage_import}"`
 	Export    exportCommand    `cmd:"" help:"${usage_export}"`
@@ -119,7 +121,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 // load reads the settings and returns them with the logger that they ask for.
 func (s *session) load() (*config.Settings, *slog.Logger, error) {
-	settings, err := config.Load(cmp.Or(s.configFile, defaultConfig), s.configFile != "", os.LookupEnv, os.Environ())
+	settings, err := s.readSettings()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -128,6 +130,11 @@ func (s *session) load() (*config.Settings, *slog.Logger, error) {
 		log.Warn("settings", "warning", w)
 	}
 	return settings, log, nil
+}
+
+// readSettings reads the settings of every account.
+func (s *session) readSettings() (*config.Settings, error) {
+	return config.Load(cmp.Or(s.configFile, defaultConfig), s.configFile != "", os.LookupEnv, os.Environ())
 }
 
 // open returns the account that a command works once with, alone in its process and

@@ -25,7 +25,7 @@ var parts = map[string][]string{
 	lang.Problems: {"../services/message/words.go"},
 	lang.Platform: {"platform.go", "../handlers/pages_words.go"},
 	lang.Pages:    {"../handlers/pages*.go", "../demo/*.go", "../web/templates/*.html", "*.go"},
-	lang.Terminal: {"*.go", "../config/*.go", "../models/*.go", "../*.go"},
+	lang.Terminal: {"*.go", "../config/*.go", "../models/*.go", "../services/diagnosis/*.go", "../setup/*.go", "../*.go"},
 	lang.Demo:     {"../demo/*.go", "../web/templates/phone.html"},
 }
 

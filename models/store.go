@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -180,6 +179,9 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
+// versionsTable has the versions that the schema was brought to.
+const versionsTable = "schema_versions"
+
 // Migrate brings the schema up to date, each version once, under a lock where
 // several processes may start at the same time. A database of a newer version is
 // an *Unusable: nobody knows what this program would do to it.
@@ -202,7 +204,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	}
 	defer unlock()
 	p, err := goose.NewProvider(dialect, db, files,
-		goose.WithTableName("schema_versions"), goose.WithDisableGlobalRegistry(true))
+		goose.WithTableName(versionsTable), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
@@ -211,7 +213,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return fmt.Errorf("read the database's version: %w", err)
 	}
 	if found > known {
-		return unusable("newer", "Found", strconv.FormatInt(found, 10), "Known", strconv.FormatInt(known, 10))
+		return newerSchema(found, known)
 	}
 	done, err := p.Up(ctx)
 	if err != nil {

@@ -49,6 +49,7 @@ func (f *fault) Unwrap() error { return f.cause }
 type answer struct {
 	status     int
 	retryAfter string // the header
+	date       string // the header
 	body       []byte
 }
 

@@ -31,7 +31,7 @@ func (c *Client) exchange(ctx context.Context, req call) (a *answer, reached boo
 	}
 	defer res.Body.Close()
 	body, err := transport.ReadBody(res, cmp.Or(req.limit, answerLimit))
-	return &answer{status: res.StatusCode, retryAfter: res.Header.Get("Retry-After"), body: body}, true, err
+	return &answer{status: res.StatusCode, retryAfter: res.Header.Get("Retry-After"), date: res.Header.Get("Date"), body: body}, true, err
 }
 
 func (c *Client) request(ctx context.Context, req call) (*http.Request, error) {

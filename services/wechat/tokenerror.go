@@ -96,6 +96,19 @@ func tokenAdvice(api *APIError) string {
 
 var ipInMessage = regexp.MustCompile(`(?i)\bip[ :=]+([0-9a-f]*[.:][0-9a-f:.]*[0-9a-f])`)
 
+// RefusedAddress returns this server's address as the platform names it when it gives no
+// token to that address, and empty for any other error.
+func RefusedAddress(err error) string {
+	var e *tokenError
+	if !errors.As(err, &e) {
+		return ""
+	}
+	if m := ipInMessage.FindStringSubmatch(e.api.Msg); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
 // callerIP is the address that the platform saw, as named in its errmsg
 // ("invalid ip 1.2.3.4 ipv6 ::ffff:1.2.3.4, not in whitelist").
 func callerIP(msg string) string {
