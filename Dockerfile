@@ -1,28 +1,18 @@
-# syntax=docker/dockerfile:1
-# One static binary, as a user without rights, on an image with nothing else
-# but certificates and time zones.
+# One static file, as a user without rights, on an image with nothing else: the program
+# has certificates and time zones of its own. It is built before, so that nothing is
+# fetched here: by `make build`, or in an unpacked release it is there.
 #
 #   docker build -t wechat-broadcast .
 #   docker run --env-file .env -e MESSAGES_FILE=messages/messages.yaml -v ./messages:/home/nonroot/messages:ro \
 #       -v broadcast:/home/nonroot/data -p 8080:8080 wechat-broadcast
 
-FROM golang:1.26 AS build
-WORKDIR /src
-COPY go.mod go.sum ./
-RUN go mod download
-COPY . .
-ARG VERSION=development
-ARG COMMIT=unknown
-RUN CGO_ENABLED=0 go build -tags nomsgpack -trimpath -ldflags "-s -w -X main.version=$VERSION -X main.commit=$COMMIT" \
-        -o /out/wechat-broadcast . && \
-    mkdir -p /out/data
-
-FROM gcr.io/distroless/static-debian12:nonroot
-COPY --from=build /out/wechat-broadcast /usr/local/bin/wechat-broadcast
+FROM scratch
+COPY bin/wechat-broadcast /usr/local/bin/wechat-broadcast
 # SQLite's file goes to data/ below the working folder, which belongs to the user.
-COPY --from=build --chown=nonroot:nonroot /out/data /home/nonroot/data
+COPY --chown=65532:65532 deploy/image/data /home/nonroot/data
+COPY --chown=65532:65532 deploy/image/data /tmp
 WORKDIR /home/nonroot
-USER nonroot:nonroot
+USER 65532:65532
 ENV LISTEN_ADDR=:8080
 EXPOSE 8080
 STOPSIGNAL SIGTERM

@@ -29,6 +29,16 @@ demo: ## try it: a simulated platform, 1,000 followers and a chat
 build: ## build bin/wechat-broadcast, one static file
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o bin/wechat-broadcast .
 
+##@ Release
+
+.PHONY: release
+release: ## build dist/: archives, .deb, .rpm, images, SBOMs and checksums (ARCHES="amd64 arm64"); needs buildah
+	@scripts/release.sh
+
+.PHONY: release-check
+release-check: ## build the last commit's release twice and compare the bytes
+	@scripts/release-check.sh
+
 ##@ Develop
 
 .PHONY: test
@@ -91,4 +101,4 @@ bench-audiences: ## measure what topics, tags and lists cost at 1,000,000, in te
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin coverage.out
+	rm -rf bin dist coverage.out

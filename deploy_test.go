@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -24,19 +25,33 @@ import (
 	"wechat-broadcast/config"
 )
 
-// composed is the server's part of compose.yaml.
+// composed is the server's part of the files for compose.
 type composed struct {
 	Environment map[string]string
 	Volumes     []string
 }
 
-func readCompose(t *testing.T) composed {
+// readCompose returns the server's part of files, of which a later one counts over those
+// before.
+func readCompose(t *testing.T, files ...string) composed {
 	t.Helper()
-	var file struct{ Services map[string]composed }
-	if err := yaml.Unmarshal([]byte(readFile(t, "compose.yaml")), &file); err != nil {
-		t.Fatal(err)
+	all := composed{Environment: map[string]string{}}
+	for _, name := range files {
+		var file struct{ Services map[string]composed }
+		if err := yaml.Unmarshal([]byte(readFile(t, name)), &file); err != nil {
+			t.Fatal(err)
+		}
+		part := file.Services["broadcast"]
+		maps.Copy(all.Environment, part.Environment)
+		all.Volumes = append(all.Volumes, part.Volumes...)
 	}
-	return file.Services["broadcast"]
+	return all
+}
+
+// compositions are the ways to run the server with compose.
+var compositions = map[string][]string{
+	"alone":    {"compose.yaml"},
+	"replicas": {"compose.yaml", "deploy/compose.replicas.yaml"},
 }
 
 // settings returns the server's settings under compose.yaml and the variables of an
@@ -64,7 +79,17 @@ func (c composed) settings(t *testing.T, env map[string]string) *config.Settings
 
 func TestComposePassesEverySetting(t *testing.T) {
 	t.Parallel()
-	compose := readCompose(t)
+	for name, files := range compositions {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checkComposePasses(t, readCompose(t, files...))
+		})
+	}
+}
+
+// checkComposePasses fails the test for each setting that a value in .env does not change.
+func checkComposePasses(t *testing.T, compose composed) {
+	t.Helper()
 	needed := map[string]string{
 		"WECHAT_APP_ID": "wx1", "WECHAT_APP_SECRET": "secret", "WECHAT_TOKEN": "token",
 		"MYSQL_PASSWORD": "mysql", "REDIS_PASSWORD": "redis",
@@ -76,6 +101,7 @@ func TestComposePassesEverySetting(t *testing.T) {
 		"APPROVALS": "1", "REQUIRE_TEST": "true", "QUOTA_RESET": "01:00", "CANARY": "2%", "QUIET_HOURS": "22:00-08:00", "MAX_PER_FOLLOWER": "3/24h",
 		"WELCOME": "hello", "UNKNOWN_TEXT": "silent", "LANGUAGE": "en", "PUBLIC_URL": "https://push.example.com", "LOG_LEVEL": "warn", "LOG_FORMAT": "text", "METRICS_ADDR": ":9091",
 		"MYSQL_PASSWORD": "mysql2", "REDIS_PASSWORD": "redis2",
+		"DATABASE_URL": "mysql://user:password@host/name", "REDIS_URL": "redis://host/1",
 	}
 	// compose.yaml sets these itself.
 	fixed := []string{"LISTEN_ADDR", "MESSAGES_FILE"}
@@ -123,7 +149,7 @@ func TestComposePassesEverySetting(t *testing.T) {
 // So the folder must be mounted.
 func TestContainersSeeAnEditedMessageFile(t *testing.T) {
 	t.Parallel()
-	compose := readCompose(t)
+	compose := readCompose(t, "compose.yaml")
 	file := path.Join("/home/nonroot", compose.Environment["MESSAGES_FILE"])
 	docker := readFile(t, "Dockerfile")
 	for name, mounts := range map[string][]string{
@@ -145,7 +171,7 @@ func TestContainersSeeAnEditedMessageFile(t *testing.T) {
 	}
 }
 
-// With the configuration of the READMEs and compose.yaml nginx logs neither
+// With the configuration of the READMEs and of compose.replicas.yaml nginx logs neither
 // signatures nor links to pages.
 func TestNginxLogsNoSignature(t *testing.T) {
 	t.Parallel()

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+
 	"wechat-broadcast/config"
 	"wechat-broadcast/handlers"
 	"wechat-broadcast/lang"
@@ -76,7 +78,9 @@ func (p *process) serve(ctx context.Context, listener net.Listener) error {
 			}
 		})
 	}
+	tellSystemd(daemon.SdNotifyReady, p.log)
 	<-ctx.Done()
+	tellSystemd(daemon.SdNotifyStopping, p.log)
 	p.log.Info("stopping: what is in flight is recorded, the rest goes on at the next start")
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeHTTPAfter)
 	defer cancel()
