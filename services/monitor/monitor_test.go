@@ -59,7 +59,7 @@ func TestStoppedBroadcastsAndQuotaAreShownByTheLeaderWhileTheyHold(t *testing.T)
 		}
 		const paused, quota = "broadcast_stopped{1,credentials}", "wechat_send_quota_remaining_messages{}"
 
-		b := &models.Broadcast{RequestKey: "a", Name: "notice", Audience: models.AudienceAll, AskedBy: "o", AskedAt: models.At(time.Now())}
+		b := &models.Broadcast{RequestKey: "a", Name: "notice", State: models.Scheduled, Audience: models.AudienceAll, AskedBy: "o", AskedAt: models.At(time.Now())}
 		if _, err := store.CreateBroadcast(ctx, b, models.Asked{}); err != nil {
 			t.Fatal(err)
 		}
@@ -102,6 +102,7 @@ func TestStoppedBroadcastsAndQuotaAreShownByTheLeaderWhileTheyHold(t *testing.T)
 		if all := look(); all[paused] != 0 {
 			t.Errorf("a broadcast that goes on is shown as stopped: %v", all)
 		}
+		move(models.Move{Event: models.EventDue})
 		move(models.Move{Event: models.EventFail, Reason: models.ReasonContent})
 		if all := look(); all["broadcast_stopped{1,content}"] != 1 {
 			t.Errorf("a failed broadcast is not shown: %v", all)
