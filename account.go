@@ -25,6 +25,7 @@ import (
 	"wechat-broadcast/services/lists"
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/messages"
+	"wechat-broadcast/services/monitor"
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/topics"
 	"wechat-broadcast/services/wechat"
@@ -47,6 +48,7 @@ type account struct {
 	chat      *chat.Chat
 	pages     *handlers.Pages
 	callback  *handlers.Callback
+	monitor   *monitor.Monitor
 	// ready is closed, by markReady, once the database's schema is up to date.
 	ready     chan struct{}
 	markReady func()
@@ -83,6 +85,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	roles := admins.New(admins.Config{Store: store, Owners: settings.AdminOpenIDs, Now: time.Now, Log: a.log})
 	a.admins = roles
 	a.engine = a.newEngine(a.redis, source, roles)
+	a.monitor = a.newMonitor()
 	a.notifier = notify.New(notify.Config{
 		Store: store, Platform: a.platform, Engine: a.engine, Admins: roles, Words: composer, Now: time.Now, Log: a.log,
 	})
@@ -116,6 +119,9 @@ func (a *account) newPlatform(shared redis.UniversalClient) *wechat.Client {
 		Name: "wechat_token_refreshes_total",
 		Help: "Access tokens asked of the platform, by outcome.",
 	}, []string{"outcome"})
+	for _, outcome := range []string{"ok", "forced", "shared", "refused", "error"} {
+		refreshes.WithLabelValues(outcome) // so that the first of each is seen as one more
+	}
 	a.metrics.MustRegister(refreshes)
 	return wechat.New(wechat.Config{
 		AppID: a.settings.AppID, AppSecret: a.settings.AppSecret.Reveal(), BaseURL: a.settings.APIBaseURL,
@@ -133,6 +139,18 @@ func (a *account) newEngine(shared *redis.Client, source *messages.Source, roles
 		Approvals: a.settings.Approvals, Senders: roles.Senders, RequireTest: a.settings.RequireTest,
 		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset, Canary: canary.Share(a.settings.Canary),
 		Quiet: a.settings.QuietHours, Cap: a.cap(), Redis: shared, Account: a.settings.AppID,
+		Metrics: a.metrics, Now: time.Now, Log: a.log,
+	})
+}
+
+// newMonitor registers the metrics that no other part has.
+func (a *account) newMonitor() *monitor.Monitor {
+	a.metrics.MustRegister(handlers.NewReadinessMetric(a.checks()))
+	return monitor.New(monitor.Config{
+		Store: a.store, Leads: a.engine.Leads, ResetAt: a.settings.QuotaReset,
+		Quota: func(ctx context.Context) (wechat.Quota, error) {
+			return a.platform.Quota(ctx, wechat.TemplateMessages{}.QuotaPath())
+		},
 		Metrics: a.metrics, Now: time.Now, Log: a.log,
 	})
 }
@@ -160,11 +178,12 @@ func (a *account) run(ctx context.Context) error {
 	}
 	a.warn(ctx)
 	telling, stop := context.WithCancel(context.WithoutCancel(ctx)) // until nothing is sent any more
-	var notifier sync.WaitGroup
-	notifier.Go(func() { a.notifier.Run(telling) })
+	var beside sync.WaitGroup
+	beside.Go(func() { a.notifier.Run(telling) })
+	beside.Go(func() { a.monitor.Run(telling) })
 	a.engine.Run(ctx)
 	stop()
-	notifier.Wait()
+	beside.Wait()
 	return nil
 }
 

@@ -35,24 +35,9 @@ type Check struct {
 // readiness runs every check at once and answers 200, or 503 with the reason of each
 // that failed.
 func readiness(checks []Check) gin.HandlerFunc {
-	answers := make([]*cache.Cache[struct{}, string], len(checks))
-	for i, c := range checks {
-		answers[i] = newAnswer(c)
-	}
+	answers := newAnswers(checks)
 	return func(g *gin.Context) {
-		ctx, cancel := context.WithTimeout(g.Request.Context(), checkWithin)
-		defer cancel()
-		reasons := make([]string, len(checks))
-		var wg sync.WaitGroup
-		for i, answer := range answers {
-			wg.Go(func() {
-				var err error
-				if reasons[i], err = answer.Get(ctx, struct{}{}); err != nil {
-					reasons[i] = "no answer within " + checkWithin.String()
-				}
-			})
-		}
-		wg.Wait()
+		reasons := askAll(g.Request.Context(), answers)
 		failed := map[string]string{}
 		for i, c := range checks {
 			if reasons[i] != "" {
@@ -65,6 +50,32 @@ func readiness(checks []Check) gin.HandlerFunc {
 		}
 		g.JSON(http.StatusOK, gin.H{"status": "ok"})
 	}
+}
+
+func newAnswers(checks []Check) []*cache.Cache[struct{}, string] {
+	answers := make([]*cache.Cache[struct{}, string], len(checks))
+	for i, c := range checks {
+		answers[i] = newAnswer(c)
+	}
+	return answers
+}
+
+// askAll returns why each check failed, or "" if it did not.
+func askAll(ctx context.Context, answers []*cache.Cache[struct{}, string]) []string {
+	ctx, cancel := context.WithTimeout(ctx, checkWithin)
+	defer cancel()
+	reasons := make([]string, len(answers))
+	var wg sync.WaitGroup
+	for i, answer := range answers {
+		wg.Go(func() {
+			var err error
+			if reasons[i], err = answer.Get(ctx, struct{}{}); err != nil {
+				reasons[i] = "no answer within " + checkWithin.String()
+			}
+		})
+	}
+	wg.Wait()
+	return reasons
 }
 
 // newAnswer keeps the answer of a check: why it failed, or "". However many ask at

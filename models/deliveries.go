@@ -270,7 +270,7 @@ func (s *Store) execCount(ctx context.Context, query string, args ...any) (n int
 		}
 		return err
 	})
-	return n, err
+	return n, s.failures.note(err)
 }
 
 // retrying runs a statement, again if it loses a deadlock.

@@ -17,7 +17,7 @@ func (s *Store) ClaimReachable(ctx context.Context, b *Broadcast, recipients []i
 		unreachable, err = claimReachable(s.w.WithContext(ctx), b, recipients, now)
 		return err
 	})
-	return unreachable, wrap(err, "claim deliveries")
+	return unreachable, wrap(s.failures.note(err), "claim deliveries")
 }
 
 // claimReachable is ClaimReachable, in a transaction or not.

@@ -60,3 +60,14 @@ func isReadOnly(err error) bool { return errors.Is(err, unix.EROFS) }
 func isNoFolder(err error) bool {
 	return errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EISDIR) || errors.Is(err, unix.ELOOP)
 }
+
+// disk returns the size of the file system that a folder is on, and what this user can
+// still fill of it, in bytes.
+func disk(folder string) (size, free uint64, ok bool) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(folder, &st); err != nil || st.Bsize <= 0 {
+		return 0, 0, false
+	}
+	block := uint64(st.Bsize) //nolint:gosec,unconvert // it is above 0, and 32 bits wide on some machines
+	return st.Blocks * block, st.Bavail * block, true
+}

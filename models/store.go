@@ -46,6 +46,8 @@ type Store struct {
 	log    *slog.Logger
 	// retired is done once the database was taken away from under the program.
 	retired sync.Once
+	// failures are the statements that the database failed.
+	failures failures
 
 	beat      beat
 	hungAfter time.Duration
@@ -115,7 +117,7 @@ func (s *Store) openMySQL() error {
 }
 
 func (s *Store) gorm(d gorm.Dialector) (*gorm.DB, error) {
-	return gorm.Open(d, &gorm.Config{
+	db, err := gorm.Open(d, &gorm.Config{
 		TranslateError:         true,
 		SkipDefaultTransaction: true,
 		DisableAutomaticPing:   true,
@@ -126,6 +128,10 @@ func (s *Store) gorm(d gorm.Dialector) (*gorm.DB, error) {
 			ParameterizedQueries:      true, // OpenIDs and contents stay out of the log
 		}),
 	})
+	if err != nil {
+		return nil, err
+	}
+	return db, s.failures.watch(db)
 }
 
 func setPool(db *gorm.DB, conns int, lifetime time.Duration) error {
