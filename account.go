@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"sync"
 	"time"
@@ -37,8 +38,9 @@ type account struct {
 	process   *process
 	settings  config.Account
 	log       *slog.Logger
-	metrics   prometheus.Registerer
-	redis     *redis.Client // nil without REDIS_URL
+	registry  *prometheus.Registry
+	metrics   prometheus.Registerer // registers in registry, with the account's labels
+	redis     *redis.Client         // nil without REDIS_URL
 	store     *models.Store
 	platform  *wechat.Client
 	followers *followers.Service
@@ -47,8 +49,12 @@ type account struct {
 	notifier  *notify.Notifier
 	chat      *chat.Chat
 	pages     *handlers.Pages
-	callback  *handlers.Callback
+	served    *handlers.Account
 	monitor   *monitor.Monitor
+	// using is held for reading by each request, so that close waits for them. closed is
+	// guarded by it.
+	using  sync.RWMutex
+	closed bool
 	// ready is closed, by markReady, once the database's schema is up to date.
 	ready     chan struct{}
 	markReady func()
@@ -56,7 +62,13 @@ type account struct {
 
 // newAccount wires the parts of an account. close must follow.
 func newAccount(settings config.Account, p *process) (*account, error) {
-	a := &account{process: p, settings: settings, log: p.log, metrics: p.metrics, ready: make(chan struct{})}
+	a := &account{process: p, settings: settings, log: p.log, registry: prometheus.NewRegistry(), ready: make(chan struct{})}
+	labels := maps.Clone(p.labels)
+	if settings.Name != "" {
+		labels["account"] = settings.Name
+		a.log = p.log.With("account", settings.Name)
+	}
+	a.metrics = prometheus.WrapRegistererWith(labels, a.registry)
 	a.markReady = sync.OnceFunc(func() { close(a.ready) })
 	var err error
 	if a.redis, err = p.redis(settings.RedisURL); err != nil {
@@ -67,7 +79,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 		return nil, startFault(err, settings.Language)
 	}
 	a.store = store
-	links, err := handlers.NewLinks(settings.PublicURL, settings.AppSecret.Reveal(), settings.Token.Reveal(), time.Now)
+	links, err := handlers.NewLinks(settings.PublicURL, linkSecret(settings), settings.Token.Reveal(), time.Now)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -98,7 +110,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 			Store: store, Admins: roles, Start: a.engine.StartOf, Wake: a.engine.Wake, Now: time.Now, Log: a.log,
 		},
 	})
-	a.callback = handlers.NewCallback(handlers.CallbackConfig{
+	callback := handlers.NewCallback(handlers.CallbackConfig{
 		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),
 		Welcome: settings.Welcome, UnknownText: settings.UnknownText,
 		Store: store, Ready: a.ready, Redis: shared, Chat: a.chat, Followers: a.followers, Engine: a.engine,
@@ -111,7 +123,19 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
+	readiness := handlers.NewReadiness(a.checks())
+	a.metrics.MustRegister(readiness)
+	a.served = &handlers.Account{Callback: callback, Pages: a.pages, Readiness: readiness}
 	return a, nil
+}
+
+// linkSecret returns the secret of the account's links. A name is a part of it, so that
+// no account takes the link of another for its own, should both have the same secrets.
+func linkSecret(settings config.Account) string {
+	if settings.Name == "" {
+		return settings.AppSecret.Reveal()
+	}
+	return settings.Name + " " + settings.AppSecret.Reveal()
 }
 
 func (a *account) newPlatform(shared redis.UniversalClient) *wechat.Client {
@@ -145,7 +169,6 @@ func (a *account) newEngine(shared *redis.Client, source *messages.Source, roles
 
 // newMonitor registers the metrics that no other part has.
 func (a *account) newMonitor() *monitor.Monitor {
-	a.metrics.MustRegister(handlers.NewReadinessMetric(a.checks()))
 	return monitor.New(monitor.Config{
 		Store: a.store, Leads: a.engine.Leads, ResetAt: a.settings.QuotaReset,
 		Quota: func(ctx context.Context) (wechat.Quota, error) {
@@ -160,12 +183,26 @@ func (a *account) cap() models.Cap {
 	return models.Cap{Max: int64(a.settings.MaxPerFollower.Count), Within: a.settings.MaxPerFollower.Within}
 }
 
-// close ends what newAccount started, once nothing uses it any more.
-func (a *account) close() error {
-	a.followers.Close()
-	if a.pages != nil {
-		a.pages.Close()
+// enter keeps the account from being closed until using is unlocked for reading. It
+// returns false if it is closed.
+func (a *account) enter() bool {
+	a.using.RLock()
+	if a.closed {
+		a.using.RUnlock()
 	}
+	return !a.closed
+}
+
+// close ends what newAccount started, once run has returned. It waits for the requests
+// that are answered.
+func (a *account) close() error {
+	if a.pages != nil {
+		a.pages.Close() // its event streams last for long
+	}
+	a.using.Lock()
+	a.closed = true
+	a.using.Unlock()
+	a.followers.Close()
 	a.engine.Close()
 	a.platform.Close()
 	return a.store.Close()
@@ -299,11 +336,19 @@ func startFault(err error, language string) error {
 	return config.Faults{config.NewFault(words, "DATABASE_URL", unusable.Problem, unusable.Mend)}
 }
 
+// migrate brings the database up to date, and refuses one of another account.
+func (a *account) migrate(ctx context.Context) error {
+	if err := a.store.Migrate(ctx); err != nil {
+		return err
+	}
+	return a.store.Belong(ctx, a.settings.AppID)
+}
+
 // prepare migrates the database, waiting for one that is away. What waiting does
 // not mend is an error.
 func (a *account) prepare(ctx context.Context) error {
 	for {
-		err := a.store.Migrate(ctx)
+		err := a.migrate(ctx)
 		var unusable *models.Unusable
 		switch {
 		case err == nil:

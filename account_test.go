@@ -59,7 +59,7 @@ func TestATextDuringTheMigrationIsAnsweredAfterIt(t *testing.T) {
 	// A callback waits for 4.5 s. On a busy machine the migration may take that long,
 	// so another process runs it before, and this one only has to find that out.
 	settings := testSettings(t, nil)
-	if err := testProcess(t, settings).accounts[0].prepare(t.Context()); err != nil {
+	if err := testProcess(t, settings).only().prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	p := testProcess(t, settings)
@@ -79,7 +79,7 @@ func TestATextDuringTheMigrationIsAnsweredAfterIt(t *testing.T) {
 	case <-time.After(300 * time.Millisecond):
 	}
 	for range 2 { // the demo prepares before serve, which prepares again
-		if err := p.accounts[0].prepare(t.Context()); err != nil {
+		if err := p.only().prepare(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -104,16 +104,16 @@ func TestReadinessNamesTheDatabaseOnce(t *testing.T) {
 	if got := failed(); !slices.Equal(got, []string{"database"}) {
 		t.Errorf("before the migration %q are not in order", got)
 	}
-	if err := p.accounts[0].prepare(t.Context()); err != nil {
+	if err := p.only().prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := failed(); len(got) > 0 {
 		t.Errorf("after the migration %q are not in order", got)
 	}
-	if err := p.accounts[0].store.Close(); err != nil {
+	if err := p.only().store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for name, check := range map[string]func(context.Context) error{"database": p.accounts[0].checkDatabase, "storage": p.accounts[0].checkStorage} {
+	for name, check := range map[string]func(context.Context) error{"database": p.only().checkDatabase, "storage": p.only().checkStorage} {
 		if err := check(t.Context()); (err != nil) != (name == "database") {
 			t.Errorf("without the database the check %s says %v", name, err)
 		}
@@ -148,7 +148,7 @@ func TestTheStartWarnsOfAMessageFileThatCantBeUsed(t *testing.T) {
 			stop()
 			var out bytes.Buffer
 			settings := testSettings(t, map[string]string{"MESSAGES_FILE": tt.file})
-			if err := serve(ctx, settings, slog.New(slog.NewTextHandler(&out, nil)), listener); err != nil {
+			if err := serve(ctx, settings, slog.New(slog.NewTextHandler(&out, nil)), listeners{public: listener}); err != nil {
 				t.Errorf("the start ends: %v", err)
 			}
 			warns := 0

@@ -112,7 +112,7 @@ func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, lo
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	if err := p.accounts[0].prepareDemo(ctx, show); err != nil {
+	if err := p.only().prepareDemo(ctx, show); err != nil {
 		return errors.Join(err, listener.Close(), p.close())
 	}
 	callback := "http://" + listener.Addr().String() + "/wechat"
@@ -121,9 +121,9 @@ func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, lo
 	served := make(chan error, 1)
 	go func() {
 		defer stop() // the conversation needs the server
-		served <- p.serve(ctx, listener)
+		served <- p.serve(ctx, listeners{public: listener})
 	}()
-	err = show.Run(ctx, callback, p.accounts[0].engine)
+	err = show.Run(ctx, callback, p.only().engine)
 	stop()
 	return errors.Join(err, <-served)
 }

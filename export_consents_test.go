@@ -138,7 +138,7 @@ func proveConsents(t *testing.T, driver string) {
 	if driver == models.MySQL {
 		settings.Accounts[0].Database.Driver, settings.Accounts[0].Database.DSN = driver, modelstest.MySQLDSN(t)
 	}
-	a := testProcess(t, settings).accounts[0]
+	a := testProcess(t, settings).only()
 	if err := a.prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func TestExportAudit(t *testing.T) {
 	settings := testSettings(t, nil)
 	p := testProcess(t, settings)
 	ctx := t.Context()
-	if err := p.accounts[0].store.Migrate(ctx); err != nil {
+	if err := p.only().store.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
 	config := filepath.Join(t.TempDir(), "config.yaml")
@@ -51,7 +51,7 @@ func TestExportAudit(t *testing.T) {
 	add := func(target, detail, shownTarget, shownDetail string) {
 		t.Helper()
 		a := models.Audit{At: models.At(at), Admin: "oAdmin", Action: "pause", Target: target, Detail: detail, MessageKey: fmt.Sprint(len(want))}
-		if err := p.accounts[0].store.AddAudit(context.WithoutCancel(ctx), a); err != nil {
+		if err := p.only().store.AddAudit(context.WithoutCancel(ctx), a); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, []string{"2026-11-27 00:30:05", "oAdmin", "pause", shownTarget, shownDetail})

@@ -25,7 +25,7 @@ type listDesk struct {
 func newListDesk(t *testing.T, language string) *listDesk {
 	t.Helper()
 	s := testSettings(t, nil)
-	store := testProcess(t, s).accounts[0].store
+	store := testProcess(t, s).only().store
 	if err := store.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -110,7 +110,7 @@ func (i *installation) firstMessage(settings *config.Settings, mayAsk bool) (nam
 		return "", err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	a := p.accounts[0]
+	a := p.only()
 	if err := a.store.Migrate(i.ctx); err != nil {
 		return "", startFault(err, a.settings.Language)
 	}

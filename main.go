@@ -151,8 +151,8 @@ func (s *session) open() (*account, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := p.accounts[0]
-	if err := a.store.Migrate(s.ctx); err != nil {
+	a := p.only()
+	if err := a.migrate(s.ctx); err != nil {
 		_ = p.close()
 		return nil, startFault(err, a.settings.Language)
 	}

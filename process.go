@@ -7,10 +7,12 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/redis/go-redis/v9"
 
 	"wechat-broadcast/config"
@@ -20,41 +22,75 @@ import (
 // process is what the program has once: everything that belongs to no account.
 type process struct {
 	log      *slog.Logger
-	registry *prometheus.Registry
-	// metrics registers in registry, with this replica's name as a label if there
-	// may be several.
-	metrics  prometheus.Registerer
-	clients  map[string]*redis.Client // by REDIS_URL
-	accounts []*account
-	handler  http.Handler
+	registry *prometheus.Registry // of the process; each account has one of its own
+	// labels are on every metric: this replica's name, if there may be several.
+	labels prometheus.Labels
+	slots  []*slot
+	// handler serves LISTEN_ADDR, and inspection METRICS_ADDR: nil without one.
+	handler, inspection http.Handler
+	reopenAfter         time.Duration
+
+	mu      sync.Mutex
+	clients map[string]*redis.Client // by REDIS_URL
 }
 
-// newProcess wires the process and its accounts. close must follow.
+// newProcess wires the process. An account that is alone is opened, and it is an error
+// if it can't be; several are opened when they run. close must follow.
 func newProcess(settings *config.Settings, log *slog.Logger) (*process, error) {
-	registry := prometheus.NewRegistry()
-	p := &process{log: log, registry: registry, metrics: registry, clients: map[string]*redis.Client{}}
-	if slices.ContainsFunc(settings.Accounts, func(a config.Account) bool { return a.RedisURL != "" }) {
-		p.metrics = prometheus.WrapRegistererWith(prometheus.Labels{"replica": replicaName()}, registry)
+	p := &process{
+		log: log, registry: prometheus.NewRegistry(), labels: prometheus.Labels{},
+		clients: map[string]*redis.Client{}, reopenAfter: reopenAfter,
 	}
-	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if slices.ContainsFunc(settings.Accounts, func(a config.Account) bool { return a.RedisURL != "" }) {
+		p.labels["replica"] = replicaName()
+	}
+	prometheus.WrapRegistererWith(p.labels, p.registry).
+		MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var places []handlers.Place
 	for _, of := range settings.Accounts {
-		a, err := newAccount(of, p)
-		if err != nil {
+		s := &slot{process: p, settings: of, fault: errStarting}
+		p.slots = append(p.slots, s)
+		places = append(places, s.place())
+	}
+	if p.alone() {
+		if _, err := p.slots[0].open(); err != nil {
 			return nil, errors.Join(err, p.close())
 		}
-		p.accounts = append(p.accounts, a)
 	}
-	a := p.accounts[0]
-	p.handler = handlers.New(
-		handlers.Config{Metrics: registry, Checks: a.checks(), Now: time.Now, Log: log}, a.callback, a.pages)
+	routes := handlers.Config{Metrics: prometheus.GathererFunc(p.gather), Now: time.Now, Log: log}
+	if settings.MetricsAddr != "" {
+		p.inspection = handlers.NewInspection(routes, places...)
+		routes.Metrics = nil
+	}
+	p.handler = handlers.New(routes, places...)
 	return p, nil
 }
 
-// close ends what newProcess started, once nothing uses it any more.
+// alone tells whether the process has one account only, with or without a name.
+func (p *process) alone() bool { return len(p.slots) == 1 }
+
+// only returns the account of a process that has one.
+func (p *process) only() *account {
+	a, _ := p.slots[0].opened()
+	return a
+}
+
+// gather returns the metrics of the process and of the accounts that are open.
+func (p *process) gather() ([]*dto.MetricFamily, error) {
+	all := prometheus.Gatherers{p.registry}
+	for _, s := range p.slots {
+		if a, _ := s.opened(); a != nil {
+			all = append(all, a.registry)
+		}
+	}
+	return all.Gather()
+}
+
+// close ends what newProcess and its accounts started, once nothing uses it any more.
 func (p *process) close() error {
 	var errs []error
-	for _, a := range p.accounts {
-		errs = append(errs, a.close())
+	for _, s := range p.slots {
+		errs = append(errs, s.close())
 	}
 	for _, client := range p.clients {
 		_ = client.Close()
@@ -67,6 +103,8 @@ func (p *process) redis(url config.Secret) (*redis.Client, error) {
 	if url == "" {
 		return nil, nil //nolint:nilnil // no Redis is no fault
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if client, made := p.clients[url.Reveal()]; made {
 		return client, nil
 	}

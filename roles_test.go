@@ -66,7 +66,7 @@ func (s *stagedAccount) start() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- p.serve(ctx, listener) }()
+	go func() { ended <- p.serve(ctx, listeners{public: listener}) }()
 	s.p, s.stop = p, func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -74,7 +74,7 @@ func (s *stagedAccount) start() {
 		}
 		s.stop = func() {}
 	}
-	<-p.accounts[0].ready
+	<-p.only().ready
 	if err := s.sim.SetCallback("http://" + listener.Addr().String() + "/wechat"); err != nil {
 		s.t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestTheAuditOverRedelivery(t *testing.T) {
 		deliver("broadcast status", 1004)
 		s.restart()
 	}
-	page, err := s.p.accounts[0].store.AuditAfter(t.Context(), 0, 100)
+	page, err := s.p.only().store.AuditAfter(t.Context(), 0, 100)
 	if err != nil {
 		t.Fatal(err)
 	}

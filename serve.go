@@ -37,43 +37,89 @@ func (serveCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(s.ctx, "tcp", settings.ListenAddr)
-	if err != nil {
-		return errors.New(s.words.Say("listen_fault", lang.Vars{"Address": settings.ListenAddr, "Reason": lang.SystemFault(err)}))
+	if s.account != "" { // without it all are served
+		if err := s.choose(settings); err != nil {
+			return err
+		}
 	}
-	return serve(s.ctx, settings, log, listener)
+	on, err := s.listen(settings)
+	if err != nil {
+		return err
+	}
+	return serve(s.ctx, settings, log, on)
 }
 
-// serve runs the program on a listener until ctx ends. What is in flight then is
+// listeners are where the program is reached.
+type listeners struct {
+	public  net.Listener // LISTEN_ADDR
+	metrics net.Listener // METRICS_ADDR, nil without one
+}
+
+func (l listeners) close() error {
+	if l.metrics == nil {
+		return l.public.Close()
+	}
+	return errors.Join(l.public.Close(), l.metrics.Close())
+}
+
+// listen opens the addresses of the settings.
+func (s *session) listen(settings *config.Settings) (on listeners, err error) {
+	open := func(address string) (net.Listener, error) {
+		listener, err := (&net.ListenConfig{}).Listen(s.ctx, "tcp", address)
+		if err != nil {
+			return nil, errors.New(s.words.Say("listen_fault", lang.Vars{"Address": address, "Reason": lang.SystemFault(err)}))
+		}
+		return listener, nil
+	}
+	if on.public, err = open(settings.ListenAddr); err != nil || settings.MetricsAddr == "" {
+		return on, err
+	}
+	if on.metrics, err = open(settings.MetricsAddr); err != nil {
+		return on, errors.Join(err, on.public.Close())
+	}
+	return on, nil
+}
+
+// serve runs the program on listeners until ctx ends. What is in flight then is
 // recorded; the rest goes on at the next start.
-func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, listener net.Listener) error {
+func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, on listeners) error {
 	p, err := newProcess(settings, log)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, on.close())
 	}
-	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "settings", settings)
-	return p.serve(ctx, listener)
+	log.InfoContext(ctx, "serving", "address", on.public.Addr().String(), "settings", settings)
+	if on.metrics != nil {
+		log.InfoContext(ctx, "serving metrics", "address", on.metrics.Addr().String())
+	}
+	return p.serve(ctx, on)
 }
 
-// serve runs the process on a listener until ctx ends, and closes it.
-func (p *process) serve(ctx context.Context, listener net.Listener) error {
+// serve runs the process on listeners until ctx ends, and closes it.
+func (p *process) serve(ctx context.Context, on listeners) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 
-	server := handlers.NewHTTPServer(p.handler)
-	for _, a := range p.accounts {
-		server.RegisterOnShutdown(a.pages.Close) // open event streams would delay the stop
-	}
-	server.ErrorLog = slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)
 	var parts sync.WaitGroup
-	parts.Go(func() {
-		if err := handlers.Serve(server, listener, maxConnections, p.log); !errors.Is(err, http.ErrServerClosed) {
-			fail(fmt.Errorf("serve HTTP: %w", err))
+	var servers []*http.Server
+	for _, one := range []struct {
+		listener net.Listener
+		handler  http.Handler
+	}{{on.public, p.handler}, {on.metrics, p.inspection}} {
+		if one.listener == nil {
+			continue
 		}
-	})
-	for _, a := range p.accounts {
+		server := handlers.NewHTTPServer(one.handler)
+		server.ErrorLog = slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)
+		servers = append(servers, server)
 		parts.Go(func() {
-			if err := a.run(ctx); err != nil {
+			if err := handlers.Serve(server, one.listener, maxConnections, p.log); !errors.Is(err, http.ErrServerClosed) {
+				fail(fmt.Errorf("serve HTTP: %w", err))
+			}
+		})
+	}
+	for _, s := range p.slots {
+		parts.Go(func() {
+			if err := s.run(ctx); err != nil && p.alone() {
 				fail(err)
 			}
 		})
@@ -84,8 +130,15 @@ func (p *process) serve(ctx context.Context, listener net.Listener) error {
 	p.log.Info("stopping: what is in flight is recorded, the rest goes on at the next start")
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeHTTPAfter)
 	defer cancel()
-	if err := server.Shutdown(closing); err != nil {
-		_ = server.Close()
+	for _, s := range p.slots {
+		if a, _ := s.opened(); a != nil {
+			parts.Go(a.pages.Close) // open event streams would delay the stop
+		}
+	}
+	for _, server := range servers {
+		if err := server.Shutdown(closing); err != nil {
+			_ = server.Close()
+		}
 	}
 	parts.Wait()
 	err := p.close()

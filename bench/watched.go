@@ -118,7 +118,8 @@ func (p *parts) servePages(ctx context.Context, id int64) (page string, stop fun
 		return "", nil, errors.Join(err, listener.Close())
 	}
 	server := handlers.NewHTTPServer(handlers.New(
-		handlers.Config{Metrics: prometheus.NewRegistry(), Now: time.Now, Log: log}, pages))
+		handlers.Config{Metrics: prometheus.NewRegistry(), Now: time.Now, Log: log},
+		handlers.Fixed(&handlers.Account{Pages: pages})))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	return links.Broadcast(id), func() error {

@@ -17,10 +17,11 @@ import (
 
 // note is what a handler adds to the access log's line of its request.
 type note struct {
-	kind   string // of the message
-	openID string // of the sender; masked when written
-	reason string // why it was refused or not acted on
-	err    error  // what went wrong on our side
+	account string // the name of one of several
+	kind    string // of the message
+	openID  string // of the sender; masked when written
+	reason  string // why it was refused or not acted on
+	err     error  // what went wrong on our side
 }
 
 const noteKey = "note"
@@ -83,6 +84,9 @@ func (n *note) level(path string, status int) slog.Level {
 
 func (n *note) attrs() []slog.Attr {
 	var attrs []slog.Attr
+	if n.account != "" {
+		attrs = append(attrs, slog.String("account", n.account))
+	}
 	if n.kind != "" {
 		attrs = append(attrs, slog.String("kind", n.kind))
 	}

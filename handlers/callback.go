@@ -96,7 +96,7 @@ type CallbackConfig struct {
 	Log     *slog.Logger
 }
 
-// Callback answers the platform at /wechat.
+// Callback answers the platform at /wechat, or /wechat/NAME of one of several accounts.
 type Callback struct {
 	cfg     CallbackConfig
 	latency latency
@@ -131,11 +131,6 @@ func NewCallback(cfg CallbackConfig) *Callback {
 		c.work.shared = c.shared
 	}
 	return c
-}
-
-func (c *Callback) register(r *gin.Engine) {
-	r.GET("/wechat", c.verify)
-	r.POST("/wechat", c.receive)
 }
 
 // refusal is why a request is turned away, with the status that says so.

@@ -53,7 +53,7 @@ type setup struct {
 	CallbackConfig
 	services
 	checks []Check
-	pages  []Routes
+	pages  *Pages
 }
 
 // services stands in for the chat, the followers and the engine.
@@ -181,7 +181,8 @@ func (a *account) restart() *Callback {
 	registry := prometheus.NewRegistry()
 	a.Metrics = registry
 	c := NewCallback(a.CallbackConfig)
-	a.Handler = New(Config{Metrics: registry, Checks: a.checks, Now: a.Now, Log: a.Log}, append(a.pages, c)...)
+	a.Handler = New(Config{Metrics: registry, Now: a.Now, Log: a.Log},
+		Fixed(&Account{Callback: c, Pages: a.pages, Readiness: NewReadiness(a.checks)}))
 	return c
 }
 

@@ -16,34 +16,53 @@ import (
 
 // Config is what the routes of the process work with. All fields are required.
 type Config struct {
-	// Metrics is what /metrics shows.
+	// Metrics is what /metrics shows; nil if it and /readyz are served at another
+	// address.
 	Metrics prometheus.Gatherer
-	// Checks are what /readyz asks.
-	Checks []Check
-	Now    func() time.Time
-	Log    *slog.Logger
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
-// Routes are routes of an account: a *Callback or *Pages.
-type Routes interface{ register(r *gin.Engine) }
+// New returns the routes of the process and of its accounts: one without a name, or
+// several with names.
+func New(cfg Config, list ...Place) http.Handler {
+	r := newEngine(cfg.Log)
+	a := places(list)
+	if cfg.Metrics != nil {
+		inspect(r, cfg.Metrics, a)
+	}
+	a.register(r)
+	return r
+}
 
-// New returns the routes of the process and of an account.
-func New(cfg Config, account ...Routes) http.Handler {
+// NewInspection returns the routes of METRICS_ADDR, which show how the process and its
+// accounts are.
+func NewInspection(cfg Config, list ...Place) http.Handler {
+	r := newEngine(cfg.Log)
+	inspect(r, cfg.Metrics, list)
+	return r
+}
+
+// newEngine returns the routes that every address has.
+func newEngine(log *slog.Logger) *gin.Engine {
 	releaseMode()
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
 	r.RedirectTrailingSlash = false
-	r.Use(accessLog(cfg.Log), recovered(cfg.Log), noSniff)
-
-	// Nobody who comes here is known to read one language.
-	r.NoRoute(func(g *gin.Context) { g.String(http.StatusNotFound, "404 没有这个页面 · There is no such page") })
+	r.Use(accessLog(log), recovered(log), noSniff)
+	r.NoRoute(noPage)
 	r.GET("/healthz", func(g *gin.Context) { g.String(http.StatusOK, "ok") })
-	r.GET("/readyz", readiness(cfg.Checks))
-	r.GET("/metrics", gin.WrapH(promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{})))
-	for _, routes := range account {
-		routes.register(r)
-	}
 	return r
+}
+
+func inspect(r *gin.Engine, metrics prometheus.Gatherer, a places) {
+	r.GET("/readyz", a.readiness)
+	r.GET("/metrics", gin.WrapH(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
+}
+
+// noPage answers in both languages: nobody who comes here is known to read one.
+func noPage(g *gin.Context) {
+	g.String(http.StatusNotFound, "404 没有这个页面 · There is no such page")
 }
 
 // releaseMode stops Gin from printing its routes. The mode is one for the whole

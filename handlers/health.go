@@ -32,50 +32,86 @@ type Check struct {
 	KeepFor time.Duration
 }
 
-// readiness runs every check at once and answers 200, or 503 with the reason of each
-// that failed.
-func readiness(checks []Check) gin.HandlerFunc {
-	answers := newAnswers(checks)
-	return func(g *gin.Context) {
-		reasons := askAll(g.Request.Context(), answers)
-		failed := map[string]string{}
-		for i, c := range checks {
-			if reasons[i] != "" {
-				failed[c.Name] = reasons[i]
-			}
-		}
-		if len(failed) > 0 {
-			g.JSON(http.StatusServiceUnavailable, gin.H{"status": "unavailable", "checks": failed})
+// readinessAnswer is what /readyz says of an account, or of several.
+type readinessAnswer struct {
+	Status   string                     `json:"status"`
+	Checks   map[string]string          `json:"checks,omitempty"`
+	Accounts map[string]readinessAnswer `json:"accounts,omitempty"`
+}
+
+func (r readinessAnswer) write(g *gin.Context) {
+	status := http.StatusOK
+	if r.Status != statusReady {
+		status = http.StatusServiceUnavailable
+	}
+	g.JSON(status, r)
+}
+
+// The statuses of /readyz.
+const (
+	statusReady   = "ok"
+	statusUnready = "unavailable"
+)
+
+// ready asks whether the account of a place can do its work.
+func (p Place) ready(ctx context.Context) readinessAnswer {
+	account, leave, err := p.Enter()
+	if err != nil {
+		return readinessAnswer{Status: statusUnready, Checks: map[string]string{"start": reasonOf(err)}}
+	}
+	defer leave()
+	if account.Readiness == nil {
+		return readinessAnswer{Status: statusReady}
+	}
+	if failed := account.Readiness.failed(ctx); len(failed) > 0 {
+		return readinessAnswer{Status: statusUnready, Checks: failed}
+	}
+	return readinessAnswer{Status: statusReady}
+}
+
+// readiness answers 200 if the account can do its work, or 503 with the reason of each
+// check that failed. Of several accounts it is 200 while one of them can, and says how
+// each is; ?account=NAME is about that one.
+func (a places) readiness(g *gin.Context) {
+	ctx, cancel := context.WithTimeout(g.Request.Context(), checkWithin)
+	defer cancel()
+	name, asked := g.GetQuery("account")
+	switch {
+	case asked:
+		p, known := a.find(name)
+		if !known || name == "" {
+			g.JSON(http.StatusNotFound, gin.H{"status": "unknown", "error": "there is no account of that name"})
 			return
 		}
-		g.JSON(http.StatusOK, gin.H{"status": "ok"})
+		p.ready(ctx).write(g)
+	case !a.several():
+		a[0].ready(ctx).write(g)
+	default:
+		a.allReady(ctx).write(g)
 	}
 }
 
-func newAnswers(checks []Check) []*cache.Cache[struct{}, string] {
-	answers := make([]*cache.Cache[struct{}, string], len(checks))
-	for i, c := range checks {
-		answers[i] = newAnswer(c)
-	}
-	return answers
-}
-
-// askAll returns why each check failed, or "" if it did not.
-func askAll(ctx context.Context, answers []*cache.Cache[struct{}, string]) []string {
-	ctx, cancel := context.WithTimeout(ctx, checkWithin)
-	defer cancel()
-	reasons := make([]string, len(answers))
+// allReady asks all accounts at once.
+func (a places) allReady(ctx context.Context) readinessAnswer {
+	of := make([]readinessAnswer, len(a))
 	var wg sync.WaitGroup
-	for i, answer := range answers {
-		wg.Go(func() {
-			var err error
-			if reasons[i], err = answer.Get(ctx, struct{}{}); err != nil {
-				reasons[i] = "no answer within " + checkWithin.String()
-			}
-		})
+	for i, p := range a {
+		wg.Go(func() { of[i] = p.ready(ctx) })
 	}
 	wg.Wait()
-	return reasons
+	all := readinessAnswer{Status: statusUnready, Accounts: map[string]readinessAnswer{}}
+	for i, p := range a {
+		all.Accounts[p.Name] = of[i]
+		if of[i].Status == statusReady {
+			all.Status = statusReady
+		}
+	}
+	return all
+}
+
+// reasonOf returns an error as one short line.
+func reasonOf(err error) string {
+	return cmp.Or(cut(strings.Join(strings.Fields(err.Error()), " "), 300), "failed")
 }
 
 // newAnswer keeps the answer of a check: why it failed, or "". However many ask at
@@ -91,7 +127,7 @@ func newAnswer(c Check) *cache.Cache[struct{}, string] {
 		ctx, cancel := context.WithTimeout(ctx, checkWithin)
 		defer cancel()
 		if err := caught(func() error { return c.Check(ctx) }); err != nil {
-			return cmp.Or(cut(strings.Join(strings.Fields(err.Error()), " "), 300), "failed"), nil
+			return reasonOf(err), nil
 		}
 		return "", nil
 	})

@@ -92,19 +92,32 @@ func (l *Links) mac(text []byte) []byte {
 	return h.Sum(nil)[:macSize]
 }
 
-// read returns what a token stands for; ok is false if it was not signed by us,
-// was changed, or has expired.
-func (l *Links) read(token string) (to link, ok bool) {
+// verify returns what was signed of a token; ok is false if it was not signed by us, or
+// was changed.
+func (l *Links) verify(token string) (text []byte, ok bool) {
 	// The decoder skips line breaks, so one link would have many tokens.
 	if len(token) > maxToken || strings.ContainsAny(token, "\r\n") {
-		return link{}, false
+		return nil, false
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(raw) <= macSize {
-		return link{}, false
+		return nil, false
 	}
 	text, mac := raw[:len(raw)-macSize], raw[len(raw)-macSize:]
-	if !hmac.Equal(mac, l.mac(text)) {
+	return text, hmac.Equal(mac, l.mac(text))
+}
+
+// made tells whether a token is of these Links, also if it has expired.
+func (l *Links) made(token string) bool {
+	_, ok := l.verify(token)
+	return ok
+}
+
+// read returns what a token stands for; ok is false if it was not signed by us,
+// was changed, or has expired.
+func (l *Links) read(token string) (to link, ok bool) {
+	text, ok := l.verify(token)
+	if !ok {
 		return link{}, false
 	}
 	kind, rest := linkKind(text[0]), text[1:]

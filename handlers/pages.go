@@ -109,20 +109,6 @@ func (p *Pages) begin(f func(ctx context.Context)) {
 	}
 }
 
-func (p *Pages) register(r *gin.Engine) {
-	pages := r.Group("/b", guarded)
-	pages.GET("/:token", p.page)
-	pages.GET("/:token/events", p.events)
-	pages.GET("/:token/failed.csv", p.failedCSV)
-	pages.GET("/assets/:name", p.asset)
-	r.NoRoute(func(g *gin.Context) {
-		if strings.HasPrefix(g.Request.URL.Path, "/b/") {
-			guarded(g)
-			p.notFound(g)
-		}
-	})
-}
-
 func guarded(g *gin.Context) {
 	web.Guard(g.Writer.Header())
 }

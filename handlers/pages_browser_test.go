@@ -128,7 +128,7 @@ func TestBrowserShowsNoOlderStateAfterARestart(t *testing.T) {
 	}
 	t.Cleanup(next.Close)
 	g.change(func() { g.status.Counts.Delivered -= 100 })
-	g.account.pages = []Routes{next}
+	g.account.pages = next
 	g.restart()
 	gone.Delete("events")
 	b.Until(`document.querySelector("#live").dataset.live === "live"`)

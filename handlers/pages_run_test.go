@@ -107,7 +107,8 @@ func newRun(t *testing.T, language string, o simulator.Options, rate int) *realR
 		AppID: o.AppID, Token: testToken, Store: r.store, Ready: ready, Engine: r.engine, Followers: people,
 		Metrics: registry, Now: time.Now, Log: log,
 	})
-	server := NewHTTPServer(New(Config{Metrics: registry, Now: time.Now, Log: log}, callback, pages))
+	server := NewHTTPServer(New(Config{Metrics: registry, Now: time.Now, Log: log},
+		Fixed(&Account{Callback: callback, Pages: pages})))
 	server.RegisterOnShutdown(pages.Close)
 	go func() { _ = server.Serve(listener) }()
 	ctx, cancel := context.WithCancel(context.Background())

@@ -70,7 +70,7 @@ func newGallery(tb testing.TB) *gallery {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(g.pages.Close)
-	g.account = newAccount(tb, func(c *setup) { c.pages = []Routes{g.pages} })
+	g.account = newAccount(tb, func(c *setup) { c.pages = g.pages })
 	g.fill(tb)
 	return g
 }

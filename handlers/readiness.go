@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -11,27 +12,61 @@ import (
 var checkOK = prometheus.NewDesc("readiness_check_ok",
 	"1 if what /readyz checks is in order, 0 if it is not, by check.", []string{"check"}, nil)
 
-// ReadinessMetric shows Prometheus the checks of /readyz. It asks them when it is scraped.
-type ReadinessMetric struct {
+// Readiness is whether an account can do its work. It shows the same to
+// Prometheus, when it is scraped.
+type Readiness struct {
 	checks  []Check
 	answers []*cache.Cache[struct{}, string]
 }
 
-// NewReadinessMetric returns the metric of an account's checks, to be registered.
-func NewReadinessMetric(checks []Check) *ReadinessMetric {
-	return &ReadinessMetric{checks: checks, answers: newAnswers(checks)}
+// NewReadiness returns a Readiness that asks these checks.
+func NewReadiness(checks []Check) *Readiness {
+	r := &Readiness{checks: checks}
+	for _, c := range checks {
+		r.answers = append(r.answers, newAnswer(c))
+	}
+	return r
+}
+
+// ask runs every check at once and returns why each failed, or "" if it did not.
+func (r *Readiness) ask(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, checkWithin)
+	defer cancel()
+	reasons := make([]string, len(r.checks))
+	var wg sync.WaitGroup
+	for i, answer := range r.answers {
+		wg.Go(func() {
+			var err error
+			if reasons[i], err = answer.Get(ctx, struct{}{}); err != nil {
+				reasons[i] = "no answer within " + checkWithin.String()
+			}
+		})
+	}
+	wg.Wait()
+	return reasons
+}
+
+// failed returns the reason of each check that failed, by name.
+func (r *Readiness) failed(ctx context.Context) map[string]string {
+	failed := map[string]string{}
+	for i, reason := range r.ask(ctx) {
+		if reason != "" {
+			failed[r.checks[i].Name] = reason
+		}
+	}
+	return failed
 }
 
 // Describe implements prometheus.Collector.
-func (*ReadinessMetric) Describe(out chan<- *prometheus.Desc) { out <- checkOK }
+func (*Readiness) Describe(out chan<- *prometheus.Desc) { out <- checkOK }
 
 // Collect implements prometheus.Collector.
-func (m *ReadinessMetric) Collect(out chan<- prometheus.Metric) {
-	for i, reason := range askAll(context.Background(), m.answers) {
+func (r *Readiness) Collect(out chan<- prometheus.Metric) {
+	for i, reason := range r.ask(context.Background()) {
 		ok := 0.0
 		if reason == "" {
 			ok = 1
 		}
-		out <- prometheus.MustNewConstMetric(checkOK, prometheus.GaugeValue, ok, m.checks[i].Name)
+		out <- prometheus.MustNewConstMetric(checkOK, prometheus.GaugeValue, ok, r.checks[i].Name)
 	}
 }

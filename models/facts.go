@@ -18,6 +18,9 @@ const (
 	// milliseconds since the Unix epoch.
 	FactPulled = "followers_pulled"
 
+	// factApp is the AppID of the account whose people the database has.
+	factApp = "app_id"
+
 	factSync = "sync"
 	// factWritten is written to see whether the database can be.
 	factWritten = "written"
@@ -37,6 +40,26 @@ func (s *Store) Fact(ctx context.Context, name string) (string, error) {
 // SetFact sets the value of a fact.
 func (s *Store) SetFact(ctx context.Context, name, value string) error {
 	return writeFact(s.w.WithContext(ctx), name, value)
+}
+
+// Belong makes the database that of an account, by its AppID, if it is nobody's yet. For
+// one of another account it returns an *Unusable: OpenIDs are other ones in each account.
+func (s *Store) Belong(ctx context.Context, appID string) error {
+	owner, err := s.Fact(ctx, factApp)
+	if err == nil && owner == "" {
+		// Of two processes that start at the same moment one writes it.
+		err = s.w.WithContext(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&fact{Name: factApp, Value: appID}).Error
+		if err == nil {
+			owner, err = readFact(s.w.WithContext(ctx), factApp)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("read whose database it is: %w", err)
+	}
+	if owner != appID {
+		return unusable("other_app", "Owner", owner, "App", appID)
+	}
+	return nil
 }
 
 // CheckWrite writes a few bytes and returns why they could not be stored: a
