@@ -39,6 +39,7 @@ type commands struct {
 	Sync      syncCommand      `cmd:"" help:"${usage_sync}"`
 	Import    importCommand    `cmd:"" help:"${usage_import}"`
 	Export    exportCommand    `cmd:"" help:"${usage_export}"`
+	Copy      copyCommand      `cmd:"" help:"${usage_copy}"`
 	Simulator simulatorCommand `cmd:"" help:"${usage_simulator}"`
 	Version   versionCommand   `cmd:"" help:"${usage_version}"`
 
@@ -132,6 +133,19 @@ func (s *session) load() (*config.Settings, *slog.Logger, error) {
 // open returns the account that a command works once with, alone in its process and
 // with its database migrated. The process's close must follow.
 func (s *session) open() (*account, error) {
+	a, err := s.wire()
+	if err != nil {
+		return nil, err
+	}
+	if err := a.store.Migrate(s.ctx); err != nil {
+		_ = a.process.close()
+		return nil, startFault(err, a.settings.Language)
+	}
+	return a, nil
+}
+
+// wire is open without a look at the database.
+func (s *session) wire() (*account, error) {
 	settings, log, err := s.load()
 	if err != nil {
 		return nil, err
@@ -143,12 +157,7 @@ func (s *session) open() (*account, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := p.accounts[0]
-	if err := a.store.Migrate(s.ctx); err != nil {
-		_ = p.close()
-		return nil, startFault(err, a.settings.Language)
-	}
-	return a, nil
+	return p.accounts[0], nil
 }
 
 // choose leaves only the account in the settings that --account names.
