@@ -99,6 +99,10 @@ tidy:
 bench-audiences: ## measure what topics, tags and lists cost at 1,000,000, in ten minutes (QUICK=1: 100,000); MariaDB too if TEST_MYSQL_URL is set
 	go run ./bench -audiences $(if $(QUICK),-quick) -json bench/results.json
 
+.PHONY: bench-copy
+bench-copy: ## measure the copy of 1,000,000 recipients and deliveries from SQLite to MySQL and back; wants TEST_MYSQL_URL
+	COPY_DELIVERIES=1000000 go test -count=1 -timeout 40m -v -run '^TestCopyOfManyDeliveries$$' ./services/copying
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin dist coverage.out

@@ -19,6 +19,7 @@ type listDesk struct {
 	store *models.Store
 	run   func(stdin string, args ...string) (code int, out, faults string)
 	dir   string
+	url   string
 }
 
 // newListDesk has the followers 0 to 4, of whom 3 opted out and 4 left.
@@ -49,7 +50,7 @@ func newListDesk(t *testing.T, language string) *listDesk {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &listDesk{store: store, dir: dir, run: func(stdin string, args ...string) (int, string, string) {
+	return &listDesk{store: store, dir: dir, url: "sqlite://" + filepath.ToSlash(s.Accounts[0].Database.DSN), run: func(stdin string, args ...string) (int, string, string) {
 		var out, faults bytes.Buffer
 		code := run(t.Context(), append(args, "--config", config), strings.NewReader(stdin), &out, &faults)
 		return code, out.String(), faults.String()

@@ -111,7 +111,7 @@ func (i *installation) firstMessage(settings *config.Settings, mayAsk bool) (nam
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 	a := p.only()
-	if err := a.store.Migrate(i.ctx); err != nil {
+	if err := a.migrate(i.ctx); err != nil {
 		return "", startFault(err, a.settings.Language)
 	}
 	source := newSource(a.settings, a.store, a.platform)

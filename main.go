@@ -42,6 +42,7 @@ type commands struct {
 	Import    importCommand    `cmd:"" help:"${usage_import}"`
 	Export    exportCommand    `cmd:"" help:"${usage_export}"`
 	Say       sayCommand       `cmd:"" help:"${usage_say}"`
+	Copy      copyCommand      `cmd:"" help:"${usage_copy}"`
 	Simulator simulatorCommand `cmd:"" help:"${usage_simulator}"`
 	Version   versionCommand   `cmd:"" help:"${usage_version}"`
 
@@ -140,6 +141,19 @@ func (s *session) readSettings() (*config.Settings, error) {
 // open returns the account that a command works once with, alone in its process and
 // with its database migrated. The process's close must follow.
 func (s *session) open() (*account, error) {
+	a, err := s.wire()
+	if err != nil {
+		return nil, err
+	}
+	if err := a.migrate(s.ctx); err != nil {
+		_ = a.process.close()
+		return nil, startFault(err, a.settings.Language)
+	}
+	return a, nil
+}
+
+// wire is open without a look at the database.
+func (s *session) wire() (*account, error) {
 	settings, log, err := s.load()
 	if err != nil {
 		return nil, err
@@ -151,12 +165,7 @@ func (s *session) open() (*account, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := p.only()
-	if err := a.migrate(s.ctx); err != nil {
-		_ = p.close()
-		return nil, startFault(err, a.settings.Language)
-	}
-	return a, nil
+	return p.only(), nil
 }
 
 // choose leaves only the account in the settings that --account names.

@@ -42,7 +42,22 @@ type SendLock struct {
 // A machine that loses its power or its network leaves MySQL's connection open,
 // for hours by default. Whoever calls this again and again, and sees no sign of
 // life of the holder for 8 s, ends that connection.
+//
+// Nobody gets the lock of a database from which nothing may be sent, since it is a copy
+// that has not ended or another took its place: that is an *Unusable.
 func (s *Store) TakeSendLock(ctx context.Context) (*SendLock, error) {
+	lock, err := s.TakeCopyLock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkPlace(ctx); err != nil {
+		return nil, errors.Join(err, lock.Release())
+	}
+	return lock, nil
+}
+
+// TakeCopyLock is TakeSendLock of a database whatever place it has, for a copy.
+func (s *Store) TakeCopyLock(ctx context.Context) (*SendLock, error) {
 	if s.driver == SQLite {
 		return s.lockFile(ctx)
 	}

@@ -190,8 +190,17 @@ const versionsTable = "schema_versions"
 
 // Migrate brings the schema up to date, each version once, under a lock where
 // several processes may start at the same time. A database of a newer version is
-// an *Unusable: nobody knows what this program would do to it.
+// an *Unusable: nobody knows what this program would do to it. So is one that is a copy
+// which has not ended, and one whose place another database took.
 func (s *Store) Migrate(ctx context.Context) error {
+	if err := s.MigrateSchema(ctx); err != nil {
+		return err
+	}
+	return s.checkPlace(ctx)
+}
+
+// MigrateSchema is Migrate of a database whatever place it has.
+func (s *Store) MigrateSchema(ctx context.Context) error {
 	db, err := s.w.DB()
 	if err != nil {
 		return err
