@@ -22,6 +22,7 @@ import (
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/canary"
 	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/lifesign"
 	"wechat-broadcast/services/lists"
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/messages"
@@ -42,6 +43,7 @@ type account struct {
 	platform  *wechat.Client
 	followers *followers.Service
 	admins    *admins.Service
+	life      *lifesign.Keeper
 	engine    *broadcast.Engine
 	notifier  *notify.Notifier
 	chat      *chat.Chat
@@ -84,6 +86,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	})
 	roles := admins.New(admins.Config{Store: store, Owners: settings.AdminOpenIDs, Now: time.Now, Log: a.log})
 	a.admins = roles
+	a.life = &lifesign.Keeper{Store: store, Log: a.log}
 	a.engine = a.newEngine(a.redis, source, roles)
 	a.notifier = notify.New(notify.Config{
 		Store: store, Platform: a.platform, Engine: a.engine, Admins: roles, Words: composer, Now: time.Now, Log: a.log,
@@ -134,7 +137,7 @@ func (a *account) newEngine(shared *redis.Client, source *messages.Source, roles
 		Concurrency: a.settings.SendConcurrency, Rate: a.settings.SendRate,
 		Approvals: a.settings.Approvals, Senders: roles.Senders, RequireTest: a.settings.RequireTest,
 		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset, Canary: canary.Share(a.settings.Canary),
-		Quiet: a.settings.QuietHours, Cap: a.cap(), Redis: shared, Account: a.settings.AppID,
+		Quiet: a.settings.QuietHours, Cap: a.cap(), Redis: shared, Account: a.settings.AppID, Life: a.life,
 		Metrics: a.metrics, Now: time.Now, Log: a.log,
 	})
 }
@@ -161,6 +164,9 @@ func (a *account) run(ctx context.Context) error {
 		return err
 	}
 	a.warn(ctx)
+	if a.life.Check(ctx) != nil {
+		return nil // told to stop while the database was away
+	}
 	telling, stop := context.WithCancel(context.WithoutCancel(ctx)) // until nothing is sent any more
 	var notifier sync.WaitGroup
 	notifier.Go(func() { a.notifier.Run(telling) })

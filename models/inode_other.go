@@ -20,3 +20,5 @@ func writable(string) error { return nil }
 func isReadOnly(error) bool { return false }
 
 func isNoFolder(error) bool { return false }
+
+func madeAt(string) int64 { return 0 }
