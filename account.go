@@ -23,6 +23,7 @@ import (
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/canary"
 	"wechat-broadcast/services/followers"
+	"wechat-broadcast/services/lifesign"
 	"wechat-broadcast/services/lists"
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/messages"
@@ -45,6 +46,7 @@ type account struct {
 	platform  *wechat.Client
 	followers *followers.Service
 	admins    *admins.Service
+	life      *lifesign.Keeper
 	engine    *broadcast.Engine
 	notifier  *notify.Notifier
 	chat      *chat.Chat
@@ -96,6 +98,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	source := newSource(settings, store, a.platform)
 	roles := admins.New(admins.Config{Store: store, Owners: settings.AdminOpenIDs, Now: time.Now, Log: a.log})
 	a.admins = roles
+	a.life = &lifesign.Keeper{Store: store, Log: a.log}
 	a.engine = a.newEngine(a.redis, source, roles)
 	a.monitor = a.newMonitor()
 	a.notifier = notify.New(notify.Config{
@@ -162,7 +165,7 @@ func (a *account) newEngine(shared *redis.Client, source *messages.Source, roles
 		Concurrency: a.settings.SendConcurrency, Rate: a.settings.SendRate,
 		Approvals: a.settings.Approvals, Senders: roles.Senders, RequireTest: a.settings.RequireTest,
 		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset, Canary: canary.Share(a.settings.Canary),
-		Quiet: a.settings.QuietHours, Cap: a.cap(), Redis: shared, Account: a.settings.AppID,
+		Quiet: a.settings.QuietHours, Cap: a.cap(), Redis: shared, Account: a.settings.AppID, Life: a.life,
 		Metrics: a.metrics, Now: time.Now, Log: a.log,
 	})
 }
@@ -214,6 +217,9 @@ func (a *account) run(ctx context.Context) error {
 		return err
 	}
 	a.warn(ctx)
+	if a.life.Check(ctx) != nil {
+		return nil // told to stop while the database was away
+	}
 	telling, stop := context.WithCancel(context.WithoutCancel(ctx)) // until nothing is sent any more
 	var beside sync.WaitGroup
 	beside.Go(func() { a.notifier.Run(telling) })

@@ -194,6 +194,10 @@ func (w *words) reason(text map[string]string, b models.Broadcast, now time.Time
 		return
 	}
 	kind := b.Reason
+	if kind == models.ReasonRestored {
+		w.gap(text, b)
+		return
+	}
 	if kind == models.ReasonCredentials && strings.HasPrefix(b.Detail, "48001 ") {
 		kind = "permission" // the credentials are right, and the account may not
 	}

@@ -22,3 +22,5 @@ func isReadOnly(error) bool { return false }
 func isNoFolder(error) bool { return false }
 
 func disk(string) (size, free uint64, ok bool) { return 0, 0, false }
+
+func madeAt(string) int64 { return 0 }

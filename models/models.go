@@ -252,6 +252,7 @@ const (
 	ReasonTagsQuota   = "tags_quota"  // the day's calls for pulling it are used up
 	ReasonRejected    = "rejected"    // an admin rejected it; Detail has the OpenID and, after a space, why
 	ReasonExpired     = "expired"     // nobody approved it in time
+	ReasonRestored    = "restored"    // it is not known what was sent of it after a moment; see Broadcast.Gap
 	ReasonTemplate    = "template"    // the account's template is gone, or changed; Detail names the fields that do not fit, if it changed
 )
 

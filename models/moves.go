@@ -14,17 +14,18 @@ type Event string
 // The events: what the scheduler, an admin, the sending or the platform's answers
 // make of a broadcast.
 const (
-	EventDue    Event = "due"    // its time has come
-	EventMiss   Event = "miss"   // its time has passed by StartsWithin, and nothing started it
-	EventGoOn   Event = "go_on"  // a pause that ends by itself is over
-	EventPause  Event = "pause"  // an admin's word
-	EventResume Event = "resume" // an admin's word
-	EventCancel Event = "cancel" // an admin's word
-	EventStop   Event = "stop"   // the sending can't go on for now
-	EventQuiet  Event = "quiet"  // the quiet hours began
-	EventHalt   Event = "halt"   // another broadcast showed that the account is at stake
-	EventFail   Event = "fail"   // it can't be sent at all
-	EventFinish Event = "finish" // every recipient has an outcome
+	EventDue     Event = "due"     // its time has come
+	EventMiss    Event = "miss"    // its time has passed by StartsWithin, and nothing started it
+	EventGoOn    Event = "go_on"   // a pause that ends by itself is over
+	EventPause   Event = "pause"   // an admin's word
+	EventResume  Event = "resume"  // an admin's word
+	EventCancel  Event = "cancel"  // an admin's word
+	EventStop    Event = "stop"    // the sending can't go on for now
+	EventQuiet   Event = "quiet"   // the quiet hours began
+	EventHalt    Event = "halt"    // another broadcast showed that the account is at stake
+	EventRestore Event = "restore" // it is not known what was sent of it
+	EventFail    Event = "fail"    // it can't be sent at all
+	EventFinish  Event = "finish"  // every recipient has an outcome
 
 	EventApprove Event = "approve" // enough other admins approved it
 	EventReject  Event = "reject"  // another admin's word
@@ -42,17 +43,18 @@ type transition struct {
 
 // transitions is the one table of what may move a broadcast, and where to.
 var transitions = map[Event]transition{
-	EventDue:    {from: []BroadcastState{Scheduled}, to: Running},
-	EventMiss:   {from: []BroadcastState{Scheduled}, to: Paused},
-	EventGoOn:   {resting: true, to: Running},
-	EventPause:  {from: []BroadcastState{Scheduled, Running}, resting: true, to: Paused},
-	EventResume: {from: []BroadcastState{Paused}, to: Scheduled}, // so that one that was paused in its undo window keeps it
-	EventCancel: {from: []BroadcastState{Pending, Scheduled, Running, Paused}, to: Cancelled},
-	EventStop:   {from: []BroadcastState{Running}, to: Paused},
-	EventQuiet:  {from: []BroadcastState{Running}, resting: true, to: Paused},
-	EventHalt:   {from: []BroadcastState{Scheduled, Running}, resting: true, to: Paused},
-	EventFail:   {from: []BroadcastState{Running}, to: Failed},
-	EventFinish: {from: []BroadcastState{Running}, to: Finished},
+	EventDue:     {from: []BroadcastState{Scheduled}, to: Running},
+	EventMiss:    {from: []BroadcastState{Scheduled}, to: Paused},
+	EventGoOn:    {resting: true, to: Running},
+	EventPause:   {from: []BroadcastState{Scheduled, Running}, resting: true, to: Paused},
+	EventResume:  {from: []BroadcastState{Paused}, to: Scheduled}, // so that one that was paused in its undo window keeps it
+	EventCancel:  {from: []BroadcastState{Pending, Scheduled, Running, Paused}, to: Cancelled},
+	EventStop:    {from: []BroadcastState{Running}, to: Paused},
+	EventQuiet:   {from: []BroadcastState{Running}, resting: true, to: Paused},
+	EventHalt:    {from: []BroadcastState{Scheduled, Running}, resting: true, to: Paused},
+	EventRestore: {from: []BroadcastState{Scheduled, Running}, resting: true, to: Paused},
+	EventFail:    {from: []BroadcastState{Running}, to: Failed},
+	EventFinish:  {from: []BroadcastState{Running}, to: Finished},
 
 	EventApprove: {from: []BroadcastState{Pending}, to: Scheduled},
 	EventReject:  {from: []BroadcastState{Pending}, to: Cancelled},

@@ -58,7 +58,7 @@ func openFile(path string, log *slog.Logger) (*sqliteFile, error) {
 	if err := makePrivate(path); err != nil {
 		return nil, unusableFile(path, err)
 	}
-	for _, suffix := range []string{"", "-wal", "-shm", ".lock", ".migrate.lock"} {
+	for _, suffix := range []string{"", "-wal", "-shm", ".lock", ".migrate.lock", witnessSuffix} {
 		if err := writable(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, unusableFile(path+suffix, err)
 		}

@@ -210,6 +210,9 @@ func (c *Composer) reason(b models.Broadcast) string {
 	if tagGone(b) {
 		return c.say("reason.tag_gone", vars{"Name": b.Detail})
 	}
+	if b.Reason == models.ReasonRestored {
+		return c.gapText("reason", b)
+	}
 	if !c.locale.Has(id) {
 		id = "reason.unlisted"
 	}
@@ -262,6 +265,9 @@ func (c *Composer) todo(b models.Broadcast) string {
 	}
 	if b.Reason == models.ReasonMissed {
 		return c.say("todo.missed", v)
+	}
+	if b.Reason == models.ReasonRestored {
+		return c.gapText("todo", b)
 	}
 	if b.ResumeAt.IsZero() {
 		return c.say("todo.resume", v)

@@ -20,6 +20,7 @@ import (
 	"wechat-broadcast/services/cluster"
 	"wechat-broadcast/services/delivery"
 	"wechat-broadcast/services/intercepted"
+	"wechat-broadcast/services/lifesign"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/planning"
@@ -72,6 +73,9 @@ type Config struct {
 	Redis *redis.Client
 	// Account is the AppID.
 	Account string
+	// Life has the database show when it was last sent on; nil for a database that nobody
+	// restores.
+	Life    *lifesign.Keeper
 	Metrics prometheus.Registerer
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -100,6 +104,7 @@ type Engine struct {
 	worker   *worker.Worker
 	queue    worker.Queue
 	cluster  *cluster.Cluster // nil when the work is not shared
+	life     *lifesign.Keeper
 	runs     runs
 	canary   *canary.Chooser
 	planner  *planning.Planner
@@ -164,7 +169,7 @@ func (l *lifetimes) hurry() {
 func New(c Config) *Engine {
 	channel := wechat.TemplateMessages{Client: c.Platform}
 	e := &Engine{
-		store: c.Store, messages: c.Messages,
+		store: c.Store, messages: c.Messages, life: c.Life,
 		checks: &check.Checker{
 			Store: c.Store, Client: c.Platform, Messages: c.Messages, ResetAt: c.QuotaReset, Now: c.Now, Log: c.Log,
 		},

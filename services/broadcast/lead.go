@@ -97,7 +97,13 @@ func (e *Engine) lead(ctx context.Context, lock *models.SendLock) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var parts sync.WaitGroup
-	defer parts.Wait()
+	var lastSign func(ctx context.Context)
+	defer func() {
+		parts.Wait()
+		if lastSign != nil {
+			lastSign(e.storing)
+		}
+	}()
 	parts.Go(func() {
 		loop.Every(ctx, retakeLock, func() {
 			if err := lock.Check(ctx); err != nil && ctx.Err() == nil {
@@ -106,6 +112,12 @@ func (e *Engine) lead(ctx context.Context, lock *models.SendLock) {
 			}
 		})
 	})
+	if e.life != nil {
+		var err error
+		if lastSign, err = e.life.Lead(ctx); err != nil {
+			return
+		}
+	}
 	parts.Go(func() { e.tidy(ctx) })
 	if e.cluster == nil {
 		parts.Go(func() { e.worker.Run(ctx, e.queue) })

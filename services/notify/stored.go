@@ -55,10 +55,11 @@ func (n *Notifier) tellStored(ctx context.Context, again rests) error {
 	return nil
 }
 
-// halted tells whether a broadcast was stopped for what concerns the account, and so
-// everybody who may send.
+// halted tells whether a broadcast was stopped for what concerns the account or its
+// database, and so everybody who may send.
 func halted(b models.Broadcast) bool {
-	return b.State == models.Paused && (b.Reason == models.ReasonAccount || b.Reason == models.ReasonCredentials)
+	reasons := []string{models.ReasonAccount, models.ReasonCredentials, models.ReasonRestored}
+	return b.State == models.Paused && slices.Contains(reasons, b.Reason)
 }
 
 // tell tells the admin who asked for a broadcast how it ended, why it paused, or that it

@@ -1,0 +1,63 @@
+package models_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/models/modelstest"
+)
+
+// What would send is paused if it is not known what was sent, and once.
+func TestASignOfLifeFindsAGap(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		own                 int64
+		ago                 time.Duration
+		ours, gap, restored bool
+		later, mayBeDue     models.BroadcastState
+	}{
+		"a moment ago":           {ago: time.Second, later: models.Scheduled, mayBeDue: models.Scheduled},
+		"nearly too long ago":    {ago: 8 * time.Minute, later: models.Scheduled, mayBeDue: models.Scheduled},
+		"too long ago":           {ago: 10 * time.Minute, gap: true, later: models.Scheduled, mayBeDue: models.Paused},
+		"from the future":        {ago: -10 * time.Minute, gap: true, later: models.Scheduled, mayBeDue: models.Paused},
+		"an older one than ours": {own: 1, ago: time.Second, gap: true, restored: true, later: models.Paused, mayBeDue: models.Paused},
+		"ours, however long ago": {ours: true, ago: time.Hour, later: models.Scheduled, mayBeDue: models.Scheduled},
+	}
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		number := int64(0)
+		for name, test := range tests {
+			now := time.Now()
+			number += 100 // above what the cases before left beside the database
+			own := test.own
+			if own != 0 {
+				own += number
+			}
+			if test.ours {
+				own = number
+			}
+			due, later := newBroadcast(name+" due", now), newBroadcast(name+" later", now)
+			due.State, due.NotBefore = models.Scheduled, models.At(now.Add(-time.Hour))
+			later.State, later.NotBefore = models.Scheduled, models.At(now.Add(time.Hour))
+			create(t, s, due)
+			create(t, s, later)
+			if err := s.SetFact(t.Context(), "alive", fmt.Sprintf("%d %d 0", number, now.Add(-test.ago).UnixMilli())); err != nil {
+				t.Fatal(err)
+			}
+			_, gap, err := s.SignOfLife(t.Context(), own, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (gap != nil) != test.gap || gap != nil && gap.Restored != test.restored {
+				t.Errorf("%s: %+v", name, gap)
+			}
+			for b, want := range map[*models.Broadcast]models.BroadcastState{due: test.mayBeDue, later: test.later} {
+				got, err := s.FindBroadcast(t.Context(), b.ID)
+				if err != nil || got.State != want || want == models.Paused && got.Reason != models.ReasonRestored {
+					t.Errorf("%s: #%d is %s %s, want %s (%v)", name, b.ID, got.State, got.Reason, want, err)
+				}
+			}
+		}
+	})
+}
