@@ -35,7 +35,8 @@ func configFile(args []string) string {
 // usages are the sentences of the help. Tags name them with _ for the dot.
 var usages = []string{
 	"usage.config", "usage.account", "usage.serve", "usage.demo", "usage.sync", "usage.export", "usage.export_audit", "usage.export_consents", "usage.export_lists", "usage.export_list",
-	"usage.import", "usage.import_file", "usage.import_list", "usage.import_dry_run", "usage.import_skip_bad", "usage.simulator", "usage.version", "usage.healthcheck",
+	"usage.import", "usage.import_file", "usage.import_list", "usage.import_dry_run", "usage.import_skip_bad", "usage.import_testers", "usage.import_table",
+	"usage.export_followers", "usage.export_deliveries", "usage.export_broadcast", "usage.simulator", "usage.version", "usage.healthcheck",
 	"usage.followers", "usage.verbose", "usage.browser",
 }
 

@@ -6,6 +6,7 @@ package check
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -95,22 +96,32 @@ func (c *Checker) checkable(ctx context.Context, content *message.Content, sampl
 	return slices.DeleteFunc(people, func(p delivery.Person) bool { return p.Left || delivery.Asks(content, p, now) }), err
 }
 
-// lacking refuses a message to lists that needs fields which somebody lacks who would be sent
-// to, or, if the followers are not known yet, anybody on them. Without lists nobody has
-// fields, and the sample tells.
+// lacking refuses a message that needs fields which somebody lacks who would be sent to, or,
+// for lists while the followers are not known yet, anybody on them. Without lists people have
+// their own fields; if nobody of the sample has any, the sample tells.
 func (c *Checker) lacking(ctx context.Context, b *models.Broadcast, content *message.Content, people []models.Recipient) error {
 	needs := content.Needs()
 	isList := func(g models.Group) bool { return g.Kind == models.GroupList }
-	if len(needs) == 0 || len(people) == 0 || !slices.ContainsFunc(b.Target.Groups, isList) {
+	hasFields := func(r models.Recipient) bool { return r.Fields != "" }
+	toList := slices.ContainsFunc(b.Target.Groups, isList)
+	if len(needs) == 0 || len(people) == 0 || !toList && (b.Recipients == 0 || !slices.ContainsFunc(people, hasFields)) {
 		return nil
 	}
-	lacks, err := c.Store.Lacking(ctx, b, needs, b.Recipients == 0)
+	lacks, err := c.Store.Lacking(ctx, b, needs, toList && b.Recipients == 0)
 	if err != nil || len(lacks) == 0 {
 		return err
 	}
 	known, err := c.Store.FieldsOf(ctx, b)
 	if err != nil {
 		return err
+	}
+	for _, p := range people {
+		own, _ := models.ReadFields(p.Fields) // what can't be read is told when it is filled
+		for _, name := range slices.Sorted(maps.Keys(own)) {
+			if !slices.Contains(known, name) {
+				known = append(known, name)
+			}
+		}
 	}
 	return models.NewError(models.Invalid, models.ErrFieldsLacking, "Name", b.Name, "Lacks", lacks, "Known", known)
 }
