@@ -227,6 +227,9 @@ func about(words *lang.Locale, f *people.File) (lines []string) {
 	if len(f.Fields) > 0 {
 		lines = append(lines, words.Say("import.fields", lang.Vars{"Fields": strings.Join(f.Fields, and)}))
 	}
+	if f.Unfit > 0 {
+		lines = append(lines, words.Say("import.unfit", lang.Vars{"Count": f.Unfit, "Fields": strings.Join(f.UnfitFields, and)}))
+	}
 	if len(renamed) > 0 {
 		lines = append(lines, words.Say("import.renamed", lang.Vars{"Columns": strings.Join(renamed, and)}))
 	}

@@ -113,6 +113,9 @@ func (c importCommand) testers(s *session, a *account, file *twice, bar *importB
 		id = "import.testers_would"
 	}
 	lines := []string{s.words.Say(id, lang.Vars{"Count": n.Added, "Total": n.Total})}
+	if n.Unmet > 0 {
+		lines = append(lines, s.words.Say("import.testers_unmet", lang.Vars{"Count": n.Unmet}))
+	}
 	if len(n.Away) > 0 {
 		lines = append(lines, s.words.Say("import.testers_away", lang.Vars{"Count": len(n.Away), "People": strings.Join(n.Away, s.words.Say("import.and"))}))
 	}

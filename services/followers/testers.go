@@ -19,12 +19,15 @@ type Tester struct {
 type AddedTesters struct {
 	Added, Total int // who were not on the list before, and how many are on it
 	Away         []string
+	// Unmet is how many of the people are not among the followers yet, though they follow.
+	Unmet int
 }
 
 // AddTesters puts at most MaxTesters people on the test list, all of them or nobody. The platform is
 // asked about them; who does not follow is models.ErrTesterNotFollowing with People, or,
 // with skip, is left out and returned as Away. The other errors are those of AddTester. dry
-// changes nothing.
+// changes nothing. Nobody becomes a follower by it: whoever is not known as one gets tests
+// once a sync or a message of theirs tells that they follow.
 func (s *Service) AddTesters(ctx context.Context, people []Tester, skip, dry bool) (done AddedTesters, err error) {
 	openIDs := make([]string, len(people))
 	for i, p := range people {
@@ -80,6 +83,11 @@ func (s *Service) addTesters(ctx context.Context, people []Tester, done AddedTes
 			done.Added++
 		}
 	}
+	known, err := s.store.Following(ctx, openIDs)
+	if err != nil {
+		return done, err
+	}
+	done.Unmet = len(people) - len(known)
 	if done.Total = len(testers) + done.Added; done.Total > MaxTesters {
 		return done, models.NewError(models.Conflict, models.ErrTestersFull, "Limit", MaxTesters)
 	}
@@ -88,7 +96,9 @@ func (s *Service) addTesters(ctx context.Context, people []Tester, done AddedTes
 	}
 	now := s.now()
 	return done, s.store.ChangeRecipients(ctx, openIDs, func(i int, r *models.Recipient) {
-		follows(r, now)
+		if r.ID == 0 { // as on a list: whatever tells that they follow is newer
+			r.Stranger, r.CreatedAt = true, models.At(now)
+		}
 		r.Tester = true
 		if people[i].Name != "" {
 			r.Name = people[i].Name

@@ -138,8 +138,8 @@ func (r *csvReader) columns(cells []string) (openID int, header bool) {
 	if i := formColumn(nil, cells); i >= 0 || len(cells) == 1 {
 		return max(0, i), false
 	}
-	r.held = new(record)
-	*r.held = r.peek()
+	ahead := r.peek()
+	r.held = &ahead
 	if len(r.held.cells) == len(cells) {
 		if i := formColumn(cells, r.held.cells); i >= 0 && isHeader(cells, i) {
 			r.Column = strings.TrimSpace(cells[i])

@@ -63,6 +63,10 @@ type File struct {
 	Rows, Bad int64
 	// Repeated is how many rows of a dump are of somebody who has one already.
 	Repeated int64
+	// Unfit is how many values of a dump are no field, as they are too long or no text, and
+	// UnfitFields the fields of which they would be.
+	Unfit       int64
+	UnfitFields []string
 	// Faults are the first of all.
 	Faults []Fault
 	// Unreadable says that a fault is one that no row can be left out for: in the first
@@ -143,14 +147,15 @@ type at struct {
 }
 
 // add hands on the person of a row, or adds all that is wrong with it. names are the fields
-// of its cells, empty for what is none.
-func (r *reader) add(where at, openID string, names, cells []string, repeats bool) error {
+// of its cells, empty for what is none. A dump is none that somebody wrote for us: a person may
+// have several rows, and a value that is no field is left out.
+func (r *reader) add(where at, openID string, names, cells []string, dump bool) error {
 	faultless := true
 	fault := func(code string, args ...any) {
 		faultless = false
 		r.fault(where, code, args...)
 	}
-	if slices.ContainsFunc(cells, func(c string) bool { return !utf8.ValidString(c) }) {
+	if !dump && slices.ContainsFunc(cells, func(c string) bool { return !utf8.ValidString(c) }) {
 		fault(FaultEncoding)
 		r.Bad++
 		return nil
@@ -162,12 +167,16 @@ func (r *reader) add(where at, openID string, names, cells []string, repeats boo
 		fault(FaultNoOpenID)
 	case !models.LikeOpenID(openID):
 		fault(FaultOpenID, "Value", openID)
-	case first != 0 && !repeats:
+	case first != 0 && !dump:
 		fault(FaultDuplicate, "First", int64(first))
 	}
 	fields := map[string]string{}
 	for i, value := range cells {
 		if names[i] == "" || value == "" {
+			continue
+		}
+		if dump && (utf8.RuneCountInString(value) > maxValue || !utf8.ValidString(value)) {
+			r.unfit(names[i])
 			continue
 		}
 		if utf8.RuneCountInString(value) > maxValue {
@@ -186,6 +195,14 @@ func (r *reader) add(where at, openID string, names, cells []string, repeats boo
 		r.Repeated++
 	}
 	return r.each(Row{Entry: models.Entry{OpenID: openID, Fields: models.EncodeFields(fields)}, Line: where.line, Again: first != 0})
+}
+
+// unfit counts a value that can't be the field it would be.
+func (r *reader) unfit(field string) {
+	r.Unfit++
+	if !slices.Contains(r.UnfitFields, field) {
+		r.UnfitFields = append(r.UnfitFields, field)
+	}
 }
 
 func (r *reader) fault(where at, code string, args ...any) {
