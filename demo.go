@@ -17,6 +17,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/lists"
+	"wechat-broadcast/services/people"
 	"wechat-broadcast/services/topics"
 )
 
@@ -147,9 +148,9 @@ func (a *account) prepareDemo(ctx context.Context, show *demo.Demo) error {
 	}
 	list := show.List()
 	service := &lists.Service{Store: a.store, Now: time.Now, Log: a.log}
-	looked, err := service.Look(ctx, strings.NewReader(list.CSV), func(int64) {})
+	looked, err := service.Look(ctx, strings.NewReader(list.CSV), people.Options{}, func(int64) {})
 	if err == nil {
-		_, err = service.Make(ctx, models.List{Name: list.Name}, strings.NewReader(list.CSV), looked, func(int64) {})
+		_, err = service.Make(ctx, models.List{Name: list.Name}, strings.NewReader(list.CSV), people.Options{}, looked, func(int64) {})
 	}
 	if err != nil {
 		return fmt.Errorf("make the list of the demo: %w", err)

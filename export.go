@@ -17,9 +17,11 @@ const exportPage = 1000
 
 // exportCommand has a command for each table that can be exported.
 type exportCommand struct {
-	Audit    exportAudit    `cmd:"" help:"${usage_export_audit}"`
-	Consents exportConsents `cmd:"" help:"${usage_export_consents}"`
-	Lists    exportList     `cmd:"" help:"${usage_export_lists}"`
+	Followers  exportFollowers  `cmd:"" help:"${usage_export_followers}"`
+	Deliveries exportDeliveries `cmd:"" help:"${usage_export_deliveries}"`
+	Audit      exportAudit      `cmd:"" help:"${usage_export_audit}"`
+	Consents   exportConsents   `cmd:"" help:"${usage_export_consents}"`
+	Lists      exportList       `cmd:"" help:"${usage_export_lists}"`
 }
 
 type exportAudit struct{}

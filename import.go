@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,25 +9,33 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/lists"
+	"wechat-broadcast/services/people"
 )
 
 type importCommand struct {
 	File    string `arg:"" help:"${usage_import_file}"`
-	List    string `required:"" placeholder:"NAME" help:"${usage_import_list}"`
+	List    string `placeholder:"NAME" help:"${usage_import_list}"`
+	Testers bool   `help:"${usage_import_testers}"`
+	Table   string `placeholder:"NAME" help:"${usage_import_table}"`
 	DryRun  bool   `help:"${usage_import_dry_run}"`
 	SkipBad bool   `help:"${usage_import_skip_bad}"`
 }
 
-// Run makes or replaces a list with the people of a file, also beside a running server.
+// Run adds the people of a file to the followers, makes a list of them or puts them on the
+// test list, also beside a running server.
 func (c importCommand) Run(s *session) error {
-	name, err := lists.Name(c.List)
-	if err != nil {
-		return listFault(s.words, err)
+	if c.Testers && c.List != "" {
+		return usageError(s.words.Say("import.one_of_two"))
+	}
+	name := ""
+	if c.List != "" {
+		var err error
+		if name, err = lists.Name(c.List); err != nil {
+			return listFault(s.words, err)
+		}
 	}
 	file, size, err := openTwice(c.File, s.stdin)
 	if err != nil {
@@ -40,10 +47,22 @@ func (c importCommand) Run(s *session) error {
 		return err
 	}
 	defer func() { _ = a.process.close() }()
-	store := a.store
-	service := &lists.Service{Store: store, Now: time.Now, Log: a.log}
-	bar := importBar{words: s.words, w: s.stderr, size: size}
-	looked, err := service.Look(s.ctx, bar.follow("import.reading", file), bar.show)
+	bar := &importBar{words: s.words, w: s.stderr, size: size}
+	switch {
+	case c.Testers:
+		return c.testers(s, a, file, bar)
+	case name == "":
+		return c.followers(s, a, file, bar)
+	}
+	return c.list(s, a, name, file, bar)
+}
+
+func (c importCommand) options() people.Options { return people.Options{Table: c.Table} }
+
+// list makes or replaces a list with the people of a file.
+func (c importCommand) list(s *session, a *account, name string, file *twice, bar *importBar) error {
+	service := &lists.Service{Store: a.store, Now: time.Now, Log: a.log}
+	looked, err := service.Look(s.ctx, bar.follow("import.reading", file), c.options(), bar.show)
 	bar.end()
 	if s.ctx.Err() != nil {
 		return errors.New(s.words.Say("import.interrupted"))
@@ -51,14 +70,11 @@ func (c importCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	if refused := c.faults(s.words, looked); refused != "" {
+	if refused := c.faults(s.words, &looked.File); refused != "" {
 		return errors.New(refused)
 	}
 	if !c.DryRun {
-		if err := file.rewind(); err != nil {
-			return err
-		}
-		_, err = service.Make(s.ctx, models.List{Name: name}, bar.follow("import.storing", file), looked, bar.show)
+		_, err = service.Make(s.ctx, models.List{Name: name}, bar.follow("import.storing", file), c.options(), looked, bar.show)
 		bar.end()
 		if s.ctx.Err() != nil {
 			return errors.New(s.words.Say("import.interrupted"))
@@ -85,7 +101,7 @@ func listFault(words *lang.Locale, err error) error {
 }
 
 // faults says why a file is not taken: empty if it is.
-func (c importCommand) faults(words *lang.Locale, f *lists.Looked) string {
+func (c importCommand) faults(words *lang.Locale, f *people.File) string {
 	switch {
 	case f.Bad == 0 && f.Rows == 0:
 		return words.Say("import.nobody")
@@ -93,7 +109,7 @@ func (c importCommand) faults(words *lang.Locale, f *lists.Looked) string {
 		return ""
 	}
 	lines := []string{words.Say("import.refused", lang.Vars{"Count": f.Bad})}
-	lines = append(lines, faultLines(words, &f.File)...)
+	lines = append(lines, faultLines(words, f)...)
 	if !f.Unreadable && f.Rows > 0 {
 		lines = append(lines, words.Say("import.skip_bad"))
 	}
@@ -101,27 +117,50 @@ func (c importCommand) faults(words *lang.Locale, f *lists.Looked) string {
 }
 
 // faultLines names the faults of a file, and how many more rows have one.
-func faultLines(words *lang.Locale, f *lists.File) []string {
+func faultLines(words *lang.Locale, f *people.File) []string {
 	var lines []string
-	var named, last int64
+	named := int64(0)
+	last := people.Fault{Line: -1}
 	for _, fault := range f.Faults {
-		if int64(fault.Line) != last {
-			last = int64(fault.Line)
+		if fault.Line != last.Line || fault.Row != last.Row {
 			named++
 		}
+		last = fault
 		v := lang.Vars(fault.Args)
 		for key, arg := range v {
-			if text, is := arg.(string); is {
-				v[key] = shown(text)
+			switch arg := arg.(type) {
+			case string:
+				v[key] = shown(arg)
+			case []string:
+				v[key] = shownTables(words, arg, v["Count"])
 			}
 		}
 		what := words.Say("import.fault."+fault.Code, v)
-		lines = append(lines, words.Say("import.line", lang.Vars{"Line": last, "What": what}))
+		switch {
+		case fault.Line == 0:
+			lines = append(lines, what)
+		case fault.Row == 0:
+			lines = append(lines, words.Say("import.line", lang.Vars{"Line": int64(fault.Line), "What": what}))
+		default:
+			lines = append(lines, words.Say("import.row", lang.Vars{"Line": int64(fault.Line), "Row": fault.Row, "Table": shown(fault.Table), "What": what}))
+		}
 	}
 	if more := f.Bad - named; more > 0 {
 		lines = append(lines, words.Say("import.more", lang.Vars{"Count": more}))
 	}
 	return lines
+}
+
+// shownTables names tables, of which there may be more than are named.
+func shownTables(words *lang.Locale, names []string, all any) string {
+	for i, name := range names {
+		names[i] = shown(name)
+	}
+	text := strings.Join(names, words.Say("import.and"))
+	if n, ok := all.(int64); ok && n > int64(len(names)) {
+		text += "…"
+	}
+	return text
 }
 
 // shown is a text of a file as it is shown: short, and on one line.
@@ -140,9 +179,7 @@ func (c importCommand) outcome(words *lang.Locale, name string, f *lists.Looked,
 		id = "import.would"
 	}
 	lines := []string{words.Say(id, lang.Vars{"Name": name, "Count": f.Rows})}
-	if len(f.Fields) > 0 {
-		lines = append(lines, words.Say("import.fields", lang.Vars{"Fields": strings.Join(f.Fields, words.Say("import.and"))}))
-	}
+	lines = append(lines, about(words, &f.File)...)
 	if pulled {
 		parts := []string{words.Say("import.follow", lang.Vars{"Count": f.Follow})}
 		for _, n := range []struct {
@@ -157,11 +194,46 @@ func (c importCommand) outcome(words *lang.Locale, name string, f *lists.Looked,
 	} else {
 		lines = append(lines, words.Say("import.never_synced"))
 	}
-	if f.Bad > 0 {
-		lines = append(lines, words.Say("import.skipped", lang.Vars{"Count": f.Bad}))
-		lines = append(lines, faultLines(words, &f.File)...)
+	return strings.Join(append(lines, skipped(words, &f.File)...), "\n")
+}
+
+// skipped says which lines were left out.
+func skipped(words *lang.Locale, f *people.File) []string {
+	if f.Bad == 0 {
+		return nil
 	}
-	return strings.Join(lines, "\n")
+	return append([]string{words.Say("import.skipped", lang.Vars{"Count": f.Bad})}, faultLines(words, f)...)
+}
+
+// about says what was found in a file beside people.
+func about(words *lang.Locale, f *people.File) (lines []string) {
+	var tables, renamed []string
+	for _, t := range f.Tables {
+		tables = append(tables, words.Say("import.table_rows", lang.Vars{"Table": shown(t.Name), "Count": t.Rows}))
+	}
+	for _, r := range f.Renamed {
+		renamed = append(renamed, words.Say("import.column_field", lang.Vars{"Column": shown(r.Column), "Field": r.Field}))
+	}
+	and := words.Say("import.and")
+	if len(tables) > 0 {
+		lines = append(lines, words.Say("import.tables", lang.Vars{"Tables": strings.Join(tables, and)}))
+	}
+	if f.Repeated > 0 {
+		lines = append(lines, words.Say("import.repeated", lang.Vars{"Count": f.Repeated}))
+	}
+	if f.Column != "" {
+		lines = append(lines, words.Say("import.column", lang.Vars{"Column": shown(f.Column)}))
+	}
+	if len(f.Fields) > 0 {
+		lines = append(lines, words.Say("import.fields", lang.Vars{"Fields": strings.Join(f.Fields, and)}))
+	}
+	if f.Unfit > 0 {
+		lines = append(lines, words.Say("import.unfit", lang.Vars{"Count": f.Unfit, "Fields": strings.Join(f.UnfitFields, and)}))
+	}
+	if len(renamed) > 0 {
+		lines = append(lines, words.Say("import.renamed", lang.Vars{"Columns": strings.Join(renamed, and)}))
+	}
+	return lines
 }
 
 // twice is a file that can be read twice.
@@ -197,59 +269,16 @@ func openTwice(path string, stdin io.Reader) (*twice, int64, error) {
 	}
 	copied := &twice{file, true}
 	size, err := io.Copy(file, from)
-	if err = cmp.Or(err, copied.rewind()); err != nil {
+	if err != nil {
 		copied.close()
 		return nil, 0, err
 	}
 	return copied, size, nil
 }
 
-func (f *twice) rewind() error {
-	_, err := f.Seek(0, io.SeekStart)
-	return err
-}
-
 func (f *twice) close() {
 	_ = f.Close()
 	if f.temporary {
 		_ = os.Remove(f.Name())
-	}
-}
-
-// importBar shows how far the reading of a file has got.
-type importBar struct {
-	words *lang.Locale
-	w     io.Writer
-	size  int64
-	id    string
-	read  int64
-	bar   *progressbar.ProgressBar // nil before the first progress
-}
-
-// follow returns a reader of a file that the bar follows, under a sentence.
-func (b *importBar) follow(id string, from io.Reader) io.Reader {
-	b.id, b.read = id, 0
-	return io.TeeReader(from, b)
-}
-
-// Write counts what was read.
-func (b *importBar) Write(p []byte) (int, error) {
-	b.read += int64(len(p))
-	return len(p), nil
-}
-
-func (b *importBar) show(rows int64) {
-	if b.bar == nil {
-		b.bar = progressbar.NewOptions64(max(1, b.size), progressbar.OptionSetWriter(b.w), progressbar.OptionSetPredictTime(true),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
-	}
-	b.bar.Describe(b.words.Say(b.id, lang.Vars{"Done": rows}))
-	_ = b.bar.Set64(min(b.read, b.size))
-}
-
-func (b *importBar) end() {
-	if b.bar != nil {
-		_ = b.bar.Exit()
-		b.bar = nil
 	}
 }

@@ -34,8 +34,15 @@ func configFile(args []string) string {
 
 // usages are the sentences of the help. Tags name them with _ for the dot.
 var usages = []string{
-	"usage.config", "usage.account", "usage.serve", "usage.demo", "usage.sync", "usage.export", "usage.export_audit", "usage.export_consents", "usage.export_lists", "usage.export_list",
-	"usage.import", "usage.import_file", "usage.import_list", "usage.import_dry_run", "usage.import_skip_bad", "usage.simulator", "usage.version", "usage.healthcheck", "usage.say", "usage.say_line", "usage.say_as", "usage.followers", "usage.verbose", "usage.browser", "usage.check", "usage.check_json", "usage.init", "usage.init_out", "usage.init_app_id", "usage.init_app_secret", "usage.init_app_secret_file", "usage.init_token", "usage.init_aes_key", "usage.init_admin", "usage.init_public_url", "usage.init_database_url", "usage.init_api_base_url", "usage.copy", "usage.copy_to", "usage.copy_undo",
+	"usage.config", "usage.account", "usage.serve", "usage.demo", "usage.sync", "usage.export", "usage.export_audit",
+	"usage.export_consents", "usage.export_lists", "usage.export_list", "usage.import", "usage.import_file",
+	"usage.import_list", "usage.import_dry_run", "usage.import_skip_bad", "usage.simulator", "usage.version",
+	"usage.healthcheck", "usage.say", "usage.say_line", "usage.say_as", "usage.followers", "usage.verbose", "usage.browser",
+	"usage.check", "usage.check_json", "usage.init", "usage.init_out", "usage.init_app_id", "usage.init_app_secret",
+	"usage.init_app_secret_file", "usage.init_token", "usage.init_aes_key", "usage.init_admin", "usage.init_public_url",
+	"usage.init_database_url", "usage.init_api_base_url", "usage.copy", "usage.copy_to", "usage.copy_undo",
+	"usage.import_testers", "usage.import_table", "usage.export_followers", "usage.export_deliveries",
+	"usage.export_broadcast",
 }
 
 // newParser returns the parser of the command line, whose help is in the language of

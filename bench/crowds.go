@@ -12,6 +12,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/lists"
+	filed "wechat-broadcast/services/people"
 	"wechat-broadcast/services/topics"
 )
 
@@ -150,9 +151,9 @@ func people(ctx context.Context, p *parts, task programTask) (res peopleResult, 
 	for _, name := range []string{late, due} {
 		file := listFile(groupOf(name), task.Followers)
 		watch := start()
-		looked, err := service.Look(ctx, bytes.NewReader(file), func(int64) {})
+		looked, err := service.Look(ctx, bytes.NewReader(file), filed.Options{}, func(int64) {})
 		if err == nil {
-			_, err = service.Make(ctx, models.List{Name: name, ChangedBy: "bench"}, bytes.NewReader(file), looked, func(int64) {})
+			_, err = service.Make(ctx, models.List{Name: name, ChangedBy: "bench"}, bytes.NewReader(file), filed.Options{}, looked, func(int64) {})
 		}
 		if err != nil {
 			return res, err

@@ -103,7 +103,7 @@ func (s *Store) SampleAudience(ctx context.Context, b *Broadcast, n int) ([]Reci
 	var list []Recipient
 	for _, src := range s.sources(b) {
 		var part []Recipient
-		err := src.query(s.r.WithContext(ctx), b.ThroughID).Select("recipients.*, " + b.fieldsColumn() + " AS fields").
+		err := src.query(s.r.WithContext(ctx), b.ThroughID).Select("recipients.*, " + s.fieldsColumn(b) + " AS fields").
 			Order(src.key + order).Limit(n).Find(&part).Error
 		if err != nil {
 			return nil, fmt.Errorf("sample audience: %w", err)

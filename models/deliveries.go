@@ -124,7 +124,7 @@ func (s *Store) tasks(ctx context.Context, b *Broadcast, batch Batch, src source
 	}
 	args = append(append(append(args, src.among.args...), batch.AfterID, batch.ThroughID), src.where.args...)
 	rows, err := s.r.Statement.ConnPool.QueryContext(ctx, "SELECT recipients.id, recipients.openid, recipients.subscribed_at, recipients.scene,"+
-		" recipients.remark, recipients.profiled_at, "+b.fieldsColumn()+", "+columns+" FROM "+src.from+join+
+		" recipients.remark, recipients.profiled_at, "+s.fieldsColumn(b)+", "+columns+" FROM "+src.from+join+
 		" WHERE "+src.among.sql+" AND "+src.key+" > ? AND "+src.key+" <= ? AND "+where+" ORDER BY "+src.key, args...)
 	if err != nil {
 		return nil, err

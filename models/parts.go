@@ -94,23 +94,26 @@ type Lack struct {
 // lackShown is how many of those who lack a field are named.
 const lackShown = 3
 
-// Lacking counts, for each of the fields, who lacks it of those to whom a broadcast to lists
-// goes as things are now; with everyone, also of those on the lists who can't be written to.
-// Fields that nobody lacks are left out.
+// Lacking counts, for each of the fields, who lacks it of those to whom a broadcast goes as
+// things are now, on its lists and of their own; with everyone, also of those on the lists who
+// can't be written to. Fields that nobody lacks are left out.
 func (s *Store) Lacking(ctx context.Context, b *Broadcast, fields []string, everyone bool) ([]Lack, error) {
 	all := make([]Lack, len(fields))
 	for i, name := range fields {
 		all[i].Field = name
 	}
 	sources := s.distinct(b)
-	column := b.fieldsColumn()
+	columns := []string{ownFields}
+	if listed := b.listedFields(); listed != "" {
+		columns = append(columns, listed)
+	}
 	if everyone {
 		sources = s.listed(b)
-	} else if b.Audience == AudienceGroups {
-		column = "m.fields" // of the list that is the source: it is the first that the person is on
+	} else if b.Audience == AudienceGroups && len(columns) > 1 {
+		columns[1] = "m.fields" // of the list that is the source: it is the first that the person is on
 	}
 	for _, src := range sources {
-		if err := s.countLacks(ctx, b, src, column, all); err != nil {
+		if err := s.countLacks(ctx, b, src, columns, all); err != nil {
 			return nil, fmt.Errorf("count who lacks a field: %w", err)
 		}
 	}
@@ -118,13 +121,13 @@ func (s *Store) Lacking(ctx context.Context, b *Broadcast, fields []string, ever
 }
 
 // countLacks adds who lacks fields of the people of a source.
-func (s *Store) countLacks(ctx context.Context, b *Broadcast, src source, column string, all []Lack) error {
+func (s *Store) countLacks(ctx context.Context, b *Broadcast, src source, columns []string, all []Lack) error {
 	counts := make([]int64, len(all))
 	into := make([]any, len(all))
 	var sums []string
 	var args []any
 	for i, l := range all {
-		lacks := s.lack(column, l.Field)
+		lacks := s.lackAll(columns, l.Field)
 		sums, args, into[i] = append(sums, "COALESCE(SUM("+lacks.sql+"), 0)"), append(args, lacks.args...), &counts[i]
 	}
 	query := func() *gorm.DB { return src.query(s.r.WithContext(ctx), b.ThroughID) }
@@ -136,7 +139,7 @@ func (s *Store) countLacks(ctx context.Context, b *Broadcast, src source, column
 		if l.Count += counts[i]; counts[i] == 0 || len(l.OpenIDs) == lackShown {
 			continue
 		}
-		lacks := s.lack(column, l.Field)
+		lacks := s.lackAll(columns, l.Field)
 		var openIDs []string
 		err := query().Where(lacks.sql, lacks.args...).Order(src.key).Limit(lackShown-len(l.OpenIDs)).Pluck("recipients.openid", &openIDs).Error
 		if err != nil {
@@ -163,7 +166,7 @@ func (s *Store) listed(b *Broadcast) (all []source) {
 func (s *Store) SampleListed(ctx context.Context, b *Broadcast, n int) (people []Recipient, err error) {
 	for _, src := range s.listed(b) {
 		var part []Recipient
-		err := src.query(s.r.WithContext(ctx), 0).Select("recipients.*, " + b.fieldsColumn() + " AS fields").
+		err := src.query(s.r.WithContext(ctx), 0).Select("recipients.*, " + s.fieldsColumn(b) + " AS fields").
 			Order(src.key).Limit(n - len(people)).Find(&part).Error
 		if err != nil {
 			return nil, fmt.Errorf("sample lists: %w", err)
@@ -171,6 +174,16 @@ func (s *Store) SampleListed(ctx context.Context, b *Broadcast, n int) (people [
 		people = append(people, part...)
 	}
 	return people, nil
+}
+
+// lackAll is the condition that no column of fields has one of a name.
+func (s *Store) lackAll(columns []string, name string) condition {
+	all := condition{sql: "1 = 1"}
+	for _, column := range columns {
+		lacks := s.lack(column, name)
+		all.and(lacks.sql, lacks.args...)
+	}
+	return all
 }
 
 // lack is the condition that a column of fields has none of a name, or an empty one. Fields

@@ -38,6 +38,20 @@ func (s *Store) ChangeRecipient(ctx context.Context, openID string, change func(
 	})
 }
 
+// ChangeRecipients is ChangeRecipient for several people, in one transaction: change gets the
+// number of each in openIDs.
+func (s *Store) ChangeRecipients(ctx context.Context, openIDs []string, change func(i int, r *Recipient)) error {
+	return s.changing(ctx, func(tx *gorm.DB) error {
+		for i, openID := range openIDs {
+			_, _, err := changeRecipient(tx, openID, Consent{Via: ViaOther}, func(r *Recipient) { change(i, r) })
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // changing runs f in a transaction, again if somebody else added the same row meanwhile.
 func (s *Store) changing(ctx context.Context, f func(tx *gorm.DB) error) error {
 	var again error

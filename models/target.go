@@ -319,17 +319,34 @@ func (b *Broadcast) untried() condition {
 	}
 }
 
-// fieldsColumn is the column with the fields of a recipient: those of the first of the
-// broadcast's lists that the person is on, else their own.
-func (b *Broadcast) fieldsColumn() string {
+// fieldsColumn is the column with the fields of a recipient, for ReadFields: those of the first
+// of the broadcast's lists that the person is on, and then their own.
+func (s *Store) fieldsColumn(b *Broadcast) string {
+	listed := b.listedFields()
+	switch {
+	case listed == "":
+		return ownFields
+	case s.driver == SQLite:
+		return "(" + listed + " || " + ownFields + ")"
+	default:
+		return "CONCAT(" + listed + ", " + ownFields + ")"
+	}
+}
+
+// ownFields is the column with a person's own fields.
+const ownFields = "recipients.fields"
+
+// listedFields is the column with the fields of the first of the broadcast's lists that the
+// person is on; empty without lists.
+func (b *Broadcast) listedFields() string {
 	lists := segmentsOf(b.Target.Groups, GroupList)
 	if len(lists) == 0 {
-		return "recipients.fields"
+		return ""
 	}
 	var c strings.Builder
 	c.WriteString("COALESCE(")
 	for _, id := range lists {
 		fmt.Fprintf(&c, "(SELECT f.fields FROM members f WHERE f.segment_id = %d AND f.recipient_id = recipients.id), ", id)
 	}
-	return c.String() + "recipients.fields)"
+	return c.String() + "'')"
 }

@@ -16,6 +16,7 @@ import (
 	"wechat-broadcast/services/lists"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/messages"
+	"wechat-broadcast/services/people"
 	"wechat-broadcast/simulator"
 )
 
@@ -45,11 +46,11 @@ func (a *account) openID(i int) string {
 func (a *account) importList(name, text string) {
 	a.t.Helper()
 	none := func(int64) {}
-	looked, err := a.lists().Look(a.t.Context(), strings.NewReader(text), none)
+	looked, err := a.lists().Look(a.t.Context(), strings.NewReader(text), people.Options{}, none)
 	if err != nil || looked.Bad > 0 {
 		a.t.Fatal(looked, err)
 	}
-	if _, err := a.lists().Make(a.t.Context(), models.List{Name: name}, strings.NewReader(text), looked, none); err != nil {
+	if _, err := a.lists().Make(a.t.Context(), models.List{Name: name}, strings.NewReader(text), people.Options{}, looked, none); err != nil {
 		a.t.Fatal(err)
 	}
 }

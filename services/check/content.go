@@ -6,6 +6,7 @@ package check
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -18,6 +19,10 @@ import (
 
 // profilePatience is how long a reply waits for the profiles of its sample.
 const profilePatience = 1500 * time.Millisecond
+
+// lackPatience is how long a reply, which has 5 s, goes through all followers for those who lack
+// a field.
+const lackPatience = 1500 * time.Millisecond
 
 // Content fills the message for some of its recipients, and returns that of the first,
 // and what the admin should know of it. The error is a *models.Error if it can't be filled.
@@ -33,11 +38,12 @@ func (c *Checker) Content(ctx context.Context, b *models.Broadcast, people []mod
 	if len(people) == 0 || !content.Varies() {
 		people = []models.Recipient{{OpenID: b.AskedBy}}
 	}
-	if err := c.lacking(ctx, b, content, people); err != nil {
+	uncounted, err := c.lacking(ctx, b, content, people)
+	if err != nil {
 		return first, nil, err
 	}
 	checked, err := c.checkable(ctx, content, people)
-	warnings := unchecked(content, b, len(checked), err)
+	warnings := append(uncounted, unchecked(content, b, len(checked), err)...)
 	seen := map[string]bool{}
 	for i, p := range checked {
 		m, cuts, err := content.Fill(p.Recipient)
@@ -95,22 +101,46 @@ func (c *Checker) checkable(ctx context.Context, content *message.Content, sampl
 	return slices.DeleteFunc(people, func(p delivery.Person) bool { return p.Left || delivery.Asks(content, p, now) }), err
 }
 
-// lacking refuses a message to lists that needs fields which somebody lacks who would be sent
-// to, or, if the followers are not known yet, anybody on them. Without lists nobody has
-// fields, and the sample tells.
-func (c *Checker) lacking(ctx context.Context, b *models.Broadcast, content *message.Content, people []models.Recipient) error {
+// lacking refuses a message that needs fields which somebody lacks who would be sent to, or,
+// for lists while the followers are not known yet, anybody on them. Without lists people have
+// their own fields; if nobody of the sample has any, the sample tells. If all followers can't be
+// gone through in time, the sample tells, too, and the warning says so.
+func (c *Checker) lacking(ctx context.Context, b *models.Broadcast, content *message.Content, people []models.Recipient) ([]Warning, error) {
 	needs := content.Needs()
 	isList := func(g models.Group) bool { return g.Kind == models.GroupList }
-	if len(needs) == 0 || len(people) == 0 || !slices.ContainsFunc(b.Target.Groups, isList) {
-		return nil
+	hasFields := func(r models.Recipient) bool { return r.Fields != "" }
+	toList := slices.ContainsFunc(b.Target.Groups, isList)
+	if len(needs) == 0 || len(people) == 0 || !toList && (b.Recipients == 0 || !slices.ContainsFunc(people, hasFields)) {
+		return nil, nil
 	}
-	lacks, err := c.Store.Lacking(ctx, b, needs, b.Recipients == 0)
+	within := ctx
+	if !toList {
+		var cancel context.CancelFunc
+		within, cancel = context.WithTimeout(ctx, lackPatience)
+		defer cancel()
+	}
+	lacks, err := c.Store.Lacking(within, b, needs, toList && b.Recipients == 0)
+	if err != nil && ctx.Err() == nil && within.Err() != nil {
+		variables := make([]string, len(needs))
+		for i, name := range needs {
+			variables[i] = "{" + name + "}"
+		}
+		return []Warning{{WarnSampled, map[string]any{"Variables": variables, "Checked": len(people)}}}, nil
+	}
 	if err != nil || len(lacks) == 0 {
-		return err
+		return nil, err
 	}
 	known, err := c.Store.FieldsOf(ctx, b)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return models.NewError(models.Invalid, models.ErrFieldsLacking, "Name", b.Name, "Lacks", lacks, "Known", known)
+	for _, p := range people {
+		own, _ := models.ReadFields(p.Fields) // what can't be read is told when it is filled
+		for _, name := range slices.Sorted(maps.Keys(own)) {
+			if !slices.Contains(known, name) {
+				known = append(known, name)
+			}
+		}
+	}
+	return nil, models.NewError(models.Invalid, models.ErrFieldsLacking, "Name", b.Name, "Lacks", lacks, "Known", known)
 }

@@ -1,3 +1,4 @@
+// Package lists makes lists of people from files, and exports them.
 package lists
 
 import (
@@ -16,6 +17,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/message"
+	"wechat-broadcast/services/people"
 )
 
 const (
@@ -81,14 +83,14 @@ func (s *Service) tidy(ctx context.Context) {
 
 // Looked is a file with how the people in it stand.
 type Looked struct {
-	File
+	people.File
 	models.Standing
 }
 
 // Look reads a file and changes nothing. progress gets how many people were read so far.
-func (s *Service) Look(ctx context.Context, from io.Reader, progress func(rows int64)) (*Looked, error) {
+func (s *Service) Look(ctx context.Context, from io.ReadSeeker, o people.Options, progress func(rows int64)) (*Looked, error) {
 	var found models.Standing
-	w := chunks{progress: progress, store: func(entries []models.Entry) error {
+	w := chunks{options: o, progress: progress, store: func(entries, _ []models.Entry) error {
 		openIDs := make([]string, len(entries))
 		for i, e := range entries {
 			openIDs[i] = e.OpenID
@@ -114,7 +116,7 @@ var errChanged = errors.New("the file changed while it was read")
 // Make makes or replaces a list with the people of a file that was looked at, and returns
 // the list that it replaces, nil for none. Until the last of them is stored, the list is as
 // it was.
-func (s *Service) Make(ctx context.Context, l models.List, from io.Reader, looked *Looked, progress func(rows int64)) (before *models.List, err error) {
+func (s *Service) Make(ctx context.Context, l models.List, from io.ReadSeeker, o people.Options, looked *Looked, progress func(rows int64)) (before *models.List, err error) {
 	l.Folded = fold(l.Name)
 	now := s.Now()
 	l.SegmentID, err = s.Store.AddSegment(ctx, models.Segment{
@@ -133,8 +135,11 @@ func (s *Service) Make(ctx context.Context, l models.List, from io.Reader, looke
 			s.Log.WarnContext(ctx, "the people of a list that was not made are left for later", "err", left)
 		}
 	}()
-	w := chunks{progress: progress, store: func(entries []models.Entry) error {
+	w := chunks{options: o, progress: progress, store: func(entries, more []models.Entry) error {
 		if err := s.Store.AddEntries(ctx, l.SegmentID, entries, s.Now()); err != nil {
+			return err
+		}
+		if err := s.Store.FillEntries(ctx, l.SegmentID, more); err != nil {
 			return err
 		}
 		return loop.Sleep(ctx, breath)
@@ -152,35 +157,59 @@ func (s *Service) Make(ctx context.Context, l models.List, from io.Reader, looke
 
 // chunks hands on the people of a file, many at a time.
 type chunks struct {
-	store    func([]models.Entry) error
+	options people.Options
+	// store gets people who come for the first time, and people who came in an earlier
+	// chunk, with further fields.
+	store    func(entries, more []models.Entry) error
 	progress func(rows int64)
+
+	rows          int64
+	entries, more []models.Entry
+	// place is where in entries or more somebody is.
+	place map[string]*models.Entry
 }
 
-func (w *chunks) read(from io.Reader) (*File, error) {
-	var rows int64
-	waiting := make([]models.Entry, 0, chunk)
-	flush := func() error {
-		if len(waiting) == 0 {
+func (w *chunks) read(from io.ReadSeeker) (*people.File, error) {
+	w.entries, w.more, w.place = make([]models.Entry, 0, chunk), make([]models.Entry, 0, chunk), map[string]*models.Entry{}
+	file, err := people.Read(from, w.options, func(row people.Row) error {
+		w.add(row)
+		if len(w.entries) < chunk && len(w.more) < chunk {
 			return nil
 		}
-		if err := w.store(waiting); err != nil {
-			return fmt.Errorf("after %d people: %w", rows, err)
-		}
-		rows += int64(len(waiting))
-		waiting = waiting[:0]
-		w.progress(rows)
-		return nil
-	}
-	file, err := Read(from, func(e models.Entry) error {
-		if waiting = append(waiting, e); len(waiting) < chunk {
-			return nil
-		}
-		return flush()
+		return w.flush()
 	})
 	if err == nil {
-		err = flush()
+		err = w.flush()
 	}
 	return file, err
+}
+
+// add adds a row of a file; one of somebody who has one in this chunk becomes part of that.
+func (w *chunks) add(row people.Row) {
+	into := &w.entries
+	if row.Again {
+		if before := w.place[row.OpenID]; before != nil {
+			before.Fields = models.JoinFields(before.Fields, row.Fields)
+			return
+		}
+		into = &w.more
+	}
+	*into = append(*into, row.Entry) // there is room: a pointer into it stays good
+	w.place[row.OpenID] = &(*into)[len(*into)-1]
+}
+
+func (w *chunks) flush() error {
+	if len(w.entries)+len(w.more) == 0 {
+		return nil
+	}
+	if err := w.store(w.entries, w.more); err != nil {
+		return fmt.Errorf("after %d people: %w", w.rows, err)
+	}
+	w.rows += int64(len(w.entries))
+	w.entries, w.more = w.entries[:0], w.more[:0]
+	clear(w.place)
+	w.progress(w.rows)
+	return nil
 }
 
 // countWithin is how long All counts who can be written to.

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/people"
 )
 
 // Write writes a list as CSV: openid and its fields, in the order of the file that it came
@@ -34,9 +35,9 @@ func (s *Service) Write(ctx context.Context, name string, to io.Writer) error {
 					return fmt.Errorf("read the fields of %s: %w", models.MaskOpenID(m.OpenID), err)
 				}
 			}
-			row = append(row[:0], Cell(m.OpenID))
+			row = append(row[:0], people.Cell(m.OpenID))
 			for _, field := range fields {
-				row = append(row, Cell(values[field]))
+				row = append(row, people.Cell(values[field]))
 			}
 			_ = out.Write(row)
 			after = m.RecipientID

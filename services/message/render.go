@@ -1,7 +1,6 @@
 package message
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -42,7 +41,8 @@ func newVars(b models.Broadcast, r models.Recipient) (vars, error) {
 	}
 	v.Broadcast.ID = b.ID
 	if r.Fields != "" {
-		if err := json.Unmarshal([]byte(r.Fields), &v.Fields); err != nil {
+		var err error
+		if v.Fields, err = models.ReadFields(r.Fields); err != nil {
 			return v, fmt.Errorf("read stored fields: %w", err)
 		}
 	}

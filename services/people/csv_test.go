@@ -1,6 +1,7 @@
-package lists_test
+package people_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -11,7 +12,7 @@ import (
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
-	"wechat-broadcast/services/lists"
+	"wechat-broadcast/services/people"
 )
 
 var (
@@ -41,7 +42,7 @@ func TestReadTakesTheFilesThatPeopleHave(t *testing.T) {
 		"nothing":                    {"", nil, nil},
 	} {
 		var got []models.Entry
-		file, err := lists.Read(iotest.OneByteReader(strings.NewReader(c.file)), func(e models.Entry) error { got = append(got, e); return nil })
+		file, err := people.Read(oneByte{strings.NewReader(c.file)}, people.Options{}, func(r people.Row) error { got = append(got, r.Entry); return nil })
 		if err != nil || file.Bad != 0 || file.Rows != int64(len(c.want)) {
 			t.Errorf("%s: %+v, %v", name, file, err)
 			continue
@@ -75,7 +76,7 @@ func TestReadNamesWhatIsWrong(t *testing.T) {
 		"the first was bad":    {head + he + ",何,x\n" + good, "2 columns", 1, false},
 		"a value too long":     {head + lin + "," + strings.Repeat("林", 201) + "\n" + good, "2 long", 1, false},
 		"two faults of a line": {head + "," + strings.Repeat("林", 201) + "\n" + good, "2 no_openid, 2 long", 1, false},
-		"not UTF-8":            {head + lin + ",\xc1\xd6\n" + good, "2 utf8", 1, false},
+		"not UTF-8":            {head + lin + ",\xc1\xd6\n" + good, "2 encoding", 1, false},
 		"a lone quote":         {head + lin + ",a\"b\n" + good, "2 quote", 1, false},
 		"text after a quote":   {head + lin + ",\"a\"b\n" + good, "2 quote", 1, false},
 		"cut within quotes":    {head + good + lin + ",\"a\nb", "3 cut", 1, false},
@@ -87,7 +88,7 @@ func TestReadNamesWhatIsWrong(t *testing.T) {
 		"too many fields":      {"openid" + strings.Repeat(",", 41) + "\n", "1 many_fields", 0, true},
 	} {
 		rows := int64(0)
-		file, err := lists.Read(strings.NewReader(c.file), func(models.Entry) error { rows++; return nil })
+		file, err := people.Read(strings.NewReader(c.file), people.Options{}, func(people.Row) error { rows++; return nil })
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -111,7 +112,7 @@ func TestReadNamesWhatIsWrong(t *testing.T) {
 
 func TestReadNamesTheFirstTenFaults(t *testing.T) {
 	t.Parallel()
-	file, err := lists.Read(strings.NewReader(lin+"\n"+strings.Repeat("x\n", 1000)), func(models.Entry) error { return nil })
+	file, err := people.Read(strings.NewReader(lin+"\n"+strings.Repeat("x\n", 1000)), people.Options{}, func(people.Row) error { return nil })
 	if err != nil || len(file.Faults) != 10 || file.Bad != 1000 || file.Rows != 1 {
 		t.Errorf("%d faults, %d bad, %d rows, %v", len(file.Faults), file.Bad, file.Rows, err)
 	}
@@ -120,34 +121,47 @@ func TestReadNamesTheFirstTenFaults(t *testing.T) {
 // What can't be read is no end of the file.
 func TestReadTellsThatTheFileCannotBeRead(t *testing.T) {
 	t.Parallel()
-	broken := io.MultiReader(strings.NewReader(lin+"\n"+wu), iotest.ErrReader(io.ErrClosedPipe))
-	if _, err := lists.Read(broken, func(models.Entry) error { return nil }); err == nil {
-		t.Error("no error")
+	whole := strings.NewReader(lin + "\n")
+	for _, healthy := range []int{0, 1} { // while the file is looked at, and when it is read
+		if _, err := people.Read(&breaks{whole, healthy}, people.Options{}, func(people.Row) error { return nil }); err == nil {
+			t.Error("no error")
+		}
 	}
 }
+
+// oneByte reads a byte at a time.
+type oneByte struct{ io.ReadSeeker }
+
+func (r oneByte) Read(p []byte) (int, error) { return iotest.OneByteReader(r.ReadSeeker).Read(p) }
+
+// breaks can be read to its end a few times.
+type breaks struct {
+	*strings.Reader
+	healthy int
+}
+
+func (r *breaks) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err == io.EOF {
+		if r.healthy--; r.healthy < 0 {
+			err = errBroken
+		}
+	}
+	return n, err
+}
+
+var errBroken = errors.New("broken disk")
 
 // Whatever a value is, a spreadsheet takes it for no formula, and an import gives it back.
 func TestCellAndPlain(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"", "a", "=1", "-5 °C", "+86 1", "@x", "'=1", "''=1", "'a'", "it's", "|x", "%1", "' =1"} {
-		cell := lists.Cell(value)
+		cell := people.Cell(value)
 		if strings.ContainsAny(cell[:min(1, len(cell))], "=+-@|%") {
 			t.Errorf("%q stays %q", value, cell)
 		}
-		if got := lists.Plain(cell); got != value {
+		if got := people.Plain(cell); got != value {
 			t.Errorf("%q becomes %q and then %q", value, cell, got)
-		}
-	}
-}
-
-func TestName(t *testing.T) {
-	t.Parallel()
-	for written, want := range map[string]string{
-		"老读者": "老读者", "  old   readers ": "old readers", strings.Repeat("读", 64): strings.Repeat("读", 64),
-		"": "", "a,b": "", "a，b": "", "甲、乙": "", `"a"`: "", "“a”": "", "「a」": "", "a\x00b": "", strings.Repeat("读", 65): "",
-	} {
-		if got, err := lists.Name(written); got != want || (err == nil) != (want != "") {
-			t.Errorf("%q: %q, %v; want %q", written, got, err, want)
 		}
 	}
 }
