@@ -133,7 +133,7 @@ func plainValue(v any, of *sql.ColumnType) (any, error) {
 
 // maxParams is how many parameters one statement of AddRows has at most. MySQL takes
 // 65,535. The SQLite driver looks for each parameter among all that it was handed: with
-// 20,000 it stores a tenth of the rows in the same time.
+// 19,000 it takes nearly nine times as long to store the same rows.
 var maxParams = map[string]int{MySQL: 30_000, SQLite: 500}
 
 // AddRows stores rows, as EachRow hands them over, in one transaction.
