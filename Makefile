@@ -103,6 +103,10 @@ bench-audiences: ## measure what topics, tags and lists cost at 1,000,000, in te
 bench-copy: ## measure the copy of 1,000,000 recipients and deliveries from SQLite to MySQL and back; wants TEST_MYSQL_URL
 	COPY_DELIVERIES=1000000 go test -count=1 -timeout 40m -v -run '^TestCopyOfManyDeliveries$$' ./services/copying
 
+.PHONY: accounts
+accounts: ## measure what 100 idle accounts cost in one process, in a minute; MariaDB too if TEST_MYSQL_URL is set
+	go run ./bench -accounts
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin dist coverage.out

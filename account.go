@@ -64,11 +64,10 @@ type account struct {
 
 // newAccount wires the parts of an account. close must follow.
 func newAccount(settings config.Account, p *process) (*account, error) {
-	a := &account{process: p, settings: settings, log: p.log, registry: prometheus.NewRegistry(), ready: make(chan struct{})}
+	a := &account{process: p, settings: settings, log: p.logOf(settings), registry: prometheus.NewRegistry(), ready: make(chan struct{})}
 	labels := maps.Clone(p.labels)
 	if settings.Name != "" {
 		labels["account"] = settings.Name
-		a.log = p.log.With("account", settings.Name)
 	}
 	a.metrics = prometheus.WrapRegistererWith(labels, a.registry)
 	a.markReady = sync.OnceFunc(func() { close(a.ready) })
@@ -81,6 +80,9 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 		return nil, startFault(err, settings.Language)
 	}
 	a.store = store
+	if err := store.Limit(len(p.slots)); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
 	links, err := handlers.NewLinks(settings.PublicURL, linkSecret(settings), settings.Token.Reveal(), time.Now)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
@@ -216,10 +218,10 @@ func (a *account) run(ctx context.Context) error {
 	if err := a.prepare(ctx); err != nil {
 		return err
 	}
-	a.warn(ctx)
 	if a.life.Check(ctx) != nil {
 		return nil // told to stop while the database was away
 	}
+	a.warnOfApprovals(ctx)
 	telling, stop := context.WithCancel(context.WithoutCancel(ctx)) // until nothing is sent any more
 	var beside sync.WaitGroup
 	beside.Go(func() { a.notifier.Run(telling) })
@@ -230,20 +232,24 @@ func (a *account) run(ctx context.Context) error {
 	return nil
 }
 
-// warn says in the log what is likely to be a mistake: that nobody can broadcast, that
-// the message file can't be used, or that no broadcast could ever be approved, as too
-// few may send.
-func (a *account) warn(ctx context.Context) {
-	if len(a.settings.AdminOpenIDs) == 0 {
-		a.log.WarnContext(ctx, "ADMIN_OPENIDS is empty: nobody can broadcast. Send `openid` to the account and put the answer there")
+// warnOfSettings says in an account's log which of its settings are likely to be a
+// mistake: nobody can broadcast, or the message file can't be used.
+func warnOfSettings(ctx context.Context, settings config.Account, log *slog.Logger) {
+	if len(settings.AdminOpenIDs) == 0 {
+		log.WarnContext(ctx, "ADMIN_OPENIDS is empty: nobody can broadcast. Send `openid` to the account and put the answer there")
 	}
-	switch _, err := message.ReadFile(a.settings.MessagesFile); {
+	switch _, err := message.ReadFile(settings.MessagesFile); {
 	case errors.Is(err, fs.ErrNotExist):
-		a.log.InfoContext(ctx, "there is no MESSAGES_FILE: messages are those written in the chat", "file", a.settings.MessagesFile)
+		log.InfoContext(ctx, "there is no MESSAGES_FILE: messages are those written in the chat", "file", settings.MessagesFile)
 	case err != nil:
-		a.log.WarnContext(ctx, "MESSAGES_FILE can't be used, nor any message in it. It is read again for each broadcast",
-			"file", a.settings.MessagesFile, "err", err)
+		log.WarnContext(ctx, "MESSAGES_FILE can't be used, nor any message in it. It is read again for each broadcast",
+			"file", settings.MessagesFile, "err", err)
 	}
+}
+
+// warnOfApprovals says in the log if no broadcast could ever be approved, as too few may
+// send. The database has to be migrated.
+func (a *account) warnOfApprovals(ctx context.Context) {
 	others := max(0, len(a.admins.Senders(ctx))-1) // without who asks
 	if a.settings.Approvals > others {
 		a.log.WarnContext(ctx, "APPROVALS asks for more admins than there are: a broadcast can't be approved until more have the role sender",

@@ -69,6 +69,14 @@ func newProcess(settings *config.Settings, log *slog.Logger) (*process, error) {
 // alone tells whether the process has one account only, with or without a name.
 func (p *process) alone() bool { return len(p.slots) == 1 }
 
+// logOf returns the log of an account, which names it if it has a name.
+func (p *process) logOf(settings config.Account) *slog.Logger {
+	if settings.Name == "" {
+		return p.log
+	}
+	return p.log.With("account", settings.Name)
+}
+
 // only returns the account of a process that has one.
 func (p *process) only() *account {
 	a, _ := p.slots[0].opened()

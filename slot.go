@@ -81,6 +81,8 @@ func (s *slot) place() handlers.Place {
 // run runs the account until ctx ends. One that is alone ends with its error. One of
 // several is opened again after a while.
 func (s *slot) run(ctx context.Context) error {
+	log := s.process.logOf(s.settings)
+	warnOfSettings(ctx, s.settings, log)
 	for wait := s.process.reopenAfter; ; wait = min(2*wait, reopenAtMost) {
 		began := time.Now()
 		err := s.runOnce(ctx)
@@ -93,7 +95,7 @@ func (s *slot) run(ctx context.Context) error {
 		if errors.Is(err, errReplaced) {
 			wait = 0
 		}
-		s.process.log.ErrorContext(ctx, "the account can't be served, trying again", "account", s.settings.Name, "err", err, "wait", wait)
+		log.ErrorContext(ctx, "the account can't be served, trying again", "err", err, "wait", wait)
 		if loop.Sleep(ctx, wait) != nil {
 			return nil
 		}

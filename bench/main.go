@@ -44,8 +44,12 @@ func realMain(ctx context.Context, args []string, server string) error {
 	file := flags.String("json", "", "write every value to this file")
 	profiles := flags.String("profiles", "", "write CPU and allocation profiles of a recorded broadcast to this folder")
 	audiences := flags.Bool("audiences", false, "measure what topics, tags and lists cost, and nothing else")
+	accounts := flags.Bool("accounts", false, "measure what 100 idle accounts cost in one process, and nothing else")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *accounts {
+		return measureIdle(ctx, server, os.Stdout)
 	}
 	size := fullSizes
 	if *quick {

@@ -145,6 +145,34 @@ func setPool(db *gorm.DB, conns int, lifetime time.Duration) error {
 	return nil
 }
 
+// The connections of all stores of a process together, and of one at most and at least.
+// A MySQL server takes 151 by default. A store needs one for its lock, and a few for
+// transactions beside it.
+const (
+	mysqlConns, mysqlConnsMost, mysqlConnsLeast        = 120, 24, 4
+	sqliteReaders, sqliteReadersMost, sqliteReadsLeast = 64, 8, 2
+	// idleConns outlast a pause in the work; each holds memory of its own.
+	idleConns, idleFor = 2, time.Minute
+)
+
+// Limit bounds the connections of a store of which the process has so many.
+func (s *Store) Limit(stores int) error {
+	db, err := s.r.DB()
+	if err != nil {
+		return err
+	}
+	conns := min(max(sqliteReaders/stores, sqliteReadsLeast), sqliteReadersMost)
+	if s.driver == MySQL {
+		conns = min(max(mysqlConns/stores, mysqlConnsLeast), mysqlConnsMost)
+	}
+	db.SetMaxOpenConns(conns)
+	if stores > 1 {
+		db.SetMaxIdleConns(idleConns)
+		db.SetConnMaxIdleTime(idleFor)
+	}
+	return nil
+}
+
 // driverLog is where the MySQL driver says that a connection broke: the statement
 // fails as well, so it is for debugging only.
 type driverLog struct{ log *slog.Logger }
