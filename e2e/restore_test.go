@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ type backup struct {
 
 var backups = map[string]backup{
 	"SQLite, copied over the file":        {open: sqlite, keep: vacuumInto, put: copyOver},
+	"SQLite, as the README says":          {open: sqlite, keep: sqliteShell(0), put: sqliteShell(1)},
 	"SQLite, moved to where the file was": {open: sqlite, keep: vacuumInto, put: moveOver, killed: true},
 	"MariaDB, into a new database":        {open: mariadb, keep: dump, put: load, killed: true},
 }
@@ -164,6 +166,37 @@ func moveOver(t *testing.T, db database, copied string) {
 	t.Helper()
 	if err := os.Rename(copied, withoutLog(t, db)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// sqliteShell runs the commands that stand in the README, in both languages the same, in a
+// shell: those of the backup, or those of putting it back.
+func sqliteShell(which int) func(t *testing.T, db database, copied string) {
+	return func(t *testing.T, db database, _ string) {
+		t.Helper()
+		if _, err := exec.LookPath("sqlite3"); err != nil {
+			t.Skip("skipped: sqlite3 is not installed (Debian: sqlite3)")
+		}
+		block := regexp.MustCompile("(?s)```sh\n([^`]*?data/backup.db.*?)```")
+		var commands string
+		for i, file := range []string{"../README.md", "../README.zh-CN.md"} {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := block.FindAllStringSubmatch(string(text), -1)
+			if len(found) != 2 || i > 0 && found[which][1] != commands {
+				t.Fatalf("%s: %q", file, found)
+			}
+			commands = found[which][1]
+		}
+		folder := t.TempDir()
+		if err := os.Symlink(filepath.Dir(strings.TrimPrefix(db.url, "sqlite://")), filepath.Join(folder, "data")); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", commands)
+		cmd.Dir = folder
+		ran(t, cmd)
 	}
 }
 

@@ -196,6 +196,9 @@ func (w *words) reason(text map[string]string, b models.Broadcast, now time.Time
 	kind := b.Reason
 	if kind == models.ReasonRestored {
 		w.gap(text, b)
+		if b.ApprovalLate(now) { // a resume is refused
+			text["todo"] = w.Say("todo.approval_late")
+		}
 		return
 	}
 	if kind == models.ReasonCredentials && strings.HasPrefix(b.Detail, "48001 ") {

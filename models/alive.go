@@ -198,7 +198,8 @@ func (s *Store) writeWitness(ctx context.Context, number int64) {
 	if s.file == nil {
 		return
 	}
-	if err := s.file.writeWitness(number); err != nil {
+	err := s.file.writeWitness(number)
+	if failed := err != nil; s.file.unwitnessed.Swap(failed) != failed && failed { // it is tried every few seconds
 		s.log.WarnContext(ctx, "the file that shows whether an older database was put back can't be written", "err", err)
 	}
 }

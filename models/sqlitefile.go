@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"wechat-broadcast/lang"
 )
@@ -40,6 +41,9 @@ type sqliteFile struct {
 
 	mu     sync.Mutex
 	locked bool
+
+	// unwitnessed is whether the last write of the witness failed.
+	unwitnessed atomic.Bool
 }
 
 // openFile finds the file of a database and makes it, and its folder, if they are

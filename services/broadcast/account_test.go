@@ -22,6 +22,7 @@ import (
 	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/canary"
+	"wechat-broadcast/services/lifesign"
 	"wechat-broadcast/services/message/messagetest"
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/notify"
@@ -74,6 +75,8 @@ type setup struct {
 	overHTTP bool
 	log      *slog.Logger // of the engine, if not the test's
 	cluster  *replicated
+	// signs has each engine write signs of life, as the program does.
+	signs bool
 }
 
 // account is a platform with its followers, a database that knows them, and an
@@ -186,6 +189,9 @@ func (a *account) newEngine() *broadcast.Engine {
 	}
 	if a.set.log != nil {
 		c.Log = a.set.log
+	}
+	if a.set.signs {
+		c.Life = &lifesign.Keeper{Store: a.store, Log: c.Log}
 	}
 	if a.set.cluster != nil {
 		c.Redis, c.Account = a.set.cluster.Redis, a.set.cluster.Account

@@ -93,22 +93,27 @@ func TestAPlannedStartSurvivesRestarts(t *testing.T) {
 	tests := []struct {
 		name     string
 		from, to time.Duration
-		missed   bool
+		signs    bool   // signs of life were written before it
+		waits    string // the reason, if it waits for a word
 	}{
-		{"before it", -50 * time.Second, -10 * time.Second, false},
-		{"until it", -10 * time.Second, 0, false},
-		{"at it", -time.Millisecond, 10 * time.Second, false},
-		{"while it starts", 200 * time.Millisecond, time.Minute, false},
-		{"while it is sent", 2 * time.Second, 3 * time.Hour, false},
-		{"nearly for an hour", -time.Second, 59 * time.Minute, false},
-		{"for an hour", -time.Second, time.Hour + time.Second, true},
-		{"for days", -time.Second, 50 * time.Hour, true},
+		{"before it", -50 * time.Second, -10 * time.Second, true, ""},
+		{"until it", -10 * time.Second, 0, true, ""},
+		{"at it", -time.Millisecond, 10 * time.Second, true, ""},
+		{"while it starts", 200 * time.Millisecond, time.Minute, true, ""},
+		{"while it is sent", 2 * time.Second, 8 * time.Minute, true, ""},
+		{"over it, for minutes", -time.Second, 8 * time.Minute, true, ""},
+		{"over it, for longer than a message can be sent again", -time.Second, 10 * time.Minute, true, models.ReasonRestored},
+		{"over it, for days", -time.Second, 50 * time.Hour, true, models.ReasonRestored},
+		{"over it, without signs, while it is sent", 2 * time.Second, 3 * time.Hour, false, ""},
+		{"over it, without signs, nearly for an hour", -time.Second, 59 * time.Minute, false, ""},
+		{"over it, without signs, for an hour", -time.Second, time.Hour + time.Second, false, models.ReasonMissed},
+		{"over it, without signs, for days", -time.Second, 50 * time.Hour, false, models.ReasonMissed},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newAccount(t, setup{Options: simulator.Options{Followers: 300}, undo: 10 * time.Second, rate: 100})
+				a := newAccount(t, setup{Options: simulator.Options{Followers: 300}, undo: 10 * time.Second, rate: 100, signs: test.signs})
 				stop := a.start()
 				at := time.Now().Add(time.Minute)
 				id := a.plan(models.AudienceAll, at)
@@ -118,21 +123,21 @@ func TestAPlannedStartSurvivesRestarts(t *testing.T) {
 				a.letNoticesIn()
 				a.engine = a.newEngine()
 				a.start()
-				if !test.missed {
+				if test.waits == "" {
 					a.finishes(id, 301)
 					if b := a.broadcast(id); b.StartedAt.Before(at) {
 						t.Errorf("started at %s", b.StartedAt)
 					}
 					return
 				}
-				if b := a.reaches(id, models.Paused); b.Reason != models.ReasonMissed || !b.ResumeAt.IsZero() {
+				if b := a.reaches(id, models.Paused); b.Reason != test.waits || !b.ResumeAt.IsZero() {
 					t.Errorf("%q until %s", b.Reason, b.ResumeAt)
 				}
 				_ = loop.Sleep(t.Context(), 20*time.Second)
 				if a.calls() > 0 {
 					t.Errorf("%d calls", a.calls())
 				}
-				a.wantTold("paused #1 missed taken=0 failed=0 uncertain=0")
+				a.wantTold("paused #1 " + test.waits + " taken=0 failed=0 uncertain=0")
 			})
 		})
 	}
