@@ -107,6 +107,10 @@ bench-copy: ## measure the copy of 1,000,000 recipients and deliveries from SQLi
 accounts: ## measure what 100 idle accounts cost in one process, in a minute; MariaDB too if TEST_MYSQL_URL is set
 	go run ./bench -accounts
 
+.PHONY: bench-import
+bench-import: ## measure what it takes to read 1,000,000 people from each kind of file, in two minutes (QUICK=1: 100,000)
+	go run ./bench -imports $(if $(QUICK),-quick)
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin dist coverage.out

@@ -45,11 +45,19 @@ func realMain(ctx context.Context, args []string, server string) error {
 	profiles := flags.String("profiles", "", "write CPU and allocation profiles of a recorded broadcast to this folder")
 	audiences := flags.Bool("audiences", false, "measure what topics, tags and lists cost, and nothing else")
 	accounts := flags.Bool("accounts", false, "measure what 100 idle accounts cost in one process, and nothing else")
+	imports := flags.Bool("imports", false, "measure what it takes to read the files that people are imported from, and nothing else")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *accounts {
+	switch {
+	case *accounts:
 		return measureIdle(ctx, server, os.Stdout)
+	case *imports:
+		n := 1_000_000
+		if *quick {
+			n = 100_000
+		}
+		return measureImports(ctx, n, os.Stdout)
 	}
 	size := fullSizes
 	if *quick {

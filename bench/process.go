@@ -29,6 +29,7 @@ var roles = map[string]func(ctx context.Context, in *json.Decoder, out io.Writer
 	"fetch":    role(fetch),
 	"inserts":  role(onParts(inserts)),
 	"people":   role(onParts(people)),
+	"read":     role(readPeople),
 	"audience": role(audience),
 	"receipts": role(onParts(receiptRounds)),
 	"gin":      role(serveBareGin),
