@@ -321,7 +321,7 @@ func TestImportAfterKills(t *testing.T) {
 				t.Fatal(err)
 			}
 			stopped := 0
-			for n := 0; n < 20; n++ {
+			for range 20 {
 				c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestImportAfterKills$")
 				c.Env = append(os.Environ(), "IMPORT_ARGS="+strings.Join([]string{"import", path, "--config", d.config}, "\n"))
 				if err := c.Start(); err != nil {
@@ -330,9 +330,11 @@ func TestImportAfterKills(t *testing.T) {
 				ended := make(chan error, 1)
 				go func() { ended <- c.Wait() }()
 				before := len(d.fields())
+				tick := time.NewTicker(time.Millisecond)
 				for len(d.fields()) == before && len(ended) == 0 {
-					time.Sleep(time.Millisecond)
+					<-tick.C
 				}
+				tick.Stop()
 				_ = c.Process.Kill()
 				if err := <-ended; err == nil {
 					break

@@ -43,13 +43,11 @@ func (s *stagedAccount) wantSaid(args []string, parts ...string) {
 func (s *stagedAccount) wantReceived(openID string, want int) {
 	s.t.Helper()
 	var got int
-	for range 200 {
+	eventually(s.t, fmt.Sprintf("%d messages to %s", want, openID), func() bool {
 		received, _ := s.sim.Ledger(openID)
-		if got = len(received); got >= want {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+		got = len(received)
+		return got >= want
+	})
 	if got != want {
 		s.t.Errorf("%s got %d messages, want %d", openID, got, want)
 	}
@@ -89,13 +87,11 @@ func TestSayPausesAndResumes(t *testing.T) {
 	s.wantSaid([]string{"messages set hello", "template=1", "通知内容=Hello", "通知时间={date}", "备注=None"}, "hello")
 	s.wantSaid([]string{"sync"}, "Follower list synced: 20 (")
 	s.wantSaid([]string{"broadcast all hello"}, "#1")
-	for s.sim.Stats().Accepted < 3 {
-		time.Sleep(20 * time.Millisecond)
-	}
+	eventually(t, "three that were sent", func() bool { return s.sim.Stats().Accepted >= 3 })
 	s.wantSaid([]string{"broadcast pause"}, "#1")
-	time.Sleep(2 * time.Second) // by then a pause has taken effect
+	<-time.After(2 * time.Second) // by then a pause has taken effect
 	paused := s.sim.Stats().Accepted
-	time.Sleep(2 * time.Second)
+	<-time.After(2 * time.Second)
 	if now := s.sim.Stats().Accepted; now != paused || now == 20 {
 		t.Errorf("%d sent when the pause was told, and %d two seconds later", paused, now)
 	}

@@ -20,7 +20,7 @@ func TestTellSystemd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer socket.Close()
+	defer func() { _ = socket.Close() }()
 	for name, c := range map[string]struct{ socket, state, warning string }{
 		"ready":              {socket: path, state: daemon.SdNotifyReady},
 		"stopping":           {socket: path, state: daemon.SdNotifyStopping},
@@ -56,7 +56,7 @@ func TestServeTellsSystemd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer socket.Close()
+	defer func() { _ = socket.Close() }()
 	t.Setenv("NOTIFY_SOCKET", path)
 	if err := socket.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)

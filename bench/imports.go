@@ -19,8 +19,8 @@ import (
 
 // fileFormat is a way to write people to a file.
 type fileFormat struct {
-	name           string
-	head, row, end string // row has OPENID and NUMBER
+	name      string
+	head, row string // row has OPENID and NUMBER
 	every          int    // rows of a statement; 0 for none
 	gb18030        bool
 }

@@ -139,8 +139,8 @@ func realPath(path string) string {
 	}
 	rest := ""
 	for folder := path; ; {
-		if real, err := filepath.EvalSymlinks(folder); err == nil {
-			return filepath.Join(real, rest)
+		if found, err := filepath.EvalSymlinks(folder); err == nil {
+			return filepath.Join(found, rest)
 		}
 		parent := filepath.Dir(folder)
 		if parent == folder {

@@ -135,7 +135,7 @@ func TestLoadEverything(t *testing.T) {
 		Accounts: []Account{{
 			AppID: "wx0123456789abcdef", AppSecret: "the-app-secret", Token: "theToken",
 			EncodingAESKey: Secret(key), APIBaseURL: "http://127.0.0.1:9/base", Database: Database{Driver: SQLite, DSN: "/var/lib/b.db"},
-			RedisURL: "rediss://:pw@redis.example:6380/2",
+			RedisURL:     "rediss://:pw@redis.example:6380/2",
 			AdminOpenIDs: OpenIDs{"oA1", "oB2", "oC3"}, MessagesFile: "m.yaml", SendConcurrency: 10000,
 			Approvals: 2, RequireTest: true,
 			QuotaReset: 8*time.Hour + 30*time.Minute, Canary: Share{Number: 250}, QuietHours: zone.Hours{From: 22 * time.Hour, To: 8 * time.Hour},

@@ -52,9 +52,10 @@ func TestRestoredOrLongDownAsks(t *testing.T) {
 					a.finishes(id, 301)
 					return
 				}
-				b := a.reaches(id, models.Paused)
+				a.reaches(id, models.Paused)
 				_ = loop.Sleep(t.Context(), 20*time.Second)
-				if b = a.broadcast(id); b.Reason != models.ReasonRestored || !b.ResumeAt.IsZero() || a.calls() != calls {
+				b := a.broadcast(id)
+				if b.Reason != models.ReasonRestored || !b.ResumeAt.IsZero() || a.calls() != calls {
 					t.Errorf("%s %q until %s, %d calls, %d before", b.State, b.Reason, b.ResumeAt, a.calls(), calls)
 				}
 				if gap := b.Gap(); gap.Restored || time.Since(gap.Since) < test.down || time.Since(gap.Since) > test.down+time.Minute {

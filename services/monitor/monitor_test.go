@@ -81,7 +81,7 @@ func TestStoppedBroadcastsAndQuotaAreShownByTheLeaderWhileTheyHold(t *testing.T)
 		if look(); calls != 1 {
 			t.Errorf("asked %d times within five minutes, want 1", calls)
 		}
-		time.Sleep(quotaEvery) //nolint:forbidigo // the bubble's clock
+		time.Sleep(quotaEvery)
 		if all := look(); all[quota] != 7 || all["wechat_send_quota_limit_messages{}"] != 100 {
 			t.Errorf("no quota: %v", all)
 		}
@@ -94,7 +94,7 @@ func TestStoppedBroadcastsAndQuotaAreShownByTheLeaderWhileTheyHold(t *testing.T)
 			t.Errorf("a replica that does not lead shows it: %v", all)
 		}
 		leads = true
-		time.Sleep(24 * time.Hour) //nolint:forbidigo // the bubble's clock
+		time.Sleep(24 * time.Hour)
 		if all := look(); all[paused] != 1 || all[quota] != 0 {
 			t.Errorf("a day later: %v", all)
 		}
@@ -107,7 +107,7 @@ func TestStoppedBroadcastsAndQuotaAreShownByTheLeaderWhileTheyHold(t *testing.T)
 		if all := look(); all["broadcast_stopped{1,content}"] != 1 {
 			t.Errorf("a failed broadcast is not shown: %v", all)
 		}
-		time.Sleep(failedFor) //nolint:forbidigo // the bubble's clock
+		time.Sleep(failedFor)
 		if all := look(); all["broadcast_stopped{1,content}"] != 0 {
 			t.Errorf("a broadcast is still shown an hour after it failed: %v", all)
 		}
