@@ -245,7 +245,7 @@ func nginxLogs(t *testing.T, nginx, text string) string {
 		t.Fatal(err)
 	}
 	var printed bytes.Buffer
-	command := exec.CommandContext(t.Context(), nginx, "-p", folder+"/", "-c", file, "-e", filepath.Join(folder, "error.log")) //nolint:gosec // TEST_NGINX names the program
+	command := exec.CommandContext(t.Context(), nginx, "-p", folder+"/", "-c", file, "-e", filepath.Join(folder, "error.log"))
 	command.Stdout, command.Stderr = &printed, &printed
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	if err := command.Start(); err != nil {

@@ -231,7 +231,7 @@ func TestCheckTellsEveryPoint(t *testing.T) {
 // printed returns what a program prints.
 func printed(t *testing.T, program string, args ...string) ([]byte, error) {
 	t.Helper()
-	return exec.CommandContext(t.Context(), program, args...).CombinedOutput() //nolint:gosec // the tester names the program
+	return exec.CommandContext(t.Context(), program, args...).CombinedOutput()
 }
 
 // nginx takes what init prints for it, and logs no signature with it.

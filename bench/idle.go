@@ -83,9 +83,9 @@ func measureAccounts(ctx context.Context, dbs *databases, driver string, n int, 
 	text := "listen_addr: 127.0.0.1:0\nwechat_token: token\nwechat_app_secret: 0123456789abcdef0123456789abcdef\nwechat_api_base_url: " + platform + "\naccounts:\n"
 	var names []string // of the databases
 	for i := range n {
-		db, err := dbs.fresh(ctx, driver)
-		if err != nil {
-			return got, err
+		db, fault := dbs.fresh(ctx, driver)
+		if fault != nil {
+			return got, fault
 		}
 		defer func() { err = errors.Join(err, db.drop()) }()
 		names = append(names, "'"+db.URL[strings.LastIndex(db.URL, "/")+1:]+"'")
@@ -178,7 +178,7 @@ func allReady(ctx context.Context, log string, n int) error {
 	defer cancel()
 	address := regexp.MustCompile(`msg=serving address=(\S+)`)
 	for {
-		text, err := os.ReadFile(log) //nolint:gosec // a file of ours
+		text, err := os.ReadFile(log)
 		if err != nil {
 			return err
 		}
@@ -198,7 +198,7 @@ func readyAt(ctx context.Context, address string, n int) bool {
 	if err != nil {
 		return false
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{Timeout: 5 * time.Second}).Do(req)
 	if err != nil {
 		return false
 	}

@@ -21,8 +21,8 @@ import (
 type fileFormat struct {
 	name      string
 	head, row string // row has OPENID and NUMBER
-	every          int    // rows of a statement; 0 for none
-	gb18030        bool
+	every     int    // rows of a statement; 0 for none
+	gb18030   bool
 }
 
 const (

@@ -68,7 +68,7 @@ func disk(folder string) (size, free uint64, ok bool) {
 	if err := unix.Statfs(folder, &st); err != nil || st.Bsize <= 0 {
 		return 0, 0, false
 	}
-	block := uint64(st.Bsize) //nolint:unconvert // it is above 0, and 32 bits wide on some machines
+	block := uint64(st.Bsize)
 	return st.Blocks * block, st.Bavail * block, true
 }
 

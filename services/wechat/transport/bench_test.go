@@ -58,7 +58,7 @@ func serveBench(in io.Reader, out io.Writer) error {
 // startBench starts serveBench as a process of its own and returns its URL.
 func startBench(b *testing.B) string {
 	b.Helper()
-	cmd := exec.CommandContext(b.Context(), os.Args[0], "-serve-platform") //nolint:gosec // this test itself
+	cmd := exec.CommandContext(b.Context(), os.Args[0], "-serve-platform")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		b.Fatal(err)
