@@ -45,7 +45,7 @@ func newProcess(settings *config.Settings, log *slog.Logger) (*process, error) {
 		p.labels["replica"] = replicaName()
 	}
 	prometheus.WrapRegistererWith(p.labels, p.registry).
-		MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), notServed{p})
 	var places []handlers.Place
 	for _, of := range settings.Accounts {
 		s := &slot{process: p, settings: of, fault: errStarting}

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"wechat-broadcast/config"
 	"wechat-broadcast/handlers"
 	"wechat-broadcast/models"
@@ -142,6 +144,21 @@ func (s *slot) watchFile(ctx context.Context, a *account, end context.CancelCaus
 		if info, err := os.Stat(s.settings.Database.DSN); err == nil && info.Size() > 0 {
 			end(errReplaced)
 			return
+		}
+	}
+}
+
+// notServed shows Prometheus the slots that have no account.
+type notServed struct{ process *process }
+
+// Describe implements prometheus.Collector. Without any, nothing is said before.
+func (notServed) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (n notServed) Collect(out chan<- prometheus.Metric) {
+	for _, s := range n.process.slots {
+		if a, _ := s.opened(); a == nil {
+			out <- handlers.NotServed(s.settings.Name)
 		}
 	}
 }

@@ -173,6 +173,9 @@ func TestAnAccountThatCantStartLeavesTheOtherAndComesBack(t *testing.T) {
 	if got, _ := fetch(t, metrics+"/readyz?account=nobody"); got != 404 {
 		t.Errorf("/readyz of an account that is not there: %d", got)
 	}
+	if _, figures := fetch(t, metrics+"/metrics"); !strings.Contains(figures, `readiness_check_ok{account="museum",check="start"} 0`) {
+		t.Error("no metric says that an account is not served")
+	}
 	if reply, err := library.Say(t.Context(), admin, "stats"); err != nil || reply == "" {
 		t.Errorf("the other account answers %q, %v", reply, err)
 	}

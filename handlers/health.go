@@ -57,7 +57,7 @@ const (
 func (p Place) ready(ctx context.Context) readinessAnswer {
 	account, leave, err := p.Enter()
 	if err != nil {
-		return readinessAnswer{Status: statusUnready, Checks: map[string]string{"start": reasonOf(err)}}
+		return readinessAnswer{Status: statusUnready, Checks: map[string]string{startCheck: reasonOf(err)}}
 	}
 	defer leave()
 	if account.Readiness == nil {

@@ -9,8 +9,20 @@ import (
 	"wechat-broadcast/cache"
 )
 
-var checkOK = prometheus.NewDesc("readiness_check_ok",
-	"1 if what /readyz checks is in order, 0 if it is not, by check.", []string{"check"}, nil)
+const (
+	checkOKName = "readiness_check_ok"
+	checkOKHelp = "1 if what /readyz checks is in order, 0 if it is not, by check."
+	// startCheck is what /readyz calls the start of an account that is not there.
+	startCheck = "start"
+)
+
+var checkOK = prometheus.NewDesc(checkOKName, checkOKHelp, []string{"check"}, nil)
+
+// NotServed returns the metric of an account that could not be started.
+func NotServed(account string) prometheus.Metric {
+	labels := prometheus.Labels{"check": startCheck, "account": account}
+	return prometheus.MustNewConstMetric(prometheus.NewDesc(checkOKName, checkOKHelp, nil, labels), prometheus.GaugeValue, 0)
+}
 
 // Readiness is whether an account can do its work. It shows the same to
 // Prometheus, when it is scraped.

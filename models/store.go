@@ -147,7 +147,7 @@ func setPool(db *gorm.DB, conns int, lifetime time.Duration) error {
 
 // The connections of all stores of a process together, and of one at most and at least.
 // A MySQL server takes 151 by default. A store needs one for its lock, and a few for
-// transactions beside it.
+// transactions beside it: with more than 30 stores the least is more than their share.
 const (
 	mysqlConns, mysqlConnsMost, mysqlConnsLeast        = 120, 24, 4
 	sqliteReaders, sqliteReadersMost, sqliteReadsLeast = 64, 8, 2

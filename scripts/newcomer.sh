@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Goes live as README.md says, from a clean clone, against the bundled simulator: it runs the
-# shell blocks of the steps under "Going live" as they stand there, and adds only what is
+# first shell block, with the demo, and those of the steps under "Going live" as they stand
+# there, and adds only what is
 # different without a real account: the simulator's address, and what a person types and
 # writes to the account. It prints how long each step takes.
 set -euo pipefail
@@ -36,9 +37,18 @@ block() { # prints the shell block of a step
 }
 for n in 1 2 3 5; do [[ -n $(block $n) ]] || fail "README.md: step $n has no commands"; done
 
-git clone -q "$root" "$work/clone"
-cd "$work/clone"
-step "git clone"
+first=$(awk '/^## / { exit } /^```$/ { shell = 0 } shell { print } /^```sh$/ { shell = 1 }' "$readme")
+[[ $first == *"go run . demo"* ]] || fail "README.md: no demo above the first heading"
+cd "$work"
+export REPOSITORY=$root LANGUAGE=en
+eval "$first" >"$work/demo.log" 2>&1 <<END || fail "the demo"
+openid
+broadcast test
+broadcast all
+END
+[[ $PWD == "$work/wechat-broadcast" ]] || fail "README.md does not enter the clone"
+grep -q 'it reached 980 phones, each exactly once' "$work/demo.log" || fail "the demo reached others"
+step "0. git clone, and the demo"
 
 eval "$(block 1)" >"$work/build.log" 2>&1 || fail "step 1"
 step "1. build it"
