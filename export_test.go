@@ -35,7 +35,8 @@ func TestExportAudit(t *testing.T) {
 	want := [][]string{{"at", "admin", "action", "target", "detail"}}
 	exported := func() [][]string {
 		t.Helper()
-		var out, faults bytes.Buffer
+		var out bytes.Buffer
+		var faults logText
 		if code := run(ctx, []string{"export", "audit", "--config", config}, strings.NewReader(""), &out, &faults); code != exitOK {
 			t.Fatalf("exit code %d: %s", code, &faults)
 		}
@@ -69,7 +70,8 @@ func TestExportAudit(t *testing.T) {
 func TestExportNamesWhatItCanExport(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"export"}, {"export", "nothing"}, {"export", "audit", "more"}} {
-		var out, faults bytes.Buffer
+		var out bytes.Buffer
+		var faults logText
 		code := run(t.Context(), args, strings.NewReader(""), &out, &faults)
 		if code != exitUsage || out.Len() != 0 || !strings.Contains(faults.String(), "--help") {
 			t.Errorf("%q: exit code %d\n%s%s", args, code, &out, &faults)

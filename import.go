@@ -16,24 +16,24 @@ import (
 )
 
 type importCommand struct {
-	File    string `arg:"" help:"${usage_import_file}"`
-	List    string `placeholder:"NAME" help:"${usage_import_list}"`
-	Testers bool   `help:"${usage_import_testers}"`
-	Table   string `placeholder:"NAME" help:"${usage_import_table}"`
-	DryRun  bool   `help:"${usage_import_dry_run}"`
-	SkipBad bool   `help:"${usage_import_skip_bad}"`
+	File    string  `arg:"" help:"${usage_import_file}"`
+	List    *string `placeholder:"NAME" help:"${usage_import_list}"`
+	Testers bool    `help:"${usage_import_testers}"`
+	Table   string  `placeholder:"NAME" help:"${usage_import_table}"`
+	DryRun  bool    `help:"${usage_import_dry_run}"`
+	SkipBad bool    `help:"${usage_import_skip_bad}"`
 }
 
 // Run adds the people of a file to the followers, makes a list of them or puts them on the
 // test list, also beside a running server.
 func (c importCommand) Run(s *session) error {
-	if c.Testers && c.List != "" {
+	if c.Testers && c.List != nil {
 		return usageError(s.words.Say("import.one_of_two"))
 	}
 	name := ""
-	if c.List != "" {
+	if c.List != nil {
 		var err error
-		if name, err = lists.Name(c.List); err != nil {
+		if name, err = lists.Name(*c.List); err != nil {
 			return listFault(s.words, err)
 		}
 	}

@@ -83,7 +83,7 @@ func newImportDesk(t *testing.T, driver, language string) *importDesk {
 
 func (d *importDesk) run(stdin string, args ...string) (code int, out, faults string) {
 	d.t.Helper()
-	var stdout, stderr bytes.Buffer
+	var stdout, stderr logText // the log and the progress bar write at once
 	code = run(d.t.Context(), append(args, "--config", d.config), strings.NewReader(stdin), &stdout, &stderr)
 	if said := stdout.String() + stderr.String(); strings.Contains(said, "<no value>") || strings.Contains(said, "import.") || strings.Contains(said, "export.") {
 		d.t.Errorf("%q says %s", args, said)

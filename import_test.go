@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -51,7 +50,7 @@ func newListDesk(t *testing.T, language string) *listDesk {
 		t.Fatal(err)
 	}
 	return &listDesk{store: store, dir: dir, url: "sqlite://" + filepath.ToSlash(s.Accounts[0].Database.DSN), run: func(stdin string, args ...string) (int, string, string) {
-		var out, faults bytes.Buffer
+		var out, faults logText
 		code := run(t.Context(), append(args, "--config", config), strings.NewReader(stdin), &out, &faults)
 		return code, out.String(), faults.String()
 	}}

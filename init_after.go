@@ -94,11 +94,11 @@ func (i *installation) unit() (string, error) {
 	if strings.HasPrefix(program, os.TempDir()+string(filepath.Separator)) { // of go run, which deletes it
 		program = "/usr/local/bin/wechat-broadcast"
 	}
-	as, err := user.Current()
-	if err != nil {
-		return "", err
+	name := strconv.Itoa(os.Getuid()) // in a container nobody may have a name
+	if as, err := user.Current(); err == nil {
+		name = as.Username
 	}
-	return setup.Unit{User: as.Username, Folder: folder, Program: program, Config: i.out}.Text()
+	return setup.Unit{User: name, Folder: folder, Program: program, Config: i.out}.Text()
 }
 
 // firstMessage makes a message from a template of the account if there is none, and sends

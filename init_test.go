@@ -185,12 +185,12 @@ func TestCheckTellsEveryPoint(t *testing.T) {
 
 	points := func(want int) map[string]diagnosis.Point {
 		t.Helper()
-		var out, faults bytes.Buffer
+		var out, faults logText
 		if code := run(t.Context(), []string{"check", "--json"}, strings.NewReader(""), &out, &faults); code != want {
 			t.Fatalf("exit code %d:\n%s%s", code, &out, &faults)
 		}
 		var list []diagnosis.Point
-		if err := json.Unmarshal(out.Bytes(), &list); err != nil || len(list) != 9 {
+		if err := json.Unmarshal([]byte(out.String()), &list); err != nil || len(list) != 9 {
 			t.Fatalf("%d points, %v:\n%s", len(list), err, &out)
 		}
 		n.wants(out.String())

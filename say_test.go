@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,7 +20,7 @@ func (s *stagedAccount) say(args ...string) (code int, stdout, stderr string) {
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	var out, errs bytes.Buffer
+	var out, errs logText
 	code = run(s.t.Context(), append([]string{"--config", file, "say"}, args...), strings.NewReader(""), &out, &errs)
 	return code, out.String(), errs.String()
 }

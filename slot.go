@@ -94,11 +94,12 @@ func (s *slot) run(ctx context.Context) error {
 		if time.Since(began) > reopenAtMost {
 			wait = s.process.reopenAfter
 		}
-		if errors.Is(err, errReplaced) {
-			wait = 0
+		pause := wait
+		if errors.Is(err, errReplaced) { // the new file is opened at once; should that fail, it is no loop
+			pause = 0
 		}
-		log.ErrorContext(ctx, "the account can't be served, trying again", "err", err, "wait", wait)
-		if loop.Sleep(ctx, wait) != nil {
+		log.ErrorContext(ctx, "the account can't be served, trying again", "err", err, "wait", pause)
+		if loop.Sleep(ctx, pause) != nil {
 			return nil
 		}
 	}

@@ -20,7 +20,7 @@ func runIn(t *testing.T, file string, args ...string) (code int, stdout, stderr 
 			t.Fatal(err)
 		}
 	}
-	var out, errs bytes.Buffer
+	var out, errs logText // the log and a progress bar write at once
 	code = run(t.Context(), args, strings.NewReader(""), &out, &errs)
 	return code, out.String(), errs.String()
 }

@@ -65,8 +65,9 @@ func TestListsOnTheCommandLine(t *testing.T) {
 const exported = "openid,name,due\n" + follower + ",May,friday\n" + viewer + ",Ann,monday\noNobody00000000000000000000,Bob,sunday\n"
 
 var listsEnglish = []commanded{
-	{args: "import", code: 2, faults: []string{"--list=NAME is missing"}},
-	{args: "import good.csv", code: 2, faults: []string{"--list=NAME is missing"}},
+	{args: "import", code: 2, faults: []string{"<file> is missing"}},
+	{args: "import good.csv --list", code: 2, faults: []string{"--list"}},
+	{args: "import good.csv --dry-run", out: []string{"2 were known", "Fields: name, due"}},
 	{args: "import --list readers", code: 2, faults: []string{"<file> is missing"}},
 	{args: "import good.csv --list a,b", code: 1, faults: []string{"“a,b”", "without commas"}},
 	{args: "import gone.csv --list readers", code: 1, faults: []string{"can't read gone.csv"}},
@@ -89,8 +90,9 @@ var listsEnglish = []commanded{
 }
 
 var listsChinese = []commanded{
-	{args: "import", code: 2, faults: []string{"缺少 --list=NAME"}},
-	{args: "import good.csv", code: 2, faults: []string{"缺少 --list=NAME"}},
+	{args: "import", code: 2, faults: []string{"缺少 <file>"}},
+	{args: "import good.csv --list", code: 2, faults: []string{"--list"}},
+	{args: "import good.csv --dry-run", out: []string{"原已关注 2", "字段：name、due"}},
 	{args: "import --list 读者", code: 2, faults: []string{"缺少 <file>"}},
 	{args: "import good.csv --list 甲、乙", code: 1, faults: []string{"「甲、乙」", "不含逗号"}},
 	{args: "import gone.csv --list 读者", code: 1, faults: []string{"无法读取 gone.csv", "请检查"}},

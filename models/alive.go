@@ -132,8 +132,9 @@ func (s *Store) pauseUnknown(tx *gorm.DB, gap *Gap, now time.Time) (int64, error
 	if gap.Restored {
 		return s.move(tx, m, now, "id > 0")
 	}
-	return s.move(tx, m, now, "(state = ? OR (state = ? AND not_before <= ?) OR (state = ? AND resume_at <= ?))",
-		Running, Scheduled, At(now), Paused, At(now))
+	// What was asked for while nobody sent was not sent to anybody.
+	return s.move(tx, m, now, "asked_at <= ? AND (state = ? OR (state = ? AND not_before <= ?) OR (state = ? AND resume_at <= ?))",
+		At(gap.Since.Add(time.Minute)), Running, Scheduled, At(now), Paused, At(now))
 }
 
 // surely ends the Detail of a broadcast whose database was surely put back.

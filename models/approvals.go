@@ -117,7 +117,7 @@ func (b *Broadcast) Expired(now time.Time) bool {
 // One that was halted is left to an admin's word, as it can't be rescheduled.
 func (b *Broadcast) ApprovalLate(now time.Time) bool {
 	return b.State == Paused && b.Approvals > 0 && b.StartedAt.IsZero() && now.Sub(b.NotBefore.Time) > StartsWithin &&
-		(b.Reason == ReasonAdmin || b.Reason == ReasonMissed)
+		(b.Reason == ReasonAdmin || b.Reason == ReasonMissed || b.Reason == ReasonRestored)
 }
 
 // Approvals returns the OpenIDs of those who approved a broadcast, in their order, whether

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"gorm.io/gorm"
 
 	"wechat-broadcast/lang"
 )
@@ -63,7 +66,8 @@ func (s *Store) MarkCopied(ctx context.Context, to string, now time.Time) error 
 	return s.SetFact(ctx, factCopiedTo, placeFact(to, now))
 }
 
-// UnmarkCopied ends what MarkCopied began. It returns the address of the other database,
+// UnmarkCopied ends what MarkCopied began. What the other database sent is not known here, so
+// that all that would send waits for an admin's word. It returns the address of the other database,
 // empty if this one was not marked, also if it has no tables yet.
 func (s *Store) UnmarkCopied(ctx context.Context) (other string, err error) {
 	names, err := s.tableNames(ctx)
@@ -74,8 +78,15 @@ func (s *Store) UnmarkCopied(ctx context.Context) (other string, err error) {
 	if err != nil || value == "" {
 		return "", err
 	}
-	_, other, _ = strings.Cut(value, " ")
-	return other, s.dropFact(ctx, factCopiedTo)
+	at, other, _ := strings.Cut(value, " ")
+	ms, _ := strconv.ParseInt(at, 10, 64)
+	err = s.inTx(ctx, func(tx *gorm.DB) error {
+		if _, err := s.pauseUnknown(tx, &Gap{Since: time.UnixMilli(ms), Restored: true}, time.Now()); err != nil {
+			return err
+		}
+		return tx.Delete(&fact{}, "name = ?", factCopiedTo).Error
+	})
+	return other, wrap(err, "end a mark")
 }
 
 // dropFact deletes a fact.
@@ -156,6 +167,11 @@ func (s *Store) Clear(ctx context.Context) error {
 	}
 	if value == "" {
 		return errors.New("clear a database that is no copy under way")
+	}
+	if s.file != nil { // it tells of signs of life of the rows that go
+		if err := os.Remove(s.file.path + witnessSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove the witness: %w", err)
+		}
 	}
 	for _, t := range CopyTables {
 		query := "DELETE FROM " + t.Name

@@ -163,7 +163,7 @@ func (t transition) condition(s *Store, on Event, now time.Time) *gorm.DB {
 		c = c.Where("canary = 0 OR canary_at > 0")
 	case on == EventResume: // as ApprovalLate
 		c = c.Where("NOT (approvals > 0 AND started_at = 0 AND reason IN ? AND not_before < ?)",
-			[]string{ReasonAdmin, ReasonMissed}, At(now.Add(-StartsWithin)))
+			[]string{ReasonAdmin, ReasonMissed, ReasonRestored}, At(now.Add(-StartsWithin)))
 	case on == EventExpire: // it may wait anew since somebody looked
 		c = c.Where("pending_since <= ?", At(now.Add(-ApprovalWithin)))
 	case on == EventQuiet: // one whose pause is over goes on pausing

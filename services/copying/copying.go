@@ -69,6 +69,10 @@ func (c *Copier) Check(ctx context.Context) (lock *models.SendLock, err error) {
 	if err != nil {
 		return nil, err
 	}
+	// What was sent since a backup is not known in the copy either: it pauses first.
+	if _, _, err = c.From.Store.SignOfLife(ctx, 0, false); err != nil {
+		return nil, errors.Join(err, lock.Release())
+	}
 	ids, err := c.From.Store.RunningIDs(ctx)
 	if err == nil && len(ids) > 0 {
 		err = models.NewError(models.Conflict, ErrRunning, "IDs", ids)

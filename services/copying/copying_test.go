@@ -179,7 +179,7 @@ func TestACopyHoldsTheSameAndTakesThePlaceOfItsSource(t *testing.T) {
 				t.Fatal(err)
 			}
 			fill(t, from, 5003)
-			if err := from.SetFact(ctx, "alive", "yes"); err != nil {
+			if err := from.SetFact(ctx, "alive", fmt.Sprintf("1 %d 0", time.Now().UnixMilli())); err != nil {
 				t.Fatal(err)
 			}
 			want := dump(t, from)

@@ -104,11 +104,15 @@ func (r *csvReader) all() error {
 			r.unreadable(at{line: r.line + 1}, FaultEndless, "Max", int64(maxRecord))
 			return nil
 		case errors.As(next.err, &malformed):
-			r.Bad++
 			if _, end := r.in.Peek(1); end == io.EOF && malformed.Err == csv.ErrQuote { //nolint:errorlint // of this package, never wrapped
-				r.fault(at{line: malformed.StartLine}, FaultCut)
+				r.unreadable(at{line: malformed.StartLine}, FaultCut)
 				return nil
 			}
+			if malformed.Line > malformed.StartLine { // the quote took the people of further lines with it
+				r.unreadable(at{line: malformed.StartLine}, FaultQuote)
+				return nil
+			}
+			r.Bad++
 			r.fault(at{line: malformed.StartLine}, FaultQuote)
 			continue
 		case next.err != nil:

@@ -48,8 +48,7 @@ func (r *reader) dump(from io.Reader, only string) error {
 			d.end()
 			return nil
 		case errors.As(err, &fault) && fault.Cut:
-			r.Bad++
-			r.fault(at{line: fault.Line}, FaultDumpCut)
+			r.unreadable(at{line: fault.Line}, FaultDumpCut)
 			return nil
 		case errors.As(err, &fault):
 			if d.has(fault.Table) {

@@ -45,6 +45,7 @@ func TestRequestSaysWhatTheCallIs(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = append(got, seen{r.Method, r.RequestURI, r.Host, r.Header.Get("Content-Type"), r.UserAgent(), readBody(t, r)})
 		w.Header().Set("Retry-After", "3")
+		w.Header().Set("Date", "Fri, 27 Nov 2026 07:37:21 GMT")
 		w.WriteHeader(http.StatusAccepted)
 		fmt.Fprint(w, "好")
 	}))
@@ -56,7 +57,7 @@ func TestRequestSaysWhatTheCallIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(&answer{status: 202, retryAfter: "3", body: []byte("好")}, a, cmp.AllowUnexported(answer{})); diff != "" {
+		if diff := cmp.Diff(&answer{status: 202, retryAfter: "3", date: "Fri, 27 Nov 2026 07:37:21 GMT", body: []byte("好")}, a, cmp.AllowUnexported(answer{})); diff != "" {
 			t.Error(diff)
 		}
 	}
