@@ -321,7 +321,7 @@ func TestImportAfterKills(t *testing.T) {
 				t.Fatal(err)
 			}
 			stopped := 0
-			for range 20 {
+			for range 8 {
 				c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestImportAfterKills$")
 				c.Env = append(os.Environ(), "IMPORT_ARGS="+strings.Join([]string{"import", path, "--config", d.config}, "\n"))
 				if err := c.Start(); err != nil {

@@ -25,7 +25,7 @@ var rounds = flag.Int("rounds", 0, "make so many rounds of changes in TestAudien
 
 const (
 	usualRounds   = 20
-	roundsWithin  = 40 * time.Second
+	roundsWithin  = 25 * time.Second
 	changesAround = 30 // in a round
 	openAtMost    = 3  // broadcasts that are under way at a time
 )

@@ -37,11 +37,14 @@ func TestASignOfLifeFindsAGap(t *testing.T) {
 			if test.ours {
 				own = number
 			}
-			due, later := newBroadcast(name+" due", now), newBroadcast(name+" later", now)
+			asked := now.Add(-2 * time.Hour)
+			due, later, since := newBroadcast(name+" due", asked), newBroadcast(name+" later", asked), newBroadcast(name+" since", now)
+			since.State, since.NotBefore = models.Scheduled, models.At(now) // asked for while nobody sent
 			due.State, due.NotBefore = models.Scheduled, models.At(now.Add(-time.Hour))
 			later.State, later.NotBefore = models.Scheduled, models.At(now.Add(time.Hour))
 			create(t, s, due)
 			create(t, s, later)
+			create(t, s, since)
 			if err := s.SetFact(t.Context(), "alive", fmt.Sprintf("%d %d 0", number, now.Add(-test.ago).UnixMilli())); err != nil {
 				t.Fatal(err)
 			}
@@ -52,7 +55,11 @@ func TestASignOfLifeFindsAGap(t *testing.T) {
 			if (gap != nil) != test.gap || gap != nil && gap.Restored != test.restored {
 				t.Errorf("%s: %+v", name, gap)
 			}
-			for b, want := range map[*models.Broadcast]models.BroadcastState{due: test.mayBeDue, later: test.later} {
+			sinceThen := models.Scheduled
+			if test.gap && (test.restored || test.ago < 0) {
+				sinceThen = models.Paused
+			}
+			for b, want := range map[*models.Broadcast]models.BroadcastState{due: test.mayBeDue, later: test.later, since: sinceThen} {
 				got, err := s.FindBroadcast(t.Context(), b.ID)
 				if err != nil || got.State != want || want == models.Paused && got.Reason != models.ReasonRestored {
 					t.Errorf("%s: #%d is %s %s, want %s (%v)", name, b.ID, got.State, got.Reason, want, err)
