@@ -172,8 +172,7 @@ func (b *copyBar) show(p copying.Progress) {
 	}
 	if b.bar == nil || p.Comparing != b.comparing {
 		b.end()
-		b.bar = progressbar.NewOptions64(max(1, total), progressbar.OptionSetWriter(b.w), progressbar.OptionSetPredictTime(true),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
+		b.bar = newBar(b.w, total)
 	}
 	b.comparing = p.Comparing
 	b.bar.Describe(b.words.Say(id, lang.Vars{"Table": p.Table, "Done": done, "Total": total}))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"time"
 
 	"github.com/schollz/progressbar/v3"
 
@@ -47,8 +46,7 @@ func (f *followed) Seek(offset int64, whence int) (int64, error) {
 
 func (b *importBar) show(rows int64) {
 	if b.bar == nil {
-		b.bar = progressbar.NewOptions64(max(1, b.size), progressbar.OptionSetWriter(b.w), progressbar.OptionSetPredictTime(true),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
+		b.bar = newBar(b.w, b.size)
 	}
 	b.bar.Describe(b.words.Say(b.id, lang.Vars{"Done": rows}))
 	_ = b.bar.Set64(min(b.read, b.size))

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/schollz/progressbar/v3"
 
@@ -47,8 +46,7 @@ func (b *syncBar) show(p followers.SyncProgress) {
 	if b.bar == nil || p.Storing != b.storing {
 		b.end()
 		// The count is in the description: the bar's own has no separators.
-		b.bar = progressbar.NewOptions64(max(1, p.Total), progressbar.OptionSetWriter(b.w), progressbar.OptionSetPredictTime(true),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
+		b.bar = newBar(b.w, p.Total)
 	}
 	b.storing = p.Storing
 	id := "sync.reading"

@@ -76,16 +76,25 @@ func (d *databases) fresh(ctx context.Context, driver string) (*database, error)
 	}, nil
 }
 
-func (d *databases) exec(ctx context.Context, statement string) error {
+// open connects to the server. Close must follow.
+func (d *databases) open() (*sql.DB, error) {
 	u := *d.server
 	u.Path = "/mysql"
 	parsed, err := config.ParseDatabaseURL(u.String())
 	if err != nil {
-		return fmt.Errorf("read TEST_MYSQL_URL: %w", err)
+		return nil, fmt.Errorf("read TEST_MYSQL_URL: %w", err)
 	}
 	db, err := sql.Open("mysql", parsed.DSN)
 	if err != nil {
-		return fmt.Errorf("reach the database server: %w", err)
+		return nil, fmt.Errorf("reach the database server: %w", err)
+	}
+	return db, nil
+}
+
+func (d *databases) exec(ctx context.Context, statement string) error {
+	db, err := d.open()
+	if err != nil {
+		return err
 	}
 	defer db.Close()
 	if _, err := db.ExecContext(ctx, statement); err != nil {

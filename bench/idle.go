@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -221,15 +220,9 @@ func readyAt(ctx context.Context, address string, n int) bool {
 
 // ask asks the server for one value.
 func (d *databases) ask(ctx context.Context, query string, into any) error {
-	u := *d.server
-	u.Path = "/mysql"
-	parsed, err := config.ParseDatabaseURL(u.String())
+	db, err := d.open()
 	if err != nil {
-		return fmt.Errorf("read TEST_MYSQL_URL: %w", err)
-	}
-	db, err := sql.Open("mysql", parsed.DSN)
-	if err != nil {
-		return fmt.Errorf("reach the database server: %w", err)
+		return err
 	}
 	defer db.Close()
 	return db.QueryRowContext(ctx, query).Scan(into)

@@ -218,55 +218,21 @@ func (r *Reader) name(t token) (string, error) {
 	}
 }
 
-// constraints begin what CREATE TABLE has between its columns.
-var constraints = []string{"PRIMARY", "KEY", "UNIQUE", "INDEX", "FULLTEXT", "SPATIAL", "CONSTRAINT", "CHECK", "FOREIGN", "PERIOD"}
-
-// create learns the columns of CREATE TABLE.
-func (r *Reader) create() error {
+// tableAfter reads a table's name behind some words. Without one it skips the statement, and
+// there is no table.
+func (r *Reader) tableAfter(words ...string) (*Table, error) {
 	t, err := r.next()
-	for err == nil && t.keyword("OR", "REPLACE", "TEMPORARY") {
-		t, err = r.next()
-	}
-	if err != nil || t.kind == end {
-		return err
-	}
-	if !t.keyword("TABLE") {
-		return r.skip()
-	}
-	t, err = r.next()
-	for err == nil && t.keyword("IF", "NOT", "EXISTS") {
+	for err == nil && t.keyword(words...) {
 		t, err = r.next()
 	}
 	if err != nil || !t.named() {
-		return orSkip(r, t, err)
+		return nil, orSkip(r, t, err)
 	}
 	called, err := r.name(t)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	table := r.table(called)
-	if t, err = r.next(); err != nil || !t.is("(") {
-		return orSkip(r, t, err)
-	}
-	table.Columns = nil
-	for depth, begins := 1, true; depth > 0; {
-		if t, err = r.next(); err != nil || t.kind == end {
-			return err
-		}
-		switch {
-		case t.is("("):
-			depth++
-		case t.is(")"):
-			depth--
-		case t.is(",") && depth == 1:
-			begins = true
-			continue
-		case begins && t.named() && !t.keyword(constraints...):
-			table.Columns = append(table.Columns, t.text)
-		}
-		begins = false
-	}
-	return r.skip()
+	return r.table(called), nil
 }
 
 // orSkip skips the rest of a statement that ends otherwise than was awaited with a token.
@@ -279,20 +245,13 @@ func orSkip(r *Reader, t token, err error) error {
 
 // insert reads an INSERT up to its rows.
 func (r *Reader) insert(first token) error {
-	t, err := r.next()
-	for err == nil && t.keyword("LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE", "INTO") {
-		t, err = r.next()
-	}
-	if err != nil || !t.named() {
-		return orSkip(r, t, err)
-	}
-	called, err := r.name(t)
-	if err != nil {
+	table, err := r.tableAfter("LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE", "INTO")
+	if table == nil || err != nil {
 		return err
 	}
-	table := r.table(called)
 	r.row = Row{Table: table, Columns: table.Columns, Cells: r.row.Cells}
-	if t, err = r.next(); err != nil {
+	t, err := r.next()
+	if err != nil {
 		return err
 	}
 	if t.is("(") {
