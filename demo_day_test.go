@@ -12,6 +12,7 @@ import (
 // Followers join a topic and are sent to, and the people on a list each get their own text.
 // Nobody gets any of it twice, and whoever got the first is who gets the correction.
 func TestDemoTellsTheOperatorsDay(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		script, locale string
 		parts          []string       // in this order
@@ -64,6 +65,7 @@ func TestDemoTellsTheOperatorsDay(t *testing.T) {
 		},
 	} {
 		t.Run(tt.script, func(t *testing.T) {
+			t.Parallel()
 			script, err := os.ReadFile(tt.script)
 			if err != nil {
 				t.Fatal(err)

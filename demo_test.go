@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -13,23 +15,33 @@ import (
 	"unicode"
 )
 
+// TestMain lets a test run the program as a process of its own: with AS_PROGRAM, this file is it.
+func TestMain(m *testing.M) {
+	if os.Getenv("AS_PROGRAM") != "" {
+		main()
+	}
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = flag.Set("test.parallel", "4") // most wait most of the time
+	}
+	os.Exit(m.Run())
+}
+
 // runDemoOn runs the demo in a system locale with the lines of a script, and
-// returns what it printed.
+// returns what it says. It is a process of its own, so that several can run at once.
 func runDemoOn(t *testing.T, locale, script string, args ...string) string {
 	t.Helper()
 	folder := t.TempDir()
-	t.Setenv("TMPDIR", folder)
-	for _, name := range []string{"LANGUAGE", "LC_ALL", "LC_MESSAGES"} {
-		t.Setenv(name, "")
-	}
-	t.Setenv("LANG", locale)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // ends a demo that hangs
 	defer cancel()
 	var stdout, stderr bytes.Buffer
-	code := run(ctx, append([]string{"demo"}, args...), strings.NewReader(script), &stdout, &stderr)
+	demo := exec.CommandContext(ctx, os.Args[0], append([]string{"demo"}, args...)...)
+	demo.Env = append(os.Environ(), "AS_PROGRAM=1", "TMPDIR="+folder, "LANGUAGE=", "LC_ALL=", "LC_MESSAGES=", "LANG="+locale)
+	demo.Stdin, demo.Stdout, demo.Stderr = strings.NewReader(script), &stdout, &stderr
+	err := demo.Run()
 	out := stdout.String()
-	if code != exitOK || stderr.Len() > 0 || ctx.Err() != nil {
-		t.Fatalf("exit code %d, %v, standard error:\n%s\nstandard output:\n%s", code, ctx.Err(), &stderr, out)
+	if err != nil || stderr.Len() > 0 {
+		t.Fatalf("%v, %v, standard error:\n%s\nstandard output:\n%s", err, ctx.Err(), &stderr, out)
 	}
 	if left, err := filepath.Glob(filepath.Join(folder, "*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
@@ -46,6 +58,7 @@ func runDemoOn(t *testing.T, locale, script string, args ...string) string {
 var tableRow = regexp.MustCompile(`(?m)^  ([a-z]+) +([0-9,]+)(?:   .*)?$`)
 
 func TestDemoFromAScript(t *testing.T) {
+	t.Parallel()
 	out := runDemoOn(t, "C", "openid\nbroadcast test\nbroadcast all\nbroadcast all\nnonsense\n", "--followers", "250")
 	for _, part := range []string{
 		"Nothing leaves this machine", "250 followers",
@@ -93,6 +106,7 @@ func count(t *testing.T, written string) int {
 
 // A script ends though broadcasts wait for their time or are paused, and says so.
 func TestDemoEndsWithoutWhatIsPlanned(t *testing.T) {
+	t.Parallel()
 	begun := time.Now()
 	out := runDemoOn(t, "C", "broadcast all at tomorrow 09:00\nbroadcast all loan\nstop\n@wang unfollow\n@zhao hello\n@zhao follow\n@zhao follow\n@wait 200%\n", "--followers", "20")
 	for _, part := range []string{
@@ -112,6 +126,7 @@ func TestDemoEndsWithoutWhatIsPlanned(t *testing.T) {
 }
 
 func TestDemoInChinese(t *testing.T) {
+	t.Parallel()
 	out := runDemoOn(t, "zh_CN.UTF-8", "@小林 退订\n@nobody hi\n群发全部\n取消\n", "--followers", "20")
 	for _, part := range []string{"小林> 退订\n  小林 ← ", `「nobody」`, "你> 取消\n  ← ", "演示结束"} {
 		if !strings.Contains(out, part) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -300,10 +299,6 @@ func TestImportOfADumpMakesAList(t *testing.T) {
 // An import that was killed is run again and ends with everyone, once.
 func TestImportAfterKills(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("IMPORT_ARGS") != "" { // the process that is killed
-		args := strings.Split(os.Getenv("IMPORT_ARGS"), "\n")
-		os.Exit(run(context.Background(), args, os.Stdin, os.Stdout, os.Stderr))
-	}
 	for _, driver := range []string{"sqlite", "mysql"} {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel()
@@ -322,8 +317,8 @@ func TestImportAfterKills(t *testing.T) {
 			}
 			stopped := 0
 			for range 8 {
-				c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestImportAfterKills$")
-				c.Env = append(os.Environ(), "IMPORT_ARGS="+strings.Join([]string{"import", path, "--config", d.config}, "\n"))
+				c := exec.CommandContext(t.Context(), os.Args[0], "import", path, "--config", d.config)
+				c.Env = append(os.Environ(), "AS_PROGRAM=1")
 				if err := c.Start(); err != nil {
 					t.Fatal(err)
 				}

@@ -216,6 +216,12 @@ func leakFaults(t *testing.T, l *leaks, flags []string, more settings) {
 	s.start(t)
 	pass(t, time.Second)
 	between.open()
+	pass(t, 3*time.Second)
+	// Whoever met one fault after the other waits twice as long before each try.
+	p.ask(http.MethodPost, "/_sim/faults", map[string]any{
+		"cut": 0, "cut_accepted": 0, "system_error": 0, "system_error_accepted": 0, "bad_gateway": 0, "html": 0, "empty": 0, "text_code": 0,
+		"token_revoked": 0, "token_expired": 0, "slow": 0, "codes": map[string]float64{},
+	}, nil)
 	seldom(t, patience, "the broadcast ends", func() bool {
 		return !strings.Contains(p.say(admin, "broadcast status #1"), "Running")
 	})
