@@ -306,7 +306,7 @@ func TestImportAfterKills(t *testing.T) {
 			var text strings.Builder
 			text.WriteString("openid,n\n")
 			want := map[string]string{}
-			for i := range 5000 {
+			for i := range 2000 {
 				openID := d.sim.Follower(i)
 				text.WriteString(openID + "," + strconv.Itoa(i) + "\n")
 				want[openID] = `{"n":"` + strconv.Itoa(i) + `"}`
@@ -316,7 +316,7 @@ func TestImportAfterKills(t *testing.T) {
 				t.Fatal(err)
 			}
 			stopped := 0
-			for range 8 {
+			for range 5 {
 				c := exec.CommandContext(t.Context(), os.Args[0], "import", path, "--config", d.config)
 				c.Env = append(os.Environ(), "AS_PROGRAM=1")
 				if err := c.Start(); err != nil {
@@ -325,7 +325,7 @@ func TestImportAfterKills(t *testing.T) {
 				ended := make(chan error, 1)
 				go func() { ended <- c.Wait() }()
 				before := len(d.fields())
-				tick := time.NewTicker(time.Millisecond)
+				tick := time.NewTicker(5 * time.Millisecond)
 				for len(d.fields()) == before && len(ended) == 0 {
 					<-tick.C
 				}
