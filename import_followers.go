@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -104,7 +103,10 @@ func (c importCommand) testers(s *session, a *account, file *twice, bar *importB
 	if err != nil {
 		return err
 	}
-	n, err := a.followers.AddTesters(context.WithoutCancel(s.ctx), all, c.SkipBad, c.DryRun)
+	n, err := a.followers.AddTesters(s.ctx, all, c.SkipBad, c.DryRun)
+	if s.ctx.Err() != nil && err != nil {
+		return errors.New(s.words.Say("import.interrupted_reading"))
+	}
 	if err != nil {
 		return testersFault(s.words, err)
 	}

@@ -5,7 +5,6 @@ package importing
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -28,25 +27,12 @@ const (
 	group = 1000
 	// calls is how many calls are under way at once.
 	calls = 8
-	// few is how many people a call asks for after a larger one was refused for the OpenIDs
-	// of too many: the client finds out which they are.
-	few = 10
 	// breath is how long the database rests after each group: on SQLite a server that sends
 	// meanwhile must get its turn.
 	breath = 2 * time.Millisecond
 )
 
-// The platform's codes that matter here (WeChat: global error codes docs).
-const (
-	codeInvalidOpenID = 40003
-	codeOtherAccount  = 49003
-	codeDailyQuota    = 45009
-	codeMinuteQuota   = 45011
-)
-
 var (
-	// ErrQuota says that the day's calls are used up.
-	ErrQuota = errors.New("the day's calls of user/info are used up")
 	// ErrOtherAccount says that the account knows nobody of the first people.
 	ErrOtherAccount = errors.New("the account knows nobody of the file")
 	// errChanged says that a file is not what it was when it was looked at.
@@ -204,7 +190,7 @@ func (a *adder) confirm(ctx context.Context, entries []models.Entry) error {
 			for j, e := range part {
 				openIDs[j] = e.OpenID
 			}
-			if answers[i], err = a.ask(stopping, openIDs); err != nil {
+			if answers[i], err = Ask(stopping, a.Platform, a.Log, openIDs); err != nil {
 				stop()
 				return err
 			}
@@ -254,37 +240,4 @@ func (a *adder) sort(entries []models.Entry, answers []wechat.Person) (confirmed
 		}
 	}
 	return confirmed
-}
-
-// ask asks the platform for at most wechat.PeopleAtMost people. Those whom it does not know
-// are not in the answer.
-func (s *Service) ask(ctx context.Context, openIDs []string) ([]wechat.Person, error) {
-	for {
-		answer, err := s.Platform.People(ctx, openIDs)
-		var refused *wechat.APIError
-		if !errors.As(err, &refused) || wechat.IsTokenError(err) {
-			return answer, err
-		}
-		switch {
-		case refused.Code == codeDailyQuota:
-			return nil, fmt.Errorf("%w: %w", ErrQuota, err)
-		case refused.Code == codeMinuteQuota:
-			s.Log.WarnContext(ctx, "the platform asks to wait for the next minute")
-			if err := loop.Sleep(ctx, time.Minute); err != nil {
-				return nil, err
-			}
-			continue
-		case refused.Code != codeInvalidOpenID && refused.Code != codeOtherAccount || len(openIDs) <= few:
-			return nil, err
-		}
-		var all []wechat.Person
-		for part := range slices.Chunk(openIDs, few) {
-			answer, err := s.ask(ctx, part)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, answer...)
-		}
-		return all, nil
-	}
 }
