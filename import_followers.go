@@ -50,6 +50,8 @@ func (c importCommand) followers(s *session, a *account, file *twice, bar *impor
 		return errors.New(s.words.Say("import.quota", added))
 	case errors.Is(err, importing.ErrOtherAccount):
 		return errors.New(s.words.Say("import.other_account", lang.Vars{"Count": n.NoSuch}))
+	case errors.Is(err, models.ErrImportLapsed):
+		return errors.New(s.words.Say("import.lapsed", added))
 	default:
 		added["Reason"] = err.Error()
 		return errors.New(s.words.Say("import.stopped", added))

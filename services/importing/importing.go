@@ -74,9 +74,23 @@ func Look(ctx context.Context, from io.ReadSeeker, o people.Options, progress fu
 // and keeps the fields that the file has of people who follow; with dry it stores nothing.
 // Only those who are not known to follow are asked for, so after an error it can be called
 // again and goes on where it stopped; the counts are then those of what was done. The error
-// is ErrQuota, ErrOtherAccount, or that of the database or the platform.
+// is ErrQuota, ErrOtherAccount, models.ErrImportLapsed after a time in which the process or
+// the database stood still, or that of the database or the platform.
 func (s *Service) Add(ctx context.Context, from io.ReadSeeker, o people.Options, looked *people.File, dry bool, progress func(rows int64)) (Counts, error) {
 	a := adder{Service: s, dry: dry, most: first, place: map[string]int{}}
+	if dry {
+		err := a.all(ctx, from, o, looked, progress)
+		return a.counts, err
+	}
+	err := s.whileOpen(ctx, func(ctx context.Context, number int64) error {
+		a.number = number
+		return a.all(ctx, from, o, looked, progress)
+	})
+	return a.counts, err
+}
+
+// all adds all people of the file.
+func (a *adder) all(ctx context.Context, from io.ReadSeeker, o people.Options, looked *people.File, progress func(rows int64)) error {
 	file, err := people.Read(from, o, func(row people.Row) error {
 		a.take(row)
 		if len(a.waiting)+len(a.more) < a.most {
@@ -92,13 +106,14 @@ func (s *Service) Add(ctx context.Context, from io.ReadSeeker, o people.Options,
 	if err == nil && (file.Rows != looked.Rows || file.Bad != looked.Bad || !slices.Equal(file.Fields, looked.Fields)) {
 		err = errChanged
 	}
-	return a.counts, err
+	return err
 }
 
 // adder is one call of Add.
 type adder struct {
 	*Service
 	dry    bool
+	number int64 // of the open import
 	most   int
 	counts Counts
 	// waiting come for the first time; more came in an earlier chunk, with further fields.
@@ -210,7 +225,7 @@ func (a *adder) confirm(ctx context.Context, entries []models.Entry) error {
 		return failed
 	}
 	for some := range slices.Chunk(confirmed, group) {
-		if err := a.Store.AddConfirmed(context.WithoutCancel(ctx), some, said); err != nil {
+		if err := a.Store.AddConfirmed(context.WithoutCancel(ctx), some, said, a.number); err != nil {
 			return errors.Join(failed, err)
 		}
 		a.counts.New += int64(len(some))
