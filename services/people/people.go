@@ -28,6 +28,7 @@ const (
 	FaultDuplicate  = "duplicate"   // First: the line with the same OpenID
 	FaultLong       = "long"        // Field, Max: a value with too many characters
 	FaultQuote      = "quote"       // quotation marks that are no pair
+	FaultSwallowed  = "swallowed"   // Value: what looks like an OpenID in quotation marks, after a line break
 	FaultCut        = "cut"         // the file ends within quotation marks
 	FaultEndless    = "endless"     // Max: a row that has more bytes than one may have
 	FaultEncoding   = "encoding"    // neither UTF-8 nor GB18030
