@@ -169,6 +169,9 @@ func (r *csvReader) columns(cells []string) (openID int, header bool) {
 	if i := openIDColumn(cells); i >= 0 {
 		return i, true
 	}
+	if firstColumn(cells) {
+		return 0, false
+	}
 	if i := formColumn(nil, cells); i >= 0 || len(cells) == 1 {
 		return max(0, i), false
 	}
