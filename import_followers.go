@@ -123,7 +123,8 @@ func (c importCommand) testers(s *session, a *account, file *twice, bar *importB
 	if len(n.Away) > 0 {
 		lines = append(lines, s.words.Say("import.testers_away", lang.Vars{"Count": len(n.Away), "People": strings.Join(n.Away, s.words.Say("import.and"))}))
 	}
-	_, err = fmt.Fprintln(s.stdout, strings.Join(append(lines, skipped(s.words, looked)...), "\n"))
+	lines = append(append(lines, unread(s.words, looked)...), skipped(s.words, looked)...)
+	_, err = fmt.Fprintln(s.stdout, strings.Join(lines, "\n"))
 	return err
 }
 
