@@ -75,3 +75,68 @@ func TestStatementsOfFilesUseAnIndex(t *testing.T) {
 		checkBadPlans(ctx, t, plain)
 	})
 }
+
+// Who lacks a field is found by an index, on a database with many people who left. Two
+// audiences are not here, all and the rest of a broadcast: for those everyone who follows is
+// looked at.
+func TestWhoLacksAFieldIsFoundByAnIndex(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, plain *models.Store) {
+		ctx := t.Context()
+		ids := addRecipients(t, plain, 3000)
+		var some []int
+		for i := range 300 {
+			some = append(some, 10*i)
+		}
+		list := publish(t, plain, "a", t0, some...)
+		earlier := create(t, plain, newBroadcast("1", t0))
+		fillDeliveries(t, plain, earlier.ID, ids[:400])
+		var gone []models.Departure
+		for _, id := range ids[400:] {
+			gone = append(gone, models.Departure{RecipientID: id, At: models.At(t0.Add(time.Hour))})
+		}
+		if err := plain.MarkGone(ctx, gone); err != nil {
+			t.Fatal(err)
+		}
+		if err := models.Analyze(ctx, plain); err != nil {
+			t.Fatal(err)
+		}
+		s, seen, err := models.Recorded(plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		listed := newBroadcast("2", t0)
+		listed.Audience = models.AudienceGroups
+		listed.Target.Groups = []models.Group{{Kind: models.GroupList, Name: "a", Segment: list.SegmentID}}
+		about := func(a models.Audience) *models.Broadcast {
+			b := newBroadcast(string(a), t0)
+			b.Audience, b.OfID = a, earlier.ID
+			return b
+		}
+		for name, c := range map[string]struct {
+			b        *models.Broadcast
+			everyone bool
+			lack     bool
+		}{
+			"testers":               {about(models.AudienceTest), false, false},
+			"a list":                {listed, false, true},
+			"a list, and all on it": {listed, true, true},
+			"a correction":          {about(models.AudienceReached), false, true},
+			"a retry":               {about(models.AudienceRetry), false, false},
+		} {
+			seen.Take()
+			lacks, err := s.Lacking(ctx, c.b, []string{"none"}, c.everyone)
+			if err != nil || (len(lacks) > 0) != c.lack {
+				t.Errorf("%s: %+v, %v", name, lacks, err)
+			}
+			for _, st := range seen.Take() {
+				checkPlan(ctx, t, plain, fmt.Sprint("lacking: ", name), st)
+			}
+		}
+	})
+}
