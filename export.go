@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/csv"
 	"io"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/lists"
+	"wechat-broadcast/zone"
 )
 
 // exportPage is how many rows are read at a time.
@@ -24,30 +24,42 @@ type exportCommand struct {
 	Lists      exportList       `cmd:"" help:"${usage_export_lists}"`
 }
 
-type exportAudit struct{}
+// exportTime is RFC 3339 with milliseconds: two words of one person may come within a
+// second.
+const exportTime = "2006-01-02T15:04:05.000Z07:00"
 
-// Run prints the audit as CSV, also beside a running server.
-func (exportAudit) Run(s *session) error {
+// exported is a moment in Beijing time as an export has it; empty for none.
+func exported(at models.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.In(zone.Beijing).Format(exportTime)
+}
+
+// exporting has write print what a database has, also beside a running server.
+func (s *session) exporting(write func(a *account) error) error {
 	a, err := s.open()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = a.process.close() }()
-	return writeAudit(s.ctx, a.store, s.stdout)
+	return write(a)
 }
 
-// writeAudit writes the audit as CSV, the first action first.
-func writeAudit(ctx context.Context, store *models.Store, to io.Writer) error {
+// writeRows writes rows as CSV under a header, page by page. read returns the next n rows
+// after an id, and cells those of a row and its id.
+func writeRows[T any](to io.Writer, header []string, read func(after int64, n int) ([]T, error), cells func(row T) (id int64, list []string)) error {
 	out := csv.NewWriter(to)
-	_ = out.Write([]string{"at", "admin", "action", "target", "detail"}) // its error is told by Flush
+	_ = out.Write(header) // its error is told by Flush
 	for after := int64(0); ; {
-		page, err := store.AuditAfter(ctx, after, exportPage)
+		page, err := read(after, exportPage)
 		if err != nil {
 			return err
 		}
-		for _, a := range page {
-			_ = out.Write([]string{lang.Moment(a.At.Time), handlers.Cell(a.Admin), a.Action, handlers.Cell(a.Target), handlers.Cell(a.Detail)})
-			after = a.ID
+		for _, row := range page {
+			var list []string
+			after, list = cells(row)
+			_ = out.Write(list)
 		}
 		if out.Flush(); out.Error() != nil || len(page) < exportPage {
 			return out.Error()
@@ -55,18 +67,26 @@ func writeAudit(ctx context.Context, store *models.Store, to io.Writer) error {
 	}
 }
 
+type exportAudit struct{}
+
+// Run prints the audit as CSV, the first action first.
+func (exportAudit) Run(s *session) error {
+	return s.exporting(func(a *account) error {
+		read := func(after int64, n int) ([]models.Audit, error) { return a.store.AuditAfter(s.ctx, after, n) }
+		return writeRows(s.stdout, []string{"at", "admin", "action", "target", "detail"}, read, func(r models.Audit) (int64, []string) {
+			return r.ID, []string{lang.Moment(r.At.Time), handlers.Cell(r.Admin), r.Action, handlers.Cell(r.Target), handlers.Cell(r.Detail)}
+		})
+	})
+}
+
 type exportList struct {
 	List string `required:"" placeholder:"NAME" help:"${usage_export_list}"`
 }
 
-// Run prints a list as CSV, also beside a running server. An import of it makes the same
-// list.
+// Run prints a list as CSV. An import of it makes the same list.
 func (c exportList) Run(s *session) error {
-	a, err := s.open()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = a.process.close() }()
-	service := lists.Service{Store: a.store, Now: time.Now, Log: a.log}
-	return listFault(s.words, service.Write(s.ctx, c.List, s.stdout))
+	return s.exporting(func(a *account) error {
+		service := lists.Service{Store: a.store, Now: time.Now, Log: a.log}
+		return listFault(s.words, service.Write(s.ctx, c.List, s.stdout))
+	})
 }

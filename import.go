@@ -218,6 +218,7 @@ func about(words *lang.Locale, f *people.File) (lines []string) {
 	if len(tables) > 0 {
 		lines = append(lines, words.Say("import.tables", lang.Vars{"Tables": strings.Join(tables, and)}))
 	}
+	lines = append(lines, unread(words, f)...)
 	if f.Repeated > 0 {
 		lines = append(lines, words.Say("import.repeated", lang.Vars{"Count": f.Repeated}))
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -51,6 +50,8 @@ func (c importCommand) followers(s *session, a *account, file *twice, bar *impor
 		return errors.New(s.words.Say("import.quota", added))
 	case errors.Is(err, importing.ErrOtherAccount):
 		return errors.New(s.words.Say("import.other_account", lang.Vars{"Count": n.NoSuch}))
+	case errors.Is(err, models.ErrImportLapsed):
+		return errors.New(s.words.Say("import.lapsed", added))
 	default:
 		added["Reason"] = err.Error()
 		return errors.New(s.words.Say("import.stopped", added))
@@ -104,7 +105,10 @@ func (c importCommand) testers(s *session, a *account, file *twice, bar *importB
 	if err != nil {
 		return err
 	}
-	n, err := a.followers.AddTesters(context.WithoutCancel(s.ctx), all, c.SkipBad, c.DryRun)
+	n, err := a.followers.AddTesters(s.ctx, all, c.SkipBad, c.DryRun)
+	if s.ctx.Err() != nil && err != nil {
+		return errors.New(s.words.Say("import.interrupted_reading"))
+	}
 	if err != nil {
 		return testersFault(s.words, err)
 	}
@@ -119,7 +123,8 @@ func (c importCommand) testers(s *session, a *account, file *twice, bar *importB
 	if len(n.Away) > 0 {
 		lines = append(lines, s.words.Say("import.testers_away", lang.Vars{"Count": len(n.Away), "People": strings.Join(n.Away, s.words.Say("import.and"))}))
 	}
-	_, err = fmt.Fprintln(s.stdout, strings.Join(append(lines, skipped(s.words, looked)...), "\n"))
+	lines = append(append(lines, unread(s.words, looked)...), skipped(s.words, looked)...)
+	_, err = fmt.Fprintln(s.stdout, strings.Join(lines, "\n"))
 	return err
 }
 

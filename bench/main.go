@@ -45,7 +45,7 @@ func realMain(ctx context.Context, args []string, server string) error {
 	profiles := flags.String("profiles", "", "write CPU and allocation profiles of a recorded broadcast to this folder")
 	audiences := flags.Bool("audiences", false, "measure what topics, tags and lists cost, and nothing else")
 	accounts := flags.Bool("accounts", false, "measure what 100 idle accounts cost in one process, and nothing else")
-	imports := flags.Bool("imports", false, "measure what it takes to read the files that people are imported from, and nothing else")
+	imports := flags.Bool("imports", false, "measure what it takes to read the files that people are imported from, and to import one, and nothing else")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func realMain(ctx context.Context, args []string, server string) error {
 		if *quick {
 			n = 100_000
 		}
-		return measureImports(ctx, n, os.Stdout)
+		return measureFiles(ctx, n, server, os.Stdout)
 	}
 	size := fullSizes
 	if *quick {

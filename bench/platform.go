@@ -130,6 +130,8 @@ func (p *platform) serve(ctx *fasthttp.RequestCtx) {
 		ctx.SetBodyString(`{"access_token":"` + accessToken + `","expires_in":7200}`)
 	case pathFollowers:
 		ctx.SetBody(p.round.Load().page(ctx.QueryArgs().Peek("next_openid")))
+	case pathInfo:
+		ctx.SetBody(p.round.Load().info(ctx.PostBody()))
 	case pathTags:
 		ctx.SetBody(p.round.Load().tags())
 	case pathTagged:

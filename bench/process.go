@@ -30,6 +30,7 @@ var roles = map[string]func(ctx context.Context, in *json.Decoder, out io.Writer
 	"inserts":  role(onParts(inserts)),
 	"people":   role(onParts(people)),
 	"read":     role(readPeople),
+	"import":   role(importPeople),
 	"audience": role(audience),
 	"receipts": role(onParts(receiptRounds)),
 	"gin":      role(serveBareGin),

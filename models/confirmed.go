@@ -39,8 +39,10 @@ func (s *Store) Following(ctx context.Context, openIDs []string) (map[string]boo
 }
 
 // AddConfirmed adds people of whom the platform said at a moment that they follow, or marks
-// them as followers, in one transaction. An event that is newer than that wins.
-func (s *Store) AddConfirmed(ctx context.Context, people []Confirmed, said time.Time) error {
+// them as followers, in one transaction. An event that is newer than that wins: since before
+// that moment the import of a number must have been open (OpenImport), or the error is
+// ErrImportLapsed.
+func (s *Store) AddConfirmed(ctx context.Context, people []Confirmed, said time.Time, number int64) error {
 	if len(people) == 0 {
 		return nil
 	}
@@ -51,6 +53,9 @@ func (s *Store) AddConfirmed(ctx context.Context, people []Confirmed, said time.
 		entries[i] = Entry{OpenID: p.OpenID, Fields: p.Fields}
 	}
 	err := s.inTx(ctx, func(tx *gorm.DB) error {
+		if err := s.checkImport(tx, number); err != nil {
+			return err
+		}
 		for chunk := range slices.Chunk(people, maxRows) {
 			if err := s.addConfirmed(tx, chunk, said); err != nil {
 				return err

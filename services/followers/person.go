@@ -41,9 +41,9 @@ func (s *Service) Subscribed(ctx context.Context, openID string, at time.Time, s
 
 // Unsubscribed records that a person left at a moment, and erases what is
 // stored about them but for the OpenID and their wish to be left alone (WeChat:
-// the unsubscribe event). One who is unknown stays so, unless a sync is under
-// way, whose pages may list the person already. An event that is older than what
-// is known changes nothing.
+// the unsubscribe event). One who is unknown stays so, unless a sync or an import is
+// under way, which may have been told already that the person follows. An event that is
+// older than what is known changes nothing.
 func (s *Service) Unsubscribed(ctx context.Context, openID string, at time.Time) error {
 	if err := checkOpenID(openID); err != nil {
 		return err
@@ -54,8 +54,12 @@ func (s *Service) Unsubscribed(ctx context.Context, openID string, at time.Time)
 	if err != nil {
 		return err
 	}
+	importing, err := s.store.ImportOpen(ctx)
+	if err != nil {
+		return err
+	}
 	return s.store.ChangeRecipient(ctx, openID, func(r *models.Recipient) {
-		if r.ID == 0 && !last.Open() || r.UpdatedAt.After(when.Time) {
+		if r.ID == 0 && !last.Open() && !importing || r.UpdatedAt.After(when.Time) {
 			return
 		}
 		known(r, now)

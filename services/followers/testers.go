@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/importing"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -33,7 +34,7 @@ func (s *Service) AddTesters(ctx context.Context, people []Tester, skip, dry boo
 	for i, p := range people {
 		openIDs[i] = p.OpenID
 	}
-	answer, err := s.platform.People(ctx, openIDs)
+	answer, err := importing.Ask(ctx, s.platform, s.log, openIDs)
 	var refused *wechat.APIError
 	switch {
 	case errors.As(err, &refused):
@@ -95,7 +96,7 @@ func (s *Service) addTesters(ctx context.Context, people []Tester, done AddedTes
 		return done, nil
 	}
 	now := s.now()
-	return done, s.store.ChangeRecipients(ctx, openIDs, func(i int, r *models.Recipient) {
+	return done, s.store.ChangeRecipients(context.WithoutCancel(ctx), openIDs, func(i int, r *models.Recipient) {
 		if r.ID == 0 { // as on a list: whatever tells that they follow is newer
 			r.Stranger, r.CreatedAt = true, models.At(now)
 		}

@@ -5,7 +5,6 @@ package importing
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -28,25 +27,12 @@ const (
 	group = 1000
 	// calls is how many calls are under way at once.
 	calls = 8
-	// few is how many people a call asks for after a larger one was refused for the OpenIDs
-	// of too many: the client finds out which they are.
-	few = 10
 	// breath is how long the database rests after each group: on SQLite a server that sends
 	// meanwhile must get its turn.
 	breath = 2 * time.Millisecond
 )
 
-// The platform's codes that matter here (WeChat: global error codes docs).
-const (
-	codeInvalidOpenID = 40003
-	codeOtherAccount  = 49003
-	codeDailyQuota    = 45009
-	codeMinuteQuota   = 45011
-)
-
 var (
-	// ErrQuota says that the day's calls are used up.
-	ErrQuota = errors.New("the day's calls of user/info are used up")
 	// ErrOtherAccount says that the account knows nobody of the first people.
 	ErrOtherAccount = errors.New("the account knows nobody of the file")
 	// errChanged says that a file is not what it was when it was looked at.
@@ -88,9 +74,23 @@ func Look(ctx context.Context, from io.ReadSeeker, o people.Options, progress fu
 // and keeps the fields that the file has of people who follow; with dry it stores nothing.
 // Only those who are not known to follow are asked for, so after an error it can be called
 // again and goes on where it stopped; the counts are then those of what was done. The error
-// is ErrQuota, ErrOtherAccount, or that of the database or the platform.
+// is ErrQuota, ErrOtherAccount, models.ErrImportLapsed after a time in which the process or
+// the database stood still, or that of the database or the platform.
 func (s *Service) Add(ctx context.Context, from io.ReadSeeker, o people.Options, looked *people.File, dry bool, progress func(rows int64)) (Counts, error) {
 	a := adder{Service: s, dry: dry, most: first, place: map[string]int{}}
+	if dry {
+		err := a.all(ctx, from, o, looked, progress)
+		return a.counts, err
+	}
+	err := s.whileOpen(ctx, func(ctx context.Context, number int64) error {
+		a.number = number
+		return a.all(ctx, from, o, looked, progress)
+	})
+	return a.counts, err
+}
+
+// all adds all people of the file.
+func (a *adder) all(ctx context.Context, from io.ReadSeeker, o people.Options, looked *people.File, progress func(rows int64)) error {
 	file, err := people.Read(from, o, func(row people.Row) error {
 		a.take(row)
 		if len(a.waiting)+len(a.more) < a.most {
@@ -106,13 +106,14 @@ func (s *Service) Add(ctx context.Context, from io.ReadSeeker, o people.Options,
 	if err == nil && (file.Rows != looked.Rows || file.Bad != looked.Bad || !slices.Equal(file.Fields, looked.Fields)) {
 		err = errChanged
 	}
-	return a.counts, err
+	return err
 }
 
 // adder is one call of Add.
 type adder struct {
 	*Service
 	dry    bool
+	number int64 // of the open import
 	most   int
 	counts Counts
 	// waiting come for the first time; more came in an earlier chunk, with further fields.
@@ -204,7 +205,7 @@ func (a *adder) confirm(ctx context.Context, entries []models.Entry) error {
 			for j, e := range part {
 				openIDs[j] = e.OpenID
 			}
-			if answers[i], err = a.ask(stopping, openIDs); err != nil {
+			if answers[i], err = Ask(stopping, a.Platform, a.Log, openIDs); err != nil {
 				stop()
 				return err
 			}
@@ -224,7 +225,7 @@ func (a *adder) confirm(ctx context.Context, entries []models.Entry) error {
 		return failed
 	}
 	for some := range slices.Chunk(confirmed, group) {
-		if err := a.Store.AddConfirmed(context.WithoutCancel(ctx), some, said); err != nil {
+		if err := a.Store.AddConfirmed(context.WithoutCancel(ctx), some, said, a.number); err != nil {
 			return errors.Join(failed, err)
 		}
 		a.counts.New += int64(len(some))
@@ -254,37 +255,4 @@ func (a *adder) sort(entries []models.Entry, answers []wechat.Person) (confirmed
 		}
 	}
 	return confirmed
-}
-
-// ask asks the platform for at most wechat.PeopleAtMost people. Those whom it does not know
-// are not in the answer.
-func (s *Service) ask(ctx context.Context, openIDs []string) ([]wechat.Person, error) {
-	for {
-		answer, err := s.Platform.People(ctx, openIDs)
-		var refused *wechat.APIError
-		if !errors.As(err, &refused) || wechat.IsTokenError(err) {
-			return answer, err
-		}
-		switch {
-		case refused.Code == codeDailyQuota:
-			return nil, fmt.Errorf("%w: %w", ErrQuota, err)
-		case refused.Code == codeMinuteQuota:
-			s.Log.WarnContext(ctx, "the platform asks to wait for the next minute")
-			if err := loop.Sleep(ctx, time.Minute); err != nil {
-				return nil, err
-			}
-			continue
-		case refused.Code != codeInvalidOpenID && refused.Code != codeOtherAccount || len(openIDs) <= few:
-			return nil, err
-		}
-		var all []wechat.Person
-		for part := range slices.Chunk(openIDs, few) {
-			answer, err := s.ask(ctx, part)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, answer...)
-		}
-		return all, nil
-	}
 }

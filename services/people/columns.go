@@ -56,6 +56,13 @@ func formColumn(names, cells []string) int {
 	return -1
 }
 
+// firstColumn tells whether a row without a header has its OpenID where one belongs: in the
+// first column. Numbers of orders and parcels have digits alone.
+func firstColumn(cells []string) bool {
+	cell := Plain(strings.TrimSpace(cells[0]))
+	return models.LikeOpenID(cell) && strings.ContainsFunc(cell, unicode.IsLetter)
+}
+
 // isHeader tells whether a row is one of names, of which one stands over OpenIDs. A row with
 // a slip in its OpenID must not pass for one: the person would be lost.
 func isHeader(cells []string, openID int) bool {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"wechat-broadcast/models"
 	"wechat-broadcast/services/message"
 )
 
@@ -127,10 +128,39 @@ func (r *csvReader) all() error {
 				continue
 			}
 		}
+		if value := r.swallowed(next.cells); value != "" {
+			r.unreadable(at{line: next.line}, FaultSwallowed, "Value", value)
+			return nil
+		}
 		if err := r.row(next.line, next.cells); err != nil {
 			return err
 		}
 	}
+}
+
+// swallowed returns what looks like another person's OpenID in a value with line breaks: a
+// quotation mark that is not closed takes the next lines with it, up to the next one, and the
+// person would be lost. Each line after the first of such a value begins with the first column,
+// and the first line ends with the last one.
+func (r *csvReader) swallowed(cells []string) string {
+	for column, cell := range cells {
+		if !strings.Contains(cell, "\n") {
+			continue
+		}
+		for i, line := range strings.Split(cell, "\n") {
+			parts, at := strings.Split(line, string(r.csv.Comma)), r.openID
+			if i == 0 {
+				at -= column
+			}
+			if i == 0 && at <= 0 || at >= len(parts) {
+				continue
+			}
+			if part := Plain(strings.Trim(strings.TrimSpace(parts[at]), `"`)); models.LikeOpenID(part) {
+				return part
+			}
+		}
+	}
+	return ""
 }
 
 // columns finds the column with the OpenIDs from the first row, and tells whether that is a
@@ -138,6 +168,9 @@ func (r *csvReader) all() error {
 func (r *csvReader) columns(cells []string) (openID int, header bool) {
 	if i := openIDColumn(cells); i >= 0 {
 		return i, true
+	}
+	if firstColumn(cells) {
+		return 0, false
 	}
 	if i := formColumn(nil, cells); i >= 0 || len(cells) == 1 {
 		return max(0, i), false

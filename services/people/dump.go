@@ -24,9 +24,14 @@ type dumped struct {
 	openID  int
 	columns []string
 	names   []string
-	// early are the rows that were met before the column was found.
-	early []at
-	index int // in File.Tables; -1 before the first person
+	// early are the first faults of the rows that were met without a column with OpenIDs, and
+	// earlyRows is how many rows that are: of a table without OpenIDs they are none.
+	early     []Fault
+	earlyRows int64
+	// unread is the line of the first statement that was not understood before the column was
+	// found; 0 for none.
+	unread int
+	index  int // in File.Tables; -1 before the first person
 }
 
 // dumpReader reads the rows of a dump.
@@ -51,9 +56,7 @@ func (r *reader) dump(from io.Reader, only string) error {
 			r.unreadable(at{line: fault.Line}, FaultDumpCut)
 			return nil
 		case errors.As(err, &fault):
-			if d.has(fault.Table) {
-				r.unreadable(at{line: fault.Line, table: fault.Table.Name}, FaultDump, "Table", fault.Table.Name)
-			}
+			d.notUnderstood(fault)
 		case err != nil:
 			return err
 		case d.wanted(row.Table):
@@ -74,27 +77,48 @@ func (d *dumpReader) has(t *sqldump.Table) bool {
 		return false
 	}
 	known := d.tables[t]
-	return openIDColumn(t.Columns) >= 0 || known != nil && known.openID >= 0
+	return openIDColumn(t.Columns) >= 0 || known != nil && (known.openID >= 0 || known.index >= 0)
+}
+
+// of returns what is known of a table.
+func (d *dumpReader) of(table *sqldump.Table) *dumped {
+	t := d.tables[table]
+	if t == nil {
+		t = &dumped{openID: -1, index: -1}
+		d.tables[table] = t
+	}
+	return t
+}
+
+// notUnderstood tells a statement that is not understood, once it is known that its table has
+// OpenIDs.
+func (d *dumpReader) notUnderstood(fault *sqldump.Fault) {
+	switch t := d.of(fault.Table); {
+	case !d.wanted(fault.Table):
+	case d.has(fault.Table), openIDColumn(fault.Columns) >= 0:
+		d.unreadable(at{line: fault.Line, table: fault.Table.Name}, FaultDump, "Table", fault.Table.Name)
+	case t.unread == 0:
+		t.unread = fault.Line
+	}
 }
 
 // row adds the person of a row of a table that is read.
 func (d *dumpReader) row(row sqldump.Row) error {
-	t := d.tables[row.Table]
-	if t == nil {
-		t = &dumped{openID: -1, index: -1}
-		d.tables[row.Table] = t
-	}
+	t := d.of(row.Table)
 	where := at{line: row.Line, row: row.Number, table: row.Table.Name}
 	if t.names == nil || !slices.Equal(t.columns, row.Columns) {
 		t.columns, t.names = row.Columns, nil
 		t.openID = openIDColumn(row.Columns)
 	}
 	if len(row.Columns) > 0 && len(row.Cells) != len(row.Columns) || t.names != nil && len(row.Cells) != len(t.names) {
+		want := max(len(row.Columns), len(t.names))
+		fault := faultOf(where, FaultColumns, "Got", int64(len(row.Cells)), "Want", int64(want))
 		if d.has(row.Table) || t.openID >= 0 {
 			d.Bad++
-			want := max(len(row.Columns), len(t.names))
-			d.fault(where, FaultColumns, "Got", int64(len(row.Cells)), "Want", int64(want))
+			d.named(fault)
+			return nil
 		}
+		t.met(fault)
 		return nil
 	}
 	if t.openID < 0 && !d.found(t, row, where) {
@@ -121,23 +145,34 @@ func (d *dumpReader) row(row sqldump.Row) error {
 
 // found looks for the column with OpenIDs by their form: false if the row has none.
 func (d *dumpReader) found(t *dumped, row sqldump.Row, where at) bool {
-	if len(t.early) == formWithin {
-		return false
+	if t.earlyRows < formWithin {
+		t.openID = formColumn(row.Columns, row.Cells)
 	}
-	t.openID = formColumn(row.Columns, row.Cells)
 	if t.openID < 0 {
-		t.early = append(t.early, where)
+		t.met(faultOf(where, FaultNoOpenID))
 		return false
 	}
 	if t.openID < len(row.Columns) {
 		d.Column = row.Columns[t.openID]
 	}
-	for _, early := range t.early {
-		d.Bad++
-		d.fault(early, FaultNoOpenID)
-	}
-	t.early = nil
+	d.tellEarly(t)
 	return true
+}
+
+// met keeps the fault of a row that is none if the table has no OpenIDs.
+func (t *dumped) met(fault Fault) {
+	if t.earlyRows++; len(t.early) < faultsNamed {
+		t.early = append(t.early, fault)
+	}
+}
+
+// tellEarly tells the rows and statements of a table that were met without OpenIDs: it has some.
+func (d *dumpReader) tellEarly(t *dumped) {
+	d.Bad += t.earlyRows
+	for _, fault := range t.early {
+		d.named(fault)
+	}
+	t.early, t.earlyRows = nil, 0
 }
 
 // name names the fields of a table's columns.
@@ -177,26 +212,38 @@ func (d *dumpReader) renamed(n Renamed) {
 	}
 }
 
-// end tells what a whole dump does not have.
+// end tells what of a whole dump was not read.
 func (d *dumpReader) end() {
+	found := false
+	for _, table := range d.sql.Tables() {
+		t := d.of(table)
+		switch {
+		case d.has(table):
+			found = true
+			if t.unread > 0 {
+				d.unreadable(at{line: t.unread, table: table.Name}, FaultDump, "Table", table.Name)
+			}
+			d.tellEarly(t)
+		case d.wanted(table) && (table.Rows > 0 || t.unread > 0):
+			d.Unread = append(d.Unread, Unread{Table: table.Name, Rows: table.Rows, Line: t.unread})
+		}
+	}
+	if !found {
+		d.nobody()
+	}
+}
+
+// nobody tells that a dump has no table with OpenIDs.
+func (d *dumpReader) nobody() {
 	met := d.sql.Tables()
 	names := make([]string, 0, tablesNamed)
-	wanted := 0
-	for _, t := range met {
-		if d.wanted(t) {
-			wanted++
-		}
-		if d.has(t) {
-			return
-		}
-		if len(names) < tablesNamed {
-			names = append(names, t.Name)
-		}
+	for _, t := range met[:min(len(met), tablesNamed)] {
+		names = append(names, t.Name)
 	}
 	switch {
 	case len(met) == 0:
 		d.unreadable(at{}, FaultNoTables)
-	case wanted == 0:
+	case !slices.ContainsFunc(met, d.wanted):
 		d.unreadable(at{}, FaultTable, "Name", d.only, "Tables", names, "Count", int64(len(met)))
 	case d.only != "":
 		d.unreadable(at{}, FaultNoPeople, "Tables", []string{d.only}, "Count", int64(1))

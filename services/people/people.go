@@ -28,6 +28,7 @@ const (
 	FaultDuplicate  = "duplicate"   // First: the line with the same OpenID
 	FaultLong       = "long"        // Field, Max: a value with too many characters
 	FaultQuote      = "quote"       // quotation marks that are no pair
+	FaultSwallowed  = "swallowed"   // Value: what looks like an OpenID in quotation marks, after a line break
 	FaultCut        = "cut"         // the file ends within quotation marks
 	FaultEndless    = "endless"     // Max: a row that has more bytes than one may have
 	FaultEncoding   = "encoding"    // neither UTF-8 nor GB18030
@@ -78,6 +79,15 @@ type File struct {
 	// can't be that of a field, with what they are called instead.
 	Tables  []Table
 	Renamed []Renamed
+	// Unread are the tables of a dump that have rows and no OpenIDs.
+	Unread []Unread
+}
+
+// Unread is a table that was not read.
+type Unread struct {
+	Table string
+	Rows  int64
+	Line  int // of the first statement on it that is not understood; 0 for none
 }
 
 // Table is a table of a dump, and how many rows of it were taken.
@@ -205,15 +215,22 @@ func (r *reader) unfit(field string) {
 	}
 }
 
-func (r *reader) fault(where at, code string, args ...any) {
-	if len(r.Faults) == faultsNamed {
-		return
+func (r *reader) fault(where at, code string, args ...any) { r.named(faultOf(where, code, args...)) }
+
+// named adds a fault to those that are named.
+func (r *reader) named(f Fault) {
+	if len(r.Faults) < faultsNamed {
+		r.Faults = append(r.Faults, f)
 	}
+}
+
+// faultOf makes a fault; args are alternating names and values.
+func faultOf(where at, code string, args ...any) Fault {
 	f := Fault{Line: where.line, Row: where.row, Table: where.table, Code: code, Args: map[string]any{}}
 	for i := 0; i+1 < len(args); i += 2 {
 		f.Args[fmt.Sprint(args[i])] = args[i+1]
 	}
-	r.Faults = append(r.Faults, f)
+	return f
 }
 
 // unreadable adds a fault that no row can be left out for.

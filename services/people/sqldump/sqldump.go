@@ -40,8 +40,10 @@ type Fault struct {
 	// Cut says that the file ends before the dump does.
 	Cut  bool
 	Line int
-	// Table is that of a statement that is not understood, and is left out from Line on.
-	Table *Table
+	// Table is that of a statement that is not understood, and is left out from Line on, and
+	// Columns are those that the statement or the table names.
+	Table   *Table
+	Columns []string
 }
 
 // Error implements error.
@@ -294,7 +296,7 @@ func (r *Reader) unknown(t token, line int) error {
 			return err
 		}
 	}
-	return &Fault{Line: line, Table: r.row.Table}
+	return &Fault{Line: line, Table: r.row.Table, Columns: r.row.Columns}
 }
 
 // values reads the next row of an INSERT: false if there is none.
