@@ -218,18 +218,23 @@ func asked(t *testing.T, url string) []byte {
 	return body
 }
 
-// The message file and the settings of several accounts in the READMEs can be used as they
-// stand.
+// The message file, the settings of several accounts and those for Prometheus in the READMEs
+// can be used as they stand.
 func TestReadmesSettingsCanBeUsed(t *testing.T) {
 	for _, file := range readmes {
 		t.Run(file, func(t *testing.T) {
 			if _, err := message.Parse([]byte(blockNamed(t, file, "Going live 6"))); err != nil {
 				t.Errorf("the message file: %v", err)
 			}
-			accounts := blockNamed(t, file, "Several accounts 1")
+			scrape := blockNamed(t, file, "Operating it 3")
+			if !strings.Contains(scrape, "job_name: wechat-broadcast\n") {
+				t.Errorf("the alerts do not know the job of\n%s", scrape)
+			}
+			rules, accounts := readFile(t, "deploy/prometheus/rules.yaml"), blockNamed(t, file, "Several accounts 1")
 			t.Chdir(t.TempDir())
 			for name, text := range map[string]string{
 				"library-secret.txt": "0123456789abcdef0123456789abcdef\n", "gym-secret.txt": "fedcba9876543210fedcba9876543210\n", defaultConfig: accounts,
+				"prometheus.yml": scrape, "rules.yaml": rules,
 			} {
 				if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 					t.Fatal(err)
@@ -241,6 +246,12 @@ func TestReadmesSettingsCanBeUsed(t *testing.T) {
 			}
 			if names := settings.Names(); len(names) != 2 {
 				t.Errorf("the accounts are %v", names)
+			}
+			if prometheus := os.Getenv("TEST_PROMETHEUS"); prometheus != "" {
+				promtool := filepath.Join(filepath.Dir(prometheus), "promtool")
+				if out, err := exec.CommandContext(t.Context(), promtool, "check", "config", "prometheus.yml").CombinedOutput(); err != nil {
+					t.Errorf("promtool: %v\n%s", err, out)
+				}
 			}
 		})
 	}

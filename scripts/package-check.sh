@@ -59,7 +59,9 @@ files="/etc/$name drwxr-s--- root/$name
 /usr/share/doc/$name/README.zh-CN.md -rw-r--r-- root/root
 /usr/share/doc/$name/copyright -rw-r--r-- root/root
 /usr/share/$name/config.example.yaml -rw-r--r-- root/root
-/usr/share/$name/messages.example.yaml -rw-r--r-- root/root"
+/usr/share/$name/dashboard.json -rw-r--r-- root/root
+/usr/share/$name/messages.example.yaml -rw-r--r-- root/root
+/usr/share/$name/rules.yaml -rw-r--r-- root/root"
 same ".deb" "$files" "$(dpkg-deb -c "$deb" | awk -v "config=.$config/" '$6 == config || !/^d/ { sub(/^\./, "", $6); sub(/\/$/, "", $6); print $6, $1, $2 }' | LC_ALL=C sort)"
 same ".rpm" "$files" "$(rpm -qp --nosignature --qf '[%{FILENAMES} %{FILEMODES:perms} %{FILEUSERNAME}/%{FILEGROUPNAME}\n]' "$rpm" | LC_ALL=C sort)"
 version=$(dpkg-deb -f "$deb" Version)
