@@ -29,6 +29,7 @@ import (
 type composed struct {
 	Environment map[string]string
 	Volumes     []string
+	Ports       []string
 }
 
 // readCompose returns the server's part of files, of which a later one counts over those
@@ -44,13 +45,14 @@ func readCompose(t *testing.T, files ...string) composed {
 		part := file.Services["broadcast"]
 		maps.Copy(all.Environment, part.Environment)
 		all.Volumes = append(all.Volumes, part.Volumes...)
+		all.Ports = append(all.Ports, part.Ports...)
 	}
 	return all
 }
 
 // compositions are the ways to run the server with compose.
 var compositions = map[string][]string{
-	"alone":    {"compose.yaml"},
+	"alone":    {"compose.yaml", "compose.override.yaml"},
 	"replicas": {"compose.yaml", "deploy/compose.replicas.yaml"},
 }
 

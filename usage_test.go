@@ -99,7 +99,7 @@ func TestAStartThatIsRefusedSaysWhyInTheLanguageOfTheSettings(t *testing.T) {
 	tests := map[string]struct{ language, file, want string }{
 		"settings": {
 			"zh", "wechat_app_id: wx1\nwechat_app_secret: s\nundo_window: ten\n",
-			"WECHAT_TOKEN：必须设置，现在没有；请写上在公众平台与回调网址一起填写的 Token，或者把它写进一个文件，用 WECHAT_TOKEN_FILE 指明\n" +
+			"WECHAT_TOKEN：必须设置，现在没有；请写上在微信开发者平台与回调网址一起填写的 Token，或者把它写进一个文件，用 WECHAT_TOKEN_FILE 指明\n" +
 				"UNDO_WINDOW：「ten」不是时长（config.yaml:3）；请写 0s 到 24h 的时长，带单位，例如 10s 或 1m30s\n",
 		},
 		"settings in English": {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tries the packages of a release on this machine, with its dpkg: what is in the .deb and the
-# .rpm, the unit, install, a broadcast as the package's user, upgrade, remove, purge. Then runs
-# the image's root folder. Wants a release of this machine's architecture, root, Debian, rpm,
+# .rpm, the unit, install, a broadcast as the package's user, upgrade, remove, purge. Installs,
+# upgrades and removes the .rpm with Debian's rpm. Then runs the image's root folder. Wants a release of this machine's architecture, root, Debian, rpm,
 # curl and systemd-analyze, and no installation of the program. What it installs and makes is
 # gone at its end.
 # Usage: package-check.sh [FOLDER], which is dist if not given.
@@ -39,6 +39,7 @@ finish() {
     [[ $code == 0 ]] || rm -f "$work/security.log"
     [[ $code == 0 ]] || tail -n 20 "$work"/*.log >&2 2>/dev/null || true
     dpkg --purge $name >/dev/null 2>&1 || true
+    [[ ! -e $work/rpm ]] || rpm --dbpath "$work/rpm" --nodeps -e $name >/dev/null 2>&1 || true
     rm -rf "$work" $config $data
     userdel $name 2>/dev/null || true
     exit "$code"
@@ -58,7 +59,9 @@ files="/etc/$name drwxr-s--- root/$name
 /usr/share/doc/$name/README.zh-CN.md -rw-r--r-- root/root
 /usr/share/doc/$name/copyright -rw-r--r-- root/root
 /usr/share/$name/config.example.yaml -rw-r--r-- root/root
-/usr/share/$name/messages.example.yaml -rw-r--r-- root/root"
+/usr/share/$name/dashboard.json -rw-r--r-- root/root
+/usr/share/$name/messages.example.yaml -rw-r--r-- root/root
+/usr/share/$name/rules.yaml -rw-r--r-- root/root"
 same ".deb" "$files" "$(dpkg-deb -c "$deb" | awk -v "config=.$config/" '$6 == config || !/^d/ { sub(/^\./, "", $6); sub(/\/$/, "", $6); print $6, $1, $2 }' | LC_ALL=C sort)"
 same ".rpm" "$files" "$(rpm -qp --nosignature --qf '[%{FILENAMES} %{FILEMODES:perms} %{FILEUSERNAME}/%{FILEGROUPNAME}\n]' "$rpm" | LC_ALL=C sort)"
 version=$(dpkg-deb -f "$deb" Version)
@@ -167,6 +170,24 @@ dpkg -i "$deb" >/dev/null 2>&1
 dpkg -P $name >"$work/purge.log" 2>&1
 [[ ! -e $data ]] || fail "purge leaves an empty data folder"
 getent passwd $name >/dev/null && fail "purge leaves the user of an installation without data"
+
+echo "the .rpm: install, upgrade, remove" # by Debian's rpm, which has no database of its own
+by_rpm() { rpm --dbpath "$work/rpm" --nosignature --nodeps "$@"; }
+by_rpm -i "$rpm" >"$work/rpm-install.log" 2>&1 || fail "rpm -i"
+grep -q "install -m 640" "$work/rpm-install.log" || fail "the .rpm does not say how to begin"
+same "folders of the .rpm" "$config 2750 root:$name
+$data 750 $name:$name" "$(stat -c '%n %a %U:%G' $config $data)"
+by_rpm -V $name || fail "what is installed is not what the .rpm says"
+(as_user version) | grep -q "^$name " || fail "the program of the .rpm does not run as its user"
+install -m 640 -g $name /usr/share/$name/config.example.yaml $config/config.yaml
+echo "what was sent" >$data/kept
+before=$(kept)
+by_rpm -U --force "$rpm" >"$work/rpm-upgrade.log" 2>&1 || fail "rpm -U"
+grep -q "install -m 640" "$work/rpm-upgrade.log" && fail "an upgrade of the .rpm asks for settings that are there"
+by_rpm -e $name >"$work/rpm-remove.log" 2>&1 || fail "rpm -e"
+[[ ! -e /usr/bin/$name ]] || fail "the program is there after the .rpm was removed"
+same "settings and data after the .rpm" "$before" "$(kept)"
+rm -rf $config $data
 
 echo "the image, from its root folder"
 mkdir "$work/image" "$work/root"

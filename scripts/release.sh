@@ -76,7 +76,7 @@ for arch in ${ARCHES:-amd64 arm64}; do
         go build -trimpath -ldflags "-s -w -X main.version=$version -X main.commit=$commit" \
         -o "$folder/bin/wechat-broadcast" .
     # The archive holds what the Dockerfile and compose.yaml need, in the same places.
-    cp -r --parents LICENSE README.md README.zh-CN.md Dockerfile .dockerignore compose.yaml deploy \
+    cp -r --parents LICENSE README.md README.zh-CN.md Dockerfile .dockerignore compose.yaml compose.override.yaml deploy \
         config/config.example.yaml config/messages.example.yaml "$folder"
     find "$folder" -type d -exec chmod 755 {} + -o -type f -perm -u+x -exec chmod 755 {} + -o -type f -exec chmod 644 {} +
     stored "$work/$arch.tar" "$work/$arch"
