@@ -242,7 +242,8 @@ func (i *installation) send(a *account, admin, name string) error {
 	}
 	sending, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
-	go func() { defer close(ended); a.engine.Run(sending) }()
+	var ran error
+	go func() { defer close(ended); ran = a.engine.Run(sending) }()
 	looks := time.NewTicker(lookEvery)
 	defer looks.Stop()
 	for err == nil && !over(b) {
@@ -258,6 +259,7 @@ func (i *installation) send(a *account, admin, name string) error {
 	}
 	stop()
 	<-ended
+	err = errors.Join(err, ran)
 	if errors.Is(err, context.DeadlineExceeded) {
 		fmt.Fprintf(i.stdout, "\n%s\n", i.words.Say("init.send_slow"))
 		return nil

@@ -26,9 +26,9 @@ const (
 	factCopyProbe = "copy_probe"
 )
 
-// checkPlace fails with an *Unusable if nothing may be sent from this database: it is a
+// CheckPlace fails with an *Unusable if nothing may be sent from this database: it is a
 // copy that has not ended, or another database took its place.
-func (s *Store) checkPlace(ctx context.Context) error {
+func (s *Store) CheckPlace(ctx context.Context) error {
 	for name, id := range map[string]string{factIncomplete: "incomplete", factCopiedTo: "copied_to"} {
 		value, err := s.Fact(ctx, name)
 		if err != nil {

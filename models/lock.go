@@ -50,7 +50,7 @@ func (s *Store) TakeSendLock(ctx context.Context) (*SendLock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkPlace(ctx); err != nil {
+	if err := s.CheckPlace(ctx); err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
 	return lock, nil

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -219,12 +220,22 @@ const versionsTable = "schema_versions"
 // Migrate brings the schema up to date, each version once, under a lock where
 // several processes may start at the same time. A database of a newer version is
 // an *Unusable: nobody knows what this program would do to it. So is one that is a copy
-// which has not ended, and one whose place another database took.
+// which has not ended, and one whose place another database took: that stays as it is, so
+// that the version that it was left by can use it again.
 func (s *Store) Migrate(ctx context.Context) error {
+	names, err := s.tableNames(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(names, "facts") {
+		if err := s.CheckPlace(ctx); err != nil {
+			return err
+		}
+	}
 	if err := s.MigrateSchema(ctx); err != nil {
 		return err
 	}
-	return s.checkPlace(ctx)
+	return s.CheckPlace(ctx) // a copy into it may have begun meanwhile
 }
 
 // MigrateSchema is Migrate of a database whatever place it has.
