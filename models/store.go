@@ -327,6 +327,12 @@ func isDeadlock(err error) bool {
 	return errors.As(err, &e) && (e.Number == 1213 || e.Number == 1205)
 }
 
+// noSuchTable tells whether MySQL has no table of that name.
+func noSuchTable(err error) bool {
+	var e *mysqldriver.MySQLError
+	return errors.As(err, &e) && e.Number == 1146
+}
+
 // DiskFull tells whether an error of the store says that the database's disk is
 // full: MySQL's 1021 and 1114, SQLite's 13, or the system's own words.
 func DiskFull(err error) bool {

@@ -102,38 +102,58 @@ func (c *Copier) Copy(ctx context.Context, from *models.SendLock) (tables []Tabl
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, to.Release()) }()
-	if err := c.prepare(ctx); err != nil {
+	holds, err := c.To.Store.Holds(ctx)
+	if err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancelCause(ctx)
-	var keeping sync.WaitGroup
-	defer keeping.Wait()
-	defer stop(nil)
-	for _, lock := range []*models.SendLock{from, to} {
-		keeping.Go(func() {
-			loop.Every(ctx, keepLock, func() {
-				if err := lock.Check(ctx); err != nil && ctx.Err() == nil {
-					stop(fmt.Errorf("a lock may be lost: %w", err))
-				}
-			})
-		})
+	if holds.Table != "" {
+		return nil, models.NewError(models.Conflict, ErrNotEmpty, "Table", holds.Table)
 	}
-	tables, err = c.carry(ctx)
+	locks := []*models.SendLock{from, to}
+	ctx, stop := keep(ctx, locks)
+	defer stop()
+	err = c.prepare(ctx)
+	if err == nil {
+		tables, err = c.carry(ctx)
+	}
 	if err != nil {
 		return nil, errors.Join(context.Cause(ctx), err)
+	}
+	for _, lock := range locks { // the last look is up to keepLock ago
+		if err := lock.Check(ctx); err != nil {
+			return nil, errors.Join(context.Cause(ctx), lost(err))
+		}
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
 	}
 	return tables, c.finish(ctx)
 }
 
-// prepare makes the target an empty database that every server refuses.
+// keep checks locks every few seconds, until stop is called. The context that it returns
+// ends with the first that may be lost.
+func keep(ctx context.Context, locks []*models.SendLock) (kept context.Context, stop func()) {
+	ctx, end := context.WithCancelCause(ctx)
+	var keeping sync.WaitGroup
+	for _, lock := range locks {
+		keeping.Go(func() {
+			loop.Every(ctx, keepLock, func() {
+				if err := lock.Check(ctx); err != nil && ctx.Err() == nil {
+					end(lost(err))
+				}
+			})
+		})
+	}
+	return ctx, func() {
+		end(nil)
+		keeping.Wait()
+	}
+}
+
+func lost(err error) error { return fmt.Errorf("a lock may be lost: %w", err) }
+
+// prepare gives the target, in which nothing is, the tables, and has every server refuse it.
 func (c *Copier) prepare(ctx context.Context) error {
-	holds, err := c.To.Store.Holds(ctx)
-	if err != nil {
-		return err
-	}
-	if holds.Table != "" {
-		return models.NewError(models.Conflict, ErrNotEmpty, "Table", holds.Table)
-	}
 	if err := c.To.Store.MigrateSchema(ctx); err != nil {
 		return err
 	}
