@@ -191,6 +191,21 @@ func (s *Store) Clear(ctx context.Context) error {
 	return wrap(s.w.WithContext(ctx).Exec("DELETE FROM sqlite_sequence").Error, "clear the numbers")
 }
 
+// Discard deletes the file of a SQLite database, and those beside it, if Open made it, and
+// tells whether it did. The caller must have its lock, and must then close the store. Another
+// database stays as it is.
+func (s *Store) Discard() (discarded bool, err error) {
+	if s.file == nil || !s.file.made {
+		return false, nil
+	}
+	for _, suffix := range fileSuffixes {
+		if err := os.Remove(s.file.path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return false, fmt.Errorf("delete half a copy: %w", err)
+		}
+	}
+	return true, nil
+}
+
 // RunningIDs returns the numbers of the broadcasts that are running.
 func (s *Store) RunningIDs(ctx context.Context) ([]int64, error) {
 	var ids []int64

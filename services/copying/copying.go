@@ -57,6 +57,9 @@ type Copier struct {
 	From, To End
 	Show     func(Progress)
 	Now      func() time.Time
+	// Discarded is set if the target was deleted again: its file was made for a copy that
+	// failed.
+	Discarded bool
 }
 
 // Check returns why the source can't be copied now, or its lock: while that is held no
@@ -117,7 +120,9 @@ func (c *Copier) Copy(ctx context.Context, from *models.SendLock) (tables []Tabl
 		tables, err = c.carry(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(context.Cause(ctx), err)
+		err = errors.Join(context.Cause(ctx), err)
+		stop() // it would miss the file
+		return nil, errors.Join(err, c.discard(ctx, to))
 	}
 	for _, lock := range locks { // the last look is up to keepLock ago
 		if err := lock.Check(ctx); err != nil {
@@ -128,6 +133,15 @@ func (c *Copier) Copy(ctx context.Context, from *models.SendLock) (tables []Tabl
 		return nil, err
 	}
 	return tables, c.finish(ctx)
+}
+
+// discard deletes a target that was made for this copy, unless its lock may be lost.
+func (c *Copier) discard(ctx context.Context, lock *models.SendLock) (err error) {
+	if lock.Check(context.WithoutCancel(ctx)) != nil {
+		return nil // the failure says more
+	}
+	c.Discarded, err = c.To.Store.Discard()
+	return err
 }
 
 // keep checks locks every few seconds, until stop is called. The context that it returns
