@@ -109,16 +109,18 @@ func (f *sqliteFile) inspect(log *slog.Logger) error {
 // there yet. Its folder is made, but not the one to which a symlink leads: that
 // one may be of a disk that is not mounted.
 func resolve(path string) (string, error) {
-	if !filepath.IsAbs(path) {
-		here, err := os.Getwd()
-		if err != nil {
-			return "", unusableFile(path, err)
-		}
-		path = here + string(filepath.Separator) + path // not cleaned: a/.. is elsewhere if a is a symlink
+	path, err := absolute(path)
+	if err != nil {
+		return "", err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return "", unusableFile(filepath.Dir(path), err)
 	}
+	return follow(path)
+}
+
+// follow returns an absolute path without symlinks. All folders of it must be there.
+func follow(path string) (string, error) {
 	for range 40 { // as many symlinks as Linux follows
 		dir, base := filepath.Split(path)
 		dir, err := filepath.EvalSymlinks(dir)
@@ -136,6 +138,17 @@ func resolve(path string) (string, error) {
 		path = target
 	}
 	return "", unusable("symlinks", "Path", path)
+}
+
+func absolute(path string) (string, error) {
+	if filepath.IsAbs(path) {
+		return path, nil
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return "", unusableFile(path, err)
+	}
+	return here + string(filepath.Separator) + path, nil // not cleaned: a/.. is elsewhere if a is a symlink
 }
 
 // makePrivate makes an empty file that only its owner can use, whatever the

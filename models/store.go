@@ -63,7 +63,8 @@ func Open(driver, dsn string, log *slog.Logger) (*Store, error) {
 	var err error
 	switch driver {
 	case SQLite:
-		err = s.openSQLite(dsn)
+		// Power loss must not forget that a send was begun.
+		err = s.openSQLite(dsn, "journal_mode(WAL)", "synchronous(FULL)")
 	case MySQL:
 		s.dsn = dsn
 		err = s.openMySQL()
@@ -76,18 +77,14 @@ func Open(driver, dsn string, log *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) openSQLite(path string) error {
+// openSQLite opens a file, with pragmas for every connection.
+func (s *Store) openSQLite(path string, pragmas ...string) error {
 	var err error
 	if s.file, err = openFile(path, s.log); err != nil {
 		return err
 	}
-	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"journal_mode(WAL)",
-		// Power loss must not forget that a send was begun.
-		"synchronous(FULL)",
-		"busy_timeout(10000)",
-	}}
-	dsn := "file:" + (&url.URL{Path: s.file.path}).EscapedPath() + "?" + pragmas.Encode()
+	options := url.Values{"_txlock": {"immediate"}, "_pragma": append(pragmas, "busy_timeout(10000)")}
+	dsn := "file:" + (&url.URL{Path: s.file.path}).EscapedPath() + "?" + options.Encode()
 	for _, db := range []**gorm.DB{&s.w, &s.r} {
 		if *db, err = s.gorm(sqlite.Open(dsn)); err != nil {
 			return errors.Join(fmt.Errorf("open the database: %w", err), s.Close())
