@@ -63,17 +63,22 @@ func CheckFolder(path string) error {
 // roomToWrite is how much of a disk must be free for the journal of a SQLite file, in bytes.
 const roomToWrite = 1 << 20
 
+// CheckRoom returns an error for which DiskFull holds if the disk under a SQLite file has no
+// room for its journal: then it can't be read either.
+func (s *Store) CheckRoom() error {
+	if _, free, ok := s.Disk(); ok && free < roomToWrite {
+		return &fs.PathError{Op: "write", Path: s.file.path, Err: syscall.ENOSPC}
+	}
+	return nil
+}
+
 // errLooked ends a transaction whose writes are taken back.
 var errLooked = errors.New("this was only a look")
 
-// CheckWritable returns why the database takes no writes, without one that lasts. The schema
-// must be up to date. OpenToLook has looked whether a SQLite file and its folder can be
-// written.
+// CheckWritable returns why MySQL takes no writes, without one that lasts. The schema must be
+// up to date. Of a SQLite file OpenToLook has told that.
 func (s *Store) CheckWritable(ctx context.Context) error {
 	if s.driver == SQLite {
-		if _, free, ok := s.Disk(); ok && free < roomToWrite {
-			return &fs.PathError{Op: "write", Path: s.file.path, Err: syscall.ENOSPC}
-		}
 		return nil
 	}
 	err := s.inTx(ctx, func(tx *gorm.DB) error {

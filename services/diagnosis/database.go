@@ -30,22 +30,33 @@ func (d *Doctor) Database(ctx context.Context, driver, dsn, appID string) (*mode
 	if err != nil {
 		return nil, d.databaseFault(err)
 	}
-	found, known, err := store.Schema(ctx)
-	if err == nil && found > 0 {
-		if err = store.CheckPlace(ctx); err == nil {
-			err = store.CheckOwner(ctx, appID)
-		}
-	}
+	found, known, err := examine(ctx, store, appID)
 	if err == nil && found == known {
-		if err = store.CheckWritable(ctx); err == nil {
-			return store, d.Good(Database, "check.database.fine", lang.Vars{"ID": found})
-		}
+		return store, d.Good(Database, "check.database.fine", lang.Vars{"ID": found})
 	}
 	_ = store.Close() // nothing was written that could be lost
 	if err != nil {
 		return nil, d.databaseFault(err)
 	}
 	return nil, d.Good(Database, "check.database.older", lang.Vars{"ID": found, "Of": known})
+}
+
+// examine returns why the account of an AppID can't use a database, else the version of its
+// schema and the latest that is known.
+func examine(ctx context.Context, store *models.Store, appID string) (found, known int64, err error) {
+	if err := store.CheckRoom(); err != nil {
+		return 0, 0, err
+	}
+	found, known, err = store.Schema(ctx)
+	if err == nil && found > 0 {
+		if err = store.CheckPlace(ctx); err == nil {
+			err = store.CheckOwner(ctx, appID)
+		}
+	}
+	if err == nil && found == known {
+		err = store.CheckWritable(ctx)
+	}
+	return found, known, err
 }
 
 func (d *Doctor) databaseFault(err error) Point {
