@@ -213,7 +213,8 @@ func (a *account) close() error {
 	return a.store.Close()
 }
 
-// run migrates the database and sends broadcasts until ctx ends.
+// run migrates the database and sends broadcasts until ctx ends, or another database takes
+// the place of this one.
 func (a *account) run(ctx context.Context) error {
 	if err := a.prepare(ctx); err != nil {
 		return err
@@ -226,10 +227,10 @@ func (a *account) run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	beside.Go(func() { a.notifier.Run(telling) })
 	beside.Go(func() { a.monitor.Run(telling) })
-	a.engine.Run(ctx)
+	err := a.engine.Run(ctx)
 	stop()
 	beside.Wait()
-	return nil
+	return startFault(err, a.settings.Language)
 }
 
 // warnOfSettings says in an account's log which of its settings are likely to be a

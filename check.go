@@ -109,7 +109,7 @@ func (s *session) examine(doctor *diagnosis.Doctor) ([]diagnosis.Point, error) {
 	a := settings.Accounts[0]
 	client := newTrialClient(a)
 	defer client.Close()
-	store, database := doctor.Database(s.ctx, a.Database.Driver, a.Database.DSN)
+	store, database := doctor.Database(s.ctx, a.Database.Driver, a.Database.DSN, a.AppID)
 	if store != nil {
 		defer func() { _ = store.Close() }()
 	}

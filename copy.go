@@ -110,7 +110,10 @@ func (copyCommand) report(s *session, c *copying.Copier, tables []copying.Table,
 
 // copyFault words why nothing was copied, or not all.
 func copyFault(s *session, err error, c *copying.Copier) error {
-	vars := lang.Vars{"From": c.From.Address, "To": c.To.Address, "Reason": err.Error()}
+	vars := lang.Vars{"From": c.From.Address, "To": c.To.Address, "Reason": err.Error(), "Discarded": ""}
+	if c.Discarded {
+		vars["Discarded"] = c.To.Address
+	}
 	var e *models.Error
 	var unusable *models.Unusable
 	switch {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 	"time"
@@ -92,6 +93,56 @@ func TestAServerRefusesADatabaseThatIsNotInItsPlace(t *testing.T) {
 				t.Fatal("it serves")
 			}
 			all(t, err.Error(), "DATABASE_URL", "mysql://u:***@host/old", "wechat-broadcast copy --")
+		})
+	}
+}
+
+// A server that runs already stops once another database took the place of its own, or it
+// becomes a copy: nobody would find what it stores. So does one that stands by.
+func TestAServerStopsOnceItsDatabaseIsNotInItsPlace(t *testing.T) {
+	t.Parallel()
+	for name, mark := range map[string]func(t *testing.T, s *models.Store) error{
+		"copied while it stands by": func(t *testing.T, s *models.Store) error {
+			return s.MarkCopied(t.Context(), "mysql://u:***@host/new", time.Now())
+		},
+		"becomes a copy": func(t *testing.T, s *models.Store) error {
+			return s.MarkIncomplete(t.Context(), "mysql://u:***@host/new", time.Now())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			settings := testSettings(t, nil)
+			a := testProcess(t, settings).only()
+			if err := a.store.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			other, err := models.Open(models.SQLite, settings.Accounts[0].Database.DSN, a.log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = other.Close() }()
+			lock, err := other.TakeCopyLock(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = lock.Release() }()
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			ended := make(chan error, 1)
+			go func() { ended <- a.run(ctx) }()
+			select {
+			case err := <-ended:
+				t.Fatalf("it ended before the mark: %v", err)
+			case <-a.ready:
+			}
+			if err := mark(t, other); err != nil {
+				t.Fatal(err)
+			}
+			err = <-ended
+			if err == nil {
+				t.Fatal("it did not end")
+			}
+			all(t, err.Error(), "DATABASE_URL", "mysql://u:***@host/new", "wechat-broadcast copy --")
 		})
 	}
 }

@@ -182,7 +182,7 @@ func (i *installation) tryAccount(settings *config.Settings) []diagnosis.Point {
 
 func (i *installation) tryDatabase(settings *config.Settings) diagnosis.Point {
 	a := settings.Accounts[0]
-	store, point := i.doctor.Database(i.ctx, a.Database.Driver, a.Database.DSN)
+	store, point := i.doctor.Database(i.ctx, a.Database.Driver, a.Database.DSN, a.AppID)
 	if store != nil {
 		_ = store.Close()
 	}

@@ -74,7 +74,7 @@ func (i *installation) printSnippets(settings *config.Settings) error {
 		host := lang.Vars{"Host": proxy.Host}
 		fmt.Fprintf(i.stdout, "\n%s\n\n%s\n%s\n\n%s", i.words.Say("init.caddy", host), caddy, i.words.Say("init.nginx", host), nginx)
 	}
-	unit, err := i.unit()
+	unit, err := i.unit(a)
 	if err == nil {
 		fmt.Fprintf(i.stdout, "\n%s\n\n%s", i.words.Say("init.unit"), unit)
 	}
@@ -82,7 +82,7 @@ func (i *installation) printSnippets(settings *config.Settings) error {
 }
 
 // unit returns the systemd unit for this program, these settings and this folder.
-func (i *installation) unit() (string, error) {
+func (i *installation) unit(a config.Account) (string, error) {
 	folder, err := os.Getwd()
 	if err != nil {
 		return "", err
@@ -98,7 +98,13 @@ func (i *installation) unit() (string, error) {
 	if as, err := user.Current(); err == nil {
 		name = as.Username
 	}
-	return setup.Unit{User: name, Folder: folder, Program: program, Config: i.out}.Text()
+	data := ""
+	if a.Database.Driver == config.SQLite {
+		if data, err = setup.FolderOf(a.Database.DSN); err != nil {
+			return "", err
+		}
+	}
+	return setup.Unit{User: name, Folder: folder, Data: data, Program: program, Config: i.out}.Text()
 }
 
 // firstMessage makes a message from a template of the account if there is none, and sends
@@ -242,7 +248,8 @@ func (i *installation) send(a *account, admin, name string) error {
 	}
 	sending, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
-	go func() { defer close(ended); a.engine.Run(sending) }()
+	var ran error
+	go func() { defer close(ended); ran = a.engine.Run(sending) }()
 	looks := time.NewTicker(lookEvery)
 	defer looks.Stop()
 	for err == nil && !over(b) {
@@ -258,6 +265,7 @@ func (i *installation) send(a *account, admin, name string) error {
 	}
 	stop()
 	<-ended
+	err = errors.Join(err, ran)
 	if errors.Is(err, context.DeadlineExceeded) {
 		fmt.Fprintf(i.stdout, "\n%s\n", i.words.Say("init.send_slow"))
 		return nil

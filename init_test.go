@@ -278,6 +278,19 @@ func TestNginxTakesWhatInitPrints(t *testing.T) {
 	}
 }
 
+// The unit of a SQLite file elsewhere lets the program write there.
+func TestTheUnitOfADatabaseElsewhere(t *testing.T) {
+	n := newNewcomer(t, simulator.Options{})
+	elsewhere, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := n.runs("", exitOK, n.flags("--database-url", "sqlite://"+elsewhere+"/broadcast.db")...)
+	if !regexp.MustCompile(`(?m)^ReadWritePaths=\S+ `+regexp.QuoteMeta(elsewhere)+`$`).MatchString(text) {
+		t.Errorf("the unit:\n%s", text)
+	}
+}
+
 // systemd takes the unit that init prints.
 func TestSystemdTakesWhatInitPrints(t *testing.T) {
 	systemd := os.Getenv("TEST_SYSTEMD_ANALYZE")

@@ -47,7 +47,7 @@ func audience(ctx context.Context, task audienceTask, _ func(string)) (res audie
 	defer func() { err = errors.Join(err, p.close()) }()
 	running, cancel := context.WithCancel(ctx)
 	var engine sync.WaitGroup
-	engine.Go(func() { p.engine.Run(running) })
+	engine.Go(func() { _ = p.engine.Run(running) })
 	defer engine.Wait()
 	defer cancel()
 

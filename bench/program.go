@@ -154,7 +154,7 @@ func (p *parts) sync(ctx context.Context, n int) (sample, error) {
 func (p *parts) broadcast(ctx context.Context, task programTask, res *programResult) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var engine sync.WaitGroup
-	engine.Go(func() { p.engine.Run(ctx) })
+	engine.Go(func() { _ = p.engine.Run(ctx) })
 	defer engine.Wait()
 	defer cancel()
 	stopProfiles, err := profile(task.Profiles, task.Driver)

@@ -86,7 +86,7 @@ func watched(ctx context.Context, p *parts, task programTask) (taken sample, err
 	defer engine.Wait()
 	defer cancel()
 	watch := start()
-	engine.Go(func() { p.engine.Run(running) })
+	engine.Go(func() { _ = p.engine.Run(running) })
 	b, err := p.ended(ctx, id)
 	if err == nil {
 		taken = watch.stop(task.Followers)

@@ -13,13 +13,12 @@ import (
 	"time"
 )
 
-// fillDisk lets the disk run full in mid-broadcast. It needs the right to mount
-// a small file system.
-func fillDisk(t *testing.T, kills int) *crash {
+// smallDisk returns a folder on a disk of so many MiB. Without the right to mount a file
+// system the test is skipped.
+func smallDisk(t *testing.T, size int) (folder string) {
 	t.Helper()
-	folder := t.TempDir()
-	size := fmt.Sprintf("size=%dm", 12+kills) // what the database takes without the fillers
-	mount := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", size, "tmpfs", folder)
+	folder = t.TempDir()
+	mount := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm", size), "tmpfs", folder)
 	if out, err := mount.CombinedOutput(); err != nil {
 		t.Skipf("skipped: a small file system cannot be mounted here: %v %s", err, strings.TrimSpace(string(out)))
 	}
@@ -28,6 +27,13 @@ func fillDisk(t *testing.T, kills int) *crash {
 			t.Errorf("unmount: %v %s", err, out)
 		}
 	})
+	return folder
+}
+
+// fillDisk lets the disk run full in mid-broadcast.
+func fillDisk(t *testing.T, kills int) *crash {
+	t.Helper()
+	folder := smallDisk(t, 12+kills) // what the database takes without the fillers
 	path := filepath.Join(folder, "broadcast.db")
 	db := database{url: "sqlite://" + path, driver: "sqlite", dsn: "file:" + path + "?_pragma=busy_timeout(10000)"}
 	c := newCrash(t, db, kills, 800, faulty, settings{"SEND_CONCURRENCY": "32"})

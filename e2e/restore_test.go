@@ -47,6 +47,8 @@ func TestRestoredDatabaseWaitsForAWord(t *testing.T) {
 			s := startServer(t, p, db.url, settings{"SEND_RATE": "150"})
 			p.say(admin, "broadcast all personal")
 			p.say(admin, "broadcast all notice at tomorrow 09:00")
+			p.say(admin, "broadcast all notice again at tomorrow 10:00")
+			p.say(admin, "broadcast pause #3") // it could be resumed after the backup
 			p.callsReach(followers / 5)
 			b.keep(t, db, copied)
 			if b.killed {
@@ -65,7 +67,7 @@ func TestRestoredDatabaseWaitsForAWord(t *testing.T) {
 			for _, start := range []string{"the first start", "the next start"} { // which finds nothing new
 				s.start(t)
 				s.logged("sending for this database")
-				for _, id := range []string{"#1", "#2"} {
+				for _, id := range []string{"#1", "#2", "#3"} {
 					if status := p.say(admin, "broadcast status "+id); !strings.Contains(status, "put back to an older state") {
 						t.Errorf("at %s, the status of %s does not say why it waits:\n%s", start, id, status)
 					}

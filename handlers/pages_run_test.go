@@ -115,7 +115,7 @@ func newRun(t *testing.T, language string, o simulator.Options, rate int) *realR
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		r.engine.Run(ctx)
+		_ = r.engine.Run(ctx)
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -124,20 +124,50 @@ func (g sign) gap(now sign, own, witness int64) *Gap {
 	return nil
 }
 
-// pauseUnknown pauses the broadcasts of which it is not known what was sent of them: those
-// that run, and those that were to begin or to go on by now. If the database was put back,
-// those of later too: they may have been begun sooner. It returns how many it paused.
+// pauseUnknown pauses the broadcasts of which it is not known what was sent of them, and
+// returns how many it paused: those that run, and those that were to begin or to go on by
+// now. If the database was put back see pauseAll.
 func (s *Store) pauseUnknown(tx *gorm.DB, gap *Gap, now time.Time) (int64, error) {
-	m := Move{Event: EventRestore, Reason: ReasonRestored, Detail: gap.detail()}
 	if gap.Restored {
-		return s.move(tx, m, now, "id > 0")
+		return s.pauseAll(tx, gap, now)
 	}
+	m := Move{Event: EventRestore, Reason: ReasonRestored, Detail: gap.detail()}
 	// What was asked for while nobody sent was not sent to anybody.
-	return s.move(tx, m, now, "asked_at <= ? AND (state = ? OR (state = ? AND not_before <= ?) OR (state = ? AND resume_at <= ?))",
+	return s.move(tx, m, now, `asked_at <= ? AND (state = ? OR (state = ? AND not_before <= ?) OR
+		(state = ? AND resume_at > 0 AND resume_at <= ?))`,
 		At(gap.Since.Add(time.Minute)), Running, Scheduled, At(now), Paused, At(now))
 }
 
-// surely ends the Detail of a broadcast whose database was surely put back.
+// pauseAll pauses every broadcast that has not ended, as the database was put back: one of
+// later may have been begun sooner, and one that an admin paused may have been resumed. Those
+// that wait for approvals go on waiting, with ReasonRestored; see Approve.
+func (s *Store) pauseAll(tx *gorm.DB, gap *Gap, now time.Time) (paused int64, err error) {
+	m := Move{Event: EventRestore, Reason: ReasonRestored, Detail: gap.detail()}
+	var halted []Broadcast
+	if err := tx.Where("state = ? AND reason = ?", Paused, ReasonAccount).Find(&halted).Error; err != nil {
+		return 0, err
+	}
+	for _, b := range halted { // they stay halted; see Halted
+		of := m
+		of.Detail += " " + b.Detail
+		n, err := s.move(tx, of, now, "id = ?", b.ID)
+		if err != nil {
+			return paused, err
+		}
+		paused += n
+	}
+	// What another restore paused is not known since an earlier moment.
+	const told = "NOT (state = ? AND reason = ? AND detail LIKE '%" + surely + "%')"
+	n, err := s.move(tx, m, now, told, Paused, ReasonRestored)
+	if err != nil {
+		return paused, err
+	}
+	return paused + n, tx.Model(&Broadcast{}).Where("state = ?", Pending).Where(told, Pending, ReasonRestored).
+		Updates(map[string]any{"reason": m.Reason, "detail": m.Detail, "notified_state": ""}).Error
+}
+
+// surely is in the Detail of a broadcast whose database was surely put back. What the
+// platform said, if it was halted before, follows it.
 const surely = " restored"
 
 // detail is the Detail of the broadcasts that are paused for a gap.
@@ -153,15 +183,20 @@ func (g *Gap) detail() string {
 	return text
 }
 
-// Gap returns why a broadcast with ReasonRestored is paused.
+// Gap returns why a broadcast with ReasonRestored is paused, or why its approval does not
+// start it.
 func (b *Broadcast) Gap() Gap {
-	ms, restored := strings.CutSuffix(b.Detail, surely)
+	ms, _, restored := strings.Cut(b.Detail, surely)
 	g := Gap{Restored: restored}
 	if n, err := strconv.ParseInt(ms, 10, 64); err == nil && n > 0 {
 		g.Since = time.UnixMilli(n)
 	}
 	return g
 }
+
+// SurelyRestored tells whether a broadcast waits for a word since the database was surely
+// put back to an older state.
+func (b *Broadcast) SurelyRestored() bool { return b.Reason == ReasonRestored && b.Gap().Restored }
 
 // stamp returns a sign of now, without a number. A restore from a dump makes the tables
 // anew, and one from a copied file makes the file anew, unless the copy is written over it.

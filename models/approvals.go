@@ -25,7 +25,8 @@ type Approval struct {
 
 // Approved is what came of an approval.
 type Approved struct {
-	// Broadcast is as it stands now: scheduled if no approval is missing any more.
+	// Broadcast is as it stands now: scheduled, or paused with ReasonRestored, if no approval
+	// is missing any more.
 	Broadcast Broadcast
 	// By are the OpenIDs of those whose approvals count, in their order.
 	By []string
@@ -33,7 +34,8 @@ type Approved struct {
 
 // Approve stores an admin's approval of a broadcast, and schedules it if enough others
 // than its asker approved it who may send now: an owner, or a sender by the database.
-// start says from when it may then be sent. Who approves twice counts once. What is not
+// start says from when it may then be sent. If the database was put back to an older state
+// meanwhile, it is paused with ReasonRestored instead: it may have been sent already. Who approves twice counts once. What is not
 // pending any more is an Error ErrNotPending, the asker's own word ErrOwnApproval, and
 // while the account is at stake there is ErrHalted.
 func (s *Store) Approve(ctx context.Context, a Approval, owners []string, start func(*Broadcast) (time.Time, string)) (*Approved, error) {
@@ -60,6 +62,12 @@ func (s *Store) Approve(ctx context.Context, a Approval, owners []string, start 
 			notBefore, why := start(b)
 			if _, err := s.move(tx, Move{Event: EventApprove, Reason: why, NotBefore: notBefore}, a.At.Time, "id = ?", b.ID); err != nil {
 				return err
+			}
+			if b.SurelyRestored() { // some approved it before
+				m := Move{Event: EventRestore, Reason: ReasonRestored, Detail: b.Detail}
+				if _, err := s.move(tx, m, a.At.Time, "id = ?", b.ID); err != nil {
+					return err
+				}
 			}
 		}
 		return tx.Take(&done.Broadcast, b.ID).Error
@@ -116,8 +124,9 @@ func (b *Broadcast) Expired(now time.Time) bool {
 // StartsWithin of the time for which it was: it takes another time, and approvals for that.
 // One that was halted is left to an admin's word, as it can't be rescheduled.
 func (b *Broadcast) ApprovalLate(now time.Time) bool {
+	_, halted := b.Halted()
 	return b.State == Paused && b.Approvals > 0 && b.StartedAt.IsZero() && now.Sub(b.NotBefore.Time) > StartsWithin &&
-		(b.Reason == ReasonAdmin || b.Reason == ReasonMissed || b.Reason == ReasonRestored)
+		(b.Reason == ReasonAdmin || b.Reason == ReasonMissed || b.Reason == ReasonRestored) && !halted
 }
 
 // Approvals returns the OpenIDs of those who approved a broadcast, in their order, whether

@@ -26,9 +26,9 @@ const (
 	factCopyProbe = "copy_probe"
 )
 
-// checkPlace fails with an *Unusable if nothing may be sent from this database: it is a
+// CheckPlace fails with an *Unusable if nothing may be sent from this database: it is a
 // copy that has not ended, or another database took its place.
-func (s *Store) checkPlace(ctx context.Context) error {
+func (s *Store) CheckPlace(ctx context.Context) error {
 	for name, id := range map[string]string{factIncomplete: "incomplete", factCopiedTo: "copied_to"} {
 		value, err := s.Fact(ctx, name)
 		if err != nil {
@@ -189,6 +189,21 @@ func (s *Store) Clear(ctx context.Context) error {
 		return nil
 	}
 	return wrap(s.w.WithContext(ctx).Exec("DELETE FROM sqlite_sequence").Error, "clear the numbers")
+}
+
+// Discard deletes the file of a SQLite database, and those beside it, if Open made it, and
+// tells whether it did. The caller must have its lock, and must then close the store. Another
+// database stays as it is.
+func (s *Store) Discard() (discarded bool, err error) {
+	if s.file == nil || !s.file.made {
+		return false, nil
+	}
+	for _, suffix := range fileSuffixes {
+		if err := os.Remove(s.file.path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return false, fmt.Errorf("delete half a copy: %w", err)
+		}
+	}
+	return true, nil
 }
 
 // RunningIDs returns the numbers of the broadcasts that are running.

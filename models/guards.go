@@ -2,6 +2,7 @@ package models
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -159,11 +160,30 @@ func repeated(tx *gorm.DB, b *Broadcast, since time.Time) (bool, error) {
 // refuseHalted refuses a broadcast while another one waits for an admin's word
 // because the account is at stake.
 func refuseHalted(tx *gorm.DB) error {
-	halted, err := first[Broadcast](tx.Where("state = ? AND reason = ?", Paused, ReasonAccount).Order("id DESC"))
+	halted, err := first[Broadcast](tx.Where("state = ?", Paused).Where(haltedRows, ReasonAccount, ReasonRestored).Order("id DESC"))
 	if err != nil || halted == nil {
 		return err
 	}
-	return NewError(Conflict, ErrHalted, "ID", halted.ID, "Detail", halted.Detail)
+	words, _ := halted.Halted()
+	return NewError(Conflict, ErrHalted, "ID", halted.ID, "Detail", words)
+}
+
+// haltedRows is the condition of Halted on a paused broadcast's row. It takes ReasonAccount
+// and ReasonRestored.
+const haltedRows = "(reason = ? OR reason = ? AND detail LIKE '%" + surely + " %')"
+
+// Halted tells whether a broadcast is paused because the account is at stake, also if the
+// database was put back to an older state since, and what the platform said.
+func (b *Broadcast) Halted() (words string, ok bool) {
+	switch {
+	case b.State != Paused:
+		return "", false
+	case b.Reason == ReasonAccount:
+		return b.Detail, true
+	case b.Reason == ReasonRestored:
+		_, words, ok = strings.Cut(b.Detail, surely+" ")
+	}
+	return words, ok
 }
 
 // takeRetry refuses to retry what has not ended, or is being retried by another one than

@@ -52,7 +52,7 @@ var transitions = map[Event]transition{
 	EventStop:    {from: []BroadcastState{Running}, to: Paused},
 	EventQuiet:   {from: []BroadcastState{Running}, resting: true, to: Paused},
 	EventHalt:    {from: []BroadcastState{Scheduled, Running}, resting: true, to: Paused},
-	EventRestore: {from: []BroadcastState{Scheduled, Running}, resting: true, to: Paused},
+	EventRestore: {from: []BroadcastState{Scheduled, Running, Paused}, to: Paused},
 	EventFail:    {from: []BroadcastState{Running}, to: Failed},
 	EventFinish:  {from: []BroadcastState{Running}, to: Finished},
 
@@ -162,8 +162,8 @@ func (t transition) condition(s *Store, on Event, now time.Time) *gorm.DB {
 	case on == EventFinish: // the others of its audience have no batches yet
 		c = c.Where("canary = 0 OR canary_at > 0")
 	case on == EventResume: // as ApprovalLate
-		c = c.Where("NOT (approvals > 0 AND started_at = 0 AND reason IN ? AND not_before < ?)",
-			[]string{ReasonAdmin, ReasonMissed, ReasonRestored}, At(now.Add(-StartsWithin)))
+		c = c.Where("(NOT (approvals > 0 AND started_at = 0 AND reason IN ? AND not_before < ?) OR "+haltedRows+")",
+			[]string{ReasonAdmin, ReasonMissed, ReasonRestored}, At(now.Add(-StartsWithin)), ReasonAccount, ReasonRestored)
 	case on == EventExpire: // it may wait anew since somebody looked
 		c = c.Where("pending_since <= ?", At(now.Add(-ApprovalWithin)))
 	case on == EventQuiet: // one whose pause is over goes on pausing

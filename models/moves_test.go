@@ -51,7 +51,7 @@ func TestEveryMoveFromEveryState(t *testing.T) {
 		models.EventStop:    {[]standing{running}, models.Paused},
 		models.EventQuiet:   {[]standing{running, restsOver}, models.Paused},
 		models.EventHalt:    {[]standing{scheduled, running, restsOver, rests}, models.Paused},
-		models.EventRestore: {[]standing{scheduled, running, restsOver, rests}, models.Paused},
+		models.EventRestore: {[]standing{scheduled, running, paused, restsOver, rests}, models.Paused},
 		models.EventFail:    {[]standing{running}, models.Failed},
 		models.EventFinish:  {[]standing{running}, models.Finished},
 

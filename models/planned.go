@@ -34,10 +34,13 @@ func (s *Store) RescheduleBroadcast(ctx context.Context, id int64, planned, notB
 		b.PlannedStart, b.NotBefore = At(planned), At(notBefore)
 		switch {
 		case b.Approvals > 0:
-			if b.State == Paused && b.Reason == ReasonAccount { // it would be halted no more
-				return NewError(Conflict, ErrHalted, "ID", b.ID, "Detail", b.Detail)
+			if words, halted := b.Halted(); halted { // it would be halted no more
+				return NewError(Conflict, ErrHalted, "ID", b.ID, "Detail", words)
 			}
-			b.State, b.PendingSince, b.ResumeAt, b.Reason, b.Detail, b.NotifiedState = Pending, At(now), Time{}, "", "", ""
+			if !b.SurelyRestored() { // else those who approve it may not know
+				b.Reason, b.Detail = "", ""
+			}
+			b.State, b.PendingSince, b.ResumeAt, b.NotifiedState = Pending, At(now), Time{}, ""
 			if err := tx.Where("broadcast_id = ?", id).Delete(&Approval{}).Error; err != nil {
 				return err
 			}

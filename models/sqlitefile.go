@@ -38,6 +38,8 @@ type sqliteFile struct {
 	// to close any descriptor of a file takes all of SQLite's own locks on it away
 	// from the process (POSIX fcntl; see "How To Corrupt An SQLite Database File").
 	file *os.File
+	// made says that the file was not there when it was opened.
+	made bool
 
 	mu     sync.Mutex
 	locked bool
@@ -46,6 +48,9 @@ type sqliteFile struct {
 	unwitnessed atomic.Bool
 }
 
+// fileSuffixes are what the names of a database's files have behind its path.
+var fileSuffixes = []string{"", "-wal", "-shm", ".lock", ".migrate.lock", witnessSuffix}
+
 // openFile finds the file of a database and makes it, and its folder, if they are
 // not there. What the operator must mend is an *Unusable.
 func openFile(path string, log *slog.Logger) (*sqliteFile, error) {
@@ -53,7 +58,9 @@ func openFile(path string, log *slog.Logger) (*sqliteFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+	info, err := os.Stat(path)
+	absent := errors.Is(err, fs.ErrNotExist)
+	if err == nil && !info.Mode().IsRegular() {
 		if info.IsDir() {
 			return nil, unusable("folder", "Path", path)
 		}
@@ -62,7 +69,7 @@ func openFile(path string, log *slog.Logger) (*sqliteFile, error) {
 	if err := makePrivate(path); err != nil {
 		return nil, unusableFile(path, err)
 	}
-	for _, suffix := range []string{"", "-wal", "-shm", ".lock", ".migrate.lock", witnessSuffix} {
+	for _, suffix := range fileSuffixes {
 		if err := writable(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, unusableFile(path+suffix, err)
 		}
@@ -74,7 +81,7 @@ func openFile(path string, log *slog.Logger) (*sqliteFile, error) {
 	if err != nil {
 		return nil, unusableFile(path, err)
 	}
-	f := &sqliteFile{path: path, file: file}
+	f := &sqliteFile{path: path, file: file, made: absent}
 	if err := f.inspect(log); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -102,16 +109,18 @@ func (f *sqliteFile) inspect(log *slog.Logger) error {
 // there yet. Its folder is made, but not the one to which a symlink leads: that
 // one may be of a disk that is not mounted.
 func resolve(path string) (string, error) {
-	if !filepath.IsAbs(path) {
-		here, err := os.Getwd()
-		if err != nil {
-			return "", unusableFile(path, err)
-		}
-		path = here + string(filepath.Separator) + path // not cleaned: a/.. is elsewhere if a is a symlink
+	path, err := absolute(path)
+	if err != nil {
+		return "", err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return "", unusableFile(filepath.Dir(path), err)
 	}
+	return follow(path)
+}
+
+// follow returns an absolute path without symlinks. All folders of it must be there.
+func follow(path string) (string, error) {
 	for range 40 { // as many symlinks as Linux follows
 		dir, base := filepath.Split(path)
 		dir, err := filepath.EvalSymlinks(dir)
@@ -129,6 +138,17 @@ func resolve(path string) (string, error) {
 		path = target
 	}
 	return "", unusable("symlinks", "Path", path)
+}
+
+func absolute(path string) (string, error) {
+	if filepath.IsAbs(path) {
+		return path, nil
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return "", unusableFile(path, err)
+	}
+	return here + string(filepath.Separator) + path, nil // not cleaned: a/.. is elsewhere if a is a symlink
 }
 
 // makePrivate makes an empty file that only its owner can use, whatever the

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -62,7 +63,8 @@ func Open(driver, dsn string, log *slog.Logger) (*Store, error) {
 	var err error
 	switch driver {
 	case SQLite:
-		err = s.openSQLite(dsn)
+		// Power loss must not forget that a send was begun.
+		err = s.openSQLite(dsn, "journal_mode(WAL)", "synchronous(FULL)")
 	case MySQL:
 		s.dsn = dsn
 		err = s.openMySQL()
@@ -75,18 +77,14 @@ func Open(driver, dsn string, log *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) openSQLite(path string) error {
+// openSQLite opens a file, with pragmas for every connection.
+func (s *Store) openSQLite(path string, pragmas ...string) error {
 	var err error
 	if s.file, err = openFile(path, s.log); err != nil {
 		return err
 	}
-	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"journal_mode(WAL)",
-		// Power loss must not forget that a send was begun.
-		"synchronous(FULL)",
-		"busy_timeout(10000)",
-	}}
-	dsn := "file:" + (&url.URL{Path: s.file.path}).EscapedPath() + "?" + pragmas.Encode()
+	options := url.Values{"_txlock": {"immediate"}, "_pragma": append(pragmas, "busy_timeout(10000)")}
+	dsn := "file:" + (&url.URL{Path: s.file.path}).EscapedPath() + "?" + options.Encode()
 	for _, db := range []**gorm.DB{&s.w, &s.r} {
 		if *db, err = s.gorm(sqlite.Open(dsn)); err != nil {
 			return errors.Join(fmt.Errorf("open the database: %w", err), s.Close())
@@ -219,12 +217,22 @@ const versionsTable = "schema_versions"
 // Migrate brings the schema up to date, each version once, under a lock where
 // several processes may start at the same time. A database of a newer version is
 // an *Unusable: nobody knows what this program would do to it. So is one that is a copy
-// which has not ended, and one whose place another database took.
+// which has not ended, and one whose place another database took: that stays as it is, so
+// that the version that it was left by can use it again.
 func (s *Store) Migrate(ctx context.Context) error {
+	names, err := s.tableNames(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(names, "facts") {
+		if err := s.CheckPlace(ctx); err != nil {
+			return err
+		}
+	}
 	if err := s.MigrateSchema(ctx); err != nil {
 		return err
 	}
-	return s.checkPlace(ctx)
+	return s.CheckPlace(ctx) // a copy into it may have begun meanwhile
 }
 
 // MigrateSchema is Migrate of a database whatever place it has.
@@ -314,6 +322,12 @@ func (s *Store) inTx(ctx context.Context, f func(tx *gorm.DB) error) error {
 func isDeadlock(err error) bool {
 	var e *mysqldriver.MySQLError
 	return errors.As(err, &e) && (e.Number == 1213 || e.Number == 1205)
+}
+
+// noSuchTable tells whether MySQL has no table of that name.
+func noSuchTable(err error) bool {
+	var e *mysqldriver.MySQLError
+	return errors.As(err, &e) && e.Number == 1146
 }
 
 // DiskFull tells whether an error of the store says that the database's disk is

@@ -81,3 +81,20 @@ func Create(path string, data []byte) (err error) {
 	}
 	return errors.Join(folder.Sync(), folder.Close())
 }
+
+// FolderOf returns the folder of a file without symlinks, as far as it is there: a symlink
+// to the file leads to the folder in which it is.
+func FolderOf(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return filepath.Dir(target), nil
+	}
+	folder := filepath.Dir(path)
+	if target, err := filepath.EvalSymlinks(folder); err == nil {
+		return target, nil
+	}
+	return folder, nil
+}

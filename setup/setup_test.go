@@ -123,6 +123,40 @@ func TestTheUnitNamesPathsAsSystemdReadsThem(t *testing.T) {
 	}
 }
 
+// Under the unit the program may write where its SQLite file is, wherever that is, and
+// nowhere else.
+func TestTheUnitLetsTheProgramWriteItsDatabase(t *testing.T) {
+	t.Parallel()
+	for data, want := range map[string]string{
+		"": "/srv/wb", "/srv/wb": "/srv/wb", "/srv/wb/data": "/srv/wb", "/srv/wb/..data": "/srv/wb", "/var/lib/wb": "/srv/wb /var/lib/wb",
+		"/srv": "/srv/wb /srv", "/srv/wb2": "/srv/wb /srv/wb2", "/mnt/a b": `/srv/wb "/mnt/a b"`,
+	} {
+		text, err := setup.Unit{User: "wechat", Folder: "/srv/wb", Data: data, Program: "/opt/wb", Config: "/etc/x.yaml"}.Text()
+		if err != nil || !strings.Contains(text, "\nReadWritePaths="+want+"\n") {
+			t.Errorf("%s: %v\n%s", data, err, text)
+		}
+	}
+}
+
+func TestTheFolderOfAFile(t *testing.T) {
+	t.Parallel()
+	folder, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(name string) string { return filepath.Join(folder, name) }
+	if err := errors.Join(
+		os.Mkdir(at("real"), 0o700), os.WriteFile(at("real/b.db"), nil, 0o600), os.Symlink(at("real/b.db"), at("b.db")), os.Symlink(at("real"), at("linked")),
+	); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{"real/b.db": "real", "b.db": "real", "linked/new.db": "real", "nowhere/new.db": "nowhere", "new.db": "."} {
+		if got, err := setup.FolderOf(at(path)); err != nil || got != at(want) {
+			t.Errorf("%s: %s, %v", path, got, err)
+		}
+	}
+}
+
 func TestTheProxyFollowsThePublicURL(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

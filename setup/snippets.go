@@ -4,6 +4,7 @@ import (
 	"embed"
 	"net"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"text/template"
 )
@@ -56,14 +57,19 @@ func (p *Proxy) Caddy() (string, error) { return snippet("caddy.tmpl", p) }
 type Unit struct {
 	User    string
 	Folder  string // in which the program runs and keeps its data
+	Data    string // the folder of the SQLite file, without symlinks; empty without one
 	Program string
 	Config  string
 }
 
 // Text returns the unit's file.
 func (u Unit) Text() (string, error) {
+	writable := unitWord(u.Folder)
+	if inside, err := filepath.Rel(u.Folder, u.Data); u.Data != "" && (err != nil || !filepath.IsLocal(inside)) {
+		writable += " " + unitWord(u.Data) // SQLite keeps its journal beside the file
+	}
 	return snippet("unit.tmpl", map[string]string{
-		"User": u.User, "Folder": strings.ReplaceAll(u.Folder, "%", "%%"), "Writable": unitWord(u.Folder),
+		"User": u.User, "Folder": strings.ReplaceAll(u.Folder, "%", "%%"), "Writable": writable,
 		"Program": commandWord(u.Program), "Config": commandWord(u.Config),
 	})
 }

@@ -27,9 +27,12 @@ func (c *Chat) approve(ctx context.Context, r request) (string, error) {
 	v := c.startVars(b)
 	v["Audience"], v["At"] = c.audience(b), c.atStart(b)
 	v["Count"] = int64(max(0, b.Approvals-len(done.By)))
-	title := c.say("title", v)
+	title := c.say("title", vars{"ID": b.ID, "Name": b.Name, "Audience": v["Audience"]})
 	if b.State == models.Pending {
 		return joined([]string{title, c.say("approve.missing", v)}), nil
+	}
+	if b.State == models.Paused {
+		return joined([]string{title, c.say("approve.restored", nil), c.reason(b), c.todo(b)}), nil
 	}
 	return joined([]string{title, c.say("approve.done", nil), c.starts(b)}), nil
 }
@@ -131,7 +134,11 @@ func (c *Composer) pendingText(st broadcast.Status) string {
 	if st.Message.TemplateID != "" {
 		card = c.card(st.Template, st.Message)
 	}
-	return c.withCard(joined([]string{c.say("notice.pending", v), c.link(b.ID)}), card, c.say("pending.todo", v))
+	restored := ""
+	if b.SurelyRestored() {
+		restored = joined([]string{c.gapText("reason", b), c.gapText("pending", b)})
+	}
+	return c.withCard(joined([]string{c.say("notice.pending", v), restored, c.link(b.ID)}), card, c.say("pending.todo", v))
 }
 
 // approvedNotice tells who asked for a broadcast that it was approved, and when it starts.

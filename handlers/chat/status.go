@@ -211,7 +211,7 @@ func (c *Composer) reason(b models.Broadcast) string {
 		return c.say("reason.tag_gone", vars{"Name": b.Detail})
 	}
 	if b.Reason == models.ReasonRestored {
-		return c.gapText("reason", b)
+		return c.gapReason(b)
 	}
 	if !c.locale.Has(id) {
 		id = "reason.unlisted"

@@ -335,7 +335,11 @@ func (a *account) run(e *broadcast.Engine) (stop func()) {
 	go func() {
 		defer close(done)
 		var parts sync.WaitGroup
-		parts.Go(func() { e.Run(ctx) })
+		parts.Go(func() {
+			if err := e.Run(ctx); err != nil {
+				a.t.Error(err)
+			}
+		})
 		parts.Go(func() { n.Run(ctx) })
 		parts.Wait()
 	}()

@@ -22,13 +22,16 @@ const (
 // Run sends broadcasts until ctx ends: as the one process of the database that
 // does, or standing by until that one dies. In a cluster all send, and that one
 // decides what. When ctx ends nothing new is sent, what is in flight is
-// recorded, and the rest goes on at the next start.
-func (e *Engine) Run(ctx context.Context) {
+// recorded, and the rest goes on at the next start. If the database became one from which
+// nothing may be sent, since another took its place, Run ends with a *models.Unusable.
+func (e *Engine) Run(ctx context.Context) error {
 	// Only the end of the program is in a hurry. When the right to send is lost,
 	// calls end by themselves, and what came of them waits for the database.
 	defer context.AfterFunc(ctx, e.hurry)()
+	ctx, end := context.WithCancel(ctx)
 	var parts sync.WaitGroup
 	defer parts.Wait()
+	defer end()
 	// Receipts come to every process, to those that stand by too.
 	parts.Go(func() {
 		loop.Every(ctx, joinEvery, func() {
@@ -62,8 +65,14 @@ func (e *Engine) Run(ctx context.Context) {
 			_ = e.reading.Note(err)
 			e.log.WarnContext(ctx, "take the right to send, trying again", "err", err)
 		}
+		// It is copied by a process that has the lock.
+		var unusable *models.Unusable
+		if err := e.store.CheckPlace(ctx); errors.As(err, &unusable) {
+			return err
+		}
 		_ = loop.Sleep(ctx, retakeLock)
 	}
+	return nil
 }
 
 // sayRole logs what this process does from now on.

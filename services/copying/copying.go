@@ -57,6 +57,9 @@ type Copier struct {
 	From, To End
 	Show     func(Progress)
 	Now      func() time.Time
+	// Discarded is set if the target was deleted again: its file was made for a copy that
+	// failed.
+	Discarded bool
 }
 
 // Check returns why the source can't be copied now, or its lock: while that is held no
@@ -102,38 +105,69 @@ func (c *Copier) Copy(ctx context.Context, from *models.SendLock) (tables []Tabl
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, to.Release()) }()
-	if err := c.prepare(ctx); err != nil {
+	holds, err := c.To.Store.Holds(ctx)
+	if err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancelCause(ctx)
-	var keeping sync.WaitGroup
-	defer keeping.Wait()
-	defer stop(nil)
-	for _, lock := range []*models.SendLock{from, to} {
-		keeping.Go(func() {
-			loop.Every(ctx, keepLock, func() {
-				if err := lock.Check(ctx); err != nil && ctx.Err() == nil {
-					stop(fmt.Errorf("a lock may be lost: %w", err))
-				}
-			})
-		})
+	if holds.Table != "" {
+		return nil, models.NewError(models.Conflict, ErrNotEmpty, "Table", holds.Table)
 	}
-	tables, err = c.carry(ctx)
+	locks := []*models.SendLock{from, to}
+	ctx, stop := keep(ctx, locks)
+	defer stop()
+	err = c.prepare(ctx)
+	if err == nil {
+		tables, err = c.carry(ctx)
+	}
 	if err != nil {
-		return nil, errors.Join(context.Cause(ctx), err)
+		err = errors.Join(context.Cause(ctx), err)
+		stop() // it would miss the file
+		return nil, errors.Join(err, c.discard(ctx, to))
+	}
+	for _, lock := range locks { // the last look is up to keepLock ago
+		if err := lock.Check(ctx); err != nil {
+			return nil, errors.Join(context.Cause(ctx), lost(err))
+		}
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
 	}
 	return tables, c.finish(ctx)
 }
 
-// prepare makes the target an empty database that every server refuses.
+// discard deletes a target that was made for this copy, unless its lock may be lost.
+func (c *Copier) discard(ctx context.Context, lock *models.SendLock) (err error) {
+	if lock.Check(context.WithoutCancel(ctx)) != nil {
+		return nil // the failure says more
+	}
+	c.Discarded, err = c.To.Store.Discard()
+	return err
+}
+
+// keep checks locks every few seconds, until stop is called. The context that it returns
+// ends with the first that may be lost.
+func keep(ctx context.Context, locks []*models.SendLock) (kept context.Context, stop func()) {
+	ctx, end := context.WithCancelCause(ctx)
+	var keeping sync.WaitGroup
+	for _, lock := range locks {
+		keeping.Go(func() {
+			loop.Every(ctx, keepLock, func() {
+				if err := lock.Check(ctx); err != nil && ctx.Err() == nil {
+					end(lost(err))
+				}
+			})
+		})
+	}
+	return ctx, func() {
+		end(nil)
+		keeping.Wait()
+	}
+}
+
+func lost(err error) error { return fmt.Errorf("a lock may be lost: %w", err) }
+
+// prepare gives the target, in which nothing is, the tables, and has every server refuse it.
 func (c *Copier) prepare(ctx context.Context) error {
-	holds, err := c.To.Store.Holds(ctx)
-	if err != nil {
-		return err
-	}
-	if holds.Table != "" {
-		return models.NewError(models.Conflict, ErrNotEmpty, "Table", holds.Table)
-	}
 	if err := c.To.Store.MigrateSchema(ctx); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -138,6 +139,8 @@ func empty(t *testing.T, driver string) *models.Store {
 	dsn := filepath.Join(t.TempDir(), "copy.db")
 	if driver == models.MySQL {
 		dsn = modelstest.MySQLDSN(t)
+	} else if err := os.WriteFile(dsn, nil, 0o600); err != nil { // one that was there is not deleted
+		t.Fatal(err)
 	}
 	s, err := models.Open(driver, dsn, modelstest.Log(t))
 	if err != nil {
@@ -344,6 +347,47 @@ func TestACopyThatEndsEarlyIsNotTakenForWhole(t *testing.T) {
 						t.Error(diff)
 					}
 				})
+			}
+		})
+	}
+}
+
+// A file that was made for a copy which then failed is deleted again with all that is beside
+// it; one that was there stays, as an empty database may be somebody's.
+func TestTheFileOfAFailedCopyIsDeletedIfItIsNew(t *testing.T) {
+	t.Parallel()
+	for name, there := range map[string]bool{"new": false, "there before": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			from, folder := modelstest.SQLite(t), t.TempDir()
+			fill(t, from, 20)
+			path := filepath.Join(folder, "copy.db")
+			if there {
+				if err := os.WriteFile(path, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			to, err := models.Open(models.SQLite, path, modelstest.Log(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			c := copier(from, to)
+			c.Show = func(p copying.Progress) {
+				if p.Table == "deliveries" {
+					cancel()
+				}
+			}
+			if _, err := run(ctx, c); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+			if err := to.Close(); err != nil {
+				t.Error(err)
+			}
+			left, err := os.ReadDir(folder)
+			if err != nil || (len(left) > 0) != there || c.Discarded == there {
+				t.Errorf("discarded %t, left %v, %v", c.Discarded, left, err)
 			}
 		})
 	}

@@ -45,7 +45,7 @@ func TestADatabaseIsNeitherMadeNorMigrated(t *testing.T) {
 		"absent.db": {true, false, "the first start makes it"}, "text.db": {false, false, "can't be used"}, ".": {false, false, "is a folder"},
 	} {
 		for range 2 {
-			store, got := newDoctor(t, nil, time.Now).Database(t.Context(), models.SQLite, path(name))
+			store, got := newDoctor(t, nil, time.Now).Database(t.Context(), models.SQLite, path(name), "wx1")
 			if store != nil {
 				_ = store.Close()
 			}
@@ -61,7 +61,7 @@ func TestADatabaseIsNeitherMadeNorMigrated(t *testing.T) {
 
 func TestMySQLThatIsAway(t *testing.T) {
 	t.Parallel()
-	store, got := newDoctor(t, nil, time.Now).Database(t.Context(), models.MySQL, "u:s3cret@tcp(127.0.0.1:1)/d")
+	store, got := newDoctor(t, nil, time.Now).Database(t.Context(), models.MySQL, "u:s3cret@tcp(127.0.0.1:1)/d", "wx1")
 	if store != nil || got.OK || !strings.Contains(got.Fix, "DATABASE_URL") || strings.Contains(got.Detail, "s3cret") {
 		t.Errorf("got %+v", got)
 	}
