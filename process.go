@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -81,6 +82,16 @@ func (p *process) logOf(settings config.Account) *slog.Logger {
 func (p *process) only() *account {
 	a, _ := p.slots[0].opened()
 	return a
+}
+
+// named opens the account of a name, unless it is.
+func (p *process) named(name string) (*account, error) {
+	for _, s := range p.slots {
+		if s.settings.Name == name {
+			return s.open()
+		}
+	}
+	return nil, fmt.Errorf("there is no account %q", name)
 }
 
 // gather returns the metrics of the process and of the accounts that are open.
