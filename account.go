@@ -189,9 +189,12 @@ func (a *account) cap() models.Cap {
 }
 
 // enter keeps the account from being closed until using is unlocked for reading. It
-// returns false if it is closed.
+// returns false if it is closed, or is about to be: who waits for that would wait for the
+// requests before, and a page is looked for in every account.
 func (a *account) enter() bool {
-	a.using.RLock()
+	if !a.using.TryRLock() {
+		return false
+	}
 	if a.closed {
 		a.using.RUnlock()
 	}

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,17 +25,23 @@ import (
 
 type demoCommand struct {
 	Followers int  `help:"${usage_followers}" default:"1000"`
+	Accounts  int  `help:"${usage_accounts}" default:"1"`
 	Verbose   bool `help:"${usage_verbose}"`
 	Browser   bool `help:"${usage_browser}"`
 }
 
 // Validate lets the command line be refused.
-func (c demoCommand) Validate() error { return demo.Options{Followers: c.Followers}.Validate() }
+func (c demoCommand) Validate() error {
+	return demo.Options{Followers: c.Followers, Accounts: c.Accounts}.Validate()
+}
 
 // Run starts the simulated platform and the server, and a conversation with
 // them.
 func (c demoCommand) Run(s *session) (err error) {
-	show, err := demo.New(demo.Options{Followers: c.Followers, Language: demoLanguage(os.Getenv), In: s.stdin, Out: s.stdout, Browser: c.Browser})
+	show, err := demo.New(demo.Options{
+		Followers: c.Followers, Accounts: c.Accounts, Language: demoLanguage(os.Getenv),
+		In: s.stdin, Out: s.stdout, Browser: c.Browser,
+	})
 	if err != nil {
 		return err
 	}
@@ -90,19 +98,36 @@ func languageOf(locale string) string {
 // demoSettings returns the settings of the demo's server, which listens at an
 // address and has its files in dir.
 func demoSettings(show *demo.Demo, dir, address string) (*config.Settings, error) {
-	variables := show.Settings()
-	messages := filepath.Join(dir, "messages.yaml")
-	if err := os.WriteFile(messages, []byte(demo.Messages(variables["LANGUAGE"])), 0o600); err != nil {
-		return nil, fmt.Errorf("write the messages of the demo: %w", err)
-	}
-	variables["LISTEN_ADDR"] = address
+	file := "accounts:\n"
+	process := map[string]string{"LISTEN_ADDR": address}
 	if show.Lasts() { // otherwise the server has stopped before anybody opens a link
-		variables["PUBLIC_URL"] = "http://" + address
+		process["PUBLIC_URL"] = "http://" + address
 	}
-	variables["MESSAGES_FILE"] = messages
-	variables["DATABASE_URL"] = "sqlite://" + filepath.ToSlash(filepath.Join(dir, "demo.db"))
-	return config.Load("", false, func(name string) (string, bool) {
-		value, ok := variables[name]
+	for _, of := range show.Accounts() {
+		variables := of.Settings()
+		messages := filepath.Join(dir, "messages.yaml")
+		if err := os.WriteFile(messages, []byte(demo.Messages(variables["LANGUAGE"])), 0o600); err != nil {
+			return nil, fmt.Errorf("write the messages of the demo: %w", err)
+		}
+		variables["MESSAGES_FILE"] = messages
+		variables["DATABASE_URL"] = "sqlite://" + filepath.ToSlash(filepath.Join(dir, cmp.Or(of.Name(), "demo")+".db"))
+		if of.Name() == "" {
+			maps.Copy(process, variables)
+			continue
+		}
+		file += "  " + of.Name() + ":\n"
+		for name, value := range variables {
+			file += fmt.Sprintf("    %s: %s\n", strings.ToLower(name), strconv.Quote(value))
+		}
+	}
+	path, several := filepath.Join(dir, "config.yaml"), len(show.Accounts()) > 1
+	if several {
+		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+			return nil, fmt.Errorf("write the settings of the demo: %w", err)
+		}
+	}
+	return config.Load(path, several, func(name string) (string, bool) {
+		value, ok := process[name]
 		return value, ok
 	}, nil)
 }
@@ -113,10 +138,15 @@ func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, lo
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	if err := p.only().prepareDemo(ctx, show); err != nil {
-		return errors.Join(err, listener.Close(), p.close())
+	for _, of := range show.Accounts() {
+		a, err := p.named(of.Name())
+		if err == nil {
+			err = a.prepareDemo(ctx, of)
+		}
+		if err != nil {
+			return errors.Join(err, listener.Close(), p.close())
+		}
 	}
-	callback := "http://" + listener.Addr().String() + "/wechat"
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	served := make(chan error, 1)
@@ -124,14 +154,32 @@ func runDemo(ctx context.Context, show *demo.Demo, settings *config.Settings, lo
 		defer stop() // the conversation needs the server
 		served <- p.serve(ctx, listeners{public: listener})
 	}()
-	err = show.Run(ctx, callback, p.only().engine)
+	err = converse(ctx, show, p, "http://"+listener.Addr().String()+"/wechat")
 	stop()
 	return errors.Join(err, <-served)
 }
 
+// converse connects the accounts with their platforms, and holds the conversation.
+func converse(ctx context.Context, show *demo.Demo, p *process, callback string) error {
+	for _, of := range show.Accounts() {
+		address := callback
+		if of.Name() != "" {
+			address += "/" + of.Name()
+		}
+		a, err := p.named(of.Name())
+		if err == nil {
+			err = of.Connect(ctx, address, a.engine)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return show.Run(ctx)
+}
+
 // prepareDemo sets up what an account has after its first months: followers, a test list, a
 // topic that some joined, and a list with fields.
-func (a *account) prepareDemo(ctx context.Context, show *demo.Demo) error {
+func (a *account) prepareDemo(ctx context.Context, show *demo.Account) error {
 	if err := a.prepare(ctx); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	dto "github.com/prometheus/client_model/go"
 	"github.com/redis/go-redis/v9"
 
 	"wechat-broadcast/config"
@@ -24,8 +24,9 @@ type process struct {
 	log      *slog.Logger
 	registry *prometheus.Registry // of the process; each account has one of its own
 	// labels are on every metric: this replica's name, if there may be several.
-	labels prometheus.Labels
-	slots  []*slot
+	labels   prometheus.Labels
+	slots    []*slot
+	gatherer gatherer
 	// handler serves LISTEN_ADDR, and inspection METRICS_ADDR: nil without one.
 	handler, inspection http.Handler
 	reopenAfter         time.Duration
@@ -39,7 +40,7 @@ type process struct {
 func newProcess(settings *config.Settings, log *slog.Logger) (*process, error) {
 	p := &process{
 		log: log, registry: prometheus.NewRegistry(), labels: prometheus.Labels{},
-		clients: map[string]*redis.Client{}, reopenAfter: reopenAfter,
+		clients: map[string]*redis.Client{}, reopenAfter: reopenAfter, gatherer: newGatherer(),
 	}
 	if slices.ContainsFunc(settings.Accounts, func(a config.Account) bool { return a.RedisURL != "" }) {
 		p.labels["replica"] = replicaName()
@@ -83,15 +84,14 @@ func (p *process) only() *account {
 	return a
 }
 
-// gather returns the metrics of the process and of the accounts that are open.
-func (p *process) gather() ([]*dto.MetricFamily, error) {
-	all := prometheus.Gatherers{p.registry}
+// named opens the account of a name, unless it is.
+func (p *process) named(name string) (*account, error) {
 	for _, s := range p.slots {
-		if a, _ := s.opened(); a != nil {
-			all = append(all, a.registry)
+		if s.settings.Name == name {
+			return s.open()
 		}
 	}
-	return all.Gather()
+	return nil, fmt.Errorf("there is no account %q", name)
 }
 
 // close ends what newProcess and its accounts started, once nothing uses it any more.

@@ -1,21 +1,19 @@
 // Package demo shows the program at work with nothing to set up: it starts a
-// simulated platform on loopback, and holds a conversation with the server that
-// it is given. On a terminal one can type in it; from elsewhere it says the
+// simulated platform on loopback for each account, and holds a conversation with the server
+// that it is given. On a terminal one can type in it; from elsewhere it says the
 // lines that it reads, waits for the broadcasts that they began, and ends.
 package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"wechat-broadcast/lang"
-	"wechat-broadcast/services/broadcast"
-	"wechat-broadcast/simulator"
 )
 
 const (
@@ -35,8 +33,10 @@ const (
 
 // Options are what a Demo is made of.
 type Options struct {
-	// Followers is how many follow the simulated account, 10 to 100,000.
+	// Followers is how many follow each simulated account, 10 to 100,000.
 	Followers int
+	// Accounts is how many accounts there are, 1 to 4. Only several have names.
+	Accounts int
 	// Language is that of the demo and of the account's replies: "zh" or "en".
 	Language string
 	// In is what is said: typed if it and Out are a terminal, else read line by
@@ -50,77 +50,58 @@ type Options struct {
 
 // Validate checks what can be wrong.
 func (o Options) Validate() error {
+	var errs []error
 	if o.Followers < 10 || o.Followers > 100_000 {
-		return fmt.Errorf("the demo takes 10 to 100,000 followers, not %d", o.Followers)
+		errs = append(errs, fmt.Errorf("the demo takes 10 to 100,000 followers, not %d", o.Followers))
 	}
-	return nil
+	if o.Accounts < 1 || o.Accounts > len(places) {
+		errs = append(errs, fmt.Errorf("the demo takes 1 to %d accounts, not %d", len(places), o.Accounts))
+	}
+	return errors.Join(errs...)
 }
 
-// Demo is a simulated platform and a conversation on it.
+// Demo is a conversation with a server, and a simulated platform for each of its accounts.
 type Demo struct {
 	options  Options
 	words    words // of the terminal
-	platform *platform
 	screen   *screen
-	engine   *broadcast.Engine // of the server
-
-	tracks map[int64]*track
-	last   time.Time       // the last event
-	away   map[string]bool // by OpenID: people with a name who don't follow
-
-	phones    *phones
-	languages map[string]words  // of the page, by language
-	shown     *broadcast.Status // the broadcast on the phones; nil before the first
-	tally     tally
-	counted   time.Time  // when the tally was made
-	turning   sync.Mutex // held while a switch is turned
-
-	mu       sync.Mutex
-	notices  []simulator.Notice
-	messages []simulator.Message // to the phones that are shown
-	on       map[string]bool     // the switches
+	accounts []*Account
+	at       *Account // where a line is said that names no account
+	asks     chan ask // from the browsers
 }
 
-// New starts the platform. Close must follow.
+// New starts the platforms. Close must follow.
 func New(o Options) (*Demo, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	d := &Demo{
-		options: o, screen: newScreen(o.Out),
-		tracks: map[int64]*track{}, phones: newPhones(), on: map[string]bool{}, away: map[string]bool{zhaoOpenID: true},
-	}
-	var err error
-	if d.languages, err = newWords(); err != nil {
+	languages, err := newWords()
+	if err != nil {
 		return nil, err
 	}
-	d.words = d.languages[o.Language]
-	d.platform, err = newPlatform(o.Followers, o.Language, d.words.terminal("tag.name"), d.messaged, d.noticed)
-	return d, err
-}
-
-// Close ends the platform.
-func (d *Demo) Close() error { return d.platform.Close() }
-
-// Settings are the server's settings for this platform, by the names of their
-// environment variables.
-func (d *Demo) Settings() map[string]string {
-	undo, pace := 2*time.Second, 2*time.Second
-	if d.Lasts() {
-		undo, pace = 5*time.Second, 5*time.Second // time to try cancel, pause and status
+	d := &Demo{options: o, words: languages[o.Language], screen: newScreen(o.Out), asks: make(chan ask, asksAhead)}
+	for number := range o.Accounts {
+		a, err := d.newAccount(number, languages)
+		if err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
+		d.accounts = append(d.accounts, a)
 	}
-	return d.platform.settings(d.options.Language, d.words.terminal("welcome"), undo, pace)
+	d.at = d.accounts[0]
+	return d, nil
 }
 
-// Tester is one of those who belong on the test list, with the name by which the admin
-// knows them.
-type Tester struct{ OpenID, Name string }
-
-// Testers are those who belong on the test list.
-func (d *Demo) Testers() []Tester {
-	lin, wang := d.person(linOpenID), d.person(wangOpenID)
-	return []Tester{{OpenID: adminOpenID}, {lin.openID, lin.name}, {wang.openID, wang.name}}
+// Close ends the platforms.
+func (d *Demo) Close() error {
+	var errs []error
+	for _, a := range d.accounts {
+		errs = append(errs, a.platform.Close())
+	}
+	return errors.Join(errs...)
 }
+
+// Accounts are the accounts of the demo.
+func (d *Demo) Accounts() []*Account { return d.accounts }
 
 // Log returns where the server's log can be written without spoiling the
 // screen: to w itself, or between the demo's lines if both are a terminal.
@@ -137,26 +118,19 @@ func (d *Demo) Lasts() bool { return d.canType() || d.options.Browser }
 
 func (d *Demo) canType() bool { return d.screen.live && isTerminal(d.options.In) }
 
-// Run holds the conversation with the server at the callback URL; engine is that
-// server's. It returns when the person leaves or ctx ends, or when the lines are
+// Run holds the conversation with the server of the accounts, each of which Connect has
+// told of it. It returns when the person leaves or ctx ends, or when the lines are
 // said and their broadcasts have ended.
-func (d *Demo) Run(ctx context.Context, callback string, engine *broadcast.Engine) error {
+func (d *Demo) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	d.engine = engine
-	if err := d.platform.SetCallback(callback); err != nil {
-		return err
-	}
-	if err := d.platform.Verify(ctx); err != nil {
-		return fmt.Errorf("verify the callback: %w", err)
-	}
 	d.introduce()
 	end, err := d.browse(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
-	in, err := newInput(ctx, d.options.In, d.screen, d.words.terminal("you")+"> ")
+	in, err := newInput(ctx, d.options.In, d.screen, d.prompt())
 	if err != nil {
 		return err
 	}
@@ -168,17 +142,26 @@ func (d *Demo) Run(ctx context.Context, callback string, engine *broadcast.Engin
 	return nil
 }
 
+// prompt is what stands before a line that is typed.
+func (d *Demo) prompt() string { return d.at.words.of(d.words.terminal("you")) + "> " }
+
 func (d *Demo) introduce() {
-	o := d.platform.options
-	figures := lang.Vars{"Followers": o.Followers, "Blocking": o.Blocking, "Left": o.Left, "Joined": len(d.Topic().OpenIDs)}
+	o := d.at.platform.options
+	figures := lang.Vars{"Followers": o.Followers, "Blocking": o.Blocking, "Left": o.Left, "Joined": len(d.at.Topic().OpenIDs)}
 	say := func(ids ...string) {
 		for _, id := range ids {
 			d.screen.print(wrap(d.words.terminal(id, figures), d.screen.width())...)
 		}
 	}
 	say("intro.what", "intro.server", "intro.people", "intro.followers", "intro.groups")
+	if d.several() {
+		d.screen.print(wrap(d.words.terminal("intro.accounts", d.listed()), d.screen.width())...)
+	}
 	d.screen.print("")
 	say("commands", "lines", "speakers")
+	if d.several() {
+		d.screen.print(wrap(d.words.terminal("moving", lang.Vars{"Second": d.accounts[1].Name()}), d.screen.width())...)
+	}
 	if d.canType() {
 		say("leave")
 	} else if !d.options.Browser {
@@ -203,9 +186,9 @@ func (d *Demo) converse(ctx context.Context, in *input) error {
 			if err := d.say(ctx, line, in.typed); err != nil {
 				return err
 			}
-		case a := <-d.phones.asks:
-			d.echo(a.who, a.text)
-			if err := d.tell(ctx, a.who, a.text); err != nil {
+		case a := <-d.asks:
+			a.account.echo(a.who, a.text)
+			if err := a.account.tell(ctx, a.who, a.text); err != nil {
 				return err
 			}
 		case <-ticker.C:
@@ -236,30 +219,15 @@ func (d *Demo) end(ctx context.Context, in *input, quit bool) error {
 	if err := d.await(ctx, waitMove, d.quiet); err != nil {
 		return err
 	}
-	for _, t := range d.inOrder() {
-		d.conclude(t)
+	for _, a := range d.accounts {
+		for _, t := range a.inOrder() {
+			a.conclude(t)
+		}
+		a.tellWaiting()
 	}
-	d.tellWaiting()
 	d.screen.print("")
 	d.screen.print(wrap(d.words.terminal("over"), d.screen.width())...)
 	return nil
-}
-
-// noticed keeps what the account wrote to someone of its own accord until it is
-// shown in its turn.
-func (d *Demo) noticed(n simulator.Notice) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.notices = append(d.notices, n)
-}
-
-// take returns what was kept by noticed and messaged.
-func (d *Demo) take() (notices []simulator.Notice, messages []simulator.Message) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	notices, messages = d.notices, d.messages
-	d.notices, d.messages = nil, nil
-	return notices, messages
 }
 
 // await observes until something holds, or has not for a time in which nothing
@@ -268,7 +236,7 @@ func (d *Demo) await(ctx context.Context, patience time.Duration, holds func() b
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for begun := time.Now(); !holds(); {
-		if time.Since(begun) > patience && time.Since(d.last) > patience {
+		if time.Since(begun) > patience && time.Since(d.last()) > patience {
 			return nil
 		}
 		select {
@@ -281,4 +249,40 @@ func (d *Demo) await(ctx context.Context, patience time.Duration, holds func() b
 		}
 	}
 	return nil
+}
+
+// observe looks at what has happened in each account and shows it.
+func (d *Demo) observe(ctx context.Context) error {
+	var bar func(columns int) string // the account's in which one speaks, or another's
+	for _, a := range d.accounts {
+		if err := a.observe(ctx); err != nil {
+			return err
+		}
+		if bar == nil || a == d.at && a.bar != nil {
+			bar = a.bar
+		}
+	}
+	d.screen.setBar(bar)
+	return nil
+}
+
+// last is when the last event was.
+func (d *Demo) last() (at time.Time) {
+	for _, a := range d.accounts {
+		if a.last.After(at) {
+			at = a.last
+		}
+	}
+	return at
+}
+
+// quiet tells whether every broadcast is over and nothing has happened for a
+// moment.
+func (d *Demo) quiet() bool {
+	for _, a := range d.accounts {
+		if !a.idle() {
+			return false
+		}
+	}
+	return time.Since(d.last()) > waitQuiet
 }

@@ -25,7 +25,7 @@ type track struct {
 
 // observe looks at what has happened and shows it: progress, what followers
 // received, what the account wrote, outcomes.
-func (d *Demo) observe(ctx context.Context) error {
+func (d *Account) observe(ctx context.Context) error {
 	notices, messages := d.take()
 	list, err := d.engine.List(ctx, looked)
 	if err != nil {
@@ -43,7 +43,10 @@ func (d *Demo) observe(ctx context.Context) error {
 			shown = &st
 		}
 	}
-	d.showBar(shown)
+	d.bar = nil
+	if shown != nil {
+		d.bar = func(columns int) string { return "  " + d.words.foot(*shown, time.Now(), columns-2) }
+	}
 	d.shown = latest(list)
 	d.arrive(messages)
 	for _, n := range notices {
@@ -75,7 +78,7 @@ func farOff(b models.Broadcast) bool {
 	return b.State == models.Scheduled && time.Until(b.NotBefore.Time) > waitMove
 }
 
-func (d *Demo) inOrder() []*track {
+func (d *Account) inOrder() []*track {
 	var list []*track
 	for _, id := range slices.Sorted(maps.Keys(d.tracks)) {
 		list = append(list, d.tracks[id])
@@ -85,7 +88,7 @@ func (d *Demo) inOrder() []*track {
 
 // follow takes in how a broadcast stands, and shows its message once it arrives
 // and how far it has got.
-func (d *Demo) follow(t *track, st broadcast.Status) {
+func (d *Account) follow(t *track, st broadcast.Status) {
 	if t.st.Broadcast.State != st.Broadcast.State || t.st.Counts != st.Counts ||
 		t.st.Broadcast.NotifiedState != st.Broadcast.NotifiedState {
 		t.changed, d.last = time.Now(), time.Now()
@@ -107,23 +110,13 @@ func (d *Demo) follow(t *track, st broadcast.Status) {
 	}
 }
 
-// showBar keeps how the latest unfinished broadcast stands in the foot of a
-// terminal.
-func (d *Demo) showBar(st *broadcast.Status) {
-	if st == nil {
-		d.screen.setBar(nil)
-		return
-	}
-	d.screen.setBar(func(columns int) string { return "  " + d.words.foot(*st, time.Now(), columns-2) })
-}
-
 // showCard shows the message of a broadcast as one of its recipients sees it,
 // if one has received it yet.
-func (d *Demo) showCard(st broadcast.Status) bool {
+func (d *Account) showCard(st broadcast.Status) bool {
 	// The people with a name are shown their own messages.
 	small := st.Broadcast.Recipients <= few || st.Broadcast.Audience == models.AudienceMe || st.Broadcast.Audience == models.AudienceTest
 	m, ok := d.platform.received.first(st.Broadcast.Salt, func(m simulator.Message) bool {
-		return arrived(m) && (small || m.OpenID != adminOpenID && latin[m.OpenID] == "")
+		return arrived(m) && (small || !d.named(m.OpenID))
 	})
 	if !ok {
 		return false
@@ -138,7 +131,7 @@ func (d *Demo) showCard(st broadcast.Status) bool {
 	default:
 		caption = w.terminal("on_phone", lang.Vars{"OpenID": masked(m.OpenID)})
 	}
-	lines := []string{"  " + caption}
+	lines := []string{"  " + w.of(caption)}
 	for _, line := range card(m, d.platform.template(m.Content.TemplateID), w.terminal("details"), d.screen.width()) {
 		lines = append(lines, "  "+line)
 	}
@@ -147,7 +140,7 @@ func (d *Demo) showCard(st broadcast.Status) bool {
 }
 
 // conclude shows the outcome of a broadcast that tried anyone, once.
-func (d *Demo) conclude(t *track) {
+func (d *Account) conclude(t *track) {
 	if t.shown || t.st.Counts.Tried() == 0 {
 		return
 	}
@@ -190,7 +183,7 @@ func (t *track) over() bool {
 }
 
 // fewEnded tells whether every small broadcast is over.
-func (d *Demo) fewEnded() bool {
+func (d *Account) fewEnded() bool {
 	for _, t := range d.tracks {
 		if t.st.Broadcast.Audience != models.AudienceAll && t.st.Broadcast.Recipients <= few && !t.over() {
 			return false
@@ -199,13 +192,12 @@ func (d *Demo) fewEnded() bool {
 	return true
 }
 
-// quiet tells whether every broadcast is over and nothing has happened for a
-// moment.
-func (d *Demo) quiet() bool {
+// idle tells whether every broadcast is over.
+func (d *Account) idle() bool {
 	for _, t := range d.tracks {
 		if !t.over() {
 			return false
 		}
 	}
-	return time.Since(d.last) > waitQuiet
+	return true
 }

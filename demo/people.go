@@ -25,7 +25,7 @@ type Topic struct {
 }
 
 // Topic returns the topic of the account.
-func (d *Demo) Topic() Topic {
+func (d *Account) Topic() Topic {
 	t := Topic{Name: d.words.terminal("topic.name"), Description: d.words.terminal("topic.text"), Scene: d.words.terminal("topic.scene")}
 	for i := 0; i < d.platform.unnamed() && len(t.OpenIDs) < topicMost; i += 5 {
 		t.OpenIDs = append(t.OpenIDs, d.platform.Follower(i))
@@ -42,8 +42,8 @@ type List struct {
 
 // List returns the list of the account: readers with what they borrowed. One of
 // them never followed.
-func (d *Demo) List() List {
-	openIDs := []string{linOpenID, wangOpenID, zhaoOpenID, awayOpenID}
+func (d *Account) List() List {
+	openIDs := []string{d.ids.lin, d.ids.wang, d.ids.zhao, d.ids.away}
 	for i := 1; i <= min(readersMost, d.platform.unnamed()-1); i++ {
 		openIDs = append(openIDs, d.platform.Follower(i))
 	}
@@ -74,7 +74,7 @@ func (p *platform) spreadTag(name string) error {
 
 // scans tells whether a text is the word for scanning the account's QR code and the scene of
 // that code.
-func (d *Demo) scans(text string) (scene string, ok bool) {
+func (d *Account) scans(text string) (scene string, ok bool) {
 	word, scene, _ := strings.Cut(text, " ")
 	scene = strings.TrimSpace(scene)
 	return scene, scene != "" && d.isWord("scan", word)

@@ -43,8 +43,9 @@ type note struct{ id, name string }
 
 // ask is something said in the browser.
 type ask struct {
-	who  person
-	text string
+	account *Account
+	who     person
+	text    string
 }
 
 // phones are the chats and the progress as browsers see them. They keep what was
@@ -58,12 +59,10 @@ type phones struct {
 	changed chan struct{}     // closed at the next change
 	viewers int
 
-	asks chan ask
+	ids ids // whose phones they are
 }
 
-func newPhones() *phones {
-	return &phones{changed: make(chan struct{}), asks: make(chan ask, asksAhead)}
-}
+func newPhones(of ids) *phones { return &phones{changed: make(chan struct{}), ids: of} }
 
 // add puts something into the chat of one phone.
 func (p *phones) add(e entry) {
@@ -137,11 +136,11 @@ func (p *phones) watched() bool {
 }
 
 // phoneOf is the phone of a person, "" for one that is not shown.
-func phoneOf(openID string) string {
+func (p *phones) phoneOf(openID string) string {
 	switch openID {
-	case adminOpenID:
+	case p.ids.admin:
 		return phoneAdmin
-	case linOpenID:
+	case p.ids.lin:
 		return phoneLin
 	}
 	return ""
@@ -149,15 +148,15 @@ func phoneOf(openID string) string {
 
 // chat puts what was said or written into the chat of whoever it concerns.
 func (p *phones) chat(openID, kind, text string) {
-	if phone := phoneOf(openID); phone != "" {
+	if phone := p.phoneOf(openID); phone != "" {
 		p.add(entry{phone: phone, kind: kind, text: text})
 	}
 }
 
 // arrive shows template messages on the phones of those whom they came to.
-func (d *Demo) arrive(messages []simulator.Message) {
+func (d *Account) arrive(messages []simulator.Message) {
 	for _, m := range messages {
-		e := entry{phone: phoneOf(m.OpenID), kind: entryCard}
+		e := entry{phone: d.phones.phoneOf(m.OpenID), kind: entryCard}
 		if arrived(m) {
 			c := layOut(m, d.platform.template(m.Content.TemplateID), d.words.terminal("details"))
 			e.card = &c
@@ -169,8 +168,8 @@ func (d *Demo) arrive(messages []simulator.Message) {
 }
 
 // messaged keeps what came to a phone that is shown until it is seen in its turn.
-func (d *Demo) messaged(m simulator.Message) {
-	if phoneOf(m.OpenID) == "" {
+func (d *Account) messaged(m simulator.Message) {
+	if d.phones.phoneOf(m.OpenID) == "" {
 		return
 	}
 	d.mu.Lock()
@@ -178,22 +177,32 @@ func (d *Demo) messaged(m simulator.Message) {
 	d.messages = append(d.messages, m)
 }
 
-// browse serves the phones to a browser until end is called, if the demo is one
-// that lasts, and tells the address.
+// browse serves the phones of each account to a browser until end is called, if the demo is
+// one that lasts, and tells the addresses.
 func (d *Demo) browse(ctx context.Context) (end func(), err error) {
+	var sites []*site
+	end = func() {
+		for _, s := range sites {
+			s.close()
+		}
+	}
 	if !d.Lasts() {
-		return func() {}, nil
+		return end, nil
 	}
-	s, err := newSite(ctx, d)
-	if err != nil {
-		return nil, err
+	for _, a := range d.accounts {
+		s, err := newSite(ctx, a)
+		if err != nil {
+			end()
+			return nil, err
+		}
+		sites = append(sites, s)
+		d.screen.print(a.words.of(d.words.terminal("browser")), "  "+s.address())
 	}
-	d.screen.print(d.words.terminal("browser"), "  "+s.address())
-	return s.close, nil
+	return end, nil
 }
 
 // refresh brings what is shown beside the chats up to date.
-func (d *Demo) refresh(now time.Time) {
+func (d *Account) refresh(now time.Time) {
 	if now.Sub(d.counted) >= countEvery && d.phones.watched() {
 		d.counted = now
 		d.count()

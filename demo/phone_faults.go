@@ -32,7 +32,7 @@ func switches() []string {
 
 // turn makes something go wrong, or puts it right. The error is for a switch
 // that does not exist or that the platform did not take.
-func (d *Demo) turn(ctx context.Context, name string, on bool) error {
+func (d *Account) turn(ctx context.Context, name string, on bool) error {
 	d.turning.Lock()
 	defer d.turning.Unlock()
 	if d.isOn(name) == on {
@@ -48,7 +48,7 @@ func (d *Demo) turn(ctx context.Context, name string, on bool) error {
 	return nil
 }
 
-func (d *Demo) putRight(ctx context.Context) error {
+func (d *Account) putRight(ctx context.Context) error {
 	for _, name := range switches() {
 		if err := d.turn(ctx, name, false); err != nil {
 			return err
@@ -57,13 +57,13 @@ func (d *Demo) putRight(ctx context.Context) error {
 	return nil
 }
 
-func (d *Demo) isOn(name string) bool {
+func (d *Account) isOn(name string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.on[name]
 }
 
-func (d *Demo) apply(ctx context.Context, name string, on bool) error {
+func (d *Account) apply(ctx context.Context, name string, on bool) error {
 	switch name {
 	case faultBusy:
 		limits := d.platform.options.Limits
@@ -81,18 +81,18 @@ func (d *Demo) apply(ctx context.Context, name string, on bool) error {
 		}
 		return d.platform.UseQuota(sendPath, used)
 	case linBlocks:
-		return d.platform.Block(linOpenID, on)
+		return d.platform.Block(d.ids.lin, on)
 	case linLeft:
 		if on {
-			return d.platform.Unfollow(ctx, linOpenID)
+			return d.platform.Unfollow(ctx, d.ids.lin)
 		}
-		return d.platform.Follow(ctx, linOpenID)
+		return d.platform.Follow(ctx, d.ids.lin)
 	}
 	return errNoSwitch
 }
 
 // faultsWith are the platform's faults once a switch is turned.
-func (d *Demo) faultsWith(name string, on bool) simulator.Faults {
+func (d *Account) faultsWith(name string, on bool) simulator.Faults {
 	is := func(other string) bool {
 		if other == name {
 			return on
@@ -110,7 +110,7 @@ func (d *Demo) faultsWith(name string, on bool) simulator.Faults {
 }
 
 // tellTurn says in both chats and on the screen that a switch was turned.
-func (d *Demo) tellTurn(name string, on bool) {
+func (d *Account) tellTurn(name string, on bool) {
 	way := "off"
 	if on {
 		way = "on"
@@ -121,5 +121,5 @@ func (d *Demo) tellTurn(name string, on bool) {
 		d.phones.add(entry{phone: phoneLin, kind: entryNote, note: n})
 	}
 	d.phones.add(entry{phone: phoneAdmin, kind: entryNote, note: n})
-	d.screen.print(hang("  ", d.words.note(n), d.screen.width())...)
+	d.screen.print(hang("  ", d.words.of(d.words.note(n)), d.screen.width())...)
 }

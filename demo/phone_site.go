@@ -35,7 +35,7 @@ const (
 // secret, so that only who has seen the address can read or say anything; the
 // Host and Origin of requests are checked, so that no page of another site can.
 type site struct {
-	demo      *Demo
+	demo      *Account
 	secret    string
 	host      string // 127.0.0.1 with the port
 	templates *template.Template
@@ -48,7 +48,7 @@ type site struct {
 }
 
 // newSite starts to serve. close must follow.
-func newSite(ctx context.Context, d *Demo) (*site, error) {
+func newSite(ctx context.Context, d *Account) (*site, error) {
 	templates, assets, err := web.Pages()
 	if err != nil {
 		return nil, err
@@ -153,7 +153,7 @@ func (s *site) asset(w http.ResponseWriter, r *http.Request) {
 type phonePage struct {
 	words
 	Lang, OtherLang, Title, Root string
-	Lead                         string
+	Lead, Account                string
 	Phones                       []onePhone
 	Kinds                        []string
 	Faults, Lin                  []string // switches
@@ -179,7 +179,7 @@ func (s *site) page(out http.ResponseWriter, r *http.Request) {
 	p := phonePage{
 		words: w, Lang: language, OtherLang: w.Other(),
 		Title: w.Say("phone.title"), Kinds: barKinds(),
-		Lead:   w.Say("phone.lead", lang.Vars{"N": s.demo.options.Followers}),
+		Lead: w.Say("phone.lead", lang.Vars{"N": s.demo.options.Followers}), Account: w.Say("phone.account." + s.demo.place),
 		Faults: switches()[:4], Lin: switches()[4:],
 	}
 	for _, id := range []string{phoneAdmin, phoneLin} {
@@ -201,14 +201,14 @@ func (s *site) say(w http.ResponseWriter, r *http.Request) {
 	if !decode(w, r, &said) {
 		return
 	}
-	openID := map[string]string{phoneAdmin: adminOpenID, phoneLin: linOpenID}[said.Phone]
+	openID := map[string]string{phoneAdmin: s.demo.ids.admin, phoneLin: s.demo.ids.lin}[said.Phone]
 	text := strings.TrimSpace(clean(said.Text))
 	if openID == "" || text == "" || len(text) > longestSaid || !utf8.ValidString(text) {
 		http.Error(w, "nothing to say", http.StatusBadRequest)
 		return
 	}
 	select {
-	case s.demo.phones.asks <- ask{s.demo.person(openID), text}:
+	case s.demo.asks <- ask{s.demo, s.demo.person(openID), text}:
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		w.Header().Set("Retry-After", "1")

@@ -18,13 +18,13 @@ import (
 )
 
 // startSite starts a demo's platform and its page; nobody answers the chat.
-func startSite(t *testing.T) (*Demo, *site) {
+func startSite(t *testing.T) (*Account, *site) {
 	t.Helper()
-	d, err := New(Options{Followers: 20, Language: "en", In: strings.NewReader(""), Out: io.Discard, Browser: true})
+	d, err := New(Options{Followers: 20, Accounts: 1, Language: "en", In: strings.NewReader(""), Out: io.Discard, Browser: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newSite(t.Context(), d)
+	s, err := newSite(t.Context(), d.accounts[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func startSite(t *testing.T) (*Demo, *site) {
 			t.Error(err)
 		}
 	})
-	return d, s
+	return d.accounts[0], s
 }
 
 // ask sends a request, with what the page's own would have unless change changes
@@ -133,7 +133,7 @@ func TestSiteLetsNobodyElseIn(t *testing.T) {
 			t.Errorf("%s: the answer tells the secret", tt.name)
 		}
 	}
-	if n := len(d.phones.asks); n != 1 {
+	if n := len(d.demo.asks); n != 1 {
 		t.Errorf("%d lines were said, want 1", n)
 	}
 }
@@ -191,7 +191,7 @@ func TestSwitches(t *testing.T) {
 
 func TestPhonesKeepTheChat(t *testing.T) {
 	t.Parallel()
-	p := newPhones()
+	p := newPhones(idsOf(0))
 	_, _, _, changed := p.news(0, 0, "en")
 	for i := range mostEntries + 10 {
 		p.chat(adminOpenID, entryOut, fmt.Sprint(i))

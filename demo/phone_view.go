@@ -74,7 +74,7 @@ type tally struct {
 func barKinds() []string { return []string{"delivered", "accepted", "blocked", "failed", "uncertain"} }
 
 // views words what is shown beside the chats in every language, as JSON.
-func (d *Demo) views(now time.Time) map[string][]byte {
+func (d *Account) views(now time.Time) map[string][]byte {
 	d.mu.Lock()
 	on := maps.Clone(d.on)
 	d.mu.Unlock()
@@ -150,7 +150,7 @@ func (w words) answers(codes map[string]int) string {
 	return w.Say("phone.answers", lang.Vars{"List": list})
 }
 
-func (d *Demo) count() {
+func (d *Account) count() {
 	d.tally = tally{codes: d.platform.Stats().Codes}
 	if d.shown != nil {
 		d.tally.id = d.shown.Broadcast.ID

@@ -14,7 +14,8 @@ import (
 	"wechat-broadcast/simulator"
 )
 
-// The people of the demo. OpenIDs have 28 characters and begin with an o.
+// The people of the demo. OpenIDs have 28 characters and begin with an o. These are those of
+// the first account.
 const (
 	adminOpenID = "oDemo-admin-Qm7XvR2tYkLb4HsZ"
 	linOpenID   = "oDemo-lin-9wPc3TgVn8JdBq5KfA"
@@ -57,17 +58,18 @@ type platform struct {
 	pace     int // sends a second that the server makes at most
 }
 
-// newPlatform starts the platform on loopback; a tenth of the followers have a tag. onMessage gets every template
+// newPlatform starts the platform of the account with a number on loopback; a tenth of the followers have a tag. onMessage gets every template
 // message that it takes, onNotice what the account writes to people of its own
 // accord.
-func newPlatform(followers int, language, tag string, onMessage func(simulator.Message), onNotice func(simulator.Notice)) (*platform, error) {
+func newPlatform(number, followers int, language, tag string, onMessage func(simulator.Message), onNotice func(simulator.Notice)) (*platform, error) {
 	templates, err := templates(language)
 	if err != nil {
 		return nil, err
 	}
+	people := idsOf(number)
 	p := &platform{options: simulator.Options{
-		AppID: "wxd0a1b2c3d4e5f607", AppSecret: strings.ToLower(rand.Text()), Token: rand.Text(), EncodingAESKey: newAESKey(),
-		Followers: followers, Admin: []string{linOpenID, wangOpenID, adminOpenID}, Seed: 1,
+		AppID: "wxd0a1b2c3d4e5f60" + strconv.Itoa(7+number), AppSecret: strings.ToLower(rand.Text()), Token: rand.Text(), EncodingAESKey: newAESKey(),
+		Followers: followers, Admin: []string{people.lin, people.wang, people.admin}, Seed: 1 + uint64(number),
 		Blocking: max(1, followers*12/1000), Left: max(1, followers*8/1000),
 		Templates: templates, NoBuiltIn: true,
 		Faults:   simulator.Faults{Latency: 20 * time.Millisecond},
@@ -111,7 +113,7 @@ func (p *platform) settings(language, welcome string, undo, paceFor time.Duratio
 		"WECHAT_TOKEN":            p.options.Token,
 		"WECHAT_ENCODING_AES_KEY": p.options.EncodingAESKey,
 		"WECHAT_API_BASE_URL":     p.URL(),
-		"ADMIN_OPENIDS":           adminOpenID,
+		"ADMIN_OPENIDS":           p.options.Admin[2],
 		"SEND_RATE":               strconv.Itoa(p.pace),
 		"UNDO_WINDOW":             undo.String(),
 		"LANGUAGE":                language,

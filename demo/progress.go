@@ -31,13 +31,13 @@ func (w words) foot(st broadcast.Status, now time.Time, columns int) string {
 		return w.bar(st, columns)
 	}
 	// Rounded up: "in 0 s" would be wrong for most of a second.
-	text := w.terminal("starts", lang.Vars{"ID": b.ID, "Seconds": int64((wait + time.Second - 1) / time.Second)})
+	text := w.of(w.terminal("starts", lang.Vars{"ID": b.ID, "Seconds": int64((wait + time.Second - 1) / time.Second)}))
 	return wrap(text, columns-1)[0]
 }
 
 // bar draws how far a broadcast has got, in one line that fits the columns.
 func (w words) bar(st broadcast.Status, columns int) string {
-	head := fmt.Sprintf("#%d ", st.Broadcast.ID)
+	head := w.of(fmt.Sprintf("#%d ", st.Broadcast.ID))
 	tail := " " + w.figures(st)
 	room := min(barWidest, columns-1-cells(head)-cells(tail))
 	if room < 5 { // the figures matter more than the picture
@@ -76,7 +76,7 @@ func (w words) outcome(st broadcast.Status, reached, twice, columns int) []strin
 		"ID": st.Broadcast.ID, "Name": st.Broadcast.Name, "State": w.terminal("state." + string(st.Broadcast.State)),
 	})
 	ledger := w.terminal("ledger", lang.Vars{"Count": int64(reached), "Times": times})
-	lines := append([]string{""}, wrap(head, columns)...)
+	lines := append([]string{""}, wrap(w.of(head), columns)...)
 	if st.Broadcast.Recipients <= few {
 		var parts []string
 		for _, r := range rows {

@@ -89,6 +89,17 @@ func (s *screen) open(prompt string) {
 	s.redraw(nil)
 }
 
+// setPrompt changes what stands before the line that can be typed.
+func (s *screen) setPrompt(prompt string) {
+	if !s.live {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.prompt = prompt
+	s.redraw(nil)
+}
+
 // press hands a key to the line being typed. A line that is finished is
 // returned, and stays on the screen.
 func (s *screen) press(k key) (string, verdict) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ import (
 const lineBreak = `\n`
 
 // say does what one line says: it is said by whoever it names, or is an action.
-func (d *Demo) say(ctx context.Context, line string, shown bool) error {
+func (d *Account) say(ctx context.Context, line string, shown bool) error {
 	line = strings.TrimSpace(clean(line))
 	if line == "" {
 		return nil
@@ -43,21 +44,21 @@ func (d *Demo) say(ctx context.Context, line string, shown bool) error {
 	}
 	// A small broadcast is over in a moment, and a script reads better if its
 	// next line comes after it. One to all goes on: it can be cancelled.
-	return d.await(ctx, waitFew, d.fewEnded)
+	return d.demo.await(ctx, waitFew, d.fewEnded)
 }
 
 // remark prints what the demo itself has to say about a line.
-func (d *Demo) remark(id string, vars lang.Vars) {
-	d.screen.print(hang("  ", d.words.terminal(id, vars), d.screen.width())...)
+func (d *Account) remark(id string, vars lang.Vars) {
+	d.screen.print(hang("  ", d.words.of(d.words.terminal(id, vars)), d.screen.width())...)
 }
 
 // echo shows on the screen what someone says who did not type it there.
-func (d *Demo) echo(who person, text string) {
-	d.screen.print(append([]string{""}, hang(who.name+"> ", text, d.screen.width())...)...)
+func (d *Account) echo(who person, text string) {
+	d.screen.print(append([]string{""}, hang(d.words.of(who.name)+"> ", text, d.screen.width())...)...)
 }
 
 // tell sends what someone says to the account, and shows the reply.
-func (d *Demo) tell(ctx context.Context, who person, text string) error {
+func (d *Account) tell(ctx context.Context, who person, text string) error {
 	d.phones.chat(who.openID, entryOut, text)
 	reply, err := d.platform.Say(ctx, who.openID, text)
 	switch {
@@ -73,48 +74,61 @@ func (d *Demo) tell(ctx context.Context, who person, text string) error {
 }
 
 // hear shows what the account wrote to someone.
-func (d *Demo) hear(openID, text string) {
+func (d *Account) hear(openID, text string) {
 	d.last = time.Now()
 	d.phones.chat(openID, entryIn, clean(text))
+	var who []string
+	if d.words.account != "" {
+		who = append(who, d.words.account)
+	}
+	if openID != d.ids.admin {
+		who = append(who, d.person(openID).name)
+	}
 	prefix := "  ← "
-	if openID != adminOpenID {
-		prefix = "  " + d.person(openID).name + " ← "
+	if who != nil {
+		prefix = "  " + strings.Join(who, " · ") + " ← "
 	}
 	d.screen.print(hang(prefix, clean(text), d.screen.width())...)
 }
 
 // person is someone who can speak.
-type person struct{ name, openID string }
+type person struct {
+	name, openID string
+	latin        string // the name as one can write it in every language
+}
 
-func (d *Demo) person(openID string) person {
+func (d *Account) person(openID string) person {
 	for _, p := range d.others() {
 		if p.openID == openID {
 			return p
 		}
 	}
-	return person{d.words.terminal("you"), adminOpenID}
+	return person{name: d.words.terminal("you"), openID: d.ids.admin}
 }
 
 // others are the people with a name beside the admin.
-func (d *Demo) others() []person {
+func (d *Account) others() []person {
 	return []person{
-		{d.words.terminal("lin"), linOpenID}, {d.words.terminal("wang"), wangOpenID}, {d.words.terminal("zhao"), zhaoOpenID},
+		{d.words.terminal("lin"), d.ids.lin, "lin"}, {d.words.terminal("wang"), d.ids.wang, "wang"},
+		{d.words.terminal("zhao"), d.ids.zhao, "zhao"},
 	}
 }
 
-// latin are their names as one can write them in every language.
-var latin = map[string]string{linOpenID: "lin", wangOpenID: "wang", zhaoOpenID: "zhao"}
+// named tells whether an OpenID is that of someone with a name, the admin included.
+func (d *Account) named(openID string) bool {
+	return openID == d.ids.admin || slices.ContainsFunc(d.others(), func(p person) bool { return p.openID == openID })
+}
 
 // speaker tells who says a line, and what: "@lin stop" is Lin's. With a name
 // that nobody has, ok is false and who has it.
-func (d *Demo) speaker(line string) (who person, text string, ok bool) {
+func (d *Account) speaker(line string) (who person, text string, ok bool) {
 	rest, named := cutAt(line)
 	if !named {
-		return d.person(adminOpenID), line, true
+		return d.person(d.ids.admin), line, true
 	}
 	name, text, _ := strings.Cut(rest, " ")
 	for _, p := range d.others() {
-		if strings.EqualFold(name, p.name) || strings.EqualFold(name, latin[p.openID]) {
+		if strings.EqualFold(name, p.name) || strings.EqualFold(name, p.latin) {
 			return p, strings.TrimSpace(text), true
 		}
 	}
@@ -128,18 +142,18 @@ func cutAt(line string) (rest string, ok bool) {
 
 // moves lets someone follow the account, leave it or scan its QR code, if that is what a text
 // says. done is true if it does, or if the person can say nothing since they do not follow.
-func (d *Demo) moves(ctx context.Context, who person, text string) (done bool, err error) {
-	if who.openID == adminOpenID {
+func (d *Account) moves(ctx context.Context, who person, text string) (done bool, err error) {
+	if who.openID == d.ids.admin {
 		return false, nil
 	}
 	away := d.away[who.openID]
-	if who.openID == linOpenID {
+	if who.openID == d.ids.lin {
 		away = d.isOn(linLeft)
 	}
 	follows, leaves := d.isWord("follow", text), d.isWord("unfollow", text)
 	scene, scans := d.scans(text)
 	switch {
-	case scans && (!away || who.openID != linOpenID): // Lin comes back by the switch
+	case scans && (!away || who.openID != d.ids.lin): // Lin comes back by the switch
 		return true, d.scan(ctx, who, scene)
 	case away && !follows:
 		d.remark("away", lang.Vars{"Name": who.name})
@@ -149,7 +163,7 @@ func (d *Demo) moves(ctx context.Context, who person, text string) (done bool, e
 	case follows && !away:
 		d.remark("follows", lang.Vars{"Name": who.name})
 		return true, nil
-	case who.openID == linOpenID: // there is a switch for it
+	case who.openID == d.ids.lin: // there is a switch for it
 		return true, d.turn(ctx, linLeft, leaves)
 	case leaves:
 		err = d.platform.Unfollow(ctx, who.openID)
@@ -164,7 +178,7 @@ func (d *Demo) moves(ctx context.Context, who person, text string) (done bool, e
 }
 
 // scan lets someone scan the account's QR code with a scene, by which one comes to follow.
-func (d *Demo) scan(ctx context.Context, who person, scene string) error {
+func (d *Account) scan(ctx context.Context, who person, scene string) error {
 	reply, err := d.platform.Scan(ctx, who.openID, scene)
 	if err != nil {
 		return fmt.Errorf("%s scans %q: %w", who.name, scene, err)
@@ -178,7 +192,7 @@ func (d *Demo) scan(ctx context.Context, who person, scene string) error {
 
 // isWord tells whether a text is one of the words of a sentence, which are parted by
 // spaces.
-func (d *Demo) isWord(id, text string) bool {
+func (d *Account) isWord(id, text string) bool {
 	for _, word := range strings.Fields(d.words.terminal(id)) {
 		if strings.EqualFold(word, text) {
 			return true
@@ -192,7 +206,7 @@ const all = 101
 
 // waits reads a line by which a script waits: "@wait" for the end of all that was begun,
 // "@wait 30%" until so much of a broadcast has an outcome.
-func (d *Demo) waits(line string) (until int, ok bool) {
+func (d *Account) waits(line string) (until int, ok bool) {
 	rest, named := cutAt(line)
 	word, share, _ := strings.Cut(rest, " ")
 	if !named || !d.isWord("wait", word) {
@@ -208,11 +222,11 @@ func (d *Demo) waits(line string) (until int, ok bool) {
 
 // waitFor waits for the end of all that was begun, or until the latest broadcast that
 // runs has come so far, in percent. If it ends or pauses before, that is enough.
-func (d *Demo) waitFor(ctx context.Context, until int) error {
+func (d *Account) waitFor(ctx context.Context, until int) error {
 	if until == all {
-		return d.await(ctx, waitMove, d.quiet)
+		return d.demo.await(ctx, waitMove, d.demo.quiet)
 	}
-	return d.await(ctx, waitMove, func() bool {
+	return d.demo.await(ctx, waitMove, func() bool {
 		var latest *track
 		for _, t := range d.inOrder() {
 			if !t.over() {
@@ -224,7 +238,7 @@ func (d *Demo) waitFor(ctx context.Context, until int) error {
 }
 
 // tellWaiting says which broadcasts have not ended: what waits for its time, or is paused.
-func (d *Demo) tellWaiting() {
+func (d *Account) tellWaiting() {
 	for _, t := range d.inOrder() {
 		b := t.st.Broadcast
 		v := lang.Vars{"ID": b.ID, "Name": b.Name, "At": lang.Moment(b.NotBefore.Time)[:len("2006-01-02 15:04")]}

@@ -8,7 +8,18 @@ import (
 
 // words says in one language what the demo itself says; what the account says
 // comes from the server.
-type words struct{ *lang.Locale }
+type words struct {
+	*lang.Locale
+	account string // that what is said on the terminal is about; empty if there is only one
+}
+
+// of begins a text of the terminal's with the account that it is about.
+func (w words) of(text string) string {
+	if w.account == "" {
+		return text
+	}
+	return w.account + " · " + text
+}
 
 func newWords() (map[string]words, error) {
 	all := map[string]words{}
@@ -17,7 +28,7 @@ func newWords() (map[string]words, error) {
 		if err != nil {
 			return nil, err
 		}
-		all[language] = words{l}
+		all[language] = words{Locale: l}
 	}
 	return all, nil
 }

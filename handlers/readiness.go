@@ -14,14 +14,29 @@ const (
 	checkOKHelp = "1 if what /readyz checks is in order, 0 if it is not, by check."
 	// startCheck is what /readyz calls the start of an account that is not there.
 	startCheck = "start"
+	// metricsCheck is what /metrics calls the metrics of an account that did not come in time.
+	metricsCheck = "metrics"
 )
 
 var checkOK = prometheus.NewDesc(checkOKName, checkOKHelp, []string{"check"}, nil)
 
 // NotServed returns the metric of an account that could not be started.
 func NotServed(account string) prometheus.Metric {
-	labels := prometheus.Labels{"check": startCheck, "account": account}
-	return prometheus.MustNewConstMetric(prometheus.NewDesc(checkOKName, checkOKHelp, nil, labels), prometheus.GaugeValue, 0)
+	return prometheus.MustNewConstMetric(prometheus.NewDesc(checkOKName, checkOKHelp, nil, failedLabels(startCheck, account)), prometheus.GaugeValue, 0)
+}
+
+// NoMetrics returns the metric of an account whose metrics did not come in time.
+func NoMetrics(account string) prometheus.Collector {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Name: checkOKName, Help: checkOKHelp, ConstLabels: failedLabels(metricsCheck, account)})
+}
+
+// failedLabels are those of a check of an account. One without a name has no label for it.
+func failedLabels(check, account string) prometheus.Labels {
+	labels := prometheus.Labels{"check": check}
+	if account != "" {
+		labels["account"] = account
+	}
+	return labels
 }
 
 // Readiness is whether an account can do its work. It shows the same to

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
+	"sync"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"go.yaml.in/yaml/v3"
@@ -45,8 +47,41 @@ type Locale struct {
 
 // New returns a Locale with the sentences of those parts. A sentence of a later
 // part replaces that of the same id of an earlier one. Sentences that are missing
-// are told to the log.
+// are told to the log. Locales with the same sentences share them in memory.
 func New(lang string, log *slog.Logger, parts ...string) (*Locale, error) {
+	localizer, err := loaded.get(lang, parts)
+	if err != nil {
+		return nil, err
+	}
+	return &Locale{Language: lang, localizer: localizer, log: log}, nil
+}
+
+// loaded are the sentences that were read before. A process has only a few sets of them, and
+// as many accounts as it likes.
+var loaded = localizers{by: map[string]*i18n.Localizer{}}
+
+type localizers struct {
+	mu sync.Mutex
+	by map[string]*i18n.Localizer // by language and parts
+}
+
+// get returns the sentences of parts in a language, read once.
+func (l *localizers) get(lang string, parts []string) (*i18n.Localizer, error) {
+	key := lang + " " + strings.Join(parts, " ")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.by[key] == nil {
+		localizer, err := load(lang, parts)
+		if err != nil {
+			return nil, err
+		}
+		l.by[key] = localizer
+	}
+	return l.by[key], nil
+}
+
+// load reads the sentences of parts in a language.
+func load(lang string, parts []string) (*i18n.Localizer, error) {
 	bundle := i18n.NewBundle(language.Make(lang))
 	bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
 	for _, part := range append([]string{"common"}, parts...) {
@@ -57,7 +92,7 @@ func New(lang string, log *slog.Logger, parts ...string) (*Locale, error) {
 			}
 		}
 	}
-	return &Locale{Language: lang, localizer: i18n.NewLocalizer(bundle, lang), log: log}, nil
+	return i18n.NewLocalizer(bundle, lang), nil
 }
 
 // Say returns the sentence of that id, filled with the vars.

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 //go:embed assets templates
@@ -74,8 +75,26 @@ func Assets() (map[string]Asset, error) {
 }
 
 // Pages returns the templates of the pages, and the assets by the names that they
-// are served as, in the folder assets.
+// are served as, in the folder assets. They are the same for all callers, who must not change
+// them.
 func Pages() (*template.Template, map[string]Asset, error) {
+	p := readPages()
+	return p.templates, p.served, p.err
+}
+
+// pages are what Pages returns.
+type pages struct {
+	templates *template.Template
+	served    map[string]Asset
+	err       error
+}
+
+var readPages = sync.OnceValue(func() (p pages) {
+	p.templates, p.served, p.err = parsePages()
+	return p
+})
+
+func parsePages() (*template.Template, map[string]Asset, error) {
 	assets, err := Assets()
 	if err != nil {
 		return nil, nil, err
