@@ -12,6 +12,7 @@ import (
 
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
 )
 
 const (
@@ -21,7 +22,8 @@ const (
 	byteOrderMark = "\uFEFF"
 )
 
-// failedCSV answers with the recipients whose deliveries failed or are uncertain.
+// failedCSV answers with the recipients whose deliveries failed or are uncertain. Once
+// these are deleted it answers with how many there were for each cause.
 func (p *Pages) failedCSV(g *gin.Context) {
 	to, ok := p.read(g, linkBroadcast)
 	if !ok {
@@ -37,8 +39,13 @@ func (p *Pages) failedCSV(g *gin.Context) {
 	}
 	ctx := g.Request.Context()
 	page, err := p.config.Store.Unreached(ctx, to.id, 0, csvPage)
+	var st *broadcast.Status
 	if err == nil {
-		_, err = p.config.Engine.Status(ctx, to.id) // one that does not exist has no list either
+		st, err = p.config.Engine.Status(ctx, to.id) // one that does not exist has no list either
+	}
+	var causes []models.Failures
+	if err == nil && !st.Broadcast.TalliedAt.IsZero() {
+		causes, err = p.config.Store.CountFailures(ctx, to.id)
 	}
 	if err != nil {
 		p.fail(g, err)
@@ -52,6 +59,10 @@ func (p *Pages) failedCSV(g *gin.Context) {
 	out := csv.NewWriter(g.Writer)
 	out.UseCRLF = true
 	_, _ = g.Writer.WriteString(byteOrderMark)
+	if !st.Broadcast.TalliedAt.IsZero() { // who they were is deleted
+		_ = out.WriteAll(w.csvCounts(causes)) // nothing follows that an error could spoil
+		return
+	}
 	_ = out.Write(w.csvHead()) // its error is told by Flush
 	for {
 		_ = control.SetWriteDeadline(time.Now().Add(writeWithin))
@@ -76,6 +87,16 @@ func (w *words) csvHead() []string {
 		head = append(head, w.Say("csv."+column))
 	}
 	return head
+}
+
+// csvCounts has a row for each cause of failures, with how many recipients it had.
+func (w *words) csvCounts(causes []models.Failures) [][]string {
+	rows := [][]string{{w.Say("csv.state"), w.Say("csv.code"), w.Say("csv.cause"), w.Say("csv.words"), w.Say("csv.recipients")}}
+	for _, f := range causes {
+		row := w.csvRow(models.Unreached{State: f.State, ErrCode: f.ErrCode, Detail: f.Detail})
+		rows = append(rows, append(row[1:5:5], strconv.FormatInt(f.N, 10)))
+	}
+	return rows
 }
 
 func (w *words) csvRow(u models.Unreached) []string {

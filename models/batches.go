@@ -88,9 +88,16 @@ func (s *Store) CountTakenOver(ctx context.Context, b *Broadcast) (n int64, err 
 	case AudienceMe, AudienceTest, AudienceAll, AudienceReached, AudienceGroups:
 	}
 	r := s.r.WithContext(ctx)
-	later := r.Model(&Broadcast{}).Select("id").Where("of_id = ? AND audience = ? AND id > ?", of, kind, b.ID)
-	err = r.Model(&Delivery{}).Where("broadcast_id IN (?)", later).Count(&n).Error
-	return n, wrap(err, "count rest")
+	later := func() *gorm.DB {
+		return r.Model(&Broadcast{}).Select("id").Where("of_id = ? AND audience = ? AND id > ?", of, kind, b.ID)
+	}
+	err = r.Model(&Delivery{}).Where("broadcast_id IN (?)", later().Where("tallied_at = 0")).Count(&n).Error
+	if err != nil {
+		return 0, fmt.Errorf("count rest: %w", err)
+	}
+	var tallied int64
+	err = r.Table("tallies").Where("broadcast_id IN (?)", later().Where("tallied_at > 0")).Select("COALESCE(SUM(n), 0)").Scan(&tallied).Error
+	return n + tallied, wrap(err, "count rest")
 }
 
 // SampleAudience returns up to n recipients of a broadcast, with the fields that fill its

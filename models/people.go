@@ -112,6 +112,13 @@ func (s *Store) CountPrice(ctx context.Context, b *Broadcast, now time.Time) (Pr
 	if b.StartedAt.IsZero() {
 		return p, nil
 	}
+	tallied, err := s.tallied(ctx, b.ID)
+	if err != nil {
+		return p, fmt.Errorf("count the price of a broadcast: %w", err)
+	}
+	if tallied != nil {
+		return Price{Left: tallied.PriceLeft, OptedOut: tallied.PriceOptedOut}, nil
+	}
 	until := now
 	if !b.FinishedAt.IsZero() {
 		until = b.FinishedAt.Add(priceWithin)
