@@ -78,7 +78,22 @@ func (c exportDeliveries) Run(s *session) error {
 	if !known {
 		return errors.New(s.words.Say("export.no_broadcast", lang.Vars{"ID": strconv.FormatInt(id, 10)}))
 	}
-	return writeDeliveries(s.ctx, a.store, id, s.stdout)
+	if err := s.keptOf(a.store, id, "export.deliveries_gone"); err != nil {
+		return err
+	}
+	if err := writeDeliveries(s.ctx, a.store, id, s.stdout); err != nil {
+		return err
+	}
+	return s.keptOf(a.store, id, "export.deliveries_going") // they may have been deleted while they were read
+}
+
+// keptOf returns an error, with a sentence, if deliveries of a broadcast are deleted.
+func (s *session) keptOf(store *models.Store, id int64, sentence string) error {
+	gone, err := store.DeliveriesGone(s.ctx, id)
+	if err != nil || gone.IsZero() {
+		return err
+	}
+	return errors.New(s.words.Say(sentence, lang.Vars{"ID": strconv.FormatInt(id, 10), "At": lang.Moment(gone)}))
 }
 
 func writeDeliveries(ctx context.Context, store *models.Store, id int64, to io.Writer) error {

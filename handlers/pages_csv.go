@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -73,12 +75,26 @@ func (p *Pages) failedCSV(g *gin.Context) {
 		if out.Error() != nil || len(page) < csvPage {
 			return
 		}
-		if page, err = p.config.Store.Unreached(ctx, to.id, page[len(page)-1].RecipientID, csvPage); err != nil {
+		if page, err = p.moreUnreached(ctx, to.id, page[len(page)-1].RecipientID); err != nil {
 			noteOf(g).err = err
 			// An aborted connection tells the client that the list is not complete.
 			panic(http.ErrAbortHandler)
 		}
 	}
+}
+
+// moreUnreached returns the next page after a recipient. Of deliveries that are deleted
+// meanwhile it is an error: the list would lack some.
+func (p *Pages) moreUnreached(ctx context.Context, id, after int64) ([]models.Unreached, error) {
+	page, err := p.config.Store.Unreached(ctx, id, after, csvPage)
+	if err != nil {
+		return nil, err
+	}
+	gone, err := p.config.Store.DeliveriesGone(ctx, id)
+	if err == nil && !gone.IsZero() {
+		err = errors.New("the deliveries of the broadcast are being deleted")
+	}
+	return page, err
 }
 
 func (w *words) csvHead() []string {

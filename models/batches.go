@@ -87,17 +87,17 @@ func (s *Store) CountTakenOver(ctx context.Context, b *Broadcast) (n int64, err 
 		of, kind = b.OfID, AudienceRetry
 	case AudienceMe, AudienceTest, AudienceAll, AudienceReached, AudienceGroups:
 	}
-	r := s.r.WithContext(ctx)
-	later := func() *gorm.DB {
-		return r.Model(&Broadcast{}).Select("id").Where("of_id = ? AND audience = ? AND id > ?", of, kind, b.ID)
+	var later []int64
+	err = s.r.WithContext(ctx).Model(&Broadcast{}).Where("of_id = ? AND audience = ? AND id > ?", of, kind, b.ID).Pluck("id", &later).Error
+	for _, id := range later {
+		if err != nil {
+			break
+		}
+		var c Counts
+		c, err = s.CountDeliveries(ctx, id) // also of one whose deliveries are deleted
+		n += c.Known()
 	}
-	err = r.Model(&Delivery{}).Where("broadcast_id IN (?)", later().Where("tallied_at = 0")).Count(&n).Error
-	if err != nil {
-		return 0, fmt.Errorf("count rest: %w", err)
-	}
-	var tallied int64
-	err = r.Table("tallies").Where("broadcast_id IN (?)", later().Where("tallied_at > 0")).Select("COALESCE(SUM(n), 0)").Scan(&tallied).Error
-	return n + tallied, wrap(err, "count rest")
+	return n, wrap(err, "count rest")
 }
 
 // SampleAudience returns up to n recipients of a broadcast, with the fields that fill its

@@ -39,6 +39,16 @@ func (s *Store) tallied(ctx context.Context, id int64) (*Broadcast, error) {
 		Where("id = ? AND tallied_at > 0", id))
 }
 
+// DeliveriesGone returns when the counts of a broadcast were kept since its deliveries are
+// deleted: what was read of them before this was asked may lack some. Zero if they are there.
+func (s *Store) DeliveriesGone(ctx context.Context, id int64) (time.Time, error) {
+	b, err := s.tallied(ctx, id)
+	if err != nil || b == nil {
+		return time.Time{}, wrap(err, "ask whether deliveries are deleted")
+	}
+	return b.TalliedAt.Time, nil
+}
+
 func (s *Store) talliedCounts(ctx context.Context, id int64) (Counts, error) {
 	var list []Tally
 	if err := s.r.WithContext(ctx).Where("broadcast_id = ?", id).Find(&list).Error; err != nil {
@@ -55,7 +65,7 @@ func (s *Store) talliedFailures(ctx context.Context, id int64) ([]Failures, erro
 	var list []Failures
 	err := s.r.WithContext(ctx).Model(&Tally{}).Select("state, errcode, detail, n").
 		Where("broadcast_id = ? AND state IN ?", id, []DeliveryState{FailedFor, Uncertain, Skipped}).
-		Order("n DESC, state, errcode, detail").Limit(maxFailures).Scan(&list).Error
+		Order("n DESC, state, errcode, detail").Scan(&list).Error // tallyOf keeps few
 	return list, wrap(err, "read tally")
 }
 
@@ -75,6 +85,14 @@ func (s *Store) Ended(ctx context.Context, before time.Time) ([]int64, error) {
 		Where("emptied = 0 AND finished_at > 0 AND (finished_at < ? OR tallied_at > 0)", At(before)).
 		Order("finished_at, id").Pluck("id", &ids).Error
 	return ids, wrap(err, "list broadcasts that ended long ago")
+}
+
+// LastUncounted returns the last broadcast that ended so lately that a cap counts it, and
+// whose deliveries are deleted; nil for none.
+func (s *Store) LastUncounted(ctx context.Context, limit Cap, now time.Time) (*Broadcast, error) {
+	b, err := first[Broadcast](s.r.WithContext(ctx).Where("tallied_at > 0 AND finished_at > ? AND audience NOT IN ?",
+		At(now.Add(-limit.Within-endedLate)), trials).Order("finished_at DESC"))
+	return b, wrap(err, "find deleted deliveries that a cap counts")
 }
 
 // TallyBroadcast keeps what the deliveries of a broadcast come to, and how many sends
@@ -249,7 +267,7 @@ func (s *Store) DropDeliveries(ctx context.Context, id, after int64, n int) (las
 func (s *Store) DropBatches(ctx context.Context, id int64, n int) (more bool, err error) {
 	err = s.inTx(ctx, func(tx *gorm.DB) error {
 		var seqs []int64
-		if err := tx.Model(&Batch{}).Where("broadcast_id = ?", id).Order("seq").Limit(n).Pluck("seq", &seqs).Error; err != nil || len(seqs) == 0 {
+		if err := tx.Model(&Batch{}).Where("broadcast_id = ? AND (SELECT b.tallied_at FROM broadcasts b WHERE b.id = ?) > 0", id, id).Order("seq").Limit(n).Pluck("seq", &seqs).Error; err != nil || len(seqs) == 0 {
 			more = false
 			return err
 		}

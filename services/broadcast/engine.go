@@ -196,7 +196,7 @@ func New(c Config) *Engine {
 		Calls: e.calls, Storing: e.storing, Metrics: c.Metrics, Now: c.Now, Log: c.Log,
 	})
 	e.retention = &retention.Cleaner{
-		Store: c.Store, Keep: c.Retention, Counted: e.Counted, Sending: func() bool { return len(e.runs.all()) > 0 }, Now: c.Now, Log: c.Log,
+		Store: c.Store, Keep: c.Retention, Cap: c.Cap, Counted: e.Counted, Sending: func() bool { return len(e.runs.all()) > 0 }, Now: c.Now, Log: c.Log,
 	}
 	e.planner = &planning.Planner{Store: c.Store, Canary: e.canary, Now: c.Now, Log: c.Log}
 	e.trial = &canary.Trial{Store: c.Store, Join: e.sender.Receipts.Join, Intercepted: e.interceptions.Count, Now: c.Now, Log: c.Log}

@@ -28,11 +28,13 @@ const (
 	leastPause   = 100 * time.Millisecond
 )
 
-// Cleaner deletes. All of it is required, but for Keep.
+// Cleaner deletes. All of it is required, but for Keep and Cap.
 type Cleaner struct {
 	Store *models.Store
-	// Keep is how long after the end of a broadcast its deliveries stay; 0 for ever.
+	// Keep is how long after the end of a broadcast its deliveries stay; 0 for ever. They
+	// stay no shorter than Cap counts them, whatever Keep says.
 	Keep time.Duration
+	Cap  models.Cap
 	// Counted tells whether the deliveries of a broadcast have the outcomes that stay.
 	Counted func(ctx context.Context, b models.Broadcast) (bool, error)
 	// Sending tells whether a broadcast runs.
@@ -43,6 +45,7 @@ type Cleaner struct {
 
 // Run deletes what is due, every hour, until ctx ends.
 func (c *Cleaner) Run(ctx context.Context) {
+	c.warn(ctx)
 	loop.Every(ctx, every, func() {
 		if err := c.Clean(ctx); err != nil && ctx.Err() == nil {
 			c.Log.WarnContext(ctx, "delete the deliveries of old broadcasts, trying again in an hour", "err", err)
@@ -50,12 +53,28 @@ func (c *Cleaner) Run(ctx context.Context) {
 	})
 }
 
+// warn tells of a cap that counts further back than deliveries are kept: its time was
+// shorter when they were deleted.
+func (c *Cleaner) warn(ctx context.Context) {
+	if c.Cap.None() {
+		return
+	}
+	b, err := c.Store.LastUncounted(ctx, c.Cap, c.Now())
+	switch {
+	case err != nil && ctx.Err() == nil:
+		c.Log.WarnContext(ctx, "ask what the cap on messages per person can't count", "err", err)
+	case b != nil:
+		c.Log.WarnContext(ctx, "MAX_PER_FOLLOWER does not count this broadcast and those before it: their deliveries were deleted while it had a shorter time",
+			"broadcast", b.ID, "ended", b.FinishedAt, "counts_all_from", b.FinishedAt.Add(c.Cap.Within+late))
+	}
+}
+
 // Clean deletes what is due now. What an earlier one began it ends, also if nothing new is
 // due. A broadcast that can't be emptied leaves the others as they are due.
 func (c *Cleaner) Clean(ctx context.Context) error {
 	before := time.Time{}
 	if c.Keep > 0 {
-		before = c.Now().Add(-c.Keep - late)
+		before = c.Now().Add(-max(c.Keep, c.Cap.Within) - late)
 	}
 	ids, err := c.Store.Ended(ctx, before)
 	if err != nil {
