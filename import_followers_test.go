@@ -26,6 +26,8 @@ type importDesk struct {
 	sim    *simulator.Simulator
 	store  *models.Store
 	config string
+	// database is the DATABASE_URL.
+	database string
 }
 
 const importSecret = "0123456789abcdef0123456789abcdef"
@@ -53,6 +55,7 @@ func newImportDesk(t *testing.T, driver, language string) *importDesk {
 		name, _, _ = strings.Cut(name, "?")
 		database = strings.TrimSuffix(os.Getenv("TEST_MYSQL_URL"), "/") + "/" + name
 	}
+	d.database = database
 	var err error
 	d.sim, err = simulator.New(simulator.Options{
 		Followers: 5000, Admin: openIDsOf(0, 1, 2), AppID: "wxba5fad812f8e6fb9", AppSecret: importSecret, Token: "token",

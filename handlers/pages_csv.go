@@ -62,7 +62,7 @@ func (p *Pages) failedCSV(g *gin.Context) {
 	out.UseCRLF = true
 	_, _ = g.Writer.WriteString(byteOrderMark)
 	if !st.Broadcast.TalliedAt.IsZero() { // who they were is deleted
-		_ = out.WriteAll(w.csvCounts(causes)) // nothing follows that an error could spoil
+		_ = out.WriteAll(w.csvCounts(causes, st.Broadcast.TalliedAt.Time)) // nothing follows that an error could spoil
 		return
 	}
 	_ = out.Write(w.csvHead()) // its error is told by Flush
@@ -105,14 +105,15 @@ func (w *words) csvHead() []string {
 	return head
 }
 
-// csvCounts has a row for each cause of failures, with how many recipients it had.
-func (w *words) csvCounts(causes []models.Failures) [][]string {
+// csvCounts has a row for each cause of failures, with how many recipients it had, and one
+// that says when their names were deleted.
+func (w *words) csvCounts(causes []models.Failures, deleted time.Time) [][]string {
 	rows := [][]string{{w.Say("csv.state"), w.Say("csv.code"), w.Say("csv.cause"), w.Say("csv.words"), w.Say("csv.recipients")}}
 	for _, f := range causes {
 		row := w.csvRow(models.Unreached{State: f.State, ErrCode: f.ErrCode, Detail: f.Detail})
 		rows = append(rows, append(row[1:5:5], strconv.FormatInt(f.N, 10)))
 	}
-	return rows
+	return append(rows, []string{"", "", w.Say("csv.deleted", lang.Vars{"At": lang.Moment(deleted)}), "", ""})
 }
 
 func (w *words) csvRow(u models.Unreached) []string {

@@ -233,7 +233,11 @@ func TestTheCapForgetsNoDeliveries(t *testing.T) {
 			if n := a.rows("deliveries", first); n == 0 {
 				t.Fatal("deliveries that the cap counts are gone")
 			}
-			id := a.ask("personal", models.AudienceAll)
+			asked, err := a.tryAsk("personal", models.AudienceAll, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := asked.Broadcast.ID
 			a.reaches(id, models.Finished)
 			if c := a.counts(id); c.Tried() != 0 || c.Skipped == 0 {
 				t.Errorf("within the time of the cap: %+v", c)
