@@ -97,7 +97,9 @@ func checkGroupOnly(t *testing.T, s *models.Store, name string, st models.Statem
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	if slices.ContainsFunc(plan, func(line string) bool { return strings.Contains(line, "deliveries") && strings.HasSuffix(line, "(broadcast_id=?)") }) {
+	if slices.ContainsFunc(plan, func(line string) bool {
+		return strings.Contains(line, "deliveries") && strings.HasSuffix(line, "(broadcast_id=?)")
+	}) {
 		t.Errorf("%s reads all deliveries of a broadcast: %q", name, plan)
 	}
 }

@@ -129,8 +129,8 @@ func TestAnOlderProcessAsksForNothingAfterTheUpgrade(t *testing.T) {
 	t.Parallel()
 	upgraded(t, 8, func(t *testing.T, db *sql.DB, migrate func() *models.Store) {
 		ask := func(key string) error {
-			_, err := db.ExecContext(t.Context(), `INSERT INTO broadcasts (request_key, name, message, digest, audience, asked_by, salt, state, asked_at, any_hour)
-				VALUES ('`+key+`', 'notice', '{}', '', 'all', 'oAdmin', '', 'cancelled', 1, 1)`)
+			_, err := db.ExecContext(t.Context(), `INSERT INTO broadcasts (request_key, name, message, digest, audience, asked_by, salt, state, asked_at, target, any_hour)
+				VALUES ('`+key+`', 'notice', '{}', '', 'all', 'oAdmin', '', 'cancelled', 1, '', 1)`)
 			return err
 		}
 		if err := ask("before"); err != nil {
