@@ -257,29 +257,11 @@ func deletion(b *testing.B, s *models.Store, sending bool) {
 	old := sent(b, s, "old", people, ended)
 	c := cleaner(s, ended.Add(1000*time.Hour), slog.New(slog.DiscardHandler))
 	c.Sending = func() bool { return sending }
-	var writes []time.Duration
-	done := make(chan struct{})
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		for at := int64(1); sending; at += 50 {
-			select {
-			case <-done:
-				return
-			case <-time.After(20 * time.Millisecond):
-			}
-			ids, outcomes := make([]int64, 50), make([]models.Outcome, 50)
-			for i := range ids {
-				ids[i] = at + int64(i)
-				outcomes[i] = models.Outcome{BroadcastID: old.ID + 1, RecipientID: ids[i], State: models.Accepted, MsgID: 1<<50 + ids[i], SentAt: ended}
-			}
-			began := time.Now()
-			if err := errors.Join(s.ClaimDeliveries(b.Context(), old.ID+1, ids, ended), s.RecordOutcomes(b.Context(), outcomes, ended)); err != nil {
-				b.Error(err)
-			}
-			writes = append(writes, time.Since(began))
-		}
-	}()
+	w := &writer{ready: make(chan struct{}), done: make(chan struct{}), ended: make(chan struct{})}
+	if sending {
+		go w.run(b, s, old.ID+1)
+		<-w.ready
+	}
 	began := time.Now()
 	kept, err := s.TallyBroadcast(b.Context(), old.ID, ended.Add(1000*time.Hour))
 	if !kept || err != nil {
@@ -290,17 +272,50 @@ func deletion(b *testing.B, s *models.Store, sending bool) {
 		b.Fatal(err)
 	}
 	b.ReportMetric(time.Since(began).Seconds(), "s/all")
-	close(done)
-	<-written
 	if sending {
-		report(b, writes, "beside")
-		b.ReportMetric(float64(len(writes)), "writes")
+		close(w.done)
+		<-w.ended
+		report(b, w.writes[:alone], "alone")
+		report(b, w.writes[alone:], "beside")
+	}
+}
+
+// alone is how many writes there are before the deletion begins.
+const alone = 100
+
+// writer stores what another broadcast stores while the deletion goes on.
+type writer struct {
+	ready, done, ended chan struct{}
+	writes             []time.Duration
+}
+
+func (w *writer) run(b *testing.B, s *models.Store, id int64) {
+	defer close(w.ended)
+	for at := int64(1); ; at += 50 {
+		select {
+		case <-w.done:
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+		ids, outcomes := make([]int64, 50), make([]models.Outcome, 50)
+		for i := range ids {
+			ids[i] = at + int64(i)
+			outcomes[i] = models.Outcome{BroadcastID: id, RecipientID: ids[i], State: models.Accepted, MsgID: 1<<50 + ids[i], SentAt: ended}
+		}
+		began := time.Now()
+		if err := errors.Join(s.ClaimDeliveries(b.Context(), id, ids, ended), s.RecordOutcomes(b.Context(), outcomes, ended)); err != nil {
+			b.Error(err)
+		}
+		if w.writes = append(w.writes, time.Since(began)); len(w.writes) == alone {
+			close(w.ready)
+		}
 	}
 }
 
 // report tells of the median and the longest of some times.
 func report(b *testing.B, times []time.Duration, what string) {
 	b.Helper()
+	times = slices.Clone(times)
 	slices.Sort(times)
 	b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "ms/median-write-"+what)
 	b.ReportMetric(float64(times[len(times)-1].Microseconds())/1000, "ms/longest-write-"+what)
