@@ -167,7 +167,7 @@ func (a *account) newEngine(shared *redis.Client, source *messages.Source, roles
 		Concurrency: a.settings.SendConcurrency, Rate: a.settings.SendRate,
 		Approvals: a.settings.Approvals, Senders: roles.Senders, RequireTest: a.settings.RequireTest,
 		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset, Canary: canary.Share(a.settings.Canary),
-		Quiet: a.settings.QuietHours, Cap: a.cap(), Redis: shared, Account: a.settings.AppID, Life: a.life,
+		Quiet: a.settings.QuietHours, Cap: a.cap(), Retention: a.settings.Retention, Redis: shared, Account: a.settings.AppID, Life: a.life,
 		Metrics: a.metrics, Now: time.Now, Log: a.log,
 	})
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,18 +14,6 @@ import (
 	"unicode"
 )
 
-// TestMain lets a test run the program as a process of its own: with AS_PROGRAM, this file is it.
-func TestMain(m *testing.M) {
-	if os.Getenv("AS_PROGRAM") != "" {
-		main()
-	}
-	flag.Parse()
-	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
-		_ = flag.Set("test.parallel", "4") // most wait most of the time
-	}
-	os.Exit(m.Run())
-}
-
 // runDemoOn runs the demo in a system locale with the lines of a script, and
 // returns what it says. It is a process of its own, so that several can run at once.
 func runDemoOn(t *testing.T, locale, script string, args ...string) string {
@@ -36,7 +23,7 @@ func runDemoOn(t *testing.T, locale, script string, args ...string) string {
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	demo := exec.CommandContext(ctx, os.Args[0], append([]string{"demo"}, args...)...)
-	demo.Env = append(os.Environ(), "AS_PROGRAM=1", "TMPDIR="+folder, "LANGUAGE=", "LC_ALL=", "LC_MESSAGES=", "LANG="+locale)
+	demo.Env = append(os.Environ(), asProgram+"=yes", "TMPDIR="+folder, "LANGUAGE=", "LC_ALL=", "LC_MESSAGES=", "LANG="+locale)
 	demo.Stdin, demo.Stdout, demo.Stderr = strings.NewReader(script), &stdout, &stderr
 	err := demo.Run()
 	out := stdout.String()

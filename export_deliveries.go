@@ -28,15 +28,31 @@ func (c exportDeliveries) Run(s *session) error {
 		if !known {
 			return errors.New(s.words.Say("export.no_broadcast", lang.Vars{"ID": strconv.FormatInt(id, 10)}))
 		}
+		if err := s.keptOf(a.store, id, "export.deliveries_gone"); err != nil {
+			return err
+		}
 		read := func(after int64, n int) ([]models.DeliveryRow, error) {
 			return a.store.DeliveriesAfter(s.ctx, id, after, n)
 		}
 		header := []string{"openid", "state", "errcode", "msgid", "detail", "attempts", "sent_at", "updated_at"}
-		return writeRows(s.stdout, header, read, func(d models.DeliveryRow) (int64, []string) {
+		err = writeRows(s.stdout, header, read, func(d models.DeliveryRow) (int64, []string) {
 			return d.RecipientID, []string{
 				people.Cell(d.OpenID), string(d.State), strconv.Itoa(d.ErrCode), strconv.FormatInt(d.MsgID, 10),
 				people.Cell(d.Detail), strconv.Itoa(d.Attempts), exported(d.SentAt), exported(d.UpdatedAt),
 			}
 		})
+		if err != nil {
+			return err
+		}
+		return s.keptOf(a.store, id, "export.deliveries_going") // they may have been deleted while they were read
 	})
+}
+
+// keptOf returns an error, with a sentence, if deliveries of a broadcast are deleted.
+func (s *session) keptOf(store *models.Store, id int64, sentence string) error {
+	gone, err := store.DeliveriesGone(s.ctx, id)
+	if err != nil || gone.IsZero() {
+		return err
+	}
+	return errors.New(s.words.Say(sentence, lang.Vars{"ID": strconv.FormatInt(id, 10), "At": lang.Moment(gone)}))
 }

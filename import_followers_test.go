@@ -25,6 +25,8 @@ type importDesk struct {
 	sim    *simulator.Simulator
 	store  *models.Store
 	config string
+	// database is the DATABASE_URL.
+	database string
 }
 
 const importSecret = "0123456789abcdef0123456789abcdef"
@@ -52,6 +54,7 @@ func newImportDesk(t *testing.T, driver, language string) *importDesk {
 		name, _, _ = strings.Cut(name, "?")
 		database = strings.TrimSuffix(os.Getenv("TEST_MYSQL_URL"), "/") + "/" + name
 	}
+	d.database = database
 	var err error
 	d.sim, err = simulator.New(simulator.Options{
 		Followers: 5000, Admin: openIDsOf(0, 1, 2), AppID: "wxba5fad812f8e6fb9", AppSecret: importSecret, Token: "token",
@@ -318,7 +321,7 @@ func TestImportAfterKills(t *testing.T) {
 			stopped := 0
 			for range 5 {
 				c := exec.CommandContext(t.Context(), os.Args[0], "import", path, "--config", d.config)
-				c.Env = append(os.Environ(), "AS_PROGRAM=1")
+				c.Env = append(os.Environ(), asProgram+"=yes")
 				if err := c.Start(); err != nil {
 					t.Fatal(err)
 				}

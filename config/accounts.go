@@ -31,6 +31,7 @@ func (l *loader) account(name string) Account {
 	if token := l.values.Token.Reveal(); token != "" && !isPlatformToken(token) {
 		l.warn("WECHAT_TOKEN: the platform accepts only tokens of 3 to 32 letters and digits")
 	}
+	l.checkRetention()
 	return l.values.Account
 }
 

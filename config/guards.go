@@ -34,16 +34,51 @@ func (p PerTime) String() string {
 	if p.Count == 0 {
 		return ""
 	}
-	if p.Within%day == 0 && p.Within > day {
-		return fmt.Sprintf("%d/%dd", p.Count, p.Within/day)
+	return fmt.Sprintf("%d/%s", p.Count, daysText(p.Within))
+}
+
+// daysText returns a length of time as days reads it; empty for none.
+func daysText(d time.Duration) string {
+	if d == 0 {
+		return ""
 	}
-	within := p.Within.String()
+	if d%day == 0 && d > day {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	text := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(within, zero) {
-			within = strings.TrimSuffix(within, zero[1:])
+		if strings.HasSuffix(text, zero) {
+			text = strings.TrimSuffix(text, zero[1:])
 		}
 	}
-	return fmt.Sprintf("%d/%s", p.Count, within)
+	return text
+}
+
+// Deliveries must stay for as long as anything asks for them: 24 hours after its end a
+// broadcast stands in the way of the same one, and what people left because of it is
+// counted; within a day before a broadcast its test counts.
+const leastKept, mostKept = 2 * day, 3650 * day
+
+// retention takes a length of time such as 90d.
+func retention(dst *time.Duration, v string) error {
+	d, err := days(v)
+	switch {
+	case err != nil:
+		return wrong("no_days", "Value", v)
+	case d < leastKept || d > mostKept:
+		return wrong("between", "Value", v, "Low", daysText(leastKept), "High", daysText(mostKept))
+	}
+	*dst = d
+	return nil
+}
+
+// checkRetention refuses to delete deliveries that the cap per person still counts.
+func (l *loader) checkRetention() {
+	keep, limit := l.values.Retention, l.values.MaxPerFollower
+	if keep > 0 && limit.Count > 0 && keep < limit.Within {
+		l.fault("RETENTION", l.under(), wrong("short_retention", "Value", daysText(keep), "Cap", limit.String()),
+			hint("long_retention", "Least", daysText(max(limit.Within, leastKept))))
+	}
 }
 
 const (

@@ -96,7 +96,7 @@ func TestMaskedShowsTheRest(t *testing.T) {
 		"WECHAT_ENCODING_AES_KEY": "***", "WECHAT_API_BASE_URL": "https://api.weixin.qq.com",
 		"DATABASE_URL": "mysql://u:***@h:3306/n", "REDIS_URL": "redis://***@h:6379/1", "ADMIN_OPENIDS": "oLea…45",
 		"MESSAGES_FILE": "messages.yaml", "SEND_CONCURRENCY": "64", "SEND_RATE": "100", "UNDO_WINDOW": "10s",
-		"APPROVALS": "0", "REQUIRE_TEST": "false", "QUOTA_RESET": "00:00", "CANARY": "1%", "QUIET_HOURS": "", "MAX_PER_FOLLOWER": "", "WELCOME": "", "UNKNOWN_TEXT": "hint",
+		"APPROVALS": "0", "REQUIRE_TEST": "false", "QUOTA_RESET": "00:00", "CANARY": "1%", "QUIET_HOURS": "", "MAX_PER_FOLLOWER": "", "RETENTION": "", "WELCOME": "", "UNKNOWN_TEXT": "hint",
 		"LANGUAGE": "zh", "PUBLIC_URL": "", "LOG_LEVEL": "info", "LOG_FORMAT": "text",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -143,6 +143,11 @@ var options = []option{
 		print: func(s *values) string { return s.MaxPerFollower.String() },
 	},
 	{
+		name:  "RETENTION",
+		parse: func(s *values, v string) error { return retention(&s.Retention, v) },
+		print: func(s *values) string { return daysText(s.Retention) },
+	},
+	{
 		name:  "WELCOME",
 		parse: func(s *values, v string) error { return welcome(&s.Welcome, v) },
 		print: func(s *values) string { return strings.ReplaceAll(s.Welcome, "\n", `\n`) },

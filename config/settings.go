@@ -70,6 +70,8 @@ type Account struct {
 	QuietHours     zone.Hours // QUIET_HOURS, in which nothing is sent but to an admin and testers
 	MaxPerFollower PerTime    // MAX_PER_FOLLOWER, the broadcasts that a person gets at most
 
+	Retention time.Duration // RETENTION, how long deliveries are kept after the end of a broadcast; 0 for ever
+
 	Welcome     string // WELCOME, what a new follower is answered; empty for nothing
 	UnknownText string // UNKNOWN_TEXT: "hint", "silent", "customer_service" or a URL
 

@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -12,6 +14,7 @@ import (
 
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
 )
 
 const (
@@ -21,7 +24,8 @@ const (
 	byteOrderMark = "\uFEFF"
 )
 
-// failedCSV answers with the recipients whose deliveries failed or are uncertain.
+// failedCSV answers with the recipients whose deliveries failed or are uncertain. Once
+// these are deleted it answers with how many there were for each cause.
 func (p *Pages) failedCSV(g *gin.Context) {
 	to, ok := p.read(g, linkBroadcast)
 	if !ok {
@@ -37,8 +41,13 @@ func (p *Pages) failedCSV(g *gin.Context) {
 	}
 	ctx := g.Request.Context()
 	page, err := p.config.Store.Unreached(ctx, to.id, 0, csvPage)
+	var st *broadcast.Status
 	if err == nil {
-		_, err = p.config.Engine.Status(ctx, to.id) // one that does not exist has no list either
+		st, err = p.config.Engine.Status(ctx, to.id) // one that does not exist has no list either
+	}
+	var causes []models.Failures
+	if err == nil && !st.Broadcast.TalliedAt.IsZero() {
+		causes, err = p.config.Store.CountFailures(ctx, to.id)
 	}
 	if err != nil {
 		p.fail(g, err)
@@ -52,6 +61,10 @@ func (p *Pages) failedCSV(g *gin.Context) {
 	out := csv.NewWriter(g.Writer)
 	out.UseCRLF = true
 	_, _ = g.Writer.WriteString(byteOrderMark)
+	if !st.Broadcast.TalliedAt.IsZero() { // who they were is deleted
+		_ = out.WriteAll(w.csvCounts(causes, st.Broadcast.TalliedAt.Time)) // nothing follows that an error could spoil
+		return
+	}
 	_ = out.Write(w.csvHead()) // its error is told by Flush
 	for {
 		_ = control.SetWriteDeadline(time.Now().Add(writeWithin))
@@ -62,12 +75,26 @@ func (p *Pages) failedCSV(g *gin.Context) {
 		if out.Error() != nil || len(page) < csvPage {
 			return
 		}
-		if page, err = p.config.Store.Unreached(ctx, to.id, page[len(page)-1].RecipientID, csvPage); err != nil {
+		if page, err = p.moreUnreached(ctx, to.id, page[len(page)-1].RecipientID); err != nil {
 			noteOf(g).err = err
 			// An aborted connection tells the client that the list is not complete.
 			panic(http.ErrAbortHandler)
 		}
 	}
+}
+
+// moreUnreached returns the next page after a recipient. Of deliveries that are deleted
+// meanwhile it is an error: the list would lack some.
+func (p *Pages) moreUnreached(ctx context.Context, id, after int64) ([]models.Unreached, error) {
+	page, err := p.config.Store.Unreached(ctx, id, after, csvPage)
+	if err != nil {
+		return nil, err
+	}
+	gone, err := p.config.Store.DeliveriesGone(ctx, id)
+	if err == nil && !gone.IsZero() {
+		err = errors.New("the deliveries of the broadcast are being deleted")
+	}
+	return page, err
 }
 
 func (w *words) csvHead() []string {
@@ -76,6 +103,17 @@ func (w *words) csvHead() []string {
 		head = append(head, w.Say("csv."+column))
 	}
 	return head
+}
+
+// csvCounts has a row for each cause of failures, with how many recipients it had, and one
+// that says when their names were deleted.
+func (w *words) csvCounts(causes []models.Failures, deleted time.Time) [][]string {
+	rows := [][]string{{w.Say("csv.state"), w.Say("csv.code"), w.Say("csv.cause"), w.Say("csv.words"), w.Say("csv.recipients")}}
+	for _, f := range causes {
+		row := w.csvRow(models.Unreached{State: f.State, ErrCode: f.ErrCode, Detail: f.Detail})
+		rows = append(rows, append(row[1:5:5], strconv.FormatInt(f.N, 10)))
+	}
+	return append(rows, []string{"", "", w.Say("csv.deleted", lang.Vars{"At": lang.Moment(deleted)}), "", ""})
 }
 
 func (w *words) csvRow(u models.Unreached) []string {

@@ -13,14 +13,13 @@ import (
 )
 
 const (
-	pollEvery   = time.Second     // while a page is open
-	restEvery   = 5 * time.Second // while a page is open, restAfter the end
-	restAfter   = 2 * time.Minute
-	readWithin  = 5 * time.Second
-	feedsLast   = 10 * time.Minute // after the last page
-	rateOver    = 10 * time.Second
-	readsShare  = 20 // a query is made again after this many times as long as it took
-	chartPoints = 150
+	pollEvery  = time.Second     // while a page is open
+	restEvery  = 5 * time.Second // while a page is open, restAfter the end
+	restAfter  = 2 * time.Minute
+	readWithin = 5 * time.Second
+	feedsLast  = 10 * time.Minute // after the last page
+	rateOver   = 10 * time.Second
+	readsShare = 20 // a query is made again after this many times as long as it took
 )
 
 var errOlder = errors.New("the database showed an older state than before")
@@ -177,7 +176,7 @@ func (f *feed) readCurve(ctx context.Context, s *snapshot) error {
 	}
 	if final || len(f.curve.points) == 0 || s.at.Sub(f.curveAt) > 2*restEvery {
 		until := s.until()
-		span := max(time.Second, (until.Sub(started.Time) / chartPoints).Truncate(time.Second))
+		span := models.SpanOf(until.Sub(started.Time))
 		sends, err := f.pages.config.Store.CountSends(ctx, f.id, span)
 		if err != nil {
 			return err

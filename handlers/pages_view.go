@@ -79,6 +79,10 @@ func (w *words) view(s *snapshot) *view {
 	if n := s.Counts; n.Accepted+n.Delivered+n.Uncertain > 0 {
 		v.Text["price"] = w.Say("price", lang.Vars{"Left": s.Price.Left, "OptedOut": s.Price.OptedOut})
 	}
+	v.Text["deleted"] = ""
+	if !b.TalliedAt.IsZero() {
+		v.Text["deleted"] = w.Say("deleted", lang.Vars{"At": lang.Moment(b.TalliedAt.Time)})
+	}
 	if b.Intercepted > 0 {
 		v.Text["intercepted"] = w.Say("intercepted", lang.Vars{"N": b.Intercepted})
 	}
@@ -106,7 +110,7 @@ func (w *words) view(s *snapshot) *view {
 		v.Text["from"], v.Text["to"] = format(s.from), format(s.to)
 		v.Text["speed_alt"] = w.Say("speed_alt", lang.Vars{"Max": most, "From": v.Text["from"], "To": v.Text["to"]})
 	}
-	if b.State.Final() && s.Counts.Failed+s.Counts.Uncertain > 0 && len(s.failures) > 0 {
+	if b.State.Final() && b.TalliedAt.IsZero() && s.Counts.Failed+s.Counts.Uncertain > 0 && len(s.failures) > 0 {
 		v.Text["retry"] = w.Say("retry_note", lang.Vars{"ID": b.ID})
 	}
 	return v

@@ -87,9 +87,16 @@ func (s *Store) CountTakenOver(ctx context.Context, b *Broadcast) (n int64, err 
 		of, kind = b.OfID, AudienceRetry
 	case AudienceMe, AudienceTest, AudienceAll, AudienceReached, AudienceGroups:
 	}
-	r := s.r.WithContext(ctx)
-	later := r.Model(&Broadcast{}).Select("id").Where("of_id = ? AND audience = ? AND id > ?", of, kind, b.ID)
-	err = r.Model(&Delivery{}).Where("broadcast_id IN (?)", later).Count(&n).Error
+	var later []int64
+	err = s.r.WithContext(ctx).Model(&Broadcast{}).Where("of_id = ? AND audience = ? AND id > ?", of, kind, b.ID).Pluck("id", &later).Error
+	for _, id := range later {
+		if err != nil {
+			break
+		}
+		var c Counts
+		c, err = s.CountDeliveries(ctx, id) // also of one whose deliveries are deleted
+		n += c.Known()
+	}
 	return n, wrap(err, "count rest")
 }
 

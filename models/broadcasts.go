@@ -86,7 +86,7 @@ func (b *Broadcast) NoticeMark() string {
 func (s *Store) PostponeBroadcast(ctx context.Context, id int64, notBefore time.Time, why string) error {
 	q := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ? AND state = ? AND not_before <= ?", id, Scheduled, At(notBefore))
 	if why == ReasonQuiet {
-		q = q.Where("any_hour = 0")
+		q = q.Where("at_any_hour = 0")
 	}
 	return wrap(q.Updates(map[string]any{"not_before": At(notBefore), "reason": why}).Error, "postpone broadcast")
 }

@@ -29,6 +29,8 @@ var CopyTables = []CopyTable{
 	{Name: "broadcasts", key: "id", counted: true},
 	{Name: "batches", key: "broadcast_id, seq"},
 	{Name: "deliveries", key: "broadcast_id, recipient_id"},
+	{Name: "tallies", key: "broadcast_id, seq"},
+	{Name: "tallied_sends", key: "broadcast_id, at"},
 	{Name: "receipts", key: "msgid"},
 	{Name: "inbound", key: "message_key"},
 	{Name: "sync_runs", key: "id"},

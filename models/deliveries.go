@@ -44,6 +44,14 @@ func (s *Store) CountDeliveries(ctx context.Context, id int64) (Counts, error) {
 	if err != nil {
 		return Counts{}, fmt.Errorf("count deliveries: %w", err)
 	}
+	// Looked at after they were counted: if it is not tallied, none was deleted meanwhile.
+	tallied, err := s.tallied(ctx, id)
+	if err != nil {
+		return Counts{}, fmt.Errorf("count deliveries: %w", err)
+	}
+	if tallied != nil {
+		return s.talliedCounts(ctx, id)
+	}
 	n := map[DeliveryState]int64{}
 	var since Time
 	for _, r := range rows {
@@ -51,10 +59,14 @@ func (s *Store) CountDeliveries(ctx context.Context, id int64) (Counts, error) {
 			since = r.Since
 		}
 	}
+	return countsOf(n, since), nil
+}
+
+func countsOf(n map[DeliveryState]int64, since Time) Counts {
 	return Counts{
 		Sending: n[Sending] + n[Deferred], Accepted: n[Accepted], Delivered: n[Delivered], Blocked: n[Blocked],
 		Failed: n[FailedFor], Uncertain: n[Uncertain], Skipped: n[Skipped], Deferred: n[Deferred], DeferredSince: since,
-	}, nil
+	}
 }
 
 // CountSince counts the recipients that were tried since a moment, in every

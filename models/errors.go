@@ -84,6 +84,7 @@ const (
 	ErrNothingRest      = "nothing_rest"      // ID: all of its audience were tried
 	ErrNobodyReached    = "nobody_reached"    // ID: nobody got it
 	ErrWrongState       = "wrong_state"       // ID, State, Action: it cannot do that now
+	ErrDeliveriesGone   = "deliveries_gone"   // ID, Gone, Moment: the deliveries that it would need of broadcast Gone were deleted
 	ErrNothingTo        = "nothing_to"        // Action (pause|resume|cancel): no broadcast that it could be meant for
 	ErrOpenIDInvalid    = "openid_invalid"    // OpenID: not the shape of one
 	ErrTesterUnknown    = "tester_unknown"    // OpenID: not on the test list

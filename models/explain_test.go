@@ -103,7 +103,7 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 			"a page of the audit":      func() error { _, err := s.AuditAfter(ctx, 7, 100); return err },
 			"a person by OpenID":       func() error { _, err := s.FindRecipient(ctx, openIDs[1]); return err },
 			"people with a name":       func() error { _, err := s.Named(ctx); return err },
-			"what a person was sent":   func() error { _, err := s.SentTo(ctx, ids[5], 50, 10); return err },
+			"what a person was sent":   func() error { _, _, err := s.SentTo(ctx, ids[5], 50, 10); return err },
 			"the price of a broadcast": func() error { _, err := s.CountPrice(ctx, begun, t0.Add(time.Hour)); return err },
 			"what people wrote": func() error {
 				return s.StoreHeard(ctx, []models.Heard{{OpenID: openIDs[1], Text: "hello", At: t0}})

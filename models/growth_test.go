@@ -126,8 +126,8 @@ func sendTo(b *testing.B, s *models.Store, first int64, n int) {
 	}
 }
 
-// deleteInPieces deletes the broadcast's deliveries as docs/scaling.md says, and
-// returns how long each piece took.
+// deleteInPieces deletes the broadcast's deliveries past the store, and returns how long
+// each piece took.
 func deleteInPieces(b *testing.B, db *sql.DB, driver string) []time.Duration {
 	b.Helper()
 	query := "DELETE FROM deliveries WHERE broadcast_id = 1 ORDER BY recipient_id LIMIT 5000"

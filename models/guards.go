@@ -14,6 +14,9 @@ func (s *Store) refuse(tx *gorm.DB, b *Broadcast, q Asked) error {
 	if b.Audience.Trial() {
 		return nil
 	}
+	if err := refuseDeleted(tx, b); err != nil {
+		return err
+	}
 	if err := s.refuseTwice(tx, b, q); err != nil || !q.RequireTest {
 		return err
 	}

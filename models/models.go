@@ -183,7 +183,7 @@ type Broadcast struct {
 	Approvals    int
 	PendingSince Time
 	// AnyHour says that an admin overruled the quiet hours for it.
-	AnyHour bool
+	AnyHour bool `gorm:"column:at_any_hour"`
 	// Canary is how many recipients are tried first: 0 for no canary, CanaryAsSet if that is
 	// decided when the audience is frozen. CanarySegment are these, once they are chosen, and
 	// CanaryAt is when it paused after them.
@@ -206,6 +206,11 @@ type Broadcast struct {
 	// NotifiedState is the last state that admins were told about, or whose notice is
 	// kept; or that some of several admins are told of it.
 	NotifiedState string
+	// TalliedAt is when its counts were kept since its deliveries are deleted; zero for
+	// never. Kept are its price, too, and Emptied says that all of them are deleted.
+	TalliedAt                Time
+	PriceLeft, PriceOptedOut int64
+	Emptied                  bool
 }
 
 // Withdrawn is how many of the people asked for had opted out or left before their

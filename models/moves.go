@@ -167,7 +167,7 @@ func (t transition) condition(s *Store, on Event, now time.Time) *gorm.DB {
 	case on == EventExpire: // it may wait anew since somebody looked
 		c = c.Where("pending_since <= ?", At(now.Add(-ApprovalWithin)))
 	case on == EventQuiet: // one whose pause is over goes on pausing
-		c = s.w.Where("any_hour = 0 AND (state IN ? OR state = ? AND resume_at > 0 AND resume_at <= ?)", t.from, Paused, At(now))
+		c = s.w.Where("at_any_hour = 0 AND (state IN ? OR state = ? AND resume_at > 0 AND resume_at <= ?)", t.from, Paused, At(now))
 	case on == EventGoOn:
 		c = c.Or("state = ? AND resume_at > 0 AND resume_at <= ?", Paused, At(now))
 	case t.resting:

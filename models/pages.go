@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -28,7 +29,13 @@ func (s *Store) CountFailures(ctx context.Context, id int64) ([]Failures, error)
 			SELECT state, errcode, CASE WHEN state = 'failed' AND errcode = 0 THEN detail ELSE '' END AS detail
 			FROM deliveries WHERE broadcast_id = ? AND state IN ('failed', 'uncertain', 'skipped')) f
 		GROUP BY state, errcode, detail ORDER BY n DESC, state, errcode, detail LIMIT ?`, id, maxFailures).Scan(&list).Error
-	return list, wrap(err, "count failures")
+	if err != nil {
+		return nil, fmt.Errorf("count failures: %w", err)
+	}
+	if tallied, err := s.tallied(ctx, id); err != nil || tallied == nil {
+		return list, wrap(err, "count failures")
+	}
+	return s.talliedFailures(ctx, id)
 }
 
 // FailureWords returns what the platform said to one of the deliveries of a
@@ -56,7 +63,13 @@ func (s *Store) CountSends(ctx context.Context, id int64, span time.Duration) ([
 	var list []Sends
 	err := s.r.WithContext(ctx).Raw(`SELECT sent_at - sent_at % ? AS at, COUNT(*) AS n FROM deliveries
 		WHERE broadcast_id = ? AND sent_at > 0 AND state NOT IN ('sending', 'later') GROUP BY at ORDER BY at`, ms, id).Scan(&list).Error
-	return list, wrap(err, "count sends by time")
+	if err != nil {
+		return nil, fmt.Errorf("count sends by time: %w", err)
+	}
+	if tallied, err := s.tallied(ctx, id); err != nil || tallied == nil {
+		return list, wrap(err, "count sends by time")
+	}
+	return s.talliedSends(ctx, id, ms)
 }
 
 // Unreached is a recipient whose delivery failed or is uncertain, or who was skipped.
@@ -71,7 +84,8 @@ type Unreached struct {
 }
 
 // Unreached returns the next n recipients of a broadcast whose deliveries failed or are
-// uncertain, or who were skipped, in the order of their ids: those after the given one.
+// uncertain, or who were skipped, in the order of their ids: those after the given one. Of
+// a tallied broadcast some or all are deleted.
 func (s *Store) Unreached(ctx context.Context, id, after int64, n int) ([]Unreached, error) {
 	var list []Unreached
 	err := s.r.WithContext(ctx).Raw(`SELECT d.recipient_id, r.openid, d.state, d.errcode, d.detail, d.attempts, d.sent_at

@@ -71,29 +71,33 @@ type Sent struct {
 }
 
 // SentTo returns the last n broadcasts, of the latest among, that tried a person, the
-// newest first.
-func (s *Store) SentTo(ctx context.Context, recipientID int64, among, n int) ([]Sent, error) {
+// newest first. gone is the newest of the latest whose deliveries are deleted, so that
+// nobody can tell whether it tried the person; 0 for none.
+func (s *Store) SentTo(ctx context.Context, recipientID int64, among, n int) (list []Sent, gone int64, err error) {
 	latest, err := s.Broadcasts(ctx, among)
 	if err != nil || len(latest) == 0 {
-		return nil, err
+		return nil, 0, err
 	}
 	of := map[int64]Broadcast{}
 	ids := make([]int64, len(latest))
 	for i, b := range latest {
 		ids[i], of[b.ID] = b.ID, b
+		if !b.TalliedAt.IsZero() {
+			gone = max(gone, b.ID)
+		}
 	}
 	var rows []Delivery
 	// Both columns of the primary key, so that each broadcast costs a look into the index.
 	err = s.r.WithContext(ctx).Where("broadcast_id IN ? AND recipient_id = ?", ids, recipientID).
 		Order("broadcast_id DESC").Limit(n).Find(&rows).Error
 	if err != nil {
-		return nil, fmt.Errorf("list what a person was sent: %w", err)
+		return nil, 0, fmt.Errorf("list what a person was sent: %w", err)
 	}
-	list := make([]Sent, len(rows))
+	list = make([]Sent, len(rows))
 	for i, d := range rows {
 		list[i] = Sent{d, of[d.BroadcastID].Name, of[d.BroadcastID].Audience}
 	}
-	return list, nil
+	return list, gone, nil
 }
 
 // priceWithin is how long after a message a leave is counted against its broadcast.
@@ -128,5 +132,10 @@ func (s *Store) CountPrice(ctx context.Context, b *Broadcast, now time.Time) (Pr
 			return p, fmt.Errorf("count the price of a broadcast: %w", err)
 		}
 	}
-	return p, nil
+	// Looked at after they were counted: if it is not tallied, none was deleted meanwhile.
+	if tallied, err := s.tallied(ctx, b.ID); err != nil || tallied == nil {
+		return p, wrap(err, "count the price of a broadcast")
+	} else {
+		return Price{Left: tallied.PriceLeft, OptedOut: tallied.PriceOptedOut}, nil
+	}
 }

@@ -16,7 +16,7 @@ func (s *Store) Overrule(ctx context.Context, id int64, notBefore, now time.Time
 		if err := forUpdate(tx).Take(&b, id).Error; err != nil {
 			return err
 		}
-		set := map[string]any{"any_hour": true, "not_before": At(notBefore)}
+		set := map[string]any{"at_any_hour": true, "not_before": At(notBefore)}
 		switch {
 		case b.WaitsForQuietEnd():
 			set["reason"] = ""

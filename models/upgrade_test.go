@@ -122,3 +122,27 @@ func TestAnOlderProcessSendsNothingAfterTheUpgrade(t *testing.T) {
 		}
 	})
 }
+
+// A process of the version before knows nothing of deleted deliveries: it would send a rest
+// to everyone. It can ask for none once another one has upgraded the database.
+func TestAnOlderProcessAsksForNothingAfterTheUpgrade(t *testing.T) {
+	t.Parallel()
+	upgraded(t, 8, func(t *testing.T, db *sql.DB, migrate func() *models.Store) {
+		ask := func(key string) error {
+			_, err := db.ExecContext(t.Context(), `INSERT INTO broadcasts (request_key, name, message, digest, audience, asked_by, salt, state, asked_at, target, any_hour)
+				VALUES ('`+key+`', 'notice', '{}', '', 'all', 'oAdmin', '', 'cancelled', 1, '', 1)`)
+			return err
+		}
+		if err := ask("before"); err != nil {
+			t.Fatal(err)
+		}
+		s := migrate()
+		if err := ask("after"); err == nil {
+			t.Error("the older process asks for a broadcast")
+		}
+		list, err := s.Broadcasts(t.Context(), 10)
+		if err != nil || len(list) != 1 || !list[0].AnyHour || !list[0].TalliedAt.IsZero() || list[0].Emptied {
+			t.Errorf("%+v, %v", list, err)
+		}
+	})
+}

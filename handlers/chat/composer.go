@@ -193,6 +193,9 @@ func (c *Composer) standing(e *models.Error, v vars) {
 	case models.ErrWrongState, models.ErrNotPending:
 		v["State"] = c.say(fmt.Sprintf("state_is.%v", e.Args["State"]), nil)
 		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)
+	case models.ErrDeliveriesGone:
+		at, _ := e.Args["Moment"].(time.Time)
+		v["At"] = c.moment(at)
 	case models.ErrNothingTo:
 		v["Action"] = c.say(fmt.Sprintf("action.%v", e.Args["Action"]), nil)
 	}

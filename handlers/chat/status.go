@@ -30,14 +30,23 @@ func (c *Composer) statusText(st broadcast.Status) string {
 		c.why(st),
 		c.todo(b),
 		c.mend(st),
+		c.deleted(b),
 		c.link(b.ID),
 	})
+}
+
+// deleted says that the outcomes of the single recipients are deleted.
+func (c *Composer) deleted(b models.Broadcast) string {
+	if b.TalliedAt.IsZero() {
+		return ""
+	}
+	return c.say("status.deleted", vars{"At": c.moment(b.TalliedAt.Time)})
 }
 
 // mend says what can be done after a broadcast that ended early.
 func (c *Composer) mend(st broadcast.Status) string {
 	b := st.Broadcast
-	if b.State != models.Cancelled && b.State != models.Failed {
+	if b.State != models.Cancelled && b.State != models.Failed || !b.TalliedAt.IsZero() {
 		return ""
 	}
 	return c.goOn(b, b.Recipients-st.Counts.Known()-st.TakenOver, st.Counts.Taken())

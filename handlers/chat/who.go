@@ -45,8 +45,15 @@ func (c *Chat) who(ctx context.Context, r request) (string, error) {
 	if k.Heard != "" {
 		lines = append(lines, c.say("who.heard", vars{"Text": clip(strings.Join(strings.Fields(k.Heard), " "), maxHeard), "At": since(k.HeardAt)}))
 	}
+	if k.Gone != 0 {
+		lines = append(lines, c.say("who.sent_gone", vars{"ID": k.Gone}))
+	}
 	if len(k.Sent) == 0 {
-		return joined(append(lines, c.say("who.sent_none", nil))), nil
+		none := "who.sent_none"
+		if k.Gone != 0 {
+			none = "who.sent_none_kept"
+		}
+		return joined(append(lines, c.say(none, nil))), nil
 	}
 	items := make([]string, len(k.Sent))
 	for i, s := range k.Sent {

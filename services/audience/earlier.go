@@ -12,7 +12,8 @@ import (
 // retry).
 
 // Earlier returns the broadcast of a number for an audience that is a part of its own,
-// nil for 0. One that is being sent, or may still be, is a *models.Error.
+// nil for 0. One that is being sent, or may still be, is a *models.Error, and so is one whose
+// deliveries were deleted.
 func Earlier(ctx context.Context, store *models.Store, to models.Audience, id int64) (*models.Broadcast, error) {
 	if id == 0 {
 		return nil, nil
@@ -24,7 +25,9 @@ func Earlier(ctx context.Context, store *models.Store, to models.Audience, id in
 	// A paused one is not finished, but it sends nothing: a correction may go out, and the
 	// rest may be sent something else. A retry may not, or it would be sent to twice.
 	if of.State.Final() || of.State == models.Paused && to != models.AudienceRetry {
-		return of, nil
+		b := &models.Broadcast{Audience: to}
+		Complete(b, of)
+		return of, store.RefuseDeleted(ctx, b)
 	}
 	return nil, models.NewError(models.Conflict, models.ErrWrongState, "ID", of.ID, "State", string(of.State), "Action", string(to))
 }

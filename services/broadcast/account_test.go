@@ -68,6 +68,7 @@ type setup struct {
 	requireTest       bool
 	quiet             string // such as 22:00-08:00
 	limit             models.Cap
+	retention         time.Duration
 	driver            string // SQLite if empty
 	// unpulled leaves the database empty and the followers to a pull.
 	unpulled bool
@@ -177,7 +178,7 @@ func (a *account) newEngine() *broadcast.Engine {
 			return a.pull(ctx)
 		},
 		Concurrency: max(a.set.concurrency, 16), Rate: a.set.rate, UndoWindow: a.set.undo, Canary: canary.Share{Number: a.set.canary},
-		Approvals: a.set.approvals, RequireTest: a.set.requireTest, Cap: a.set.limit,
+		Approvals: a.set.approvals, RequireTest: a.set.requireTest, Cap: a.set.limit, Retention: a.set.retention,
 		Senders: func(ctx context.Context) []string { return a.admins.Senders(ctx) },
 		Metrics: figures, Now: a.now, Log: modelstest.Log(a.t),
 	}

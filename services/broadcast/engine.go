@@ -24,6 +24,7 @@ import (
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/planning"
+	"wechat-broadcast/services/retention"
 	"wechat-broadcast/services/tags"
 	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
@@ -68,6 +69,9 @@ type Config struct {
 	// is how many other broadcasts a person gets at most.
 	Quiet zone.Hours
 	Cap   models.Cap
+	// Retention is how long after the end of a broadcast its deliveries are kept; 0 for
+	// ever.
+	Retention time.Duration
 	// Redis shares the work with the other replicas of the account; nil to do it
 	// alone.
 	Redis *redis.Client
@@ -115,6 +119,7 @@ type Engine struct {
 	// for, and of what it kept back.
 	blacklist     *blacklist.Puller
 	interceptions *intercepted.Asker
+	retention     *retention.Cleaner
 	watched       watched
 	events        chan Event
 
@@ -190,6 +195,9 @@ func New(c Config) *Engine {
 		Cap: c.Cap, Quiet: c.Quiet,
 		Calls: e.calls, Storing: e.storing, Metrics: c.Metrics, Now: c.Now, Log: c.Log,
 	})
+	e.retention = &retention.Cleaner{
+		Store: c.Store, Keep: c.Retention, Cap: c.Cap, Counted: e.Counted, Sending: func() bool { return len(e.runs.all()) > 0 }, Now: c.Now, Log: c.Log,
+	}
 	e.planner = &planning.Planner{Store: c.Store, Canary: e.canary, Now: c.Now, Log: c.Log}
 	e.trial = &canary.Trial{Store: c.Store, Join: e.sender.Receipts.Join, Intercepted: e.interceptions.Count, Now: c.Now, Log: c.Log}
 	owner, lasts := ownLeases, worker.LoneLease

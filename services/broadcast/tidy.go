@@ -32,6 +32,7 @@ func (e *Engine) tidy(ctx context.Context) {
 	loops.Go(func() { loop.Every(ctx, updateEvery, func() { e.updateMetrics(ctx) }) })
 	loops.Go(func() { loop.Every(ctx, purgeEvery, func() { e.purge(ctx) }) })
 	loops.Go(func() { loop.Every(ctx, lookEvery, func() { e.lookIntercepted(ctx) }) })
+	loops.Go(func() { e.retention.Run(ctx) })
 	loops.Wait()
 }
 

@@ -30,7 +30,7 @@ var (
 		"name", "scene", "fields", "remark", "heard", "message", "detail", "target", "reply", "content", "word", "text", "action",
 		"description", "value", "folded",
 	}
-	flags = []string{"subscribed", "opted_out", "tester", "stranger", "blacklisted", "any_hour", "joined", "used"}
+	flags = []string{"subscribed", "opted_out", "tester", "stranger", "blacklisted", "at_any_hour", "emptied", "joined", "used"}
 	small = []string{"errcode", "attempts", "approvals"}
 )
 

@@ -100,6 +100,9 @@ type Known struct {
 	Topics []models.Topic
 	// Sent are the last broadcasts that tried the person, the newest first.
 	Sent []models.Sent
+	// Gone is the newest broadcast of which it is not known any more whether it tried the
+	// person, since its deliveries are deleted; 0 for none.
+	Gone int64
 	// CappedUntil is when the cap on messages per person allows the next one; zero if it
 	// does now. Cap is that cap.
 	CappedUntil time.Time
@@ -130,12 +133,12 @@ func (s *Service) Who(ctx context.Context, text string) (*Known, error) {
 	if err != nil {
 		return nil, err
 	}
-	sent, err := s.store.SentTo(ctx, r.ID, sentAmong, sentAtMost)
+	sent, gone, err := s.store.SentTo(ctx, r.ID, sentAmong, sentAtMost)
 	if err != nil {
 		return nil, err
 	}
 	until, err := s.store.CappedUntil(ctx, r.ID, s.limit, s.now())
-	return &Known{Recipient: *r, Topics: topics, Sent: sent, CappedUntil: until, Cap: s.limit}, err
+	return &Known{Recipient: *r, Topics: topics, Sent: sent, Gone: gone, CappedUntil: until, Cap: s.limit}, err
 }
 
 func (s *Service) askWho(ctx context.Context, openID string) *Known {
