@@ -146,7 +146,8 @@ func Read(from io.ReadSeeker, o Options, each func(Row) error) (*File, error) {
 	default:
 		err = r.rows(text)
 	}
-	return &r.File, err
+	file := r.File // a pointer into the reader would keep whom it has seen
+	return &file, err
 }
 
 // at is where a row stands.
