@@ -14,11 +14,22 @@ import (
 
 // What follows is for whoever looks at a database and must leave it as it is.
 
+// roomToWrite is how much of a disk must be free for the journal of a SQLite file, in bytes.
+const roomToWrite = 1 << 20
+
 // OpenToLook is Open for reading only. A SQLite file must be there; it keeps its journal
-// mode, and nothing can be written to it.
+// mode, and nothing can be written to it. If its disk has no room for its journal, without
+// which it can't be read either, DiskFull holds for the error.
 func OpenToLook(driver, dsn string, log *slog.Logger) (*Store, error) {
 	if driver != SQLite {
 		return Open(driver, dsn, log)
+	}
+	path, err := filepath.EvalSymlinks(dsn)
+	if err != nil {
+		return nil, unusableFile(dsn, err)
+	}
+	if _, free, ok := disk(filepath.Dir(path)); ok && free < roomToWrite {
+		return nil, &fs.PathError{Op: "write", Path: path, Err: syscall.ENOSPC}
 	}
 	s := &Store{driver: driver, log: log}
 	if err := s.openSQLite(dsn, "query_only(1)"); err != nil {
@@ -56,18 +67,6 @@ func CheckFolder(path string) error {
 	}
 	if err := writable(folder); err != nil {
 		return unusableFile(folder, err)
-	}
-	return nil
-}
-
-// roomToWrite is how much of a disk must be free for the journal of a SQLite file, in bytes.
-const roomToWrite = 1 << 20
-
-// CheckRoom returns an error for which DiskFull holds if the disk under a SQLite file has no
-// room for its journal: then it can't be read either.
-func (s *Store) CheckRoom() error {
-	if _, free, ok := s.Disk(); ok && free < roomToWrite {
-		return &fs.PathError{Op: "write", Path: s.file.path, Err: syscall.ENOSPC}
 	}
 	return nil
 }

@@ -44,9 +44,6 @@ func (d *Doctor) Database(ctx context.Context, driver, dsn, appID string) (*mode
 // examine returns why the account of an AppID can't use a database, else the version of its
 // schema and the latest that is known.
 func examine(ctx context.Context, store *models.Store, appID string) (found, known int64, err error) {
-	if err := store.CheckRoom(); err != nil {
-		return 0, 0, err
-	}
 	found, known, err = store.Schema(ctx)
 	if err == nil && found > 0 {
 		if err = store.CheckPlace(ctx); err == nil {
