@@ -109,7 +109,8 @@ func (d *Account) person(openID string) person {
 // others are the people with a name beside the admin.
 func (d *Account) others() []person {
 	return []person{
-		{d.words.terminal("lin"), d.ids.lin, "lin"}, {d.words.terminal("wang"), d.ids.wang, "wang"},
+		{d.words.terminal("lin"), d.ids.lin, "lin"},
+		{d.words.terminal("wang"), d.ids.wang, "wang"},
 		{d.words.terminal("zhao"), d.ids.zhao, "zhao"},
 	}
 }
