@@ -80,7 +80,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 		return nil, startFault(err, settings.Language)
 	}
 	a.store = store
-	if err := store.Limit(len(p.slots)); err != nil {
+	if err := store.Limit(p.sharing(settings.Database.Driver)); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	links, err := handlers.NewLinks(settings.PublicURL, linkSecret(settings), settings.Token.Reveal(), time.Now)
@@ -226,6 +226,7 @@ func (a *account) run(ctx context.Context) error {
 		return nil // told to stop while the database was away
 	}
 	a.warnOfApprovals(ctx)
+	a.process.warnOfConnections(ctx, a)
 	telling, stop := context.WithCancel(context.WithoutCancel(ctx)) // until nothing is sent any more
 	var beside sync.WaitGroup
 	beside.Go(func() { a.notifier.Run(telling) })

@@ -33,6 +33,7 @@ type process struct {
 
 	mu      sync.Mutex
 	clients map[string]*redis.Client // by REDIS_URL
+	counted map[string]bool          // database servers whose connections were counted
 }
 
 // newProcess wires the process. An account that is alone is opened, and it is an error
@@ -40,7 +41,7 @@ type process struct {
 func newProcess(settings *config.Settings, log *slog.Logger) (*process, error) {
 	p := &process{
 		log: log, registry: prometheus.NewRegistry(), labels: prometheus.Labels{},
-		clients: map[string]*redis.Client{}, reopenAfter: reopenAfter, gatherer: newGatherer(),
+		clients: map[string]*redis.Client{}, counted: map[string]bool{}, reopenAfter: reopenAfter, gatherer: newGatherer(),
 	}
 	if slices.ContainsFunc(settings.Accounts, func(a config.Account) bool { return a.RedisURL != "" }) {
 		p.labels["replica"] = replicaName()

@@ -173,7 +173,7 @@ func ticks(pid int) (float64, error) {
 
 // allReady waits until the process that writes a log says that all accounts are ready.
 func allReady(ctx context.Context, log string, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	address := regexp.MustCompile(`msg=serving address=(\S+)`)
 	for {

@@ -44,14 +44,17 @@ func realMain(ctx context.Context, args []string, server string) error {
 	file := flags.String("json", "", "write every value to this file")
 	profiles := flags.String("profiles", "", "write CPU and allocation profiles of a recorded broadcast to this folder")
 	audiences := flags.Bool("audiences", false, "measure what topics, tags and lists cost, and nothing else")
-	accounts := flags.Bool("accounts", false, "measure what 100 idle accounts cost in one process, and nothing else")
+	accounts := flags.Bool("accounts", false, "measure what 100 idle accounts cost in one process, and how fast one is beside a broken one, and nothing else")
 	imports := flags.Bool("imports", false, "measure what it takes to read the files that people are imported from, and to import one, and nothing else")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	switch {
 	case *accounts:
-		return measureIdle(ctx, server, os.Stdout)
+		if err := measureIdle(ctx, server, os.Stdout); err != nil {
+			return err
+		}
+		return measureNeighbours(ctx, besideTasks, os.Stdout)
 	case *imports:
 		n := 1_000_000
 		if *quick {

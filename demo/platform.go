@@ -69,7 +69,7 @@ func newPlatform(number, followers int, language, tag string, onMessage func(sim
 	people := idsOf(number)
 	p := &platform{options: simulator.Options{
 		AppID: "wxd0a1b2c3d4e5f60" + strconv.Itoa(7+number), AppSecret: strings.ToLower(rand.Text()), Token: rand.Text(), EncodingAESKey: newAESKey(),
-		Followers: followers, Admin: []string{people.lin, people.wang, people.admin}, Seed: 1 + uint64(number),
+		Followers: followers, Admin: []string{people.lin, people.wang, people.admin}, Seed: uint64(1 + number), //nolint:gosec // a few
 		Blocking: max(1, followers*12/1000), Left: max(1, followers*8/1000),
 		Templates: templates, NoBuiltIn: true,
 		Faults:   simulator.Faults{Latency: 20 * time.Millisecond},

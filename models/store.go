@@ -144,10 +144,11 @@ func setPool(db *gorm.DB, conns int, lifetime time.Duration) error {
 }
 
 // The connections of all stores of a process together, and of one at most and at least.
-// A MySQL server takes 151 by default. A store needs one for its lock, and a few for
-// transactions beside it: with more than 30 stores the least is more than their share.
+// A MySQL server takes 151 by default. A store needs one for its lock and one for everything
+// else: no statement waits for another one while it has a connection. With more than 60 stores
+// the least is more than their share.
 const (
-	mysqlConns, mysqlConnsMost, mysqlConnsLeast        = 120, 24, 4
+	mysqlConns, mysqlConnsMost, mysqlConnsLeast        = 120, 24, 2
 	sqliteReaders, sqliteReadersMost, sqliteReadsLeast = 64, 8, 2
 	// idleConns outlast a pause in the work; each holds memory of its own.
 	idleConns, idleFor = 2, time.Minute
