@@ -133,9 +133,9 @@ func (s *Store) CountPrice(ctx context.Context, b *Broadcast, now time.Time) (Pr
 		}
 	}
 	// Looked at after they were counted: if it is not tallied, none was deleted meanwhile.
-	if tallied, err := s.tallied(ctx, b.ID); err != nil || tallied == nil {
+	tallied, err := s.tallied(ctx, b.ID)
+	if err != nil || tallied == nil {
 		return p, wrap(err, "count the price of a broadcast")
-	} else {
-		return Price{Left: tallied.PriceLeft, OptedOut: tallied.PriceOptedOut}, nil
 	}
+	return Price{Left: tallied.PriceLeft, OptedOut: tallied.PriceOptedOut}, nil
 }

@@ -153,8 +153,10 @@ func TestATallyIsWhatTheDeliveriesCameTo(t *testing.T) {
 				t.Fatalf("told before and now:\n%s", diff)
 			}
 		}
-		if !tally(t, s, b.ID) || !tally(t, s, b.ID) {
-			t.Fatal("it is not tallied")
+		for range 2 { // a second time changes nothing
+			if !tally(t, s, b.ID) {
+				t.Fatal("it is not tallied")
+			}
 		}
 		same()
 		emptyIt(t, s, b.ID, 37, same)
@@ -333,11 +335,11 @@ func TestWhatIsNotTallied(t *testing.T) {
 			return of, needing(t, s, "3", models.AudienceRest, right.ID)
 		},
 	}
-	for name, make := range tests {
+	for name, prepare := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			modelstest.Each(t, func(t *testing.T, s *models.Store) {
-				of, open := make(t, s, addRecipients(t, s, 20))
+				of, open := prepare(t, s, addRecipients(t, s, 20))
 				had := countRows(t, s, of.ID)
 				if tally(t, s, of.ID) || !stored(t, s, of.ID).TalliedAt.IsZero() {
 					t.Fatal("it is tallied")
