@@ -108,7 +108,7 @@ accounts: ## measure what 100 idle accounts cost in one process, and how fast on
 	go run ./bench -accounts
 
 .PHONY: bench-import
-bench-import: ## measure what it takes to read 1,000,000 people from each kind of file, in two minutes (QUICK=1: 100,000)
+bench-import: ## measure what it takes to read 1,000,000 people from each kind of file, and to import them, in ten minutes (QUICK=1: 100,000); MariaDB too if TEST_MYSQL_URL is set
 	go run ./bench -imports $(if $(QUICK),-quick)
 
 .PHONY: clean

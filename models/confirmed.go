@@ -20,6 +20,10 @@ type Confirmed struct {
 	Fields string
 }
 
+// confirmedRows is how many people one statement adds. The SQLite driver looks for each
+// parameter of a statement among all of them, and each person has five.
+const confirmedRows = 100
+
 // Following returns those of some people who are known to follow.
 func (s *Store) Following(ctx context.Context, openIDs []string) (map[string]bool, error) {
 	known := make(map[string]bool, len(openIDs))
@@ -56,7 +60,7 @@ func (s *Store) AddConfirmed(ctx context.Context, people []Confirmed, said time.
 		if err := s.checkImport(tx, number); err != nil {
 			return err
 		}
-		for chunk := range slices.Chunk(people, maxRows) {
+		for chunk := range slices.Chunk(people, confirmedRows) {
 			if err := s.addConfirmed(tx, chunk, said); err != nil {
 				return err
 			}
