@@ -286,7 +286,7 @@ func TestTheUnitOfADatabaseElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := n.runs("", exitOK, n.flags("--database-url", "sqlite://"+elsewhere+"/broadcast.db")...)
-	if !regexp.MustCompile(`(?m)^ReadWritePaths=\S+ `+regexp.QuoteMeta(elsewhere)+`$`).MatchString(text) {
+	if !regexp.MustCompile(`(?m)^ReadWritePaths=\S+ ` + regexp.QuoteMeta(elsewhere) + `$`).MatchString(text) {
 		t.Errorf("the unit:\n%s", text)
 	}
 }
