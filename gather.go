@@ -22,16 +22,15 @@ type gathered struct {
 	err      error
 }
 
-// gatherer gathers the metrics of accounts, however many ask at once each only once.
-type gatherer struct {
-	under *cache.Cache[*account, gathered]
-}
-
-func newGatherer() gatherer {
-	return gatherer{cache.New(1, cache.For[gathered](0), func(_ context.Context, a *account) (gathered, error) {
-		families, err := a.registry.Gather()
-		return gathered{families, err}, nil
-	})}
+// newGatherer gathers the metrics of the account in a slot, by its number, once for all who
+// ask at the same time.
+func newGatherer(p *process) *cache.Cache[int, gathered] {
+	return cache.New(1, cache.For[gathered](0), func(_ context.Context, number int) (of gathered, _ error) {
+		if a, _ := p.slots[number].opened(); a != nil { // else notServed shows it
+			of.families, of.err = a.registry.Gather()
+		}
+		return of, nil
+	})
 }
 
 // gather returns the metrics of the process and of the accounts that are open, which it asks at
@@ -43,7 +42,7 @@ func (p *process) gather() ([]*dto.MetricFamily, error) {
 	var asked sync.WaitGroup
 	for i, s := range p.slots {
 		asked.Go(func() {
-			of := p.gatherSlot(ctx, s)
+			of := p.gatherSlot(ctx, i, s)
 			all[i] = prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return of.families, of.err })
 		})
 	}
@@ -51,12 +50,8 @@ func (p *process) gather() ([]*dto.MetricFamily, error) {
 	return append(all, p.registry).Gather()
 }
 
-func (p *process) gatherSlot(ctx context.Context, s *slot) gathered {
-	a, _ := s.opened()
-	if a == nil {
-		return gathered{} // notServed shows it
-	}
-	of, err := p.gatherer.under.Get(ctx, a)
+func (p *process) gatherSlot(ctx context.Context, number int, s *slot) gathered {
+	of, err := p.gatherer.Get(ctx, number)
 	if err == nil {
 		return of
 	}

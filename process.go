@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
 
+	"wechat-broadcast/cache"
 	"wechat-broadcast/config"
 	"wechat-broadcast/handlers"
 )
@@ -26,7 +27,7 @@ type process struct {
 	// labels are on every metric: this replica's name, if there may be several.
 	labels   prometheus.Labels
 	slots    []*slot
-	gatherer gatherer
+	gatherer *cache.Cache[int, gathered]
 	// handler serves LISTEN_ADDR, and inspection METRICS_ADDR: nil without one.
 	handler, inspection http.Handler
 	reopenAfter         time.Duration
@@ -41,8 +42,9 @@ type process struct {
 func newProcess(settings *config.Settings, log *slog.Logger) (*process, error) {
 	p := &process{
 		log: log, registry: prometheus.NewRegistry(), labels: prometheus.Labels{},
-		clients: map[string]*redis.Client{}, counted: map[string]bool{}, reopenAfter: reopenAfter, gatherer: newGatherer(),
+		clients: map[string]*redis.Client{}, counted: map[string]bool{}, reopenAfter: reopenAfter,
 	}
+	p.gatherer = newGatherer(p)
 	if slices.ContainsFunc(settings.Accounts, func(a config.Account) bool { return a.RedisURL != "" }) {
 		p.labels["replica"] = replicaName()
 	}
