@@ -47,10 +47,10 @@ var (
 	}
 	// smokeSizes are for the test that the benchmark works.
 	smokeSizes = sizes{
-		Rounds: 1, Sends: 300, LatentSends: 300,
+		Rounds: 1, Sends: 150, LatentSends: 150,
 		Scale: []int{100, 200}, ScaleRounds: []int{1, 1},
-		WatchedSends: 300, Calls: 100, Receipts: 600, Flood: 1000,
-		Undo: 100 * time.Millisecond, GroupFollowers: 1_000, GroupRounds: 1, LedgerFollowers: 1_000,
+		WatchedSends: 150, Calls: 50, Receipts: 300, Flood: 500,
+		Undo: 100 * time.Millisecond, GroupFollowers: 500, GroupRounds: 1, LedgerFollowers: 500,
 	}
 )
 

@@ -7,6 +7,9 @@ cd "$(dirname "$0")/.."
 # The two that take longest come first, and run side by side.
 (($# > 0)) || set -- ./services/broadcast ./e2e ./...
 
+# Each program that is watched for races waits a second at its end by default.
+export GORACE=${GORACE:-atexit_sleep_ms=50}
+
 # SQLite is C made into Go: watched by the race detector it takes ten times as long, and
 # the races that are looked for are in the program's own code. make check does the vetting.
 go test -vet=off -race -gcflags=modernc.org/...=-race=false -shuffle=on -count=1 -timeout 20m -v "$@" 2>&1 | awk '

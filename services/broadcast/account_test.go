@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -207,16 +205,13 @@ func (a *account) newEngine() *broadcast.Engine {
 // and break past it.
 func openStore(t *testing.T, driver string) (*models.Store, *sql.DB) {
 	t.Helper()
-	name, dsn := "sqlite", filepath.Join(t.TempDir(), "broadcast.db")
-	raw := "file:" + dsn + "?_pragma=busy_timeout(10000)"
+	var name, dsn, raw string
 	if driver == models.MySQL {
-		name, dsn = "mysql", modelstest.MySQLDSN(t)
-		raw = dsn
+		dsn = modelstest.MySQLDSN(t)
+		name, raw = "mysql", dsn
 	} else {
-		driver = models.SQLite
-		if err := os.WriteFile(dsn, migrated, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		dsn = modelstest.SQLiteFile(t)
+		driver, name, raw = models.SQLite, "sqlite", "file:"+dsn+"?_pragma=busy_timeout(10000)"
 	}
 	s, err := models.Open(driver, dsn, modelstest.Log(t))
 	if err != nil {
