@@ -9,7 +9,12 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 pids=()
 finish() {
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    local pid child
+    for pid in "${pids[@]}"; do
+        # What runs a block of the README is a shell, and the server its child.
+        for child in $(cat "/proc/$pid/task/$pid/children" 2>/dev/null); do kill "$child" 2>/dev/null || true; done
+        kill "$pid" 2>/dev/null || true
+    done
     wait
     rm -rf "$work"
 }
