@@ -146,18 +146,7 @@ func TestStatementsOfACanaryUseAnIndex(t *testing.T) {
 			}
 		}
 		fillDeliveries(t, plain, b.ID, ids[:tried])
-		if err := models.Analyze(ctx, plain); err != nil {
-			t.Fatal(err)
-		}
-		s, seen, err := models.Recorded(plain)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		s, seen := recorded(t, plain)
 		mine := models.Batch{BroadcastID: b.ID, AfterID: ids[10], ThroughID: ids[50], SegmentID: b.CanarySegment}
 		others := models.Batch{BroadcastID: b.ID, AfterID: ids[50], ThroughID: ids[150]}
 		for name, do := range map[string]func() error{

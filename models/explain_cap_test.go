@@ -30,18 +30,7 @@ func TestClaimsUnderTheCapUseAnIndex(t *testing.T) {
 			}
 		}
 		now := create(t, plain, newBroadcast("now", t0))
-		if err := models.Analyze(ctx, plain); err != nil {
-			t.Fatal(err)
-		}
-		s, seen, err := models.Recorded(plain)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		s, seen := recorded(t, plain)
 		limit := models.Cap{Max: 3, Within: 24 * time.Hour}
 		some := ids[:40]
 		var apart []int64

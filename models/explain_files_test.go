@@ -24,18 +24,7 @@ func TestStatementsOfFilesUseAnIndex(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := models.Analyze(ctx, plain); err != nil {
-			t.Fatal(err)
-		}
-		s, seen, err := models.Recorded(plain)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		s, seen := recorded(t, plain)
 		some := openIDs(1, 2, 3, 9000)
 		var people []models.Confirmed
 		var entries []models.Entry
@@ -98,18 +87,7 @@ func TestWhoLacksAFieldIsFoundByAnIndex(t *testing.T) {
 		if err := plain.MarkGone(ctx, gone); err != nil {
 			t.Fatal(err)
 		}
-		if err := models.Analyze(ctx, plain); err != nil {
-			t.Fatal(err)
-		}
-		s, seen, err := models.Recorded(plain)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		s, seen := recorded(t, plain)
 		listed := newBroadcast("2", t0)
 		listed.Audience = models.AudienceGroups
 		listed.Target.Groups = []models.Group{{Kind: models.GroupList, Name: "a", Segment: list.SegmentID}}

@@ -17,14 +17,7 @@ func TestPlanningUsesAnIndexForEveryAudience(t *testing.T) {
 		ctx := t.Context()
 		ids := addRecipients(t, plain, 1000)
 		audiences := everyAudience(t, plain, ids)
-		if err := models.Analyze(ctx, plain); err != nil {
-			t.Fatal(err)
-		}
-		s, seen, err := models.Recorded(plain)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = s.Close() })
+		s, seen := recorded(t, plain)
 		for name, b := range audiences {
 			limit := models.Cap{Max: 1, Within: 24 * time.Hour}
 			part := models.Batch{BroadcastID: b.ID, AfterID: ids[500], ThroughID: ids[540]}

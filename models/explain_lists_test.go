@@ -26,18 +26,7 @@ func TestStatementsOfListsUseAnIndex(t *testing.T) {
 		br.Audience = models.AudienceGroups
 		br.Target.Groups = []models.Group{{Kind: models.GroupList, Name: "a", Segment: a.SegmentID}, {Kind: models.GroupList, Name: "b", Segment: b.SegmentID}}
 		br.Target.Except = []models.Group{{Kind: models.GroupList, Name: "b", Segment: b.SegmentID}}
-		if err := models.Analyze(ctx, plain); err != nil {
-			t.Fatal(err)
-		}
-		s, seen, err := models.Recorded(plain)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		s, seen := recorded(t, plain)
 		made, err := plain.AddSegment(ctx, models.Segment{Kind: string(models.GroupList), MadeAt: models.At(t0)})
 		if err != nil {
 			t.Fatal(err)

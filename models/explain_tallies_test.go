@@ -34,18 +34,7 @@ func TestTheDeletionOfDeliveriesUsesAnIndex(t *testing.T) {
 		if !tally(t, plain, gone.ID) {
 			t.Fatal("it is not tallied")
 		}
-		if err := models.Analyze(ctx, plain); err != nil {
-			t.Fatal(err)
-		}
-		s, seen, err := models.Recorded(plain)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		s, seen := recorded(t, plain)
 		steps := []struct {
 			name string
 			// whole says that it may read all deliveries of one broadcast, and sorts that it

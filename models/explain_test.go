@@ -35,18 +35,7 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 		if _, err := plain.ApplyReceipts(ctx, receiptsOf(1<<50, 500), t0); err != nil {
 			t.Fatal(err)
 		}
-		if err := models.Analyze(ctx, plain); err != nil {
-			t.Fatal(err)
-		}
-		s, seen, err := models.Recorded(plain)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		s, seen := recorded(t, plain)
 		met := models.Batch{BroadcastID: b.ID, AfterID: ids[100], ThroughID: ids[150]}
 		unmet := models.Batch{BroadcastID: b.ID, AfterID: ids[tried], ThroughID: ids[tried+50]}
 		if _, err := plain.PlanDone(ctx, b.ID, t0); err != nil {
@@ -58,7 +47,7 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 		ofRest := models.Batch{BroadcastID: 1 << 40, AfterID: ids[tried], ThroughID: ids[tried+50]}
 		some := ids[tried : tried+20]
 		openIDs := []string{modelstest.OpenID(1), modelstest.OpenID(2), modelstest.OpenID(people + 1)}
-		err = plain.ChangeRecipient(ctx, openIDs[0], func(r *models.Recipient) { r.Subscribed = false }) // to come back
+		err := plain.ChangeRecipient(ctx, openIDs[0], func(r *models.Recipient) { r.Subscribed = false }) // to come back
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,6 +151,25 @@ func readsAll(line string) bool {
 	}
 	rows, err := strconv.Atoi(m[4])
 	return err != nil || rows > 100 // a LIMIT ends it sooner
+}
+
+// recorded has the database count what it holds, and returns a store of it whose statements
+// are recorded.
+func recorded(t *testing.T, plain *models.Store) (*models.Store, *models.Statements) {
+	t.Helper()
+	if err := models.Analyze(t.Context(), plain); err != nil {
+		t.Fatal(err)
+	}
+	s, seen, err := models.Recorded(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, seen
 }
 
 func checkPlan(ctx context.Context, t *testing.T, s *models.Store, name string, st models.Statement) {

@@ -170,14 +170,7 @@ func TestStatementsAboutGroupsUseAnIndex(t *testing.T) {
 			}
 			segments = append(segments, id)
 		}
-		if err := models.Analyze(ctx, plain); err != nil {
-			t.Fatal(err)
-		}
-		s, seen, err := models.Recorded(plain)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = s.Close() })
+		s, seen := recorded(t, plain)
 		some := []string{modelstest.OpenID(1), modelstest.OpenID(2), modelstest.OpenID(1000)}
 		tagged := newBroadcast("tagged", t0)
 		tagged.Audience = models.AudienceGroups

@@ -166,14 +166,7 @@ func TestTopicStatementsUseAnIndex(t *testing.T) {
 		if err := models.FillConsents(ctx, plain, []int64{topic, other}, ids); err != nil {
 			t.Fatal(err)
 		}
-		if err := models.Analyze(ctx, plain); err != nil {
-			t.Fatal(err)
-		}
-		s, seen, err := models.Recorded(plain)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = s.Close() })
+		s, seen := recorded(t, plain)
 		b := newBroadcast("1", t0)
 		b.Audience = models.AudienceGroups
 		b.Target.Groups = []models.Group{{Kind: models.GroupTopic, ID: topic}, {Kind: models.GroupTopic, ID: other}}

@@ -205,6 +205,6 @@ run_image() {
 run_image version
 printf 'openid\nbroadcast test\nbroadcast all\n' | run_image demo >"$work/demo.log" 2>&1 || fail "the demo"
 grep -q "finished" "$work/demo.log" || fail "the demo sent nothing"
-[[ $(stat -c %u "$work"/root/home/*/data) == 65532 ]] || fail "the folder of the image's data is not its user's"
+[[ $(stat -c %u "$work"/root/*/nonroot/data) == 65532 ]] || fail "the folder of the image's data is not its user's"
 
 echo "the packages and the image of $version work (after $SECONDS s)"
