@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
@@ -52,7 +53,7 @@ func (c *Chat) reject(ctx context.Context, r request) (string, error) {
 // starts says when an approved broadcast starts, and how to stop it.
 func (c *Composer) starts(b models.Broadcast) string {
 	v := c.startVars(b)
-	wait := b.NotBefore.Sub(c.now())
+	wait := b.NotBefore.Sub(c.now()).Round(time.Second)
 	switch {
 	case waitsForTime(b) && wait < -models.StartsWithin:
 		v["At"] = c.moment(b.PlannedStart.Time)

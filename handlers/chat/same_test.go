@@ -242,3 +242,13 @@ func TestWhatWasNotAnsweredInTimeMayHaveBeenDone(t *testing.T) {
 		wantAll(t, s.Busy(t.Context(), tt.who, tt.text), tt.want)
 	}
 }
+
+// A moment passes between the question and the stored start: nobody is told of a start in 0 s.
+func TestAStartAtOnceIsNotCountedInSeconds(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "en")
+	for moment, want := range map[time.Duration]string{0: "It starts now", 400 * time.Millisecond: "It starts now", 600 * time.Millisecond: "Starts in 1 s"} {
+		b := models.Broadcast{ID: 7, Name: "notice", Audience: models.AudienceAll, State: models.Scheduled, NotBefore: models.At(now.Add(moment))}
+		wantAll(t, s.LateReply(&broadcast.Created{Broadcast: b, Recipients: 3}, nil), want)
+	}
+}

@@ -373,5 +373,6 @@ func TestReplicasKeepTheQuietHours(t *testing.T) {
 	a.ahead.Add(int64(time.Hour))
 	a.pause(id)
 	a.cancel(id)
+	a.until("what was on its way being settled", func() bool { return a.counts(id).Sending == 0 })
 	a.audit(id)
 }
