@@ -169,7 +169,7 @@ func TestReadmesRehearsal(t *testing.T) {
 			s.starts(terminals[1])
 			answers(t, "http://"+server+"/readyz")
 
-			if out := s.runs(terminals[2]); !strings.Contains(out, "25,000") {
+			if out := s.runs(terminals[2]); !strings.Contains(out, "#1 · notice") { // how many there are is not known yet if the sync takes long
 				t.Errorf("the broadcast is not taken:\n%s", out)
 			}
 			var stats struct{ Reached, Twice int }
