@@ -24,9 +24,9 @@ const (
 	// script, and that needs no bar.
 	few = 10
 
-	waitFew    = 8 * time.Second        // for such a broadcast
-	waitNotice = 4 * time.Second        // for the account's word that one has ended
-	waitReport = 5 * time.Second        // for receipts after that
+	waitFew    = 30 * time.Second       // for such a broadcast
+	waitNotice = 20 * time.Second       // for the account's word that one has ended
+	waitReport = 15 * time.Second       // for receipts after that
 	waitMove   = 30 * time.Second       // for anything to happen at the end
 	waitQuiet  = 600 * time.Millisecond // without an event before the end
 )
