@@ -24,10 +24,9 @@ const (
 	// script, and that needs no bar.
 	few = 10
 
-	waitFew    = 30 * time.Second       // for such a broadcast
 	waitNotice = 20 * time.Second       // for the account's word that one has ended
 	waitReport = 15 * time.Second       // for receipts after that
-	waitMove   = 30 * time.Second       // for anything to happen at the end
+	waitMove   = 30 * time.Second       // for anything to happen
 	waitQuiet  = 600 * time.Millisecond // without an event before the end
 )
 
@@ -216,7 +215,7 @@ func (d *Demo) end(ctx context.Context, in *input, quit bool) error {
 	if !quit && *in.failed != nil {
 		return *in.failed
 	}
-	if err := d.await(ctx, waitMove, d.quiet); err != nil {
+	if err := d.await(ctx, d.quiet); err != nil {
 		return err
 	}
 	for _, a := range d.accounts {
@@ -230,13 +229,13 @@ func (d *Demo) end(ctx context.Context, in *input, quit bool) error {
 	return nil
 }
 
-// await observes until something holds, or has not for a time in which nothing
+// await observes until something holds, or has not for waitMove in which nothing
 // else happened either.
-func (d *Demo) await(ctx context.Context, patience time.Duration, holds func() bool) error {
+func (d *Demo) await(ctx context.Context, holds func() bool) error {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for begun := time.Now(); !holds(); {
-		if time.Since(begun) > patience && time.Since(d.last()) > patience {
+		if time.Since(begun) > waitMove && time.Since(d.last()) > waitMove {
 			return nil
 		}
 		select {

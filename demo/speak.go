@@ -44,7 +44,7 @@ func (d *Account) say(ctx context.Context, line string, shown bool) error {
 	}
 	// A small broadcast is over in a moment, and a script reads better if its
 	// next line comes after it. One to all goes on: it can be cancelled.
-	return d.demo.await(ctx, waitFew, d.fewEnded)
+	return d.demo.await(ctx, d.fewEnded)
 }
 
 // remark prints what the demo itself has to say about a line.
@@ -225,9 +225,9 @@ func (d *Account) waits(line string) (until int, ok bool) {
 // runs has come so far, in percent. If it ends or pauses before, that is enough.
 func (d *Account) waitFor(ctx context.Context, until int) error {
 	if until == all {
-		return d.demo.await(ctx, waitMove, d.demo.quiet)
+		return d.demo.await(ctx, d.demo.quiet)
 	}
-	return d.demo.await(ctx, waitMove, func() bool {
+	return d.demo.await(ctx, func() bool {
 		var latest *track
 		for _, t := range d.inOrder() {
 			if !t.over() {
