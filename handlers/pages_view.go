@@ -123,8 +123,8 @@ func (w *words) pace(s *snapshot) string {
 	switch {
 	case b.State == models.Pending:
 		parts = append(parts, w.Say("line.pending", lang.Vars{"Until": lang.Moment(b.PendingSince.Add(models.ApprovalWithin))[:len("2006-01-02 15:04")]}))
-	case b.State == models.Scheduled && b.NotBefore.After(s.at):
-		parts = append(parts, w.Say("line.starts", lang.Vars{"In": b.NotBefore.Sub(s.at)}))
+	case b.State == models.Scheduled && b.StartsIn(s.at) > 0:
+		parts = append(parts, w.Say("line.starts", lang.Vars{"In": b.StartsIn(s.at)}))
 	case b.State == models.Scheduled:
 		parts = append(parts, w.Say("line.due"))
 	case b.State == models.Running && b.PlannedAt.IsZero() && s.Counts.Known() == 0:

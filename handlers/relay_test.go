@@ -207,7 +207,7 @@ func TestAFollowEventIsOursAndACopyIsHandedOn(t *testing.T) {
 	if got := a.reply(t, a.push(eventMsg("subscribe", ""))); got != "welcome" {
 		t.Errorf("with a welcome of ours: %q", got)
 	}
-	if took := time.Since(began); took > answerWithin-time.Second {
+	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("the welcome waits %s for the existing server", took)
 	}
 	close(hang)
@@ -424,7 +424,7 @@ func TestAServerThatHangsHoldsNobodyElseUp(t *testing.T) {
 					began := time.Now()
 					rec := a.push(textMsg("hello", int64(i+1)))
 					if took := time.Since(began); rec.Code != http.StatusOK || rec.Body.String() != success || took > 2*answerWithin {
-						// Four rounds of those who may ask at a time would take twice as long.
+						// If each waited for a place, the last would wait four times answerWithin.
 						t.Errorf("answered %d %q after %s", rec.Code, rec.Body, took)
 					}
 				})
@@ -437,7 +437,7 @@ func TestAServerThatHangsHoldsNobodyElseUp(t *testing.T) {
 				t.Errorf("a command is answered %q", got)
 			}
 			a.push(receiptMsg)
-			if took := time.Since(began); took > answerWithin/2 {
+			if took := time.Since(began); took > time.Second {
 				t.Errorf("a command and a receipt took %s", took)
 			}
 			people.Wait()

@@ -222,6 +222,12 @@ func (b *Broadcast) Withdrawn() int64 {
 	return max(0, b.AskedFor-b.Recipients)
 }
 
+// StartsIn is how long it waits for its start, to the second: less than half a second is at
+// once, 0. It is below 0 once the start has passed.
+func (b *Broadcast) StartsIn(now time.Time) time.Duration {
+	return b.NotBefore.Sub(now).Round(time.Second)
+}
+
 // Took is how long it has been or was under way; 0 if it never started.
 func (b *Broadcast) Took(now time.Time) time.Duration {
 	switch {

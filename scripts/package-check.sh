@@ -190,21 +190,21 @@ same "settings and data after the .rpm" "$before" "$(kept)"
 rm -rf $config $data
 
 echo "the image, from its root folder"
-mkdir "$work/image" "$work/root"
+mkdir "$work/image" "$work/tree"
 tar -xf "$image" -C "$work/image"
 grep -oE '"Layers":\[[^]]*' "$work/image/manifest.json" | grep -oE 'blobs/[^"]*' | while read -r layer; do
-    tar -xf "$work/image/$layer" -C "$work/root"
+    tar -xf "$work/image/$layer" -C "$work/tree"
 done
 same "files of the image" "/home/nonroot/data/.keep
 /tmp/.keep
-/usr/local/bin/$name" "$(cd "$work/root" && find . -type f -printf '/%P\n' | LC_ALL=C sort)"
+/usr/local/bin/$name" "$(cd "$work/tree" && find . -type f -printf '/%P\n' | LC_ALL=C sort)"
 # run_image COMMAND...: with nothing but that folder, as the image's user.
 run_image() {
-    env -i LANG=en_US.UTF-8 HOME=/home/nonroot "$(command -v chroot)" --userspec=65532:65532 "$work/root" /usr/local/bin/$name "$@"
+    env -i LANG=en_US.UTF-8 HOME=/home/nonroot "$(command -v chroot)" --userspec=65532:65532 "$work/tree" /usr/local/bin/$name "$@"
 }
 run_image version
 printf 'openid\nbroadcast test\nbroadcast all\n' | run_image demo >"$work/demo.log" 2>&1 || fail "the demo"
 grep -q "finished" "$work/demo.log" || fail "the demo sent nothing"
-[[ $(stat -c %u "$work"/root/*/nonroot/data) == 65532 ]] || fail "the folder of the image's data is not its user's"
+[[ $(stat -c %u "$work"/tree/*/nonroot/data) == 65532 ]] || fail "the folder of the image's data is not its user's"
 
 echo "the packages and the image of $version work (after $SECONDS s)"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
@@ -53,7 +52,7 @@ func (c *Chat) reject(ctx context.Context, r request) (string, error) {
 // starts says when an approved broadcast starts, and how to stop it.
 func (c *Composer) starts(b models.Broadcast) string {
 	v := c.startVars(b)
-	wait := b.NotBefore.Sub(c.now()).Round(time.Second)
+	wait := b.StartsIn(c.now())
 	switch {
 	case waitsForTime(b) && wait < -models.StartsWithin:
 		v["At"] = c.moment(b.PlannedStart.Time)

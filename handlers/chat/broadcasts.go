@@ -104,7 +104,7 @@ func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 		lines = append(lines, c.say("asked.instead", vars{"ID": asked.Instead}))
 	}
 	lines = append(lines, c.askedCanary(b, !asked.SyncFirst))
-	window := b.NotBefore.Sub(now).Round(time.Second) // less than half a second is at once
+	window := b.StartsIn(now)
 	switch cancel := c.on(Cancel, b.ID); {
 	case b.State == models.Pending:
 		lines = append(lines, c.askedApproval(asked))

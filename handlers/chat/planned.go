@@ -76,7 +76,7 @@ func waitsForTime(b models.Broadcast) bool {
 // startVars are what sentences say of the start of a broadcast that waits for it.
 func (c *Composer) startVars(b models.Broadcast) vars {
 	return vars{
-		"ID": b.ID, "Name": b.Name, "State": c.state(b), "In": b.NotBefore.Sub(c.now()), "At": c.moment(b.NotBefore.Time),
+		"ID": b.ID, "Name": b.Name, "State": c.state(b), "In": b.StartsIn(c.now()), "At": c.moment(b.NotBefore.Time),
 		"Cancel": c.on(Cancel, b.ID), "Resume": c.on(Resume, b.ID), "Pause": c.on(Pause, b.ID), "Reschedule": c.on(Reschedule, b.ID),
 	}
 }

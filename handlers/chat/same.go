@@ -32,8 +32,8 @@ func (c *Composer) sameText(e *models.Error, asked Command) string {
 	if b.ResumeAt.After(now) {
 		v["At"] = b.ResumeAt
 	}
-	if b.NotBefore.After(now) {
-		v["In"] = b.NotBefore.Sub(now)
+	if wait := b.StartsIn(now); wait > 0 {
+		v["In"] = wait
 	}
 	if !b.FinishedAt.IsZero() {
 		v["Ago"] = now.Sub(b.FinishedAt.Time)

@@ -247,8 +247,16 @@ func TestWhatWasNotAnsweredInTimeMayHaveBeenDone(t *testing.T) {
 func TestAStartAtOnceIsNotCountedInSeconds(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "en")
-	for moment, want := range map[time.Duration]string{0: "It starts now", 400 * time.Millisecond: "It starts now", 600 * time.Millisecond: "Starts in 1 s"} {
-		b := models.Broadcast{ID: 7, Name: "notice", Audience: models.AudienceAll, State: models.Scheduled, NotBefore: models.At(now.Add(moment))}
-		wantAll(t, s.LateReply(&broadcast.Created{Broadcast: b, Recipients: 3}, nil), want)
+	for _, tt := range []struct {
+		wait          time.Duration
+		reply, status string
+	}{
+		{0, "It starts now", "starts any moment"},
+		{400 * time.Millisecond, "It starts now", "starts any moment"},
+		{600 * time.Millisecond, "Starts in 1 s", "starts in 1 s"},
+	} {
+		b := models.Broadcast{ID: 7, Name: "notice", Audience: models.AudienceAll, State: models.Scheduled, NotBefore: models.At(now.Add(tt.wait))}
+		wantAll(t, s.LateReply(&broadcast.Created{Broadcast: b, Recipients: 3}, nil), tt.reply)
+		wantAll(t, s.progress(broadcast.Status{Broadcast: b}), tt.status)
 	}
 }

@@ -56,7 +56,7 @@ func (c *Composer) mend(st broadcast.Status) string {
 func (c *Composer) progress(st broadcast.Status) string {
 	b := st.Broadcast
 	v := vars{"State": c.state(b), "Cancel": c.on(Cancel, b.ID)}
-	wait := b.NotBefore.Sub(c.now())
+	wait := b.StartsIn(c.now())
 	switch {
 	case b.WaitsForQuietEnd() && wait > 0:
 		return c.quietText("status.quiet", b)

@@ -11,7 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// Outside of any test's bubble of time.
+	// The first to ask makes the file. It is made here, where time is real.
 	if _, err := modelstest.Migrated(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
