@@ -108,7 +108,8 @@ func (p *parts) follow(ctx context.Context, task audienceTask, id int64) (*model
 			return false, nil
 		}
 		counts, err := p.store.CountDeliveries(ctx, id)
-		return counts.Tried() >= max(task.StopAt, 1), err
+		// A cancel gives those back unsent who were only claimed, so that one has to have an outcome.
+		return counts.Tried() > max(counts.Sending, task.StopAt-1), err
 	})
 	if err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ var (
 		Rounds: 1, Sends: 150, LatentSends: 150,
 		Scale: []int{100, 200}, ScaleRounds: []int{1, 1},
 		WatchedSends: 150, Calls: 50, Receipts: 300, Flood: 500,
-		Undo: 100 * time.Millisecond, GroupFollowers: 500, GroupRounds: 1, LedgerFollowers: 500,
+		Undo: 100 * time.Millisecond, GroupFollowers: 1_000, GroupRounds: 1, LedgerFollowers: 1_000,
 	}
 )
 

@@ -89,12 +89,13 @@ type account struct {
 	db     *sql.DB // past the store, to look and to break
 	set    setup
 
-	engine   *broadcast.Engine
-	admins   *admins.Service
-	messages *messagetest.File
-	pulls    atomic.Int64
-	pulled   atomic.Bool
-	pull     func(context.Context) error
+	engine     *broadcast.Engine
+	admins     *admins.Service
+	messages   *messagetest.File
+	pulls      atomic.Int64
+	pulled     atomic.Bool
+	pull       func(context.Context) error
+	everPulled func() bool
 	// figures are those of each engine.
 	figures map[*broadcast.Engine]*prometheus.Registry
 	// ahead is added to the engine's clock.
@@ -139,7 +140,7 @@ func newAccount(t *testing.T, set setup) *account {
 	a.messages = messagetest.New(t, messageFile)
 	a.forgetRoles()
 	a.pulled.Store(!set.unpulled)
-	a.pull = a.fill
+	a.pull, a.everPulled = a.fill, a.pulled.Load
 	if !set.unpulled {
 		if err := a.fill(t.Context()); err != nil {
 			t.Fatal(err)
@@ -170,7 +171,7 @@ func (a *account) newEngine() *broadcast.Engine {
 	c := broadcast.Config{
 		Store: a.store, Platform: a.client,
 		Messages:   a.source(),
-		EverPulled: func(context.Context) (bool, error) { return a.pulled.Load(), nil },
+		EverPulled: func(context.Context) (bool, error) { return a.everPulled(), nil },
 		Pull: func(ctx context.Context) error {
 			a.pulls.Add(1)
 			return a.pull(ctx)

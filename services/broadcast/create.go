@@ -122,7 +122,8 @@ func (e *Engine) created(ctx context.Context, b *models.Broadcast, err error) (*
 		if err != nil {
 			return nil, err
 		}
-		a.SyncFirst = !pulled
+		// The pull may have ended since nobody was counted for want of it.
+		a.SyncFirst = !pulled || b.Recipients == 0 && !a.Announced
 	}
 	return a, nil
 }

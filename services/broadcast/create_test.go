@@ -165,6 +165,21 @@ func TestTheFirstToAllPullsTheFollowersOnce(t *testing.T) {
 	})
 }
 
+// Nobody was counted, and so the reply does not say that it goes to 0 followers.
+func TestAPullThatEndsWhileARequestIsStored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(t, setup{Options: simulator.Options{Followers: 100}, unpulled: true})
+		a.pull = func(ctx context.Context) error { return loop.Sleep(ctx, 10*time.Second) }
+		begun := time.Now()
+		a.everPulled = func() bool { return time.Since(begun) >= 2*time.Second } // for so long a request waits
+		asked, err := a.tryAsk("", models.AudienceAll, false)
+		if err != nil || !asked.SyncFirst || asked.Recipients != 0 || !a.everPulled() {
+			t.Fatalf("%+v, %v", asked, err)
+		}
+	})
+}
+
 func TestAPullThatIsQuickIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
