@@ -101,7 +101,7 @@ func checkComposePasses(t *testing.T, compose composed) {
 		"WECHAT_ENCODING_AES_KEY": strings.Repeat("A", 43), "WECHAT_API_BASE_URL": "https://api2.weixin.qq.com",
 		"ADMIN_OPENIDS": "oXXXXXXXXXXXXXXXXXXXXXXXXXXX", "SEND_CONCURRENCY": "7", "SEND_RATE": "8", "UNDO_WINDOW": "9s",
 		"APPROVALS": "1", "REQUIRE_TEST": "true", "QUOTA_RESET": "01:00", "CANARY": "2%", "QUIET_HOURS": "22:00-08:00", "MAX_PER_FOLLOWER": "3/24h", "RETENTION": "90d",
-		"WELCOME": "hello", "UNKNOWN_TEXT": "silent", "LANGUAGE": "en", "PUBLIC_URL": "https://push.example.com", "LOG_LEVEL": "warn", "LOG_FORMAT": "text", "METRICS_ADDR": ":9091",
+		"WELCOME": "hello", "UNKNOWN_TEXT": "silent", "WEBHOOK_URL": "https://crm.example.com/", "WEBHOOK_SECRET": "0123456789abcdef", "LANGUAGE": "en", "PUBLIC_URL": "https://push.example.com", "LOG_LEVEL": "warn", "LOG_FORMAT": "text", "METRICS_ADDR": ":9091",
 		"MYSQL_PASSWORD": "mysql2", "REDIS_PASSWORD": "redis2",
 		"DATABASE_URL": "mysql://user:password@host/name", "REDIS_URL": "redis://host/1",
 	}

@@ -32,6 +32,7 @@ func (l *loader) account(name string) Account {
 		l.warn("WECHAT_TOKEN: the platform accepts only tokens of 3 to 32 letters and digits")
 	}
 	l.checkRetention()
+	l.checkWebhook()
 	return l.values.Account
 }
 

@@ -18,6 +18,7 @@ const (
 	leakKey    = "aesKeyLeaksAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	leakMySQL  = "mysqlLeaks"
 	leakRedis  = "redisLeaks"
+	leakHook   = "webhookSecretLeaks"
 	leakOpenID = "oLeaks4567890123456789012345"
 )
 
@@ -25,7 +26,7 @@ const (
 // clear or in hex.
 func assertSilent(tb testing.TB, where, text string) {
 	tb.Helper()
-	for _, secret := range []string{leakSecret, leakToken, leakKey[:43], leakMySQL, leakRedis, leakOpenID} {
+	for _, secret := range []string{leakSecret, leakToken, leakKey[:43], leakMySQL, leakRedis, leakHook, leakOpenID} {
 		for _, form := range []string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret)} {
 			if strings.Contains(text, form) {
 				tb.Errorf("%s prints a secret: %s", where, text)
@@ -40,6 +41,7 @@ func leakySettings(tb testing.TB) alone {
 		"WECHAT_APP_ID": "wx1", "WECHAT_APP_SECRET": leakSecret, "WECHAT_TOKEN": leakToken,
 		"WECHAT_ENCODING_AES_KEY": leakKey[:43], "DATABASE_URL": "mysql://u:" + leakMySQL + "@h/n",
 		"REDIS_URL": "redis://u:" + leakRedis + "@h:6379/1?password=" + leakRedis, "ADMIN_OPENIDS": leakOpenID,
+		"WEBHOOK_URL": "https://crm.example.com/x?key=" + leakHook, "WEBHOOK_SECRET": leakHook,
 	})
 }
 
@@ -97,6 +99,7 @@ func TestMaskedShowsTheRest(t *testing.T) {
 		"DATABASE_URL": "mysql://u:***@h:3306/n", "REDIS_URL": "redis://***@h:6379/1", "ADMIN_OPENIDS": "oLea…45",
 		"MESSAGES_FILE": "messages.yaml", "SEND_CONCURRENCY": "64", "SEND_RATE": "100", "UNDO_WINDOW": "10s",
 		"APPROVALS": "0", "REQUIRE_TEST": "false", "QUOTA_RESET": "00:00", "CANARY": "1%", "QUIET_HOURS": "", "MAX_PER_FOLLOWER": "", "RETENTION": "", "WELCOME": "", "UNKNOWN_TEXT": "hint",
+		"WEBHOOK_URL": "https://crm.example.com/x?***", "WEBHOOK_SECRET": "***",
 		"LANGUAGE": "zh", "PUBLIC_URL": "", "LOG_LEVEL": "info", "LOG_FORMAT": "text",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -143,6 +146,7 @@ func TestFaultsPrintNoSecret(t *testing.T) {
 		"wechat_token: |\n" + leakToken,
 		"wechat_tokn: " + leakToken,
 		"wechat_token: " + leakToken + "\nwechat: {token: " + leakToken + "}",
+		"webhook_secret: [" + leakHook + "]",
 		"redis_url: \"redis://" + leakRedis + "\"\nadmin_openids: ['" + leakOpenID + " x']",
 	}
 	for _, file := range files {

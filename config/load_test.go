@@ -125,7 +125,7 @@ func TestLoadEverything(t *testing.T) {
 		"DATABASE_URL": "sqlite:///var/lib/b.db", "REDIS_URL": "rediss://:pw@redis.example:6380/2",
 		"ADMIN_OPENIDS": " oA1, oB2 ,, oA1，oC3", "MESSAGES_FILE": "m.yaml", "SEND_CONCURRENCY": "10000", "SEND_RATE": "0",
 		"UNDO_WINDOW": "0s", "APPROVALS": "2", "REQUIRE_TEST": "TRUE", "QUOTA_RESET": "08:30", "CANARY": "250", "QUIET_HOURS": "22:00 - 8:00", "MAX_PER_FOLLOWER": "5/7d", "RETENTION": "90d",
-		"WELCOME": `Hello\nthere`, "UNKNOWN_TEXT": "Silent", "LANGUAGE": "EN", "PUBLIC_URL": "https://p.example.com/x//",
+		"WELCOME": `Hello\nthere`, "UNKNOWN_TEXT": "Silent", "WEBHOOK_URL": "http://[::1]:9/x?y=1", "WEBHOOK_SECRET": "0123456789abcdef", "LANGUAGE": "EN", "PUBLIC_URL": "https://p.example.com/x//",
 		"LOG_LEVEL": "Debug", "LOG_FORMAT": "JSON",
 	}))
 	want := &Settings{
@@ -139,7 +139,8 @@ func TestLoadEverything(t *testing.T) {
 			AdminOpenIDs: OpenIDs{"oA1", "oB2", "oC3"}, MessagesFile: "m.yaml", SendConcurrency: 10000,
 			Approvals: 2, RequireTest: true,
 			QuotaReset: 8*time.Hour + 30*time.Minute, Canary: Share{Number: 250}, QuietHours: zone.Hours{From: 22 * time.Hour, To: 8 * time.Hour},
-			MaxPerFollower: PerTime{Count: 5, Within: 7 * 24 * time.Hour}, Retention: 90 * 24 * time.Hour, Welcome: "Hello\nthere", UnknownText: "silent", Language: "en", PublicURL: "https://p.example.com/x",
+			MaxPerFollower: PerTime{Count: 5, Within: 7 * 24 * time.Hour}, Retention: 90 * 24 * time.Hour, Welcome: "Hello\nthere", UnknownText: "silent",
+			WebhookURL: "http://[::1]:9/x?y=1", WebhookSecret: "0123456789abcdef", Language: "en", PublicURL: "https://p.example.com/x",
 		}},
 	}
 	if diff := cmp.Diff(want, got.Settings); diff != "" {

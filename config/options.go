@@ -158,6 +158,16 @@ var options = []option{
 		print: func(s *values) string { return withoutQuery(s.UnknownText) },
 	},
 	{
+		name:  "WEBHOOK_URL",
+		parse: func(s *values, v string) error { return serverURL(&s.WebhookURL, v) },
+		print: func(s *values) string { return withoutQuery(s.WebhookURL) },
+	},
+	{
+		name: "WEBHOOK_SECRET", secret: true,
+		parse: func(s *values, v string) error { return webhookSecret(&s.WebhookSecret, v) },
+		print: func(s *values) string { return s.WebhookSecret.String() },
+	},
+	{
 		name: "LANGUAGE", fallback: "zh",
 		parse: func(s *values, v string) error { return oneOf(&s.Language, v, "zh", "en") },
 		print: func(s *values) string { return s.Language },

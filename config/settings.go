@@ -75,6 +75,9 @@ type Account struct {
 	Welcome     string // WELCOME, what a new follower is answered; empty for nothing
 	UnknownText string // UNKNOWN_TEXT: "hint", "silent", "customer_service" or a URL
 
+	WebhookURL    string // WEBHOOK_URL, to which events of broadcasts are posted; empty for none
+	WebhookSecret Secret // WEBHOOK_SECRET, signs them; empty without a URL
+
 	Language  string // LANGUAGE, "zh" or "en"
 	PublicURL string // PUBLIC_URL, without a slash at its end; empty for no links
 }

@@ -38,6 +38,12 @@ func unknownText(dst *string, v string) error {
 		}
 		return nil
 	}
+	return serverURL(dst, v)
+}
+
+// serverURL takes the URL of a server of the operator's: https://, or http:// on this
+// machine.
+func serverURL(dst *string, v string) error {
 	u, err := parseURL(v, "url", "https", "http")
 	switch {
 	case err != nil:

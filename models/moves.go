@@ -85,16 +85,22 @@ func (m Move) To() BroadcastState { return transitions[m.Event].to }
 
 // MoveBroadcast has a broadcast make a move at a moment, if the table of
 // transitions lets it, and tells whether it did: of two that try, one succeeds.
-func (s *Store) MoveBroadcast(ctx context.Context, id int64, m Move, now time.Time) (bool, error) {
-	n, err := s.move(s.w.WithContext(ctx), m, now, "id = ?", id)
-	return n == 1, err
+func (s *Store) MoveBroadcast(ctx context.Context, id int64, m Move, now time.Time) (moved bool, err error) {
+	err = s.inTx(ctx, func(tx *gorm.DB) error {
+		n, err := s.move(tx, m, now, "id = ?", id)
+		moved = n == 1
+		return err
+	})
+	return moved && err == nil, err
 }
 
 // HaltOthers pauses every broadcast but one: the account itself is at stake. Those
 // that an admin paused stay as they are.
 func (s *Store) HaltOthers(ctx context.Context, id int64, detail string, now time.Time) error {
-	_, err := s.move(s.w.WithContext(ctx), Move{Event: EventHalt, Reason: ReasonAccount, Detail: detail}, now, "id <> ?", id)
-	return err
+	return s.inTx(ctx, func(tx *gorm.DB) error {
+		_, err := s.move(tx, Move{Event: EventHalt, Reason: ReasonAccount, Detail: detail}, now, "id <> ?", id)
+		return err
+	})
 }
 
 // PauseAll pauses every broadcast that runs, would go on by itself, or starts until a
@@ -115,8 +121,25 @@ func (s *Store) PauseAll(ctx context.Context, until, now time.Time) (paused []Br
 }
 
 // move has the broadcasts for which a condition holds make a move, those that the table
-// lets make it, and returns how many did.
-func (s *Store) move(w *gorm.DB, m Move, now time.Time, where string, args ...any) (int64, error) {
+// lets make it, and returns how many did. The webhooks that tell of it are kept with it.
+func (s *Store) move(tx *gorm.DB, m Move, now time.Time, where string, args ...any) (int64, error) {
+	rows := tx.Model(&Broadcast{}).Where(where, args...).Where(transitions[m.Event].condition(s, m.Event, now))
+	if m.Reason == ReasonCanary { // once: a process that lags behind must not stop the others' sends
+		rows = rows.Where("canary_at = 0")
+	}
+	if s.webhooks && webhookTypes[m.To()] != "" {
+		list, err := lockWithWebhooks(tx, rows, m, now)
+		if err != nil || len(list) == 0 {
+			return 0, wrap(err, "move broadcast to "+string(m.To()))
+		}
+		rows = tx.Model(&Broadcast{}).Where("id IN ?", list)
+	}
+	res := rows.Updates(m.sets(now))
+	return res.RowsAffected, wrap(res.Error, "move broadcast to "+string(m.To()))
+}
+
+// sets is what a move changes in the row of a broadcast.
+func (m Move) sets(now time.Time) map[string]any {
 	t := transitions[m.Event]
 	set := map[string]any{
 		"state": t.to, "reason": m.Reason, "detail": cut(m.Detail, maxReason), "resume_at": At(m.ResumeAt),
@@ -143,12 +166,7 @@ func (s *Store) move(w *gorm.DB, m Move, now time.Time, where string, args ...an
 		}
 	case Pending:
 	}
-	rows := w.Model(&Broadcast{}).Where(where, args...).Where(t.condition(s, m.Event, now))
-	if m.Reason == ReasonCanary { // once: a process that lags behind must not stop the others' sends
-		rows = rows.Where("canary_at = 0")
-	}
-	res := rows.Updates(set)
-	return res.RowsAffected, wrap(res.Error, "move broadcast to "+string(t.to))
+	return set
 }
 
 // condition is what must hold of the row of a broadcast that moves.

@@ -52,6 +52,7 @@ type Store struct {
 
 	beat      beat
 	hungAfter time.Duration
+	webhooks  bool // moves leave webhooks
 }
 
 // Open returns a Store on the database: driver is SQLite with a file's path as
