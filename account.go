@@ -30,6 +30,7 @@ import (
 	"wechat-broadcast/services/monitor"
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/topics"
+	"wechat-broadcast/services/webhooks"
 	"wechat-broadcast/services/wechat"
 )
 
@@ -49,6 +50,7 @@ type account struct {
 	life      *lifesign.Keeper
 	engine    *broadcast.Engine
 	notifier  *notify.Notifier
+	webhooks  *webhooks.Sender // nil without WEBHOOK_URL
 	chat      *chat.Chat
 	pages     *handlers.Pages
 	served    *handlers.Account
@@ -103,6 +105,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	a.life = &lifesign.Keeper{Store: store, Log: a.log}
 	a.engine = a.newEngine(a.redis, source, roles)
 	a.monitor = a.newMonitor()
+	a.webhooks = a.newWebhooks()
 	a.notifier = notify.New(notify.Config{
 		Store: store, Platform: a.platform, Engine: a.engine, Admins: roles, Words: composer, Now: time.Now, Log: a.log,
 	})
@@ -231,6 +234,9 @@ func (a *account) run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	beside.Go(func() { a.notifier.Run(telling) })
 	beside.Go(func() { a.monitor.Run(telling) })
+	if a.webhooks != nil {
+		beside.Go(func() { a.webhooks.Run(telling) })
+	}
 	err := a.engine.Run(ctx)
 	stop()
 	beside.Wait()
