@@ -3,6 +3,9 @@ package webhooks
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -90,5 +93,37 @@ func TestAFaultDoesNotTellTheURL(t *testing.T) {
 	server.Close() // nobody listens there
 	if err := postTo(t, server.URL+"/?key=hidden"); err == nil || strings.Contains(err.Error(), "hidden") {
 		t.Errorf("%v", err)
+	}
+}
+
+// verify is how a receiver checks a signature in a shell, with the headers in variables and
+// the body in a file, byte for byte as it came.
+const verify = `hex=$({ printf '%s.' "$WEBHOOK_TIMESTAMP"; cat body.json; } | openssl dgst -sha256 -hmac "$WEBHOOK_SECRET" -r | cut -d' ' -f1)
+[ "v1,$hex" = "$WEBHOOK_SIGNATURE" ]`
+
+func TestAReceiverVerifiesWithOpenSSL(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip("skipped: there is no openssl")
+	}
+	const body = `{"id":"e","broadcast":{"message":"通知 \u0026"}}`
+	for _, tt := range []struct {
+		timestamp, body string
+		good            bool
+	}{
+		{"1700000000", body, true},
+		{"1700000001", body, false},
+		{"1700000000", body + " ", false},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "body.json"), []byte(tt.body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", verify)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "WEBHOOK_SECRET="+secret, "WEBHOOK_TIMESTAMP="+tt.timestamp, "WEBHOOK_SIGNATURE="+sign(secret, "1700000000", body))
+		if out, err := cmd.CombinedOutput(); (err == nil) != tt.good {
+			t.Errorf("%+v: %v %s", tt, err, out)
+		}
 	}
 }
