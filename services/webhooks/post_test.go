@@ -62,7 +62,7 @@ func TestAnAnswerCountsByItsStatusAlone(t *testing.T) {
 	}{
 		"empty":         {func(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) }, ""},
 		"endless":       {func(w http.ResponseWriter) { writeFor(w, 64<<20) }, ""},
-		"an error page": {func(w http.ResponseWriter) { w.WriteHeader(500); writeFor(w, 1<<10) }, "status 500"},
+		"an error page": {func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError); writeFor(w, 1<<10) }, "status 500"},
 		"no more":       {func(w http.ResponseWriter) { w.WriteHeader(http.StatusGone) }, errGone.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
