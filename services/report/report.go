@@ -8,13 +8,14 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"wechat-broadcast/models"
 	"wechat-broadcast/zone"
 )
 
-// Broadcast is where a broadcast stands, as JSON. Times are RFC 3339 in Beijing time, to
-// the second, and null where there is none.
+// Broadcast is where a broadcast stands, as JSON. Times are RFC 3339 in Beijing time,
+// and null where there is none.
 type Broadcast struct {
 	ID    int64                 `json:"id"`
 	State models.BroadcastState `json:"state"`
@@ -27,8 +28,8 @@ type Broadcast struct {
 	Audience   string `json:"audience"`
 	Recipients int64  `json:"recipients"`
 	Counts     Counts `json:"counts"`
-	// AskedAt is when it was asked for, StartsAt when it started or is to start at the
-	// earliest, and FinishedAt when it ended, however it ended.
+	// AskedAt is when it was asked for, StartsAt when it started or is to start, and
+	// FinishedAt when it ended, however it ended.
 	AskedAt    *time.Time `json:"asked_at"`
 	StartsAt   *time.Time `json:"starts_at"`
 	FinishedAt *time.Time `json:"finished_at"`
@@ -42,28 +43,31 @@ type Counts struct {
 	Failed    int64 `json:"failed"`
 	Uncertain int64 `json:"uncertain"`
 	Skipped   int64 `json:"skipped"`
-	// Waiting are those without an outcome: not tried yet, or being tried.
+	// Waiting are those without an outcome, 0 once the broadcast has ended.
 	Waiting int64 `json:"waiting"`
 }
 
 // Of returns where a broadcast stands with these counts.
 func Of(b models.Broadcast, c models.Counts) Broadcast {
-	starts := b.StartedAt
-	if starts.IsZero() {
-		starts = b.NotBefore
-	}
-	if starts.IsZero() { // it waits for approvals
-		starts = b.PlannedStart
-	}
-	return Broadcast{
+	r := Broadcast{
 		ID: b.ID, State: b.State, Reason: b.Reason, Message: b.Name, Audience: Audience(b), Recipients: b.Recipients,
 		Counts: Counts{
-			Accepted: c.Accepted, Delivered: c.Delivered, Blocked: c.Blocked, Failed: c.Failed,
-			Uncertain: c.Uncertain, Skipped: c.Skipped,
-			Waiting: max(0, b.Recipients-(c.Known()-c.Sending)),
+			Accepted: c.Accepted, Delivered: c.Delivered, Blocked: c.Blocked, Failed: c.Failed, Uncertain: c.Uncertain, Skipped: c.Skipped,
 		},
-		AskedAt: Moment(b.AskedAt.Time), StartsAt: Moment(starts.Time), FinishedAt: Moment(b.FinishedAt.Time),
+		AskedAt: Moment(b.AskedAt.Time), FinishedAt: Moment(b.FinishedAt.Time),
 	}
+	if !b.State.Final() {
+		r.Counts.Waiting = max(0, b.Recipients-(c.Known()-c.Sending))
+	}
+	switch {
+	case !b.StartedAt.IsZero():
+		r.StartsAt = Moment(b.StartedAt.Time)
+	case b.State == models.Pending: // it starts when it is approved, and not before that
+		r.StartsAt = Moment(b.PlannedStart.Time)
+	case !b.State.Final():
+		r.StartsAt = Moment(b.NotBefore.Time)
+	}
+	return r
 }
 
 // Moment returns a time as other programs are told it; nil for the zero time.
@@ -71,7 +75,7 @@ func Moment(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
-	t = t.In(zone.Beijing).Truncate(time.Second)
+	t = t.In(zone.Beijing)
 	return &t
 }
 
@@ -113,21 +117,22 @@ func groups(list []models.Group) []string {
 // have the next word glued to them.
 var commandWords = []string{"at", "except", "定时", "不含"}
 
-// name returns a group's name as a command reads it again: in quotation marks unless it
-// is surely one word.
+// name returns a group's name as a command reads it again: in quotation marks that are not
+// in it, if it would be read otherwise without.
 func name(of string) string {
-	plain := !strings.ContainsFunc(of, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.", r)
+	parted := strings.ContainsFunc(of, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || strings.ContainsRune(",，、､﹐﹑", r)
 	})
 	command := slices.ContainsFunc(commandWords, func(w string) bool {
-		return strings.EqualFold(of, w) || w[0] >= 0x80 && strings.HasPrefix(of, w)
+		return strings.EqualFold(of, w) || w[0] >= utf8.RuneSelf && strings.HasPrefix(of, w)
 	})
-	switch {
-	case plain && !command:
+	if !parted && !command && !strings.HasPrefix(of, "“") && !strings.HasPrefix(of, "「") && !strings.HasPrefix(of, `"`) {
 		return of
-	case strings.Contains(of, `"`):
-		return "“" + of + "”"
-	default:
-		return `"` + of + `"`
 	}
+	for _, marks := range [][2]string{{"“", "”"}, {"「", "」"}, {`"`, `"`}} {
+		if !strings.Contains(of, marks[1]) {
+			return marks[0] + of + marks[1]
+		}
+	}
+	return of
 }
