@@ -24,7 +24,7 @@ var now = time.Date(2026, 11, 27, 1, 0, 0, 0, time.UTC)
 var (
 	ascii = []string{
 		"openid", "request_key", "digest", "audience", "asked_by", "salt", "reason", "notified_state", "owner", "message_key",
-		"changed_by", "role", "added_by", "admin", "via", "kind", "made_by", "said",
+		"changed_by", "role", "added_by", "admin", "via", "kind", "made_by", "said", "scope", "hash",
 	}
 	words = []string{
 		"name", "scene", "fields", "remark", "heard", "message", "detail", "target", "reply", "content", "word", "text", "action",

@@ -3,7 +3,7 @@
 -- never given twice: the requests of a token are known by it.
 CREATE TABLE tokens (
     id           BIGINT       NOT NULL AUTO_INCREMENT PRIMARY KEY,
-    name         VARCHAR(64)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    name         VARCHAR(64)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     scope        VARCHAR(16)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     hash         CHAR(64)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     created_at   BIGINT       NOT NULL,
