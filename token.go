@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"text/tabwriter"
-	"time"
 
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
@@ -94,7 +93,7 @@ func (s *session) onTokens(work func(service *tokens.Service) error) error {
 		return err
 	}
 	defer func() { _ = a.process.close() }()
-	err = work(&tokens.Service{Store: a.store, Account: a.settings.Name, Now: time.Now, Log: a.log})
+	err = work(a.tokens())
 	var told *models.Error
 	if !errors.As(err, &told) || !s.words.Has("token.error."+told.Code) {
 		return err
