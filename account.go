@@ -24,12 +24,10 @@ import (
 	"wechat-broadcast/services/canary"
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/lifesign"
-	"wechat-broadcast/services/lists"
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/monitor"
 	"wechat-broadcast/services/notify"
-	"wechat-broadcast/services/topics"
 	"wechat-broadcast/services/webhooks"
 	"wechat-broadcast/services/wechat"
 )
@@ -109,11 +107,10 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	a.notifier = notify.New(notify.Config{
 		Store: store, Platform: a.platform, Engine: a.engine, Admins: roles, Words: composer, Now: time.Now, Log: a.log,
 	})
+	groups := groupsOf(store, a.log)
 	a.chat = chat.New(chat.Config{
 		Roles: roles, Audit: store, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
-		Notices: a.notifier, Messages: source, Replies: store,
-		Topics: topics.New(topics.Config{Store: store, Now: time.Now}), Log: a.log,
-		Lists: &lists.Service{Store: store, Now: time.Now, Log: a.log},
+		Notices: a.notifier, Messages: source, Replies: store, Topics: groups.topics, Lists: groups.lists, Log: a.log,
 		Approvals: &approval.Desk{
 			Store: store, Admins: roles, Start: a.engine.StartOf, Wake: a.engine.Wake, Now: time.Now, Log: a.log,
 		},
@@ -131,9 +128,13 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
+	served, err := a.newAPI(source, composer, groups)
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
 	readiness := handlers.NewReadiness(a.checks())
 	a.metrics.MustRegister(readiness)
-	a.served = &handlers.Account{Callback: callback, Pages: a.pages, Readiness: readiness}
+	a.served = &handlers.Account{Callback: callback, Pages: a.pages, API: served, Readiness: readiness}
 	return a, nil
 }
 

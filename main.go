@@ -42,6 +42,7 @@ type commands struct {
 	Import    importCommand    `cmd:"" help:"${usage_import}"`
 	Export    exportCommand    `cmd:"" help:"${usage_export}"`
 	Say       sayCommand       `cmd:"" help:"${usage_say}"`
+	Token     tokenCommand     `cmd:"" help:"${usage_token}"`
 	Copy      copyCommand      `cmd:"" help:"${usage_copy}"`
 	Simulator simulatorCommand `cmd:"" help:"${usage_simulator}"`
 	Version   versionCommand   `cmd:"" help:"${usage_version}"`

@@ -42,7 +42,8 @@ var usages = []string{
 	"usage.init_app_secret_file", "usage.init_token", "usage.init_aes_key", "usage.init_admin", "usage.init_public_url",
 	"usage.init_database_url", "usage.init_api_base_url", "usage.copy", "usage.copy_to", "usage.copy_undo",
 	"usage.import_testers", "usage.import_table", "usage.export_followers", "usage.export_deliveries",
-	"usage.export_broadcast", "usage.accounts",
+	"usage.export_broadcast", "usage.accounts", "usage.token", "usage.token_add", "usage.token_list", "usage.token_remove",
+	"usage.token_name", "usage.token_scope",
 }
 
 // newParser returns the parser of the command line, whose help is in the language of

@@ -3,8 +3,11 @@ package handlers
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"wechat-broadcast/handlers/api"
 )
 
 // retryPlace is when whoever asks an account that can't be served may ask again, in
@@ -15,6 +18,7 @@ const retryPlace = "30"
 type Account struct {
 	Callback *Callback
 	Pages    *Pages
+	API      *api.API
 	// Readiness is what /readyz asks; nil if there is nothing to ask.
 	Readiness *Readiness
 }
@@ -39,7 +43,7 @@ type places []Place
 // several tells whether the accounts have names.
 func (a places) several() bool { return len(a) > 0 && a[0].Name != "" }
 
-func (a places) register(r *gin.Engine) {
+func (a places) register(r *gin.Engine, now func() time.Time) {
 	callback := "/wechat"
 	if a.several() {
 		callback += "/:account"
@@ -54,13 +58,17 @@ func (a places) register(r *gin.Engine) {
 	pages.GET("/assets/:name", a.toPages((*Pages).asset))
 	notFound := a.toPages((*Pages).notFound)
 	r.NoRoute(func(g *gin.Context) {
-		if strings.HasPrefix(g.Request.URL.Path, "/b/") {
+		switch {
+		case strings.HasPrefix(g.Request.URL.Path, "/b/"):
 			guarded(g)
 			notFound(g)
-			return
+		case strings.HasPrefix(g.Request.URL.Path, api.Root):
+			a.refuseAPI(g, (*api.Strangers).NoRoute)
+		default:
+			noPage(g)
 		}
-		noPage(g)
 	})
+	a.registerAPI(r, now)
 }
 
 // find returns the place of a name.

@@ -31,7 +31,7 @@ func New(cfg Config, list ...Place) http.Handler {
 	if cfg.Metrics != nil {
 		inspect(r, cfg.Metrics, a)
 	}
-	a.register(r)
+	a.register(r, cfg.Now)
 	return r
 }
 

@@ -27,6 +27,7 @@ var parts = map[string][]string{
 	lang.Pages:    {"../handlers/pages*.go", "../demo/*.go", "../web/templates/*.html", "*.go"},
 	lang.Terminal: {"*.go", "../config/*.go", "../models/*.go", "../services/diagnosis/*.go", "../setup/*.go", "../*.go"},
 	lang.Demo:     {"../demo/*.go", "../web/templates/phone.html"},
+	lang.API:      {"../handlers/api/*.go"},
 }
 
 // sentences returns those of a file by id; plural forms are joined.

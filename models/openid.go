@@ -27,8 +27,12 @@ func LikeOpenID(s string) bool {
 
 // MaskOpenID returns an OpenID as a log may show it: its first four and last
 // three characters, enough to find a person again and too little to write to
-// them. What is too short to hide anything is hidden whole.
+// them. What is too short to hide anything is hidden whole, and what stands for a token of
+// the API is no OpenID and is shown.
 func MaskOpenID(s string) string {
+	if _, isToken := TokenOf(s); isToken {
+		return s
+	}
 	r := []rune(s)
 	if len(r) < 12 {
 		return "…"

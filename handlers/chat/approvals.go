@@ -126,7 +126,7 @@ func (c *Composer) askedApproval(asked *broadcast.Created) string {
 func (c *Composer) pendingText(st broadcast.Status) string {
 	b := st.Broadcast
 	v := vars{
-		"ID": b.ID, "Name": b.Name, "Audience": c.audience(b), "Count": b.Recipients, "Who": clip(nameOf(st.Names, b.AskedBy), 24),
+		"ID": b.ID, "Name": b.Name, "Audience": c.audience(b), "Count": b.Recipients, "Who": c.asker(st.Names, b.AskedBy),
 		"At": c.atStart(b), "N": int64(b.Approvals), "Have": int64(len(st.Approved)), "By": c.namesOf(st.Names, st.Approved), "Until": c.until(b),
 		"Approve": c.on(Approve, b.ID), "Reject": c.on(Reject, b.ID), "Cancel": c.on(Cancel, b.ID),
 	}

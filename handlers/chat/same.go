@@ -49,6 +49,9 @@ func (c *Composer) sameText(e *models.Error, asked Command) string {
 // same people, at the same time, with the same changes. name is that of a message which
 // says the same as the one that was asked for.
 func (c *Composer) again(asked Command, name string) string {
+	if asked.Name == API {
+		return `"again": true`
+	}
 	again := c.flagWord(0)
 	if asked.Message == "" && (len(asked.Fields) > 0 || asked.Name == Rest) {
 		name = ""
