@@ -28,6 +28,7 @@ import (
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/monitor"
 	"wechat-broadcast/services/notify"
+	"wechat-broadcast/services/sessions"
 	"wechat-broadcast/services/webhooks"
 	"wechat-broadcast/services/wechat"
 )
@@ -45,6 +46,7 @@ type account struct {
 	platform  *wechat.Client
 	followers *followers.Service
 	admins    *admins.Service
+	sessions  *sessions.Service
 	life      *lifesign.Keeper
 	engine    *broadcast.Engine
 	notifier  *notify.Notifier
@@ -104,13 +106,16 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	a.engine = a.newEngine(a.redis, source, roles)
 	a.monitor = a.newMonitor()
 	a.webhooks = a.newWebhooks()
+	if a.sessions, err = a.newSessions(); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
 	a.notifier = notify.New(notify.Config{
 		Store: store, Platform: a.platform, Engine: a.engine, Admins: roles, Words: composer, Now: time.Now, Log: a.log,
 	})
 	groups := groupsOf(store, a.log)
 	a.chat = chat.New(chat.Config{
 		Roles: roles, Audit: store, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
-		Notices: a.notifier, Messages: source, Replies: store, Topics: groups.topics, Lists: groups.lists, Log: a.log,
+		Notices: a.notifier, Messages: source, Replies: store, Topics: groups.topics, Lists: groups.lists, Console: a.sessions, Log: a.log,
 		Approvals: &approval.Desk{
 			Store: store, Admins: roles, Start: a.engine.StartOf, Wake: a.engine.Wake, Now: time.Now, Log: a.log,
 		},
@@ -132,9 +137,13 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
+	pages, err := a.newConsole(source, groups)
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
 	readiness := handlers.NewReadiness(a.checks())
 	a.metrics.MustRegister(readiness)
-	a.served = &handlers.Account{Callback: callback, Pages: a.pages, API: served, Readiness: readiness}
+	a.served = &handlers.Account{Callback: callback, Pages: a.pages, API: served, Console: pages, Readiness: readiness}
 	return a, nil
 }
 
@@ -230,6 +239,7 @@ func (a *account) run(ctx context.Context) error {
 		return nil // told to stop while the database was away
 	}
 	a.warnOfApprovals(ctx)
+	a.endStrangers(ctx)
 	a.process.warnOfConnections(ctx, a)
 	telling, stop := context.WithCancel(context.WithoutCancel(ctx)) // until nothing is sent any more
 	var beside sync.WaitGroup

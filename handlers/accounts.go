@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"wechat-broadcast/handlers/api"
+	"wechat-broadcast/handlers/console"
 )
 
 // retryPlace is when whoever asks an account that can't be served may ask again, in
@@ -19,6 +20,7 @@ type Account struct {
 	Callback *Callback
 	Pages    *Pages
 	API      *api.API
+	Console  *console.Console
 	// Readiness is what /readyz asks; nil if there is nothing to ask.
 	Readiness *Readiness
 }
@@ -56,9 +58,12 @@ func (a places) register(r *gin.Engine, now func() time.Time) {
 	pages.GET("/:token/events", a.toPages((*Pages).events))
 	pages.GET("/:token/failed.csv", a.toPages((*Pages).failedCSV))
 	pages.GET("/assets/:name", a.toPages((*Pages).asset))
+	a.registerConsole(r)
 	notFound := a.toPages((*Pages).notFound)
 	r.NoRoute(func(g *gin.Context) {
 		switch {
+		case inConsole(g):
+			a.toConsole((*console.Console).NotFound)(g)
 		case strings.HasPrefix(g.Request.URL.Path, "/b/"):
 			guarded(g)
 			notFound(g)

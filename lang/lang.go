@@ -29,8 +29,9 @@ const (
 	Problems = "problems" // of messages and their file
 	Plain    = "plain"    // what the terminal says otherwise of problems; English only
 	Pages    = "pages"
+	Console  = "console"
 	Demo     = "demo"
-	API      = "api" // of the HTTP API: what only its requests can have wrong
+	API      = "api"      // of the HTTP API: what only its requests can have wrong
 	Terminal = "terminal" // of the commands but the demo: what is wrong at a start, help, progress
 )
 

@@ -70,6 +70,7 @@ const (
 	FaultNoGroup  Fault = "no_group"  // the name of a topic, tag or list is missing
 	FaultExcept   Fault = "except"    // Words do not say whether a topic, a tag or a list is left out
 	FaultTrial    Fault = "trial"     // Words can't be in a broadcast to the asker or the test list
+	FaultCode     Fault = "code"      // Words are not a code, or there is none
 	FaultField    Fault = "field"     // Words are further lines that are no `field=value`
 )
 
@@ -155,6 +156,8 @@ func (cmd *Command) arguments(takes takes, rest []word, further string) {
 	case takesNumberAndWhy:
 		rest = cmd.needNumber(append(rest, words(further)...))
 		cmd.Arg = raw(rest)
+	case takesCode:
+		cmd.code(append(rest, words(further)...))
 	case takesTime:
 		if rest = cmd.needNumber(append(rest, words(further)...)); cmd.Fault == "" {
 			cmd.time(rest)

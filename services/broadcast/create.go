@@ -82,6 +82,9 @@ func (e *Engine) drawUp(ctx context.Context, q Request) (*drawn, error) {
 	if d.b, err = e.draft(q, def); err != nil {
 		return nil, err
 	}
+	if q.Digest != "" && d.b.Digest != q.Digest {
+		return nil, models.NewError(models.Conflict, models.ErrMessageChanged, "Name", def.Name)
+	}
 	d.b.Target, d.def = target, def
 	d.asked.Again, d.asked.Fills = q.Again, def.Needs()
 	d.asked.Approvals = max(d.asked.Approvals, q.Approvals)
@@ -98,6 +101,19 @@ func (e *Engine) withdraw(ctx context.Context, b *models.Broadcast) {
 			e.groups.Withdraw(ctx, g)
 		}
 	}
+}
+
+// Digest returns that of the content which a request would send now.
+func (e *Engine) Digest(ctx context.Context, q Request) (string, error) {
+	of, err := audience.Earlier(ctx, e.store, q.Audience, q.Of)
+	if err != nil {
+		return "", err
+	}
+	def, err := e.definition(ctx, q, of)
+	if err != nil {
+		return "", err
+	}
+	return def.Digest(), nil
 }
 
 // Target finds the groups of a request. The error says of all of them what is wrong.
