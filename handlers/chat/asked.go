@@ -44,6 +44,8 @@ func ParseAudience(text string) (to Addressed, ok bool) {
 func AudienceName(b models.Broadcast) string {
 	parts := []string{string(b.Audience)}
 	switch {
+	case b.Target.Given():
+		parts = []string{models.AudienceGiven}
 	case b.Audience == models.AudienceGroups:
 		parts = groupsName(b.Target.Groups)
 	case b.OfID != 0:
