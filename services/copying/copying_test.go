@@ -24,10 +24,10 @@ var now = time.Date(2026, 11, 27, 1, 0, 0, 0, time.UTC)
 var (
 	ascii = []string{
 		"openid", "request_key", "digest", "audience", "asked_by", "salt", "reason", "notified_state", "owner", "message_key",
-		"changed_by", "role", "added_by", "admin", "via", "kind", "made_by", "said", "scope", "hash",
+		"changed_by", "role", "added_by", "admin", "via", "kind", "made_by", "said", "scope", "hash", "key_hash", "body_digest",
 	}
 	words = []string{
-		"name", "scene", "fields", "remark", "heard", "message", "detail", "target", "reply", "content", "word", "text", "action",
+		"name", "scene", "fields", "remark", "heard", "message", "detail", "target", "reply", "content", "word", "text", "action", "response",
 		"description", "value", "folded",
 	}
 	flags = []string{"subscribed", "opted_out", "tester", "stranger", "blacklisted", "at_any_hour", "emptied", "joined", "used"}
