@@ -40,8 +40,8 @@ type Config struct {
 	Composer  *chat.Composer
 	// Language is that of the answers, one of lang.Languages.
 	Language string
-	Now func() time.Time
-	Log *slog.Logger
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // API serves the routes for one account. It is safe for concurrent use.

@@ -186,7 +186,7 @@ func (a *API) start(text string) (time.Time, error) {
 
 // keepAsked keeps in the audit that a token asked for a broadcast.
 func (a *API) keepAsked(c *call, q asked, b *models.Broadcast, came error) {
-	row := models.Audit{Action: "broadcast_" + models.AudienceGiven}
+	row := models.Audit{Action: "broadcast_" + chat.GivenAudience}
 	if q.Audience != "" {
 		row.Action = "broadcast"
 		if to, ok := chat.ParseAudience(q.Audience); ok {
@@ -197,7 +197,7 @@ func (a *API) keepAsked(c *call, q asked, b *models.Broadcast, came error) {
 		row.Target = "#" + strconv.FormatInt(b.ID, 10)
 	}
 	people := len(q.Recipients)
-	q.Recipients = nil // the rows of the deliveries have them
+	q.Recipients = nil         // the rows of the deliveries have them
 	text, _ := json.Marshal(q) //nolint:errchkjson // texts and booleans
 	row.Detail = "POST " + c.Request.URL.Path + " " + string(text)
 	if people > 0 {

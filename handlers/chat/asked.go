@@ -11,6 +11,10 @@ import (
 // wrong tell then how to mend it there.
 const API Name = "api"
 
+// GivenAudience is what the API calls the audience of a broadcast to people who were given one
+// by one.
+const GivenAudience = "recipients"
+
 // Addressed is to whom a broadcast goes, as a text names it.
 type Addressed struct {
 	Audience models.Audience
@@ -45,7 +49,7 @@ func AudienceName(b models.Broadcast) string {
 	parts := []string{string(b.Audience)}
 	switch {
 	case b.Target.Given():
-		parts = []string{models.AudienceGiven}
+		parts = []string{GivenAudience}
 	case b.Audience == models.AudienceGroups:
 		parts = groupsName(b.Target.Groups)
 	case b.OfID != 0:
