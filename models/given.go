@@ -5,10 +5,6 @@ import (
 	"slices"
 )
 
-// GivenRecipients is what the API calls the audience of a broadcast to people who were given one
-// by one; in the database it is AudienceGroups.
-const GivenRecipients = "recipients"
-
 // Addressee is a person who is given for a broadcast, with the fields that fill its message
 // for them.
 type Addressee struct {

@@ -24,8 +24,7 @@ type Asked struct {
 	// Instead is a paused broadcast that is cancelled when b is stored, since b is for
 	// the rest of it; 0 for none.
 	Instead int64
-	// Approvals is how many other admins must approve b, if it goes to more than the test
-	// list.
+	// Approvals is how many other admins must approve b.
 	Approvals int
 	// Fills are the names of the fields that the message of b can't be filled without.
 	Fills []string
@@ -85,7 +84,7 @@ func (s *Store) admit(tx *gorm.DB, b *Broadcast, q Asked) error {
 	if err := useSegments(tx, b); err != nil {
 		return err
 	}
-	if q.Approvals > 0 && !b.Audience.Trial() {
+	if q.Approvals > 0 {
 		b.State, b.Reason, b.Approvals, b.PendingSince = Pending, "", q.Approvals, b.AskedAt
 	}
 	b.Intercepted = -1

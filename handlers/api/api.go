@@ -50,6 +50,8 @@ type API struct {
 	words  words
 	limits *limits
 	counts counts
+	// bodies has a place for each body that is read.
+	bodies chan struct{}
 }
 
 // New returns an API. It reads nothing yet.
@@ -58,7 +60,7 @@ func New(c Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &API{Config: c, words: said, limits: newLimits(), counts: newCounts(c.Store)}, nil
+	return &API{Config: c, words: said, limits: newLimits(), counts: newCounts(c.Store), bodies: make(chan struct{}, bodiesAtOnce)}, nil
 }
 
 // Route is one of the API's routes.
@@ -76,6 +78,7 @@ type Route struct {
 // Routes are all that take a token.
 var Routes = []Route{
 	{http.MethodGet, "/api/v1/broadcasts", models.ScopeRead, reads, (*API).listBroadcasts},
+	{http.MethodPost, "/api/v1/broadcasts", models.ScopeDraft, asks, (*API).createBroadcast},
 	{http.MethodGet, "/api/v1/broadcasts/{id}", models.ScopeRead, reads, (*API).showBroadcast},
 	{http.MethodGet, "/api/v1/broadcasts/{id}/deliveries", models.ScopeRead, reads, (*API).listDeliveries},
 	{http.MethodPost, "/api/v1/broadcasts/{id}/pause", models.ScopeSend, moves, (*API).pause},

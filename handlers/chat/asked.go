@@ -11,6 +11,10 @@ import (
 // wrong tell then how to mend it there.
 const API Name = "api"
 
+// GivenAudience is what the API calls the audience of a broadcast to people who were given one
+// by one.
+const GivenAudience = "recipients"
+
 // Addressed is to whom a broadcast goes, as a text names it.
 type Addressed struct {
 	Audience models.Audience
@@ -44,8 +48,8 @@ func ParseAudience(text string) (to Addressed, ok bool) {
 func AudienceName(b models.Broadcast) string {
 	parts := []string{string(b.Audience)}
 	switch {
-	case b.Audience == models.AudienceGroups && b.Target.Given():
-		parts = []string{models.GivenRecipients}
+	case b.Target.Given():
+		parts = []string{GivenAudience}
 	case b.Audience == models.AudienceGroups:
 		parts = groupsName(b.Target.Groups)
 	case b.OfID != 0:

@@ -87,6 +87,9 @@ func (e *Engine) drawUp(ctx context.Context, q Request) (*drawn, error) {
 	}
 	d.b.Target, d.def = target, def
 	d.asked.Again, d.asked.Fills = q.Again, def.Needs()
+	if q.Audience.Trial() { // the settings ask for none
+		d.asked.Approvals = 0
+	}
 	d.asked.Approvals = max(d.asked.Approvals, q.Approvals)
 	if of != nil {
 		d.asked.Instead = audience.Complete(d.b, of)

@@ -103,12 +103,14 @@ func TestGivenPeopleWhoAreRefused(t *testing.T) {
 			"an audience too": {models.ErrRecipientsBeside, broadcast.Request{Audience: models.AudienceAll, Recipients: one}, ""},
 			"malformed": {
 				models.ErrRecipientOpenID,
-				broadcast.Request{Recipients: slices.Concat(one, []models.Addressee{{OpenID: "o 1"}, {OpenID: ""}})}, "Index=1 OpenID=o 1 Others=1",
+				broadcast.Request{Recipients: slices.Concat(one, []models.Addressee{{OpenID: "o 1"}, {OpenID: ""}})},
+				"Index=1 OpenID=o 1 Others=1",
 			},
 			"twice with other fields": {models.ErrRecipientTwice, broadcast.Request{Recipients: slices.Concat(a.to("a", 1, 2), a.to("b", 1))}, "Index=2"},
 			"a field like the date": {
 				models.ErrRecipientField,
-				broadcast.Request{Recipients: []models.Addressee{{OpenID: a.openID(1), Fields: map[string]string{"日期": "1"}}}}, "Field=日期 Index=0",
+				broadcast.Request{Recipients: []models.Addressee{{OpenID: a.openID(1), Fields: map[string]string{"日期": "1"}}}},
+				"Field=日期 Index=0",
 			},
 			"a long value":       {models.ErrRecipientValue, broadcast.Request{Recipients: a.to(strings.Repeat("书", 201), 1)}, "Limit=200"},
 			"who lacks a field":  {models.ErrFieldsLacking, broadcast.Request{Recipients: slices.Concat(one, a.to("", 2, 3))}, ""},
@@ -253,6 +255,10 @@ func TestADraftOfATokenIsApproved(t *testing.T) {
 			if test, err := a.byToken("test", broadcast.Request{Message: "notice", Audience: models.AudienceTest, Approvals: drafts}); err != nil {
 				t.Error(err)
 			} else {
+				if drafts > 0 { // a draft sends nothing by itself, to nobody
+					a.reaches(test.Broadcast.ID, models.Pending)
+					a.approve(test.Broadcast.ID, admin, models.Scheduled)
+				}
 				a.reaches(test.Broadcast.ID, models.Finished)
 			}
 			if n := a.sim.Stats().Calls; n != 4 {

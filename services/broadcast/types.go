@@ -38,8 +38,8 @@ type Request struct {
 	At time.Time
 	// Again allows the same message to the same people within 24 hours.
 	Again bool
-	// Approvals is how many admins must approve it at least, whatever the settings say, if it
-	// goes to more than the test list; 0 for no more than these say.
+	// Approvals is how many admins must approve it at least, whatever the settings say and
+	// whomever it goes to; 0 for no more than these say.
 	Approvals int
 	// Canary has a few tried first.
 	Canary bool
