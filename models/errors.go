@@ -186,10 +186,3 @@ const (
 	ErrFieldNamesUnknown  = "field_names_unknown" // Name, Known: fields by names that only the platform could tell, and it can't be asked
 	ErrMessageBusy        = "message_busy"        // Name: others changed it at the same moment, several times
 )
-
-// Those about the tokens of the HTTP API.
-const (
-	ErrTokenName    = "token_name"    // Name, Limit: a token can't be called that
-	ErrTokenTaken   = "token_taken"   // Name: there is one of that name
-	ErrTokenUnknown = "token_unknown" // Name, Known: there is none of that name
-)
