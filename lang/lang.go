@@ -30,7 +30,7 @@ const (
 	Plain    = "plain"    // what the terminal says otherwise of problems; English only
 	Pages    = "pages"
 	Demo     = "demo"
-	API      = "api" // of the HTTP API: what only its requests can have wrong
+	API      = "api"      // of the HTTP API: what only its requests can have wrong
 	Terminal = "terminal" // of the commands but the demo: what is wrong at a start, help, progress
 )
 
