@@ -289,4 +289,3 @@ func TestPagesOfTheAPI(t *testing.T) {
 		t.Errorf("the messages are %q", names)
 	}
 }
-
