@@ -187,13 +187,6 @@ const (
 	ErrMessageBusy        = "message_busy"        // Name: others changed it at the same moment, several times
 )
 
-// Those about the tokens of the HTTP API.
-const (
-	ErrTokenName    = "token_name"    // Name, Limit: a token can't be called that
-	ErrTokenTaken   = "token_taken"   // Name: there is one of that name
-	ErrTokenUnknown = "token_unknown" // Name, Known: there is none of that name
-)
-
 // Those about the console.
 const (
 	ErrNoPublicURL    = "no_public_url"   // the setting PUBLIC_URL is missing, so there can be no link

@@ -29,6 +29,13 @@ func (s Scope) May(takes Scope) bool {
 	return slices.Contains(Scopes, s) && slices.Index(Scopes, s) >= slices.Index(Scopes, takes)
 }
 
+// The Errors about tokens. They reach people on the command line alone.
+const (
+	ErrTokenName    = "token_name"    // Name, Limit: a token can't be called that
+	ErrTokenTaken   = "token_taken"   // Name: there is one of that name
+	ErrTokenUnknown = "token_unknown" // Name, Known: there is none of that name
+)
+
 // Token is a token of the HTTP API. Its secret is stored nowhere.
 type Token struct {
 	ID    int64 `gorm:"primaryKey"`
