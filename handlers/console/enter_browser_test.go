@@ -28,7 +28,6 @@ func TestBrowserEntersAndLogsOut(t *testing.T) {
 	b.Open(address + d.link(owner))
 	b.Until(`document.querySelector("h1")?.textContent === "Console"`)
 	b.Readable()
-	b.Named("Log out")
 	b.Sound(address)
 	b.Open(address + "/console/?lang=zh")
 	b.Until(`document.querySelector("h1")?.textContent === "后台"`)
