@@ -48,13 +48,22 @@ func TestTheLineOfACommandMeansIt(t *testing.T) {
 	for _, language := range []string{"en", "zh"} {
 		s := newStage(t, language)
 		for _, cmd := range []Command{
-			{Name: BroadcastMe}, {Name: BroadcastTest, Message: "notice", Again: true}, {Name: BroadcastAll, Message: "library notice", Canary: true, Now: true},
+			{Name: BroadcastMe},
+			{Name: BroadcastTest, Message: "notice", Again: true},
+			{Name: BroadcastAll, Message: "library notice", Canary: true, Now: true},
 			{Name: BroadcastList, Groups: []string{"老读者", "new readers"}, Message: "notice", At: "2026-11-27 09:00:00"},
 			{Name: BroadcastAll, Message: "notice", Except: []models.Group{{Kind: models.GroupTag, Name: "a b"}, {Kind: models.GroupList, Name: "c"}}, Again: true, At: "2026-11-27 09:00:00"},
 			{Name: BroadcastTopic, Groups: []string{"讲座"}, Fields: []FieldLine{{"thing1", "a=b"}, {"通知内容", "x"}}},
-			{Name: Resume, ID: 7}, {Name: Retry, ID: 7, Canary: true}, {Name: Rest, ID: 7, Message: "notice"}, {Name: Approve, ID: 12},
-			{Name: Reschedule, ID: 7, At: "2026-11-27 09:00:00"}, {Name: Reject, ID: 7, Arg: "why"}, {Name: AdminsAdd, OpenID: follower, Arg: "sender"},
-			{Name: TestersAdd, OpenID: follower, Arg: "Lin Wang"}, {Name: RepliesSet, Arg: "开放", Text: "九点\n到五点"}, {Name: SyncConfirm},
+			{Name: Resume, ID: 7},
+			{Name: Retry, ID: 7, Canary: true},
+			{Name: Rest, ID: 7, Message: "notice"},
+			{Name: Approve, ID: 12},
+			{Name: Reschedule, ID: 7, At: "2026-11-27 09:00:00"},
+			{Name: Reject, ID: 7, Arg: "why"},
+			{Name: AdminsAdd, OpenID: follower, Arg: "sender"},
+			{Name: TestersAdd, OpenID: follower, Arg: "Lin Wang"},
+			{Name: RepliesSet, Arg: "开放", Text: "九点\n到五点"},
+			{Name: SyncConfirm},
 			{Name: MessagesSet, Arg: "closing", Fields: []FieldLine{{"template", "3"}}},
 		} {
 			line := s.Line(cmd)
