@@ -45,6 +45,18 @@ func (s *Store) Broadcasts(ctx context.Context, n int, states ...BroadcastState)
 	return list, wrap(err, "list broadcasts")
 }
 
+// BroadcastsBefore returns the n broadcasts before that of an id, the newest first; for id 0
+// the latest.
+func (s *Store) BroadcastsBefore(ctx context.Context, id int64, n int) ([]Broadcast, error) {
+	q := s.r.WithContext(ctx).Order("id DESC").Limit(n)
+	if id != 0 {
+		q = q.Where("id < ?", id)
+	}
+	var list []Broadcast
+	err := q.Find(&list).Error
+	return list, wrap(err, "list broadcasts")
+}
+
 // Unnotified returns the broadcasts that ended or paused by themselves, were approved or
 // rejected, or began at a planned start, and whose admin was not told so yet; and those
 // that wait for approvals without all being told who may give them.
