@@ -25,6 +25,7 @@ var parts = map[string][]string{
 	lang.Problems: {"../services/message/words.go"},
 	lang.Platform: {"platform.go", "../handlers/progress/words.go"},
 	lang.Pages:    {"../handlers/pages*.go", "../handlers/progress/*.go", "../demo/*.go", "../web/templates/*.html", "*.go"},
+	lang.Console:  {"../handlers/console/*.go", "../web/templates/console_*.html"},
 	lang.Terminal: {"*.go", "../config/*.go", "../models/*.go", "../services/diagnosis/*.go", "../setup/*.go", "../*.go"},
 	lang.Demo:     {"../demo/*.go", "../web/templates/phone.html"},
 }
