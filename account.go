@@ -145,7 +145,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	}
 	pages, err := console.New(console.Config{
 		Sessions: entrance, Chat: a.chat, Store: store, Engine: a.engine, Messages: source, Followers: a.followers, Topics: ownTopics,
-		Lists: ownLists, Admins: roles, Platform: a.platform, Language: settings.Language, Now: time.Now, Log: a.log,
+		Lists: ownLists, Admins: roles, Platform: a.platform, Progress: a.progress, Examine: a.examine, Language: settings.Language, Now: time.Now, Log: a.log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, a.close())

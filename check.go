@@ -136,6 +136,18 @@ func examineAccount(ctx context.Context, doctor *diagnosis.Doctor, settings *con
 	}, nil
 }
 
+// examine returns every point of the account, as the command check tells them, in the
+// account's language.
+func (a *account) examine(ctx context.Context) ([]diagnosis.Point, error) {
+	doctor, err := newDoctor(a.settings.Language)
+	if err != nil {
+		return nil, err
+	}
+	settings := *a.process.settings
+	settings.Accounts = []config.Account{a.settings}
+	return examineAccount(ctx, doctor, &settings)
+}
+
 // newTrialClient returns a client for a few calls beside those of a running server.
 func newTrialClient(a config.Account) *wechat.Client {
 	return wechat.New(wechat.Config{AppID: a.AppID, AppSecret: a.AppSecret.Reveal(), BaseURL: a.APIBaseURL, MaxConns: 1})

@@ -99,3 +99,12 @@ func (p *Feeds) Words(language string) *Words { return p.words[language] }
 func (p *Feeds) Snapshot(ctx context.Context, id int64) (*Snapshot, error) {
 	return p.feed(id).refresh(ctx)
 }
+
+// Still returns the state of a broadcast that was read at a moment, without what takes
+// long to count.
+func Still(st broadcast.Status, at time.Time) *Snapshot {
+	return &Snapshot{Status: st, at: at, rate: st.Rate, left: st.Left}
+}
+
+// At is the moment of a snapshot.
+func (s *Snapshot) At() time.Time { return s.at }
