@@ -46,9 +46,9 @@ func pictures(t *testing.T, b *webtest.Browser, name string) {
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int64{320, 1200} {
 			height := webtest.Eval[int64](b, "document.documentElement.scrollHeight")
-			b.Window(width, min(height, 4000), scheme)
+			b.Window(width, min(height, 2600), scheme)
 			height = webtest.Eval[int64](b, "document.documentElement.scrollHeight")
-			b.Window(width, min(height, 4000), scheme)
+			b.Window(width, min(height, 2600), scheme)
 			b.Picture(filepath.Join(folder, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)))
 		}
 	}
@@ -74,7 +74,7 @@ func TestBrowserFollowsABroadcast(t *testing.T) {
 	id := int64(1)
 	b.Open(d.public + at(id, ""))
 	b.Until(`document.querySelector("#live").dataset.live === "live"`)
-	b.Named("heading #1 other", "progressbar Scheduled", "button Pause", "textbox OpenID or name", "heading Each person's outcome")
+	b.Named("heading #1 other", "progressbar Waiting", "button Pause", "textbox OpenID or name", "heading Each person's outcome")
 	// Another admin pauses it; the page tells that, and what can be done now.
 	d.say(owner, "pause #1")
 	b.Until(`document.querySelector("[data-t=state]").textContent === "Paused" && document.querySelector("form[action$='/resume']")`)
@@ -97,7 +97,7 @@ func TestBrowserFollowsABroadcast(t *testing.T) {
 	webtest.Call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	b.Open(d.public + at(id, "?who="+ben))
 	shown := webtest.Eval[string](b, `document.querySelector("main").innerText.replace(/\s+/g, " ")`)
-	for _, want := range []string{"#1 other", "Scheduled", "Snapshot as of", "not their turn"} {
+	for _, want := range []string{"#1 other", "Waiting", "Snapshot as of", "not their turn"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("without its script the page lacks %q:\n%s", want, shown)
 		}
@@ -130,11 +130,11 @@ func TestScreenshots(t *testing.T) {
 			d.moved(done, due, models.Move{Event: models.EventCancel, Reason: models.ReasonAdmin})
 			paused := d.broadcastOf(func(b *models.Broadcast) { b.Name, b.Recipients = "新书通报", 400 })
 			d.tried(paused, models.Outcome{State: models.Accepted, MsgID: 15}, models.Outcome{State: models.Delivered, MsgID: 16})
-			d.moved(paused, due, models.Move{Event: models.EventStop, Reason: models.ReasonAccount, Detail: "40249 blocked"})
 			pending := d.broadcastOf(func(b *models.Broadcast) {
 				b.Name, b.State, b.Approvals, b.PendingSince, b.Recipients = "讲座", models.Pending, 1, b.AskedAt, 400
 			})
 			d.broadcastOf(func(b *models.Broadcast) { b.Name, b.Recipients = "明天开馆", 400 })
+			d.moved(paused, due, models.Move{Event: models.EventStop, Reason: models.ReasonAccount, Detail: "40249 blocked"})
 			d.give(anna, models.Sender)
 			b.Phone(320, "light")
 			b.Open(d.public + d.link(anna))
