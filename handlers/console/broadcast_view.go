@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"wechat-broadcast/handlers/chat"
 	"wechat-broadcast/handlers/progress"
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
@@ -49,11 +50,13 @@ type action struct {
 	Note string
 	// Folded says that the form is shown on demand only: it can't be undone, or has a field.
 	Folded bool
-	// Field is the sentence of the name of a text field that the form has, Input its name, and Type the
-	// input's type; empty for none.
+	// Field is the label of a field that the form has, Input its name, and Type the input's
+	// type; empty for none.
 	Field, Input, Type string
 	// Now says that the form overrules the quiet hours.
 	Now bool
+	// Confirm says that it is to be confirmed in the chat.
+	Confirm bool
 }
 
 // outcomeFound is what became of a broadcast for one person.
@@ -123,22 +126,25 @@ func actions(w *progress.Words, openID string, snapshot *progress.Snapshot, now 
 	}
 	path := broadcastPath(b.ID)
 	decides := b.State == models.Pending && slices.Contains(snapshot.Approvers, openID) && !slices.Contains(snapshot.Approved, openID)
-	add(decides, action{Path: path + "/approve"}, "approve")
+	add(decides, action{Path: path + "/approve", Confirm: chat.NeedsConfirm(chat.Approve)}, "approve")
 	add(decides, action{Path: path + "/reject", Folded: true, Field: w.Say("do.reject_why"), Input: "why", Type: "text"}, "reject")
 	add(b.Moves(models.EventPause), action{Path: path + "/pause"}, "pause")
 	paused := b.State == models.Paused && !b.ApprovalLate(now)
-	add(paused, action{Path: path + "/resume"}, "resume")
+	add(paused, action{Path: path + "/resume", Confirm: chat.NeedsConfirm(chat.Resume)}, "resume")
 	quiet := b.WaitsForQuietEnd() || b.State == models.Paused && b.Reason == models.ReasonQuiet
-	add(quiet, action{Path: path + "/resume", Now: true}, "resume_now")
+	add(quiet, action{Path: path + "/resume", Now: true, Confirm: chat.NeedsConfirm(chat.Resume)}, "resume_now")
 	unbegun := b.StartedAt.IsZero() && !b.State.Final()
-	add(unbegun, action{Path: path + "/reschedule", Folded: true, Field: w.Say("do.reschedule_at"), Input: "at", Type: "datetime-local"}, "reschedule")
+	add(unbegun, action{
+		Path: path + "/reschedule", Folded: true, Field: w.Say("do.reschedule_at"), Input: "at", Type: "datetime-local",
+		Confirm: chat.NeedsConfirm(chat.Reschedule),
+	}, "reschedule")
 	add(b.Moves(models.EventCancel), action{Path: path + "/cancel", Folded: true}, "cancel")
 	if !b.State.Final() || !b.TalliedAt.IsZero() {
 		return list
 	}
 	n := snapshot.Counts
 	left := b.Recipients - n.Known() - snapshot.TakenOver
-	add(n.Failed+n.Uncertain > 0, action{Path: path + "/retry"}, "retry")
+	add(n.Failed+n.Uncertain > 0, action{Path: path + "/retry", Confirm: chat.NeedsConfirm(chat.Retry)}, "retry")
 	add(b.State != models.Finished && left > 0, action{Path: fmt.Sprintf("send?to=rest&of=%d", b.ID), Link: true}, "rest")
 	add(n.Taken() > 0, action{Path: fmt.Sprintf("send?to=reached&of=%d", b.ID), Link: true}, "reached")
 	return list

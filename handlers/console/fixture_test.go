@@ -296,10 +296,24 @@ func (d *desk) enter(openID string, role models.Role) *browser {
 	return b
 }
 
+// firstPart takes an answer until its first part is sent: a stream goes on for as long as
+// somebody listens.
+type firstPart struct {
+	*httptest.ResponseRecorder
+	gone func()
+}
+
+func (f firstPart) Flush() {
+	f.ResponseRecorder.Flush()
+	f.gone()
+}
+
 // do sends a request as a browser would and keeps its cookie.
 func (b *browser) do(method, path string, body io.Reader, headers map[string]string) page {
 	b.tb.Helper()
-	r := httptest.NewRequestWithContext(context.Background(), method, path, body)
+	ctx, gone := context.WithCancel(context.Background())
+	defer gone()
+	r := httptest.NewRequestWithContext(ctx, method, path, body)
 	if b.cookie != "" {
 		r.AddCookie(&http.Cookie{Name: console.CookieName, Value: b.cookie})
 	}
@@ -312,7 +326,7 @@ func (b *browser) do(method, path string, body io.Reader, headers map[string]str
 		}
 	}
 	rec := httptest.NewRecorder()
-	b.handler.ServeHTTP(rec, r)
+	b.handler.ServeHTTP(firstPart{rec, gone}, r)
 	for _, c := range rec.Result().Cookies() {
 		if c.Name == console.CookieName {
 			b.cookie = c.Value
