@@ -59,7 +59,8 @@ func TestBrowserFollowsABroadcast(t *testing.T) {
 	b := webtest.New(t)
 	d := listening(t, setup{followers: 300, undo: time.Minute, examine: func(context.Context) ([]diagnosis.Point, error) {
 		return []diagnosis.Point{
-			{Name: diagnosis.Settings, OK: true, Detail: "41 read"}, {Name: diagnosis.Database, OK: true, Detail: "read and written, version 12"},
+			{Name: diagnosis.Settings, OK: true, Detail: "41 read"},
+			{Name: diagnosis.Database, OK: true, Detail: "read and written, version 12"},
 			{Name: diagnosis.Clock, Detail: "5 minutes ahead of WeChat's", Fix: "Have the system's clock set by NTP."},
 		}, nil
 	}})
@@ -116,7 +117,8 @@ func TestScreenshots(t *testing.T) {
 			b := webtest.New(t)
 			d := listening(t, setup{language: language, followers: 400, examine: func(context.Context) ([]diagnosis.Point, error) {
 				return []diagnosis.Point{
-					{Name: diagnosis.Settings, OK: true, Detail: "41"}, {Name: diagnosis.Database, OK: true, Detail: "12"},
+					{Name: diagnosis.Settings, OK: true, Detail: "41"},
+					{Name: diagnosis.Database, OK: true, Detail: "12"},
 					{Name: diagnosis.Clock, Detail: "+5 min", Fix: "NTP"},
 				}, nil
 			}})

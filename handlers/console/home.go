@@ -121,8 +121,10 @@ func broadcastPath(id int64) string { return "broadcasts/" + strconv.FormatInt(i
 func peopleFigures(w *progress.Words, o *overview) []figure {
 	n := o.people.RecipientCounts
 	list := []figure{
-		{w.Say("home.followers"), w.Number(n.Followers)}, {w.Say("home.opted_out"), w.Number(n.OptedOut)},
-		{w.Say("home.testers"), w.Number(n.Testers)}, {w.Say("home.gone"), w.Number(n.Left)},
+		{w.Say("home.followers"), w.Number(n.Followers)},
+		{w.Say("home.opted_out"), w.Number(n.OptedOut)},
+		{w.Say("home.testers"), w.Number(n.Testers)},
+		{w.Say("home.gone"), w.Number(n.Left)},
 	}
 	if n.Blacklisted > 0 { // most accounts have nobody there
 		list = append(list, figure{w.Say("home.blacklisted"), w.Number(n.Blacklisted)})
@@ -133,17 +135,17 @@ func peopleFigures(w *progress.Words, o *overview) []figure {
 // nextSteps are what somebody with a role is likely to do next.
 func nextSteps(w *progress.Words, role models.Role) (steps []next) {
 	for _, step := range []struct {
-		path, id string
-		least    models.Role
+		path  string
+		least models.Role
 	}{
-		{"write", "home.next.write", models.Editor},
-		{"send", "home.next.send", models.Sender},
-		{"broadcasts", "home.next.broadcasts", models.Viewer},
-		{"people", "home.next.people", models.Viewer},
-		{"admins", "home.next.admins", models.Owner},
+		{"write", models.Editor},
+		{"send", models.Sender},
+		{"broadcasts", models.Viewer},
+		{"people", models.Viewer},
+		{"admins", models.Owner},
 	} {
 		if role.May(step.least) && hasPage(step.path) {
-			steps = append(steps, next{step.path, w.Say(step.id), w.Say(step.id + "_note")})
+			steps = append(steps, next{step.path, w.Say("home.next." + step.path), w.Say("home.next." + step.path + "_note")})
 		}
 	}
 	return steps
@@ -185,7 +187,7 @@ func lines(text string) []string {
 }
 
 // check examines the account and shows what was found.
-func (c *Console) check(g *gin.Context, s *visit) {
+func (c *Console) check(g *gin.Context, _ *visit) {
 	if c.examinations != nil {
 		c.examinations.again(g.Request.Context())
 	}

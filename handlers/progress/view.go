@@ -39,6 +39,7 @@ type BarPart struct {
 	Width string `json:"width"`
 }
 
+// FailureView is a cause of failures, in words.
 type FailureView struct {
 	Kind  string `json:"kind"`
 	What  string `json:"what"`

@@ -13,6 +13,7 @@ import (
 // Words says what stands on pages in one language.
 type Words struct{ *lang.Locale }
 
+// NewWords returns the words of a language: zh or en.
 func NewWords(language string, log *slog.Logger) (*Words, error) {
 	l, err := lang.New(language, log, lang.Platform, lang.Pages)
 	if err != nil {
@@ -24,6 +25,7 @@ func NewWords(language string, log *slog.Logger) (*Words, error) {
 // Cause is why a delivery failed, in words.
 type Cause struct{ What, Todo string }
 
+// Cause says why a delivery failed, is uncertain or was skipped, and what to do.
 func (w *Words) Cause(state models.DeliveryState, code int, detail string) Cause {
 	name := "unfilled"
 	switch {
@@ -64,6 +66,7 @@ var ownDetails = []struct{ detail, id string }{
 // unfilledField finds the field that could not be filled in.
 var unfilledField = regexp.MustCompile(`\bfield ([^\s,:]+)`)
 
+// Noted takes the detail of a delivery apart.
 func (w *Words) Noted(state models.DeliveryState, code int, detail string) Noted {
 	var n Noted
 	for _, own := range ownDetails {
