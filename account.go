@@ -17,6 +17,7 @@ import (
 	"wechat-broadcast/config"
 	"wechat-broadcast/handlers"
 	"wechat-broadcast/handlers/chat"
+	"wechat-broadcast/handlers/progress"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/approval"
@@ -52,6 +53,7 @@ type account struct {
 	notifier  *notify.Notifier
 	webhooks  *webhooks.Sender // nil without WEBHOOK_URL
 	chat      *chat.Chat
+	progress  *progress.Feeds
 	pages     *handlers.Pages
 	served    *handlers.Account
 	monitor   *monitor.Monitor
@@ -126,9 +128,14 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 		Store: store, Ready: a.ready, Redis: shared, Chat: a.chat, Followers: a.followers, Engine: a.engine,
 		Metrics: a.metrics, Now: time.Now, Log: a.log,
 	})
+	a.progress, err = progress.New(progress.Config{
+		Store: store, Engine: a.engine, Platform: a.platform, Language: settings.Language, Now: time.Now, Log: a.log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
 	a.pages, err = handlers.NewPages(handlers.PagesConfig{
-		Links: links, Store: store, Engine: a.engine, Platform: a.platform,
-		Language: settings.Language, Now: time.Now, Log: a.log,
+		Links: links, Store: store, Engine: a.engine, Progress: a.progress, Language: settings.Language, Now: time.Now, Log: a.log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, a.close())
@@ -217,8 +224,8 @@ func (a *account) enter() bool {
 // close ends what newAccount started, once run has returned. It waits for the requests
 // that are answered.
 func (a *account) close() error {
-	if a.pages != nil {
-		a.pages.Close() // its event streams last for long
+	if a.progress != nil {
+		a.progress.Close() // its event streams last for long
 	}
 	a.using.Lock()
 	a.closed = true

@@ -24,7 +24,7 @@ func (a *account) newSessions() (*sessions.Service, error) {
 func (a *account) newConsole(source *messages.Source, to groups) (*console.Console, error) {
 	return console.New(console.Config{
 		Sessions: a.sessions, Chat: a.chat, Store: a.store, Engine: a.engine, Messages: source, Followers: a.followers,
-		Topics: to.topics, Lists: to.lists, Admins: a.admins, Platform: a.platform,
+		Topics: to.topics, Lists: to.lists, Admins: a.admins, Platform: a.platform, Progress: a.progress, Examine: a.examine,
 		Language: a.settings.Language, Now: time.Now, Log: a.log,
 	})
 }

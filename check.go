@@ -61,8 +61,11 @@ func (c checkCommand) Run(s *session) error {
 }
 
 // newDoctor returns a Doctor that speaks the session's language.
-func (s *session) newDoctor() (*diagnosis.Doctor, error) {
-	words, err := lang.New(s.words.Language, slog.New(slog.DiscardHandler), lang.Terminal, lang.Platform)
+func (s *session) newDoctor() (*diagnosis.Doctor, error) { return newDoctor(s.words.Language) }
+
+// newDoctor returns a Doctor that speaks a language.
+func newDoctor(language string) (*diagnosis.Doctor, error) {
+	words, err := lang.New(language, slog.New(slog.DiscardHandler), lang.Terminal, lang.Platform)
 	if err != nil {
 		return nil, err
 	}
@@ -106,25 +109,43 @@ func (s *session) examine(doctor *diagnosis.Doctor) ([]diagnosis.Point, error) {
 	case err != nil:
 		return nil, err
 	}
+	return examineAccount(s.ctx, doctor, settings)
+}
+
+// examineAccount returns every point of the only account of settings, in the order in
+// which they are told. It may be served meanwhile.
+func examineAccount(ctx context.Context, doctor *diagnosis.Doctor, settings *config.Settings) ([]diagnosis.Point, error) {
 	a := settings.Accounts[0]
 	client := newTrialClient(a)
 	defer client.Close()
-	store, database := doctor.Database(s.ctx, a.Database.Driver, a.Database.DSN, a.AppID)
+	store, database := doctor.Database(ctx, a.Database.Driver, a.Database.DSN, a.AppID)
 	if store != nil {
 		defer func() { _ = store.Close() }()
 	}
 	redis, closeRedis := redisOf(a)
 	defer closeRedis()
-	account := doctor.Account(s.ctx, client, a.APIBaseURL)
-	templates, err := s.templatesPoint(doctor, a, store, client, account)
+	account := doctor.Account(ctx, client, a.APIBaseURL)
+	templates, err := templatesPoint(ctx, doctor, a, store, client, account)
 	if err != nil {
 		return nil, err
 	}
 	return []diagnosis.Point{
-		settingsPoint(doctor, settings), database, doctor.Redis(s.ctx, redis),
+		settingsPoint(doctor, settings), database, doctor.Redis(ctx, redis),
 		account.Credentials, account.IPWhitelist, account.Permission, templates,
-		doctor.Clock(s.ctx, client, a.APIBaseURL), doctor.PublicURL(s.ctx, siteOf(settings)),
+		doctor.Clock(ctx, client, a.APIBaseURL), doctor.PublicURL(ctx, siteOf(settings)),
 	}, nil
+}
+
+// examine returns every point of the account, as the command check tells them, in the
+// account's language.
+func (a *account) examine(ctx context.Context) ([]diagnosis.Point, error) {
+	doctor, err := newDoctor(a.settings.Language)
+	if err != nil {
+		return nil, err
+	}
+	settings := *a.process.settings
+	settings.Accounts = []config.Account{a.settings}
+	return examineAccount(ctx, doctor, &settings)
 }
 
 // newTrialClient returns a client for a few calls beside those of a running server.
@@ -157,8 +178,8 @@ func redisOf(a config.Account) (ping func(context.Context) error, stop func()) {
 
 // templatesPoint holds the messages that can be sent against the account's templates.
 // Without a store they are those of the message file.
-func (s *session) templatesPoint(
-	doctor *diagnosis.Doctor, a config.Account, store *models.Store, client *wechat.Client, account diagnosis.Account,
+func templatesPoint(
+	ctx context.Context, doctor *diagnosis.Doctor, a config.Account, store *models.Store, client *wechat.Client, account diagnosis.Account,
 ) (diagnosis.Point, error) {
 	if !account.Permission.OK {
 		return doctor.Untried(diagnosis.Templates, diagnosis.Permission), nil
@@ -169,7 +190,7 @@ func (s *session) templatesPoint(
 	}
 	var said diagnosis.Said
 	if store != nil {
-		list, err := newSource(a, store, client).List(s.ctx)
+		list, err := newSource(a, store, client).List(ctx)
 		if err != nil {
 			return diagnosis.Point{}, err
 		}

@@ -9,7 +9,6 @@ import (
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/lists"
-	"wechat-broadcast/zone"
 )
 
 // exportPage is how many rows are read at a time.
@@ -22,18 +21,6 @@ type exportCommand struct {
 	Audit      exportAudit      `cmd:"" help:"${usage_export_audit}"`
 	Consents   exportConsents   `cmd:"" help:"${usage_export_consents}"`
 	Lists      exportList       `cmd:"" help:"${usage_export_lists}"`
-}
-
-// exportTime is RFC 3339 with milliseconds: two words of one person may come within a
-// second.
-const exportTime = "2006-01-02T15:04:05.000Z07:00"
-
-// exported is a moment in Beijing time as an export has it; empty for none.
-func exported(at models.Time) string {
-	if at.IsZero() {
-		return ""
-	}
-	return at.In(zone.Beijing).Format(exportTime)
 }
 
 // exporting has write print what a database has, also beside a running server.

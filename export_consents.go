@@ -7,6 +7,7 @@ import (
 
 	"wechat-broadcast/handlers"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/people"
 )
 
 type exportConsents struct{}
@@ -22,6 +23,6 @@ func (exportConsents) Run(s *session) error {
 func writeConsents(ctx context.Context, store *models.Store, to io.Writer) error {
 	read := func(after int64, n int) ([]models.NamedConsent, error) { return store.ConsentsAfter(ctx, after, n) }
 	return writeRows(to, []string{"openid", "topic", "joined", "at", "via", "text"}, read, func(c models.NamedConsent) (int64, []string) {
-		return c.ID, []string{handlers.Cell(c.OpenID), handlers.Cell(c.Topic), strconv.FormatBool(c.Joined), exported(c.At), c.Via, handlers.Cell(c.Text)}
+		return c.ID, []string{handlers.Cell(c.OpenID), handlers.Cell(c.Topic), strconv.FormatBool(c.Joined), people.Moment(c.At), c.Via, handlers.Cell(c.Text)}
 	})
 }

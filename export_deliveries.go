@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"strings"
 
+	"wechat-broadcast/handlers/progress"
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
-	"wechat-broadcast/services/people"
 )
 
 type exportDeliveries struct {
@@ -34,12 +34,8 @@ func (c exportDeliveries) Run(s *session) error {
 		read := func(after int64, n int) ([]models.DeliveryRow, error) {
 			return a.store.DeliveriesAfter(s.ctx, id, after, n)
 		}
-		header := []string{"openid", "state", "errcode", "msgid", "detail", "attempts", "sent_at", "updated_at"}
-		err = writeRows(s.stdout, header, read, func(d models.DeliveryRow) (int64, []string) {
-			return d.RecipientID, []string{
-				people.Cell(d.OpenID), string(d.State), strconv.Itoa(d.ErrCode), strconv.FormatInt(d.MsgID, 10),
-				people.Cell(d.Detail), strconv.Itoa(d.Attempts), exported(d.SentAt), exported(d.UpdatedAt),
-			}
+		err = writeRows(s.stdout, progress.DeliveryHead, read, func(d models.DeliveryRow) (int64, []string) {
+			return d.RecipientID, progress.DeliveryCells(d)
 		})
 		if err != nil {
 			return err

@@ -17,7 +17,7 @@ func (exportFollowers) Run(s *session) error {
 		return writeRows(s.stdout, header, read, func(r models.Recipient) (int64, []string) {
 			return r.ID, []string{
 				people.Cell(r.OpenID), strconv.FormatBool(r.Subscribed), strconv.FormatBool(r.OptedOut),
-				strconv.FormatBool(r.Tester), exported(r.SubscribedAt), people.Cell(r.Scene),
+				strconv.FormatBool(r.Tester), people.Moment(r.SubscribedAt), people.Cell(r.Scene),
 			}
 		})
 	})

@@ -22,6 +22,7 @@ import (
 
 // process is what the program has once: everything that belongs to no account.
 type process struct {
+	settings *config.Settings
 	log      *slog.Logger
 	registry *prometheus.Registry // of the process; each account has one of its own
 	// labels are on every metric: this replica's name, if there may be several.
@@ -41,7 +42,7 @@ type process struct {
 // if it can't be; several are opened when they run. close must follow.
 func newProcess(settings *config.Settings, log *slog.Logger) (*process, error) {
 	p := &process{
-		log: log, registry: prometheus.NewRegistry(), labels: prometheus.Labels{},
+		settings: settings, log: log, registry: prometheus.NewRegistry(), labels: prometheus.Labels{},
 		clients: map[string]*redis.Client{}, counted: map[string]bool{}, reopenAfter: reopenAfter,
 	}
 	p.gatherer = newGatherer(p)

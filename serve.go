@@ -132,7 +132,7 @@ func (p *process) serve(ctx context.Context, on listeners) error {
 	defer cancel()
 	for _, s := range p.slots {
 		if a, _ := s.opened(); a != nil {
-			parts.Go(a.pages.Close) // open event streams would delay the stop
+			parts.Go(a.progress.Close) // open event streams would delay the stop
 		}
 	}
 	for _, server := range servers {

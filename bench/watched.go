@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"wechat-broadcast/handlers"
+	"wechat-broadcast/handlers/progress"
 	"wechat-broadcast/models"
 )
 
@@ -111,10 +112,15 @@ func (p *parts) servePages(ctx context.Context, id int64) (page string, stop fun
 	if err != nil {
 		return "", nil, errors.Join(err, listener.Close())
 	}
+	live, err := progress.New(progress.Config{Store: p.store, Engine: p.engine, Platform: p.platform, Language: "zh", Now: time.Now, Log: log})
+	if err != nil {
+		return "", nil, errors.Join(err, listener.Close())
+	}
 	pages, err := handlers.NewPages(handlers.PagesConfig{
-		Links: links, Store: p.store, Engine: p.engine, Platform: p.platform, Language: "zh", Now: time.Now, Log: log,
+		Links: links, Store: p.store, Engine: p.engine, Progress: live, Language: "zh", Now: time.Now, Log: log,
 	})
 	if err != nil {
+		live.Close()
 		return "", nil, errors.Join(err, listener.Close())
 	}
 	server := handlers.NewHTTPServer(handlers.New(
@@ -123,7 +129,7 @@ func (p *parts) servePages(ctx context.Context, id int64) (page string, stop fun
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	return links.Broadcast(id), func() error {
-		pages.Close()
+		live.Close()
 		err := server.Close()
 		if end := <-served; !errors.Is(end, http.ErrServerClosed) {
 			err = errors.Join(err, fmt.Errorf("serve: %w", end))

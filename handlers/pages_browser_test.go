@@ -115,18 +115,19 @@ func TestBrowserShowsNoOlderStateAfterARestart(t *testing.T) {
 	b.Until(`document.querySelector("[data-t='count.delivered']").textContent === "3,500"`)
 
 	gone.Store("events", true)
-	g.pages.Close() // ends every stream, as a stop does
+	g.pages.config.Progress.Close() // ends every stream, as a stop does
 	b.Until(`document.querySelector("#live").dataset.live === "stale"`)
 	if word := b.Text("#live-word"); word != "未能更新，正在重试" {
 		t.Errorf("a page that is cut off says %s", word)
 	}
 
 	// The next process shows an older state.
-	next, err := NewPages(g.pages.config)
+	config := g.pages.config
+	config.Progress = g.feeds(t, config.Log)
+	next, err := NewPages(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(next.Close)
 	g.change(func() { g.status.Counts.Delivered -= 100 })
 	g.account.pages = next
 	g.restart()

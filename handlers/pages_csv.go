@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"wechat-broadcast/handlers/progress"
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
@@ -20,6 +21,8 @@ import (
 const (
 	csvPage = 1000 // recipients read at a time
 	maxCSVs = 4    // downloads at a time
+	// writeWithin is how long a client may take to take a page of them.
+	writeWithin = 10 * time.Second
 	// byteOrderMark tells spreadsheets that the text is UTF-8.
 	byteOrderMark = "\uFEFF"
 )
@@ -56,20 +59,20 @@ func (p *Pages) failedCSV(g *gin.Context) {
 	h := g.Writer.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8")
 	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="broadcast-%d-failed.csv"`, to.id))
-	w := p.words[p.language(g)]
+	w := p.words(g)
 	control := http.NewResponseController(g.Writer)
 	out := csv.NewWriter(g.Writer)
 	out.UseCRLF = true
 	_, _ = g.Writer.WriteString(byteOrderMark)
 	if !st.Broadcast.TalliedAt.IsZero() { // who they were is deleted
-		_ = out.WriteAll(w.csvCounts(causes, st.Broadcast.TalliedAt.Time)) // nothing follows that an error could spoil
+		_ = out.WriteAll(csvCounts(w, causes, st.Broadcast.TalliedAt.Time)) // nothing follows that an error could spoil
 		return
 	}
-	_ = out.Write(w.csvHead()) // its error is told by Flush
+	_ = out.Write(csvHead(w)) // its error is told by Flush
 	for {
 		_ = control.SetWriteDeadline(time.Now().Add(writeWithin))
 		for _, u := range page {
-			_ = out.Write(w.csvRow(u))
+			_ = out.Write(csvRow(w, u))
 		}
 		out.Flush()
 		if out.Error() != nil || len(page) < csvPage {
@@ -97,7 +100,7 @@ func (p *Pages) moreUnreached(ctx context.Context, id, after int64) ([]models.Un
 	return page, err
 }
 
-func (w *words) csvHead() []string {
+func csvHead(w *progress.Words) []string {
 	var head []string
 	for _, column := range []string{"openid", "state", "code", "cause", "words", "attempts", "sent_at"} {
 		head = append(head, w.Say("csv."+column))
@@ -107,27 +110,27 @@ func (w *words) csvHead() []string {
 
 // csvCounts has a row for each cause of failures, with how many recipients it had, and one
 // that says when their names were deleted.
-func (w *words) csvCounts(causes []models.Failures, deleted time.Time) [][]string {
+func csvCounts(w *progress.Words, causes []models.Failures, deleted time.Time) [][]string {
 	rows := [][]string{{w.Say("csv.state"), w.Say("csv.code"), w.Say("csv.cause"), w.Say("csv.words"), w.Say("csv.recipients")}}
 	for _, f := range causes {
-		row := w.csvRow(models.Unreached{State: f.State, ErrCode: f.ErrCode, Detail: f.Detail})
+		row := csvRow(w, models.Unreached{State: f.State, ErrCode: f.ErrCode, Detail: f.Detail})
 		rows = append(rows, append(row[1:5:5], strconv.FormatInt(f.N, 10)))
 	}
 	return append(rows, []string{"", "", w.Say("csv.deleted", lang.Vars{"At": lang.Moment(deleted)}), "", ""})
 }
 
-func (w *words) csvRow(u models.Unreached) []string {
+func csvRow(w *progress.Words, u models.Unreached) []string {
 	code := ""
 	if u.ErrCode != 0 {
 		code = strconv.Itoa(u.ErrCode)
 	}
-	cause, more := w.cause(u.State, u.ErrCode, u.Detail).What, w.noted(u.State, u.ErrCode, u.Detail)
-	if more.own != "" {
-		cause = w.Say("csv.with", lang.Vars{"Cause": cause, "More": more.own})
+	cause, more := w.Cause(u.State, u.ErrCode, u.Detail).What, w.Noted(u.State, u.ErrCode, u.Detail)
+	if more.Own != "" {
+		cause = w.Say("csv.with", lang.Vars{"Cause": cause, "More": more.Own})
 	}
 	return []string{
 		Cell(u.OpenID), w.Say("csv." + string(u.State)), code, cause,
-		Cell(more.answer), strconv.Itoa(u.Attempts), lang.Moment(u.SentAt.Time),
+		Cell(more.Answer), strconv.Itoa(u.Attempts), lang.Moment(u.SentAt.Time),
 	}
 }
 

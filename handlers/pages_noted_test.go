@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,7 +67,7 @@ func TestTheListTellsOurCausesInItsLanguage(t *testing.T) {
 	}
 	for name, test := range tests {
 		for language, want := range map[string][2]string{"zh": test.zh, "en": test.en} {
-			row := wordsIn(t, language).csvRow(models.Unreached{OpenID: "o", State: test.state, ErrCode: test.code, Detail: test.detail})
+			row := csvRow(wordsIn(t, language), models.Unreached{OpenID: "o", State: test.state, ErrCode: test.code, Detail: test.detail})
 			if diff := cmp.Diff(want, [2]string{row[3], row[4]}); diff != "" {
 				t.Errorf("%s, %s (-want +got):\n%s", name, language, diff)
 			}
@@ -74,30 +75,15 @@ func TestTheListTellsOurCausesInItsLanguage(t *testing.T) {
 	}
 }
 
-// The page names the same causes, and no English on a Chinese page.
-func TestThePageTellsOurCausesInItsLanguage(t *testing.T) {
+// Who was skipped is in the list with the cause alone: nothing was sent, and WeChat said
+// nothing.
+func TestTheListTellsWhoWasSkipped(t *testing.T) {
 	t.Parallel()
-	w := wordsIn(t, "zh")
-	for detail, want := range map[string]string{
-		`message "notice", field thing1, .Remark: is blank`: "thing1", models.DetailUnrecorded: "已开始发送，没来得及记录结果，再问微信已经太晚",
-	} {
-		views := w.failures([]models.Failures{{State: models.FailedFor, Detail: detail, N: 1}})
-		if got := views[0].Code; got != want {
-			t.Errorf("%s: %q, want %q", detail, got, want)
-		}
-	}
-}
-
-// Whoever was not reached when a broadcast ended early had not had their turn.
-func TestThePageTellsWhoWasNotSentTo(t *testing.T) {
-	t.Parallel()
-	for state, want := range map[models.BroadcastState]string{
-		models.Running: "还没轮到，或还没有结果", models.Paused: "还没轮到，或还没有结果", models.Cancelled: "停止前没有轮到", models.Failed: "停止前没有轮到",
-	} {
-		s := &snapshot{at: testNow}
-		s.Broadcast = models.Broadcast{ID: 1, State: state, Recipients: 10}
-		if got := wordsIn(t, "zh").view(s).Text["note.left"]; got != want {
-			t.Errorf("%s: %q, want %q", state, got, want)
+	for language, want := range map[string]string{"zh": "最近收到的群发已达上限", "en": "as many broadcasts lately as the cap allows"} {
+		w := wordsIn(t, language)
+		row := csvRow(w, models.Unreached{OpenID: "o", State: models.Skipped, Detail: models.DetailCap})
+		if row[1] != w.Say("csv.skipped") || !strings.Contains(row[3], want) || row[4] != "" || row[6] != "–" {
+			t.Errorf("%q", row)
 		}
 	}
 }

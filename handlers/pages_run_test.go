@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"wechat-broadcast/handlers/progress"
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
 	"wechat-broadcast/services/broadcast"
@@ -16,6 +17,10 @@ import (
 	"wechat-broadcast/services/wechat"
 	"wechat-broadcast/simulator"
 )
+
+// patience is how long anything may take on a busy machine. Only a test that fails
+// waits for so long.
+const patience = 2 * time.Minute
 
 const (
 	runSecret   = "0123456789abcdef0123456789abcdef"
@@ -94,8 +99,12 @@ func newRun(t *testing.T, language string, o simulator.Options, rate int) *realR
 	if r.links, err = NewLinks(base, runSecret, testToken, time.Now); err != nil {
 		t.Fatal(err)
 	}
+	live, err := progress.New(progress.Config{Store: r.store, Engine: r.engine, Platform: platform, Language: language, Now: time.Now, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
 	pages, err := NewPages(PagesConfig{
-		Links: r.links, Store: r.store, Engine: r.engine, Platform: platform, Language: language, Now: time.Now, Log: log,
+		Links: r.links, Store: r.store, Engine: r.engine, Progress: live, Language: language, Now: time.Now, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +118,7 @@ func newRun(t *testing.T, language string, o simulator.Options, rate int) *realR
 	})
 	server := NewHTTPServer(New(Config{Metrics: registry, Now: time.Now, Log: log},
 		Fixed(&Account{Callback: callback, Pages: pages})))
-	server.RegisterOnShutdown(pages.Close)
+	server.RegisterOnShutdown(live.Close)
 	go func() { _ = server.Serve(listener) }()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -4,24 +4,20 @@ import (
 	"context"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"wechat-broadcast/lang"
+	"wechat-broadcast/handlers/progress"
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
 	"wechat-broadcast/services/broadcast"
@@ -62,17 +58,29 @@ func newGallery(tb testing.TB) *gallery {
 		tb.Fatal(err)
 	}
 	quiet := modelstest.Log(tb)
+	live := g.feeds(tb, quiet)
 	g.pages, err = NewPages(PagesConfig{
-		Links: g.links, Store: g.store, Language: "en", Now: g.clock, Log: quiet,
-		Engine: galleryEngine{g}, Platform: galleryPlatform{},
+		Links: g.links, Store: g.store, Engine: galleryEngine{g}, Progress: live, Language: "en", Now: g.clock, Log: quiet,
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(g.pages.Close)
 	g.account = newAccount(tb, func(c *setup) { c.pages = g.pages })
 	g.fill(tb)
 	return g
+}
+
+// feeds returns the live state of the broadcast.
+func (g *gallery) feeds(tb testing.TB, log *slog.Logger) *progress.Feeds {
+	tb.Helper()
+	live, err := progress.New(progress.Config{
+		Store: g.store, Engine: galleryEngine{g}, Platform: galleryPlatform{}, Language: "en", Now: g.clock, Log: log,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(live.Close)
+	return live
 }
 
 // galleryEngine stands in for the engine.
@@ -160,7 +168,7 @@ func (g *gallery) get(path string) *httptest.ResponseRecorder {
 }
 
 // expire moves the clock on so that the next page reads the database.
-func (g *gallery) expire() { g.change(func() { g.now = g.now.Add(2 * pollEvery) }) }
+func (g *gallery) expire() { g.change(func() { g.now = g.now.Add(2 * time.Second) }) }
 
 func TestProgressPage(t *testing.T) {
 	t.Parallel()
@@ -358,296 +366,42 @@ func TestPagesWithoutTheDatabase(t *testing.T) {
 	}
 }
 
+// As many event streams as there may be are open.
+func TestTooManyStreamsAreRefused(t *testing.T) {
+	t.Parallel()
+	g := newGallery(t)
+	server := httptest.NewServer(g.account)
+	t.Cleanup(server.Close)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ask := func() (status int, again string) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/b/"+g.token(7)+"/events", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		return resp.StatusCode, resp.Header.Get("Retry-After")
+	}
+	for range progress.MaxStreams {
+		if status, _ := ask(); status != http.StatusOK {
+			t.Fatalf("a stream is answered %d", status)
+		}
+	}
+	if status, again := ask(); status != http.StatusServiceUnavailable || again == "" {
+		t.Errorf("one too many is answered %d, again after %q", status, again)
+	}
+}
+
 // wordsIn returns the words of pages in a language.
-func wordsIn(t *testing.T, language string) *words {
+func wordsIn(t *testing.T, language string) *progress.Words {
 	t.Helper()
-	w, err := newWords(language, modelstest.Log(t))
+	w, err := progress.NewWords(language, modelstest.Log(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
-}
-
-// TestEveryCodeHasWords reads the platform's codes from the client's table.
-func TestEveryCodeHasWords(t *testing.T) {
-	t.Parallel()
-	source, err := os.ReadFile("../services/wechat/outcome.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	codes := regexp.MustCompile(`(?m)^\t(-?\d+):\s+\{`).FindAllStringSubmatch(string(source), -1)
-	if len(codes) < 50 {
-		t.Fatalf("found %d codes only", len(codes))
-	}
-	for _, language := range lang.Languages {
-		w := wordsIn(t, language)
-		unknown := w.cause(models.FailedFor, 1, "") // the platform has no such code
-		for _, match := range codes {
-			code, err := strconv.Atoi(match[1])
-			if err != nil {
-				t.Fatal(err)
-			}
-			// The platform's documents do not explain it.
-			unexplained := code == 40264 || code == 89501
-			if known := w.cause(models.FailedFor, code, "") != unknown; code != 0 && known == unexplained {
-				t.Errorf("%s: code %d has words: %t", language, code, known)
-			}
-		}
-	}
-}
-
-// TestEveryStateHasWords words every state with every reason.
-func TestEveryStateHasWords(t *testing.T) {
-	t.Parallel()
-	key := regexp.MustCompile(`^[a-z_]+\.[a-z_]+$|\{\w+\}`)
-	states := []models.BroadcastState{models.Scheduled, models.Running, models.Paused, models.Finished, models.Cancelled, models.Failed}
-	reasons := []string{
-		"", models.ReasonAdmin, models.ReasonQuota, models.ReasonAccount, models.ReasonCredentials,
-		models.ReasonContent, models.ReasonMessage, models.ReasonStreak, models.ReasonSync, models.ReasonSyncQuota, models.ReasonNobody,
-		models.ReasonGone, models.ReasonProfiles, models.ReasonInfoQuota, models.ReasonSyncShort, "unheard",
-	}
-	for _, language := range lang.Languages {
-		w := wordsIn(t, language)
-		for _, state := range states {
-			for _, reason := range reasons {
-				for _, started := range []time.Time{{}, testNow.Add(-30 * time.Hour)} {
-					s := &snapshot{at: testNow, from: started, to: testNow, chart: chart{Line: "M0 0", max: 3}}
-					s.Broadcast = models.Broadcast{
-						ID: 1, State: state, Reason: reason, Detail: "words", Audience: models.AudienceRetry, OfID: 3,
-						StartedAt: models.At(started), ResumeAt: models.At(testNow), NotBefore: models.At(testNow.Add(time.Second)),
-					}
-					for name, text := range w.view(s).Text {
-						if key.MatchString(text) {
-							t.Errorf("%s, %s %s: %s is %q", language, state, reason, name, text)
-						}
-					}
-				}
-			}
-		}
-		source, err := os.ReadFile("../web/templates/progress.html")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, match := range regexp.MustCompile(`\.Say "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
-			if !w.Has(match[1]) {
-				t.Errorf("%s: the template says %s, which has no words", language, match[1])
-			}
-		}
-	}
-}
-
-func TestAReasonSaysWhoseWordsItRepeats(t *testing.T) {
-	t.Parallel()
-	for _, language := range lang.Languages {
-		w := wordsIn(t, language)
-		for _, b := range []models.Broadcast{
-			{State: models.Failed, Reason: models.ReasonContent, Detail: "47003 argument invalid!"},
-			{State: models.Paused, Reason: models.ReasonSync, Detail: "48001 api unauthorized"},
-			{State: models.Failed, Reason: models.ReasonMessage, Detail: "thing1"},
-			{State: models.Paused, Reason: models.ReasonSyncQuota},
-			{State: models.Paused, Reason: models.ReasonMissed},
-			{State: models.Failed, Reason: models.ReasonTemplate, Detail: "thing1"},
-		} {
-			said := ""
-			switch {
-			case b.Reason == models.ReasonMessage || b.Reason == models.ReasonTemplate:
-				said = w.Say("reason.field", lang.Vars{"Field": b.Detail})
-			case b.Detail != "":
-				said = w.Say("reason.said", lang.Vars{"Detail": b.Detail})
-			}
-			text := map[string]string{}
-			w.reason(text, b, testNow)
-			if text["said"] != said || !w.Has("todo."+b.Reason) || text["todo"] != w.Say("todo."+b.Reason) {
-				t.Errorf("%s, %s: %q", language, b.Reason, text)
-			}
-		}
-	}
-}
-
-// Recipients who are put off, and a wait that WeChat asks for, stand beside the time
-// left.
-func TestAPageTellsWhatABroadcastWaitsFor(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
-		until  time.Time
-		slowed bool
-		zh, en string
-	}{
-		"put off":      {testNow.Add(time.Minute), false, "2 人暂缓：最近发得太频繁，{at} 再试", "2 put off, written to too often, tried again at {at}"},
-		"put off, due": {testNow, false, "2 人暂缓：最近发得太频繁", "2 put off, written to too often"},
-		"slowed":       {testNow, true, "微信要求放慢，最多等一分钟 · 2 人暂缓：最近发得太频繁", "WeChat asks to go slower: waiting for up to a minute · 2 put off, written to too often"},
-	}
-	for _, language := range lang.Languages {
-		w := wordsIn(t, language)
-		for name, test := range tests {
-			s := &snapshot{at: testNow}
-			s.Broadcast = models.Broadcast{ID: 1, State: models.Running, PlannedAt: models.At(testNow), Recipients: 10}
-			s.Counts, s.Again, s.Slowed = models.Counts{Accepted: 8, Sending: 2, Deferred: 2}, test.until, test.slowed
-			want := strings.ReplaceAll(map[string]string{"zh": test.zh, "en": test.en}[language], "{at}", lang.Clock(test.until))
-			if got := w.view(s).Text["pace"]; got != want {
-				t.Errorf("%s, %s: %q, want %q", language, name, got, want)
-			}
-		}
-	}
-}
-
-func TestAPageTellsWhyABroadcastStandsStill(t *testing.T) {
-	t.Parallel()
-	for language, want := range map[string][3]string{
-		"zh": {"4 分钟没有进展", "微信接口没有正常应答，恢复后自动继续。", "最近一次的应答：HTTP 502"},
-		"en": {"no progress for 4 min", "WeChat's API gives no usable answer; it goes on by itself.", "The last answer: HTTP 502"},
-	} {
-		w := wordsIn(t, language)
-		s := &snapshot{at: testNow}
-		s.Broadcast = models.Broadcast{ID: 1, State: models.Running, PlannedAt: models.At(testNow), Recipients: 10}
-		s.Counts = models.Counts{Accepted: 8}
-		s.Stall = &broadcast.Stall{Since: testNow.Add(-4 * time.Minute), Reason: broadcast.StallNoAnswer, Detail: "HTTP 502"}
-		text := w.view(s).Text
-		if got := [3]string{text["pace"], text["reason"], text["said"]}; got != want {
-			t.Errorf("%s: %q, want %q", language, got, want)
-		}
-		for _, reason := range []string{
-			broadcast.StallLimited, broadcast.StallBusy, broadcast.StallAway, broadcast.StallRedis, broadcast.StallDatabase, broadcast.StallDisk,
-		} {
-			if !w.Has("stall." + reason) {
-				t.Errorf("%s has no words for %q", language, reason)
-			}
-		}
-	}
-}
-
-func TestAMissingPermissionIsNotCalledAWrongSecret(t *testing.T) {
-	t.Parallel()
-	reasons := map[string]map[string]string{
-		"en": {"permission": "The account may not use this API (WeChat error 48001).", "credentials": "IP is not on the whitelist (WeChat error 40164)."},
-		"zh": {"permission": "账号没有这个接口的权限（微信错误码 48001）。", "credentials": "IP 不在白名单里（微信错误码 40164）。"},
-	}
-	for _, language := range lang.Languages {
-		w := wordsIn(t, language)
-		for detail, kind := range map[string]string{"48001 api unauthorized": "permission", "40164 invalid ip": "credentials"} {
-			text := map[string]string{}
-			w.reason(text, models.Broadcast{State: models.Paused, Reason: models.ReasonCredentials, Detail: detail}, testNow)
-			want := map[string]string{
-				"reason": reasons[language][kind], "said": w.Say("reason.said", lang.Vars{"Detail": detail}), "todo": w.Say("todo." + kind),
-			}
-			if diff := cmp.Diff(want, text); diff != "" {
-				t.Errorf("%s: (-want +got)\n%s", language, diff)
-			}
-			if !w.Has("todo." + kind) {
-				t.Errorf("%s: no words for %s", language, kind)
-			}
-		}
-	}
-}
-
-// What was approved and did not begin within an hour of its time is not resumed: it takes
-// another time.
-func TestThePageOfAnApprovalThatIsLate(t *testing.T) {
-	t.Parallel()
-	for language, want := range map[string][]string{"en": {"not approved by its time", "reschedule"}, "zh": {"没有等到同意", "改期"}} {
-		w := wordsIn(t, language)
-		b := models.Broadcast{State: models.Paused, Reason: models.ReasonMissed, Approvals: 1, NotBefore: models.At(testNow.Add(-2 * time.Hour))}
-		text := map[string]string{}
-		w.reason(text, b, testNow)
-		if !strings.Contains(text["reason"], want[0]) || !strings.Contains(text["todo"], want[1]) || strings.Contains(text["todo"], "resume") {
-			t.Errorf("%s: %q", language, text)
-		}
-		b.Reason = models.ReasonAdmin // paused until long after its time
-		w.reason(text, b, testNow)
-		if text["reason"] != w.Say("reason.admin_paused") || !strings.Contains(text["todo"], want[1]) || strings.Contains(text["todo"], "resume") {
-			t.Errorf("%s, paused by an admin: %q", language, text)
-		}
-		b.NotBefore = models.At(testNow.Add(-time.Minute))
-		if w.reason(text, b, testNow); text["todo"] != w.Say("todo.admin") {
-			t.Errorf("%s, paused by an admin a minute ago: %q", language, text)
-		}
-	}
-}
-
-func TestCurve(t *testing.T) {
-	t.Parallel()
-	at := func(s float64) time.Time { return testNow.Add(time.Duration(s * float64(time.Second))) }
-	c := newCurve(at(0), at(9), []models.Sends{{At: models.At(at(0)), N: 100}, {At: models.At(at(1)), N: 100}, {At: models.At(at(8)), N: 200}}, time.Second)
-	for s, want := range map[float64]float64{-1: 0, 0.5: 50, 1: 100, 2: 200, 5: 200, 8.5: 300, 9: 400, 20: 400} {
-		if got := c.at(at(s)); got != want {
-			t.Errorf("at %.1f s there are %.0f, want %.0f", s, got, want)
-		}
-	}
-	drawn := c.draw(at(0), at(9))
-	if drawn.max != 200 || !strings.HasPrefix(drawn.Line, "M0.0 40.0L37.5 40.0L75.0 79.0") || !strings.HasSuffix(drawn.Line, "L300.0 1.0") {
-		t.Errorf("drawn: %+v", drawn)
-	}
-	if empty := c.draw(at(3), at(3)); empty.Line != "" {
-		t.Errorf("nothing is drawn as %+v", empty)
-	}
-	for i := range 3 * maxPoints {
-		c.add(at(10+float64(i)), int64(400+i))
-		c.add(at(9), 1) // a late, lower one changes nothing
-	}
-	if len(c.points) > maxPoints {
-		t.Errorf("the curve has grown to %d points", len(c.points))
-	}
-	for i := 1; i < len(c.points); i++ {
-		if c.points[i].n < c.points[i-1].n || !c.points[i].at.After(c.points[i-1].at) {
-			t.Fatalf("the curve goes back at %d: %v", i, c.points[i-1:i+1])
-		}
-	}
-	if rate := c.rate(at(10+3*maxPoints-1), rateOver); rate < 0.9 || rate > 1.1 {
-		t.Errorf("the rate is %.2f, want 1", rate)
-	}
-}
-
-// askedTemplates is a platform that answers as a function does.
-type askedTemplates func() ([]wechat.Template, error)
-
-func (f askedTemplates) KnownTemplates(context.Context, time.Duration) ([]wechat.Template, time.Time, error) {
-	list, err := f()
-	return list, time.Now(), err
-}
-
-// TestTitlesAway shows pages without a title when the platform does not answer,
-// and does not ask again at once.
-func TestTitlesAway(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		asked := 0
-		ts := newTitles(askedTemplates(func() ([]wechat.Template, error) {
-			asked++
-			switch asked {
-			case 1, 3:
-				return nil, errors.New("away")
-			case 4:
-				time.Sleep(titlesAsk)
-			}
-			return []wechat.Template{{ID: "T1", Title: fmt.Sprint("title ", asked)}}, nil
-		}), slog.New(slog.DiscardHandler))
-		want := func(title string) {
-			t.Helper()
-			begun := time.Now()
-			if got := ts.find(t.Context(), "T1").Title; got != title {
-				t.Errorf("the title is %q, want %q", got, title)
-			}
-			if time.Since(begun) > 0 {
-				t.Errorf("a page waited for %v", time.Since(begun))
-			}
-			synctest.Wait()
-		}
-		for range 3 {
-			want("")
-		}
-		time.Sleep(titlesRetry)
-		want("title 2")
-		want("title 2")
-		for range 2 { // the platform is away, then slow
-			time.Sleep(titlesLast)
-			want("title 2")
-			want("title 2")
-		}
-		time.Sleep(titlesAsk)
-		synctest.Wait()
-		want("title 4")
-		if asked != 4 {
-			t.Errorf("the platform was asked %d times", asked)
-		}
-	})
 }

@@ -23,8 +23,8 @@ var parts = map[string][]string{
 	"common":      {"*.go", "../handlers/chat/*.go", "../demo/*.go"},
 	lang.Chat:     {"../handlers/chat/*.go"},
 	lang.Problems: {"../services/message/words.go"},
-	lang.Platform: {"platform.go", "../handlers/pages_words.go"},
-	lang.Pages:    {"../handlers/pages*.go", "../demo/*.go", "../web/templates/*.html", "*.go"},
+	lang.Platform: {"platform.go", "../handlers/progress/words.go"},
+	lang.Pages:    {"../handlers/pages*.go", "../handlers/progress/*.go", "../demo/*.go", "../web/templates/*.html", "*.go"},
 	lang.Console:  {"../handlers/console/*.go", "../web/templates/console_*.html"},
 	lang.Terminal: {"*.go", "../config/*.go", "../models/*.go", "../services/diagnosis/*.go", "../setup/*.go", "../*.go"},
 	lang.Demo:     {"../demo/*.go", "../web/templates/phone.html"},
@@ -159,7 +159,7 @@ func TestNoSentenceIsMissing(t *testing.T) {
 	}
 	said := regexp.MustCompile(`\b(?:Say|say|terminal)(?:\(| )"([\w.]*\w)"[,)} ]`)
 	calls := 0
-	for _, pattern := range []string{"*.go", "../handlers/*.go", "../handlers/chat/*.go", "../handlers/console/*.go", "../demo/*.go", "../web/templates/*.html"} {
+	for _, pattern := range []string{"*.go", "../handlers/*.go", "../handlers/*/*.go", "../demo/*.go", "../web/templates/*.html"} {
 		sources, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

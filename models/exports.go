@@ -36,3 +36,9 @@ func (s *Store) DeliveriesAfter(ctx context.Context, id, recipient int64, n int)
 		Where("d.broadcast_id = ? AND d.recipient_id > ?", id, recipient).Order("d.recipient_id").Limit(n).Find(&page).Error
 	return page, wrap(err, "list deliveries")
 }
+
+// DeliveryTo returns the delivery of a broadcast to a recipient, nil if there is none.
+func (s *Store) DeliveryTo(ctx context.Context, id, recipient int64) (*Delivery, error) {
+	d, err := first[Delivery](s.r.WithContext(ctx).Where("broadcast_id = ? AND recipient_id = ?", id, recipient))
+	return d, wrap(err, "find delivery")
+}

@@ -246,7 +246,7 @@ func TestAForeignFormDoesNothing(t *testing.T) {
 			t.Errorf("%s: status %d", name, p.Code)
 		}
 		p.guarded(t, name)
-		b.get("/console/").has(t, 200, "Broadcasts that")
+		b.get("/console/").has(t, 200, "Running and waiting")
 	}
 	p := b.post("/console/logout?csrf="+b.form().Get("csrf"), url.Values{"csrf": nil}) // an address is no form
 	p.has(t, 403)
@@ -339,8 +339,8 @@ func TestAccountsKnowTheirOwnAlone(t *testing.T) {
 	if !strings.HasPrefix(inMusic.cookie, "music.") || !strings.HasPrefix(inBooks.cookie, "books.") {
 		t.Errorf("the cookies are %q and %q", inMusic.cookie, inBooks.cookie)
 	}
-	inMusic.get("/console/").has(t, 200, "还没有结束的群发")
-	inBooks.get("/console/").has(t, 200, "Broadcasts that have not ended")
+	inMusic.get("/console/").has(t, 200, "进行中和等待中")
+	inBooks.get("/console/").has(t, 200, "Running and waiting")
 	forged := &browser{desk: music, cookie: "music." + strings.TrimPrefix(inBooks.cookie, "books.")}
 	forged.get("/console/").has(t, 403)
 	inBooks.get(inBooks.link(owner)).has(t, 200)

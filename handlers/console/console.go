@@ -4,6 +4,7 @@
 package console
 
 import (
+	"context"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -11,11 +12,14 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"wechat-broadcast/cache"
 	"wechat-broadcast/handlers/chat"
+	"wechat-broadcast/handlers/progress"
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/diagnosis"
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/lists"
 	"wechat-broadcast/services/messages"
@@ -40,6 +44,11 @@ type Config struct {
 	Lists     *lists.Service
 	Admins    *admins.Service
 	Platform  *wechat.Client
+	// Progress has the live state of broadcasts, which the pages behind links share.
+	Progress *progress.Feeds
+	// Examine tells point by point whether the installation is in order, as the command
+	// check does; nil if that can't be told.
+	Examine func(ctx context.Context) ([]diagnosis.Point, error)
 	// Language is the account's: zh or en.
 	Language string
 	Now      func() time.Time
@@ -52,6 +61,12 @@ type Console struct {
 	words     map[string]*lang.Locale
 	templates *template.Template
 	assets    map[string]web.Asset // by the name that they are served as
+
+	overviews    *cache.Cache[struct{}, *overview]
+	history      *cache.Cache[int64, []broadcast.Status]
+	quotas       *quotas
+	examinations *examinations // nil without Config.Examine
+	csvs         chan struct{}
 }
 
 // New returns a Console.
@@ -61,6 +76,13 @@ func New(c Config) (*Console, error) {
 		return nil, err
 	}
 	console := &Console{config: c, words: map[string]*lang.Locale{}, templates: templates, assets: assets}
+	console.overviews = newOverviews(c.Engine, c.Followers, c.Topics, c.Now)
+	console.history = newHistory(c.Engine.Before)
+	console.quotas = newQuotas(c.Platform, c.Log)
+	console.csvs = make(chan struct{}, maxCSVs)
+	if c.Examine != nil {
+		console.examinations = newExaminations(c.Examine, c.Now, c.Log)
+	}
 	for _, language := range lang.Languages {
 		console.words[language], err = lang.New(language, c.Log, lang.Platform, lang.Pages, lang.Console)
 		if err != nil {
@@ -90,6 +112,18 @@ func Routes() []Route {
 		{Method: http.MethodGet, Path: "/enter/:token", serve: (*Console).enter},
 		{Method: http.MethodGet, Path: "/assets/:name", serve: (*Console).asset},
 		{Method: http.MethodGet, Path: "/", Role: models.Viewer, nav: "nav.home", serve: (*Console).home},
+		{Method: http.MethodPost, Path: "/check", Role: models.Viewer, serve: (*Console).check},
+		{Method: http.MethodGet, Path: "/broadcasts", Role: models.Viewer, nav: "nav.broadcasts", serve: (*Console).broadcasts},
+		{Method: http.MethodGet, Path: "/broadcasts/:id", Role: models.Viewer, serve: (*Console).broadcast},
+		{Method: http.MethodGet, Path: "/broadcasts/:id/events", Role: models.Viewer, serve: (*Console).broadcastEvents},
+		{Method: http.MethodGet, Path: "/broadcasts/:id/deliveries.csv", Role: models.Viewer, serve: (*Console).deliveriesCSV},
+		{Method: http.MethodPost, Path: "/broadcasts/:id/pause", Role: models.Sender, serve: (*Console).pause},
+		{Method: http.MethodPost, Path: "/broadcasts/:id/cancel", Role: models.Sender, serve: (*Console).cancel},
+		{Method: http.MethodPost, Path: "/broadcasts/:id/resume", Role: models.Sender, serve: (*Console).resume},
+		{Method: http.MethodPost, Path: "/broadcasts/:id/approve", Role: models.Sender, serve: (*Console).approve},
+		{Method: http.MethodPost, Path: "/broadcasts/:id/reject", Role: models.Sender, serve: (*Console).reject},
+		{Method: http.MethodPost, Path: "/broadcasts/:id/reschedule", Role: models.Sender, serve: (*Console).reschedule},
+		{Method: http.MethodPost, Path: "/broadcasts/:id/retry", Role: models.Sender, serve: (*Console).retry},
 		{Method: http.MethodPost, Path: "/logout", Role: models.Viewer, serve: (*Console).logout},
 	}
 }

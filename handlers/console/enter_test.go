@@ -13,7 +13,7 @@ func TestAnAdminEntersByALinkOnce(t *testing.T) {
 	link := d.link(anna)
 	b := &browser{desk: d, openID: anna}
 	b.get(link).has(t, 200, `http-equiv="refresh" content="0;url=../"`)
-	b.get("/console/").has(t, 200, "Broadcasts that have not ended", "viewer", `<html lang="en">`)
+	b.get("/console/").has(t, 200, "Running and waiting", "viewer", `<html lang="en">`)
 	b.get("/console/?lang=zh").has(t, 200, `<html lang="zh">`)
 	b.get("/console/").has(t, 200, `<html lang="zh">`)
 	other := &browser{desk: d}

@@ -22,11 +22,13 @@ import (
 	"wechat-broadcast/handlers"
 	"wechat-broadcast/handlers/chat"
 	"wechat-broadcast/handlers/console"
+	"wechat-broadcast/handlers/progress"
 	"wechat-broadcast/models"
 	"wechat-broadcast/models/modelstest"
 	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/approval"
 	"wechat-broadcast/services/broadcast"
+	"wechat-broadcast/services/diagnosis"
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/lists"
 	"wechat-broadcast/services/message/messagetest"
@@ -72,6 +74,8 @@ type setup struct {
 	store  *models.Store
 	owners []string // owner if nil
 	undo   time.Duration
+	// examine examines the account; nil if that can't be done.
+	examine func(ctx context.Context) ([]diagnosis.Point, error)
 	// more are accounts on the same server, after this one.
 	more []*desk
 }
@@ -186,9 +190,13 @@ func newDesk(tb testing.TB, set setup) *desk {
 		Messages: source, Replies: d.store, Topics: ownTopics, Lists: ownLists, Console: d.sessions, Log: log,
 		Approvals: &approval.Desk{Store: d.store, Admins: d.admins, Start: d.engine.StartOf, Wake: d.engine.Wake, Now: time.Now, Log: log},
 	})
+	live := must[*progress.Feeds](tb)(progress.New(progress.Config{
+		Store: d.store, Engine: d.engine, Platform: platform, Language: set.language, Now: d.now, Log: log,
+	}))
+	tb.Cleanup(live.Close)
 	pages := must[*console.Console](tb)(console.New(console.Config{
 		Sessions: d.sessions, Chat: d.chat, Store: d.store, Engine: d.engine, Messages: source, Followers: people, Topics: ownTopics,
-		Lists: ownLists, Admins: d.admins, Platform: platform, Language: set.language, Now: d.now, Log: log,
+		Lists: ownLists, Admins: d.admins, Platform: platform, Progress: live, Examine: set.examine, Language: set.language, Now: d.now, Log: log,
 	}))
 	d.account = &handlers.Account{Console: pages}
 	places := []handlers.Place{d.place()}
@@ -288,10 +296,24 @@ func (d *desk) enter(openID string, role models.Role) *browser {
 	return b
 }
 
+// firstPart takes an answer until its first part is sent: a stream goes on for as long as
+// somebody listens.
+type firstPart struct {
+	*httptest.ResponseRecorder
+	gone func()
+}
+
+func (f firstPart) Flush() {
+	f.ResponseRecorder.Flush()
+	f.gone()
+}
+
 // do sends a request as a browser would and keeps its cookie.
 func (b *browser) do(method, path string, body io.Reader, headers map[string]string) page {
 	b.tb.Helper()
-	r := httptest.NewRequestWithContext(context.Background(), method, path, body)
+	ctx, gone := context.WithCancel(context.Background())
+	defer gone()
+	r := httptest.NewRequestWithContext(ctx, method, path, body)
 	if b.cookie != "" {
 		r.AddCookie(&http.Cookie{Name: console.CookieName, Value: b.cookie}) //nolint:gosec // a browser sends the name and the value alone
 	}
@@ -304,7 +326,7 @@ func (b *browser) do(method, path string, body io.Reader, headers map[string]str
 		}
 	}
 	rec := httptest.NewRecorder()
-	b.handler.ServeHTTP(rec, r)
+	b.handler.ServeHTTP(firstPart{rec, gone}, r)
 	for _, c := range rec.Result().Cookies() {
 		if c.Name == console.CookieName {
 			b.cookie = c.Value

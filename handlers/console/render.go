@@ -56,6 +56,9 @@ func (c *Console) render(g *gin.Context, s *visit, status int, name string, data
 	if refused, is := data.(refusal); is {
 		v.Title = v.Say("refused." + refused.What + ".title")
 	}
+	if named, is := data.(interface{ title() string }); is { // it is about one of many
+		v.Title = named.title()
+	}
 	if s != nil {
 		v.Nav = v.nav(g, s.Role)
 	}

@@ -68,6 +68,29 @@ func (e *Engine) List(ctx context.Context, n int) ([]Status, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.statuses(ctx, list)
+}
+
+// Before returns the n broadcasts that were asked for before that of an id, the newest
+// first; for id 0 the latest.
+func (e *Engine) Before(ctx context.Context, id int64, n int) ([]Status, error) {
+	list, err := e.store.BroadcastsBefore(ctx, id, n)
+	if err != nil {
+		return nil, err
+	}
+	return e.statuses(ctx, list)
+}
+
+// Open returns the latest n broadcasts that have not ended, the newest first.
+func (e *Engine) Open(ctx context.Context, n int) ([]Status, error) {
+	list, err := e.store.Broadcasts(ctx, n, models.Pending, models.Scheduled, models.Running, models.Paused)
+	if err != nil {
+		return nil, err
+	}
+	return e.statuses(ctx, list)
+}
+
+func (e *Engine) statuses(ctx context.Context, list []models.Broadcast) ([]Status, error) {
 	all := make([]Status, 0, len(list))
 	for _, b := range list {
 		st, err := e.status(ctx, b)

@@ -1,6 +1,11 @@
 package people
 
-import "strings"
+import (
+	"strings"
+
+	"wechat-broadcast/models"
+	"wechat-broadcast/zone"
+)
 
 // formulas are the characters with which a spreadsheet lets a formula begin.
 const formulas = "=+-@\t\r\n|%"
@@ -21,4 +26,16 @@ func Plain(cell string) string {
 		return value
 	}
 	return cell
+}
+
+// exportTime is RFC 3339 with milliseconds: two words of one person may come within a
+// second.
+const exportTime = "2006-01-02T15:04:05.000Z07:00"
+
+// Moment is a moment in Beijing time as an export has it; empty for none.
+func Moment(at models.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.In(zone.Beijing).Format(exportTime)
 }

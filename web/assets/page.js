@@ -7,7 +7,7 @@
   const sayEvery = 15_000; // to a screen reader, unless the state changes
   const byId = (id) => document.getElementById(id);
   const page = byId("page");
-  const source = document.body.dataset.events;
+  const source = page && page.dataset.events;
   if (!source || !window.EventSource) return;
 
   const words = {};
@@ -85,9 +85,26 @@
     saidState = view.state;
   }
 
+  // What an admin can do depends on the state, so the server says it anew; not all
+  // pages ask at the same moment.
+  function renewActions() {
+    const actions = byId("actions");
+    if (!actions) return;
+    setTimeout(async () => {
+      try {
+        const answer = await fetch(page.dataset.self);
+        const fresh = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("actions");
+        if (fresh && !actions.contains(document.activeElement)) actions.replaceWith(fresh);
+      } catch {
+        // The server refuses what can't be done any more.
+      }
+    }, 2000 * Math.random());
+  }
+
   function show(view) {
     if (view.rank < rank) return;
     rank = view.rank;
+    if (page.dataset.state !== view.state) renewActions();
     page.dataset.state = view.state;
     for (const [name, text] of Object.entries(view.text)) setText(name, text);
     byId("reason").hidden = view.text.reason === "";

@@ -1,4 +1,4 @@
-package handlers
+package progress
 
 import (
 	"context"
@@ -24,8 +24,8 @@ const (
 
 var errOlder = errors.New("the database showed an older state than before")
 
-// snapshot is the state of a broadcast at a moment.
-type snapshot struct {
+// Snapshot is the state of a broadcast at a moment.
+type Snapshot struct {
 	broadcast.Status
 	at       time.Time
 	rate     float64       // sends a second, now
@@ -39,7 +39,7 @@ type snapshot struct {
 }
 
 // until is the moment of the snapshot, or the broadcast's end if that was before.
-func (s *snapshot) until() time.Time {
+func (s *Snapshot) until() time.Time {
 	if s.Broadcast.FinishedAt.IsZero() {
 		return s.at
 	}
@@ -49,7 +49,7 @@ func (s *snapshot) until() time.Time {
 // feed is what all open pages of one broadcast share, so that the database is
 // asked once for all of them.
 type feed struct {
-	pages *Pages
+	feeds *Feeds
 	id    int64
 	turn  chan struct{} // holds a token while nobody refreshes
 
@@ -63,7 +63,7 @@ type feed struct {
 	next         time.Time // no other snapshot before
 
 	mu       sync.Mutex
-	last     *snapshot
+	last     *Snapshot
 	failing  bool // the last try to refresh failed
 	watchers map[chan struct{}]bool
 	polling  bool
@@ -72,7 +72,7 @@ type feed struct {
 
 // feed returns the feed of a broadcast, and drops those that nobody used for
 // feedsLast.
-func (p *Pages) feed(id int64) *feed {
+func (p *Feeds) feed(id int64) *feed {
 	now := p.config.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,7 +83,7 @@ func (p *Pages) feed(id int64) *feed {
 	}
 	f := p.feeds[id]
 	if f == nil {
-		f = &feed{pages: p, id: id, turn: make(chan struct{}, 1), watchers: map[chan struct{}]bool{}}
+		f = &feed{feeds: p, id: id, turn: make(chan struct{}, 1), watchers: map[chan struct{}]bool{}}
 		f.turn <- struct{}{}
 		p.feeds[id] = f
 	}
@@ -104,7 +104,7 @@ func (f *feed) idleSince(now time.Time) time.Duration {
 
 // refresh returns a snapshot that is at most pollEvery old. After a slow query it
 // may be older: up to readsShare times as old as the query took.
-func (f *feed) refresh(ctx context.Context) (*snapshot, error) {
+func (f *feed) refresh(ctx context.Context) (*Snapshot, error) {
 	select {
 	case <-f.turn:
 	case <-ctx.Done():
@@ -112,7 +112,7 @@ func (f *feed) refresh(ctx context.Context) (*snapshot, error) {
 	}
 	defer func() { f.turn <- struct{}{} }()
 	last, _ := f.current()
-	began := f.pages.config.Now()
+	began := f.feeds.config.Now()
 	if last != nil && began.Before(f.next) {
 		return last, nil
 	}
@@ -120,7 +120,7 @@ func (f *feed) refresh(ctx context.Context) (*snapshot, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readWithin)
 	defer cancel()
 	s, err := f.read(ctx, last)
-	f.next = began.Add(max(pollEvery-pollEvery/10, readsShare*f.pages.config.Now().Sub(began)))
+	f.next = began.Add(max(pollEvery-pollEvery/10, readsShare*f.feeds.config.Now().Sub(began)))
 	f.publish(s, err)
 	if errors.Is(err, errOlder) {
 		return last, nil
@@ -129,13 +129,13 @@ func (f *feed) refresh(ctx context.Context) (*snapshot, error) {
 }
 
 // read makes a snapshot. The caller has the turn.
-func (f *feed) read(ctx context.Context, last *snapshot) (*snapshot, error) {
-	at := f.pages.config.Now()
-	st, err := f.pages.config.Engine.Status(ctx, f.id)
+func (f *feed) read(ctx context.Context, last *Snapshot) (*Snapshot, error) {
+	at := f.feeds.config.Now()
+	st, err := f.feeds.config.Engine.Status(ctx, f.id)
 	if err != nil {
 		return nil, err
 	}
-	s := &snapshot{Status: *st, at: at, rate: st.Rate, left: st.Left}
+	s := &Snapshot{Status: *st, at: at, rate: st.Rate, left: st.Left}
 	if last != nil && rank(s.Counts) < rank(last.Counts) {
 		return nil, errOlder
 	}
@@ -150,9 +150,9 @@ func (f *feed) read(ctx context.Context, last *snapshot) (*snapshot, error) {
 }
 
 // readFailures counts the failures by cause if there are others than before.
-func (f *feed) readFailures(ctx context.Context, s *snapshot) error {
+func (f *feed) readFailures(ctx context.Context, s *Snapshot) error {
 	if s.Counts.Failed+s.Counts.Uncertain+s.Counts.Skipped != f.failed && !s.at.Before(f.failuresNext) {
-		list, err := f.pages.config.Store.CountFailures(ctx, f.id)
+		list, err := f.feeds.config.Store.CountFailures(ctx, f.id)
 		if err != nil {
 			return err
 		}
@@ -160,7 +160,7 @@ func (f *feed) readFailures(ctx context.Context, s *snapshot) error {
 		for _, cause := range list {
 			f.failed += cause.N
 		}
-		now := f.pages.config.Now()
+		now := f.feeds.config.Now()
 		f.failuresNext = now.Add(readsShare * now.Sub(s.at))
 	}
 	s.failures = f.failures
@@ -169,7 +169,7 @@ func (f *feed) readFailures(ctx context.Context, s *snapshot) error {
 
 // readCurve adds the number of sends by now. The time in which no page was open is
 // read from the database.
-func (f *feed) readCurve(ctx context.Context, s *snapshot) error {
+func (f *feed) readCurve(ctx context.Context, s *Snapshot) error {
 	started, final := s.Broadcast.StartedAt, s.Broadcast.State.Final()
 	if started.IsZero() || f.curveEnded {
 		return nil
@@ -177,7 +177,7 @@ func (f *feed) readCurve(ctx context.Context, s *snapshot) error {
 	if final || len(f.curve.points) == 0 || s.at.Sub(f.curveAt) > 2*restEvery {
 		until := s.until()
 		span := models.SpanOf(until.Sub(started.Time))
-		sends, err := f.pages.config.Store.CountSends(ctx, f.id, span)
+		sends, err := f.feeds.config.Store.CountSends(ctx, f.id, span)
 		if err != nil {
 			return err
 		}
@@ -192,7 +192,7 @@ func (f *feed) readCurve(ctx context.Context, s *snapshot) error {
 }
 
 // draw fills in the chart, and the speed if another process does the sending.
-func (f *feed) draw(s *snapshot) {
+func (f *feed) draw(s *Snapshot) {
 	if s.Broadcast.StartedAt.IsZero() {
 		return
 	}
@@ -208,20 +208,20 @@ func (f *feed) draw(s *snapshot) {
 
 // publish makes a snapshot the last one, and wakes the watchers if it differs from
 // the one before.
-func (f *feed) publish(s *snapshot, err error) {
+func (f *feed) publish(s *Snapshot, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	changed := f.failing != (err != nil)
 	f.failing = err != nil
 	if err == nil {
 		s.events = map[string][]byte{}
-		for language, w := range f.pages.words {
-			s.events[language] = event(w.view(s))
+		for language, w := range f.feeds.words {
+			s.events[language] = event(w.View(s))
 		}
 		s.version = 1
 		if f.last != nil {
 			s.version = f.last.version
-			language := f.pages.config.Language
+			language := f.feeds.config.Language
 			if string(s.events[language]) != string(f.last.events[language]) {
 				s.version++
 				changed = true
@@ -242,7 +242,7 @@ func (f *feed) publish(s *snapshot, err error) {
 
 // event returns a view as JSON for the page's script, without its time, which is
 // sent beside it.
-func event(v *view) []byte {
+func event(v *View) []byte {
 	delete(v.Text, "at")
 	data, _ := json.Marshal(v) // strings and numbers always encode
 	return data
@@ -258,13 +258,13 @@ func (f *feed) watch() (woken <-chan struct{}, end func()) {
 	f.polling = true
 	f.mu.Unlock()
 	if first {
-		f.pages.begin(f.poll) // not under the lock: it takes that of the pages
+		f.feeds.begin(f.poll) // not under the lock: it takes that of the pages
 	}
 	return w, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		delete(f.watchers, w)
-		f.used = f.pages.config.Now()
+		f.used = f.feeds.config.Now()
 	}
 }
 
@@ -287,14 +287,14 @@ func (f *feed) poll(ctx context.Context) {
 		f.mu.Unlock()
 		s, err := f.refresh(ctx)
 		if err != nil && ctx.Err() == nil {
-			f.pages.config.Log.DebugContext(ctx, "look at a broadcast for its page, trying again", "broadcast", f.id, "err", err)
+			f.feeds.config.Log.DebugContext(ctx, "look at a broadcast for its page, trying again", "broadcast", f.id, "err", err)
 		}
 		timer.Reset(f.rest(s))
 	}
 }
 
 // rest returns how long a poll waits after a snapshot.
-func (f *feed) rest(s *snapshot) time.Duration {
+func (f *feed) rest(s *Snapshot) time.Duration {
 	if s != nil && s.Broadcast.State.Final() && s.at.Sub(s.Broadcast.FinishedAt.Time) > restAfter {
 		return restEvery
 	}
@@ -302,13 +302,13 @@ func (f *feed) rest(s *snapshot) time.Duration {
 }
 
 // current returns the last snapshot, and whether it is up to date.
-func (f *feed) current() (s *snapshot, live bool) {
+func (f *feed) current() (s *Snapshot, live bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.last, f.last != nil && !f.failing
 }
 
 // eventID returns the id of a snapshot, which no other process uses.
-func (p *Pages) eventID(s *snapshot) string {
+func (p *Feeds) eventID(s *Snapshot) string {
 	return p.tag + "-" + strconv.FormatInt(s.version, 10)
 }

@@ -1,4 +1,4 @@
-package handlers
+package progress
 
 import (
 	"log/slog"
@@ -10,21 +10,23 @@ import (
 	"wechat-broadcast/models"
 )
 
-// words says what stands on pages in one language.
-type words struct{ *lang.Locale }
+// Words says what stands on pages in one language.
+type Words struct{ *lang.Locale }
 
-func newWords(language string, log *slog.Logger) (*words, error) {
+// NewWords returns the words of a language: zh or en.
+func NewWords(language string, log *slog.Logger) (*Words, error) {
 	l, err := lang.New(language, log, lang.Platform, lang.Pages)
 	if err != nil {
 		return nil, err
 	}
-	return &words{l}, nil
+	return &Words{l}, nil
 }
 
-// cause is why a delivery failed, in words.
-type cause struct{ What, Todo string }
+// Cause is why a delivery failed, in words.
+type Cause struct{ What, Todo string }
 
-func (w *words) cause(state models.DeliveryState, code int, detail string) cause {
+// Cause says why a delivery failed, is uncertain or was skipped, and what to do.
+func (w *Words) Cause(state models.DeliveryState, code int, detail string) Cause {
 	name := "unfilled"
 	switch {
 	case state == models.Skipped:
@@ -40,16 +42,16 @@ func (w *words) cause(state models.DeliveryState, code int, detail string) cause
 			name = "receipt"
 		}
 	}
-	return cause{w.Say("cause."+name+".what", lang.Vars{"IP": "", "Field": ""}), w.Say("cause." + name + ".todo")}
+	return Cause{w.Say("cause."+name+".what", lang.Vars{"IP": "", "Field": ""}), w.Say("cause." + name + ".todo")}
 }
 
 // ofReceipt tells whether a delivery's detail is the status of its receipt.
 func ofReceipt(detail string) bool { return strings.HasPrefix(detail, "failed") }
 
-// noted is a delivery's detail, apart.
-type noted struct {
-	own    string // the program's, in the language of the words
-	answer string // what the platform said, in its own words, or why it did not answer
+// Noted is a delivery's detail, apart.
+type Noted struct {
+	Own    string // the program's, in the language of the words
+	Answer string // what the platform said, in its own words, or why it did not answer
 }
 
 // ownDetails are the program's, with their sentences.
@@ -64,24 +66,25 @@ var ownDetails = []struct{ detail, id string }{
 // unfilledField finds the field that could not be filled in.
 var unfilledField = regexp.MustCompile(`\bfield ([^\s,:]+)`)
 
-func (w *words) noted(state models.DeliveryState, code int, detail string) noted {
-	var n noted
+// Noted takes the detail of a delivery apart.
+func (w *Words) Noted(state models.DeliveryState, code int, detail string) Noted {
+	var n Noted
 	for _, own := range ownDetails {
 		if rest, found := strings.CutPrefix(detail, own.detail); found {
-			n.own, detail = w.Say(own.id), strings.TrimPrefix(rest, ": ")
+			n.Own, detail = w.Say(own.id), strings.TrimPrefix(rest, ": ")
 			break
 		}
 	}
 	switch {
 	case state == models.Skipped: // the cause says it
 	case code != 0, ofReceipt(detail):
-		n.answer = detail
-	case state == models.FailedFor && n.own == "":
+		n.Answer = detail
+	case state == models.FailedFor && n.Own == "":
 		if field := unfilledField.FindStringSubmatch(detail); field != nil {
-			n.own = field[1]
+			n.Own = field[1]
 		}
 	default:
-		n.answer = w.Fault(detail)
+		n.Answer = w.Fault(detail)
 	}
 	return n
 }

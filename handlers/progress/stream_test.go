@@ -1,43 +1,20 @@
-package handlers
+package progress
 
 import (
 	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/models/modelstest"
 )
-
-// patience is how long anything may take on a busy machine. Only a test that fails
-// waits for so long.
-const patience = 2 * time.Minute
-
-// serve serves the gallery as the program does, with short limits. stop shuts the
-// server down.
-func (g *gallery) serve(tb testing.TB) (url string, stop func() error) {
-	tb.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	server := NewHTTPServer(g.account)
-	server.ReadTimeout, server.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
-	server.RegisterOnShutdown(g.pages.Close)
-	go func() { _ = server.Serve(listener) }()
-	stop = func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		return server.Shutdown(ctx)
-	}
-	tb.Cleanup(func() { _ = stop() })
-	return "http://" + listener.Addr().String(), stop
-}
 
 // watcher is an open event stream under test.
 type watcher struct {
@@ -90,7 +67,7 @@ func (w *watcher) next() (e happened) {
 }
 
 // state reads events until one with a state comes.
-func (w *watcher) state() (string, view) {
+func (w *watcher) state() (string, View) {
 	w.tb.Helper()
 	for {
 		e := w.next()
@@ -100,7 +77,7 @@ func (w *watcher) state() (string, view) {
 		if e.event != "state" {
 			continue
 		}
-		var v view
+		var v View
 		if err := json.Unmarshal([]byte(e.data), &v); err != nil {
 			w.tb.Fatalf("read %q: %v", e.data, err)
 		}
@@ -110,7 +87,7 @@ func (w *watcher) state() (string, view) {
 
 // until reads states until ok accepts one. A running broadcast has a new state each
 // second.
-func (w *watcher) until(ok func(v view) bool) view {
+func (w *watcher) until(ok func(v View) bool) View {
 	w.tb.Helper()
 	for begun := time.Now(); ; {
 		_, v := w.state()
@@ -126,11 +103,10 @@ func (w *watcher) until(ok func(v view) bool) view {
 // The stream outlasts the server's limits for requests.
 func TestEventsFollowABroadcastToItsEnd(t *testing.T) {
 	t.Parallel()
-	g := newGallery(t)
+	g := newStage(t)
 	g.run()
 	url, stop := g.serve(t)
-	token := g.token(7)
-	w := open(t, url+"/b/"+token+"/events?lang=zh", "")
+	w := open(t, url+"?lang=zh", "")
 	if got := w.resp.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/event-stream") || w.resp.Header.Get("Set-Cookie") != "" {
 		t.Errorf("the stream's headers: %v", w.resp.Header)
 	}
@@ -159,10 +135,10 @@ func TestEventsFollowABroadcastToItsEnd(t *testing.T) {
 		t.Errorf("at the end the state is %s", v.State)
 	}
 	// A page that returns with the last id has the state; another one gets it.
-	if e := open(t, url+"/b/"+token+"/events", id).next(); e.event != "beat" {
+	if e := open(t, url, id).next(); e.event != "beat" {
 		t.Errorf("who has the state gets %+v", e)
 	}
-	if e := open(t, url+"/b/"+token+"/events", "other-1").next(); e.event != "state" {
+	if e := open(t, url, "other-1").next(); e.event != "state" {
 		t.Errorf("who comes from another process gets %+v", e)
 	}
 	begun := time.Now()
@@ -174,13 +150,12 @@ func TestEventsFollowABroadcastToItsEnd(t *testing.T) {
 // As many pages are open as are allowed. Each gets every change and the end.
 func TestPagesOfABroadcastShareItsQueries(t *testing.T) {
 	t.Parallel()
-	g := newGallery(t)
+	g := newStage(t)
 	g.run()
 	url, _ := g.serve(t)
-	address := url + "/b/" + g.token(7) + "/events"
 	var watchers []*watcher
 	for range 200 {
-		watchers = append(watchers, open(t, address, ""))
+		watchers = append(watchers, open(t, url, ""))
 	}
 	for _, w := range watchers {
 		w.state()
@@ -193,14 +168,14 @@ func TestPagesOfABroadcastShareItsQueries(t *testing.T) {
 	begun, before := time.Now(), reads()
 	g.change(func() { g.status.Counts.Delivered++ })
 	for _, w := range watchers {
-		w.until(func(v view) bool { return v.Text["count.delivered"] == "3,001" })
+		w.until(func(v View) bool { return v.Text["count.delivered"] == "3,001" })
 	}
 	if n, most := reads()-before, int(time.Since(begun)/pollEvery)+2; n > most {
 		t.Errorf("%d queries, want %d at most", n, most)
 	}
 	g.change(func() { g.status.Counts.Delivered, g.status.Broadcast.State = 9977, models.Finished })
 	for i, w := range watchers {
-		v := w.until(func(v view) bool { return v.State == string(models.Finished) })
+		v := w.until(func(v View) bool { return v.State == string(models.Finished) })
 		if v.Percent != "100" {
 			t.Fatalf("page %d ends with %+v", i, v)
 		}
@@ -208,12 +183,12 @@ func TestPagesOfABroadcastShareItsQueries(t *testing.T) {
 	for _, w := range watchers {
 		_ = w.resp.Body.Close()
 	}
-	b := g.pages.feed(7)
+	f := g.feeds.feed(7)
 	for polling := true; polling; {
 		time.Sleep(20 * time.Millisecond)
-		b.mu.Lock()
-		polling = b.polling
-		b.mu.Unlock()
+		f.mu.Lock()
+		polling = f.polling
+		f.mu.Unlock()
 		if time.Since(begun) > patience {
 			t.Fatal("the database is asked although nobody watches")
 		}
@@ -222,13 +197,13 @@ func TestPagesOfABroadcastShareItsQueries(t *testing.T) {
 
 func TestTooManyStreamsAreRefused(t *testing.T) {
 	t.Parallel()
-	g := newGallery(t)
-	g.pages.streams.Store(maxStreams)
-	rec := g.get("/b/" + g.token(7) + "/events")
-	if rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") == "" {
-		t.Errorf("one too many is answered %d, %v", rec.Code, rec.Header())
+	g := newStage(t)
+	g.feeds.streams.Store(MaxStreams)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	if err := g.feeds.Stream(httptest.NewRecorder(), r, Watch{ID: 7, Language: "en", Until: testNow}); !errors.Is(err, ErrBusy) {
+		t.Errorf("one too many is answered %v", err)
 	}
-	if n := g.pages.streams.Load(); n != maxStreams {
+	if n := g.feeds.streams.Load(); n != MaxStreams {
 		t.Errorf("%d streams are counted", n)
 	}
 }
@@ -236,14 +211,14 @@ func TestTooManyStreamsAreRefused(t *testing.T) {
 // The database is away for a while, and then shows an older state.
 func TestAFeedWithoutItsDatabase(t *testing.T) {
 	t.Parallel()
-	g := newGallery(t)
+	g := newStage(t)
 	g.change(func() { // a running one shows another time each second
 		g.status.Broadcast.State, g.status.Broadcast.FinishedAt = models.Finished, models.At(testNow)
 	})
-	b := g.pages.feed(7)
-	refresh := func() (*snapshot, error) {
+	f := g.feeds.feed(7)
+	refresh := func() (*Snapshot, error) {
 		g.expire()
-		return b.refresh(t.Context())
+		return f.refresh(t.Context())
 	}
 	first, err := refresh()
 	if err != nil {
@@ -253,7 +228,7 @@ func TestAFeedWithoutItsDatabase(t *testing.T) {
 	if s, err := refresh(); err != nil || s != first {
 		t.Errorf("an older state is shown: %+v, %v", s, err)
 	}
-	if _, live := b.current(); live {
+	if _, live := f.current(); live {
 		t.Error("an old state counts as live")
 	}
 	g.change(func() { g.err = errors.New("away") })
@@ -264,7 +239,7 @@ func TestAFeedWithoutItsDatabase(t *testing.T) {
 	if s, err := refresh(); err != nil || s.version != first.version {
 		t.Errorf("the same state is version %d, was %d: %v", s.version, first.version, err)
 	}
-	if _, live := b.current(); !live {
+	if _, live := f.current(); !live {
 		t.Error("the state is back and does not count as live")
 	}
 	g.change(func() { g.status.Counts.Delivered++ })
@@ -294,15 +269,15 @@ func TestNoMoveOfADeliveryLowersTheRank(t *testing.T) {
 
 func TestUnusedFeedsAreDropped(t *testing.T) {
 	t.Parallel()
-	g := newGallery(t)
-	first := g.pages.feed(7)
-	_, end := g.pages.feed(8).watch()
+	g := newStage(t)
+	first := g.feeds.feed(7)
+	_, end := g.feeds.feed(8).watch()
 	g.change(func() { g.now = g.now.Add(feedsLast + time.Second) })
-	if g.pages.feed(9); g.pages.feeds[7] != nil || g.pages.feeds[8] == nil {
-		t.Errorf("kept: %v", g.pages.feeds)
+	if g.feeds.feed(9); g.feeds.feeds[7] != nil || g.feeds.feeds[8] == nil {
+		t.Errorf("kept: %v", g.feeds.feeds)
 	}
 	end()
-	if g.pages.feed(7) == first {
+	if g.feeds.feed(7) == first {
 		t.Error("a feed came back")
 	}
 }
@@ -310,20 +285,43 @@ func TestUnusedFeedsAreDropped(t *testing.T) {
 // The engine of this process does not know it.
 func TestTheSpeedOfAnotherProcessIsMeasured(t *testing.T) {
 	t.Parallel()
-	g := newGallery(t)
+	g := newStage(t)
 	g.change(func() { g.status.Rate, g.status.Left = 0, 0 })
-	b := g.pages.feed(7)
+	f := g.feeds.feed(7)
 	for range 20 {
-		if _, err := b.refresh(t.Context()); err != nil {
+		if _, err := f.refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		g.change(func() { g.now, g.status.Counts.Accepted = g.now.Add(time.Second), g.status.Counts.Accepted+50 })
 	}
-	s, err := b.refresh(t.Context())
+	s, err := f.refresh(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s.rate < 49 || s.rate > 51 || s.left < 90*time.Second || s.left > 110*time.Second {
 		t.Errorf("the speed is %.1f, %s left", s.rate, s.left)
 	}
+}
+
+// A page that may not be told any more loses its stream with the next beat.
+func TestAStreamEndsWithTheRight(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		words, err := NewWords("en", modelstest.Log(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &Feeds{words: map[string]*Words{"en": words}, config: Config{Now: time.Now}, ctx: t.Context()}
+		rec := httptest.NewRecorder()
+		asked := 0
+		s := &stream{
+			w: rec, control: http.NewResponseController(rec), feeds: p, feed: &feed{last: &Snapshot{at: time.Now(), version: 1}},
+			Watch: Watch{Language: "en", Until: time.Now().Add(time.Hour), May: func(context.Context) bool { asked++; return asked < 3 }},
+		}
+		begun := time.Now()
+		s.run(t.Context(), nil)
+		if lasted := time.Since(begun); lasted != 3*beatEvery || strings.Count(rec.Body.String(), "event: beat") != 3 {
+			t.Errorf("it lasted %s, with\n%s", lasted, rec.Body)
+		}
+	})
 }

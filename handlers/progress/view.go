@@ -1,4 +1,4 @@
-package handlers
+package progress
 
 import (
 	"cmp"
@@ -13,12 +13,12 @@ import (
 	"wechat-broadcast/services/broadcast"
 )
 
-// kinds are what becomes of recipients, in the order of the page's figures.
-var kinds = []string{"delivered", "accepted", "blocked", "failed", "uncertain", "skipped", "left"}
+// Kinds are what becomes of recipients, in the order of the page's figures.
+var Kinds = []string{"delivered", "accepted", "blocked", "failed", "uncertain", "skipped", "left"}
 
-// view is what a progress page shows and what changes on it, in one language.
+// View is what a progress page shows and what changes on it, in one language.
 // As JSON it is what the page's script gets.
-type view struct {
+type View struct {
 	// Rank grows whenever a delivery gets further: of two views, the one with the
 	// lower rank is the older one.
 	Rank    int64  `json:"rank"`
@@ -27,19 +27,20 @@ type view struct {
 	// Text is what stands in the elements of these names; one that is empty is
 	// not shown.
 	Text     map[string]string `json:"text"`
-	Bar      []barPart         `json:"bar"`
+	Bar      []BarPart         `json:"bar"`
 	Chart    chart             `json:"chart"`
-	Failures []failureView     `json:"failures"`
+	Failures []FailureView     `json:"failures"`
 }
 
-// barPart is a part of the bar: where it begins and how long it is, in percent.
-type barPart struct {
+// BarPart is a part of the bar: where it begins and how long it is, in percent.
+type BarPart struct {
 	Kind  string `json:"kind"`
 	X     string `json:"x"`
 	Width string `json:"width"`
 }
 
-type failureView struct {
+// FailureView is a cause of failures, in words.
+type FailureView struct {
 	Kind  string `json:"kind"`
 	What  string `json:"what"`
 	Code  string `json:"code"`
@@ -53,7 +54,7 @@ func rank(n models.Counts) int64 {
 	return n.Accepted + 2*(n.Delivered+n.Blocked+n.Failed+n.Uncertain+n.Skipped)
 }
 
-// figures are the numbers of the kinds.
+// figures are the numbers of the Kinds.
 func figures(st broadcast.Status) map[string]int64 {
 	n := st.Counts
 	return map[string]int64{
@@ -62,11 +63,11 @@ func figures(st broadcast.Status) map[string]int64 {
 	}
 }
 
-// view returns what a page shows of a snapshot.
-func (w *words) view(s *snapshot) *view {
+// View returns what a page shows of a snapshot.
+func (w *Words) View(s *Snapshot) *View {
 	b := s.Broadcast
 	done := s.Counts.Known() - s.Counts.Sending
-	v := &view{
+	v := &View{
 		Rank: rank(s.Counts), State: string(b.State), Percent: lang.Percent(done, b.Recipients), Chart: s.chart,
 		Bar: bar(s.Status), Failures: w.failures(s.failures),
 	}
@@ -117,7 +118,7 @@ func (w *words) view(s *snapshot) *view {
 }
 
 // pace is what there is to say of time and speed.
-func (w *words) pace(s *snapshot) string {
+func (w *Words) pace(s *Snapshot) string {
 	b := s.Broadcast
 	var parts []string
 	switch {
@@ -162,7 +163,7 @@ func (w *words) pace(s *snapshot) string {
 }
 
 // canary says how far the canary is; nothing if there is none.
-func (w *words) canary(s *snapshot) []string {
+func (w *Words) canary(s *Snapshot) []string {
 	b := s.Broadcast
 	switch {
 	case b.AwaitsWord():
@@ -176,7 +177,7 @@ func (w *words) canary(s *snapshot) []string {
 }
 
 // putOff says that some rest, and until when.
-func (w *words) putOff(s *snapshot) string {
+func (w *Words) putOff(s *Snapshot) string {
 	if s.Again.After(s.at) {
 		return w.Say("line.put_off_until", lang.Vars{"N": s.Counts.Deferred, "At": lang.Clock(s.Again)})
 	}
@@ -184,7 +185,7 @@ func (w *words) putOff(s *snapshot) string {
 }
 
 // took is how long a broadcast has been or was under way.
-func (w *words) took(b models.Broadcast, now time.Time) string {
+func (w *Words) took(b models.Broadcast, now time.Time) string {
 	if b.StartedAt.IsZero() {
 		return "–"
 	}
@@ -192,7 +193,7 @@ func (w *words) took(b models.Broadcast, now time.Time) string {
 }
 
 // reason says why a broadcast is paused, cancelled or failed, and what to do now.
-func (w *words) reason(text map[string]string, b models.Broadcast, now time.Time) {
+func (w *Words) reason(text map[string]string, b models.Broadcast, now time.Time) {
 	text["reason"], text["said"], text["todo"] = "", "", ""
 	if b.Reason == "" {
 		return
@@ -237,7 +238,7 @@ func (w *words) reason(text map[string]string, b models.Broadcast, now time.Time
 }
 
 // stall says why a running broadcast gets no further.
-func (w *words) stall(text map[string]string, s *snapshot) {
+func (w *Words) stall(text map[string]string, s *Snapshot) {
 	if s.Stall == nil || s.Broadcast.State != models.Running {
 		return
 	}
@@ -247,31 +248,31 @@ func (w *words) stall(text map[string]string, s *snapshot) {
 	}
 }
 
-func (w *words) failures(list []models.Failures) []failureView {
-	views := make([]failureView, 0, len(list))
+func (w *Words) failures(list []models.Failures) []FailureView {
+	views := make([]FailureView, 0, len(list))
 	for _, f := range list {
-		c := w.cause(f.State, f.ErrCode, f.Detail)
-		v := failureView{Kind: string(f.State), What: c.What, Todo: c.Todo, Count: w.Number(f.N)}
+		c := w.Cause(f.State, f.ErrCode, f.Detail)
+		v := FailureView{Kind: string(f.State), What: c.What, Todo: c.Todo, Count: w.Number(f.N)}
 		switch {
 		case f.ErrCode != 0:
 			v.Code = w.Say("failures_code", lang.Vars{"Code": f.ErrCode})
 		case f.Detail != "":
-			more := w.noted(f.State, f.ErrCode, f.Detail)
-			v.Code = cmp.Or(more.own, more.answer)
+			more := w.Noted(f.State, f.ErrCode, f.Detail)
+			v.Code = cmp.Or(more.Own, more.Answer)
 		}
 		views = append(views, v)
 	}
 	return views
 }
 
-// bar divides the bar among the outcomes, which are all kinds but the last.
-func bar(st broadcast.Status) []barPart {
+// bar divides the bar among the outcomes, which are all Kinds but the last.
+func bar(st broadcast.Status) []BarPart {
 	total, numbers := max(st.Broadcast.Recipients, st.Counts.Known(), 1), figures(st)
 	x := 0.0
-	var parts []barPart
-	for _, kind := range kinds[:len(kinds)-1] {
+	var parts []BarPart
+	for _, kind := range Kinds[:len(Kinds)-1] {
 		width := 100 * float64(numbers[kind]) / float64(total)
-		parts = append(parts, barPart{kind, fmt.Sprintf("%.3f", x), fmt.Sprintf("%.3f", width)})
+		parts = append(parts, BarPart{kind, fmt.Sprintf("%.3f", x), fmt.Sprintf("%.3f", width)})
 		x += width
 	}
 	return parts

@@ -1,4 +1,4 @@
-package handlers
+package progress
 
 import (
 	"strings"
@@ -37,7 +37,7 @@ func TestAPageTellsOfACanary(t *testing.T) {
 		"goes on": {b: goesOn, want: map[string][]string{"en": {"tried"}, "zh": {"试发"}}, not: true},
 	} {
 		for _, language := range lang.Languages {
-			v := wordsIn(t, language).view(&snapshot{at: testNow, Status: broadcast.Status{
+			v := wordsIn(t, language).View(&Snapshot{at: testNow, Status: broadcast.Status{
 				Broadcast: test.b, Counts: models.Counts{Accepted: 12, Sending: 3},
 			}})
 			text := v.Text["pace"] + "\n" + v.Text["reason"] + "\n" + v.Text["todo"]

@@ -1,4 +1,4 @@
-package handlers
+package progress
 
 import (
 	"wechat-broadcast/lang"
@@ -7,7 +7,7 @@ import (
 
 // gap says why it is not known what was sent of a broadcast, after why it was halted
 // before, and what to do now.
-func (w *words) gap(text map[string]string, b models.Broadcast) {
+func (w *Words) gap(text map[string]string, b models.Broadcast) {
 	gap := b.Gap()
 	id := ".restored"
 	if !gap.Restored {
