@@ -30,6 +30,7 @@ const (
 	Plain    = "plain"    // what the terminal says otherwise of problems; English only
 	Pages    = "pages"
 	Demo     = "demo"
+	People   = "people"   // of files with people
 	Terminal = "terminal" // of the commands but the demo: what is wrong at a start, help, progress
 )
 
