@@ -42,11 +42,14 @@ type Publication struct {
 
 // PublishStaged makes a segment that the same admin staged a list. It returns that list, and
 // the one that it replaces, nil for none. The error is ErrStagedGone for a segment that is no
-// such one, or not any more, and ErrGroupChanged if there is meanwhile another list of that
-// name than the one to be replaced.
+// such one, or not any more, and ErrListChanged if there is meanwhile another list of that
+// name than the one to be replaced. One that is that list already stays it.
 func (s *Store) PublishStaged(ctx context.Context, p Publication) (made *ListInfo, before *List, err error) {
 	err = s.inTx(ctx, func(tx *gorm.DB) error {
 		if err := lockFact(tx, "lists"); err != nil {
+			return err
+		}
+		if made, err = published(tx, p); err != nil || made != nil {
 			return err
 		}
 		seg, err := first[Segment](forUpdate(tx).Where("id = ? AND kind = ? AND made_by = ? AND made_at >= ? AND size > 0",
@@ -61,7 +64,7 @@ func (s *Store) PublishStaged(ctx context.Context, p Publication) (made *ListInf
 			return err
 		}
 		if before == nil && p.Replaces != 0 || before != nil && before.SegmentID != p.Replaces {
-			return NewError(Conflict, ErrGroupChanged, "Name", p.Name)
+			return NewError(Conflict, ErrListChanged, "Name", p.Name)
 		}
 		made = &ListInfo{List: p.List, Size: seg.Size, Fields: seg.Fields}
 		return publish(tx, seg, p.List, before)
@@ -70,4 +73,17 @@ func (s *Store) PublishStaged(ctx context.Context, p Publication) (made *ListInf
 		return nil, nil, wrap(err, "publish staged list")
 	}
 	return made, before, nil
+}
+
+// published returns the list that a publication made before, nil if it did not.
+func published(tx *gorm.DB, p Publication) (*ListInfo, error) {
+	l, err := first[List](tx.Where("folded = ? AND segment_id = ? AND changed_by = ?", p.Folded, p.SegmentID, p.ChangedBy))
+	if err != nil || l == nil {
+		return nil, err
+	}
+	seg, err := first[Segment](tx.Where("id = ?", p.SegmentID))
+	if err != nil || seg == nil {
+		return nil, err
+	}
+	return &ListInfo{List: *l, Size: seg.Size, Fields: seg.Fields}, nil
 }

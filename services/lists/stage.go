@@ -52,7 +52,7 @@ func (s *Service) Stage(ctx context.Context, name, by string, from io.ReadSeeker
 
 // Publish makes a list of the people whom the same admin staged. replaces is the segment of
 // the list that it replaces, 0 for a new list: any other list of that name stays, and the
-// error is models.ErrGroupChanged. A file that was staged too long ago is
+// error is models.ErrListChanged. Once more it changes nothing and returns the same list. A file that was staged too long ago is
 // models.ErrStagedGone: ten minutes for a new list, and ten more to confirm a replacement.
 func (s *Service) Publish(ctx context.Context, name, by string, segment, replaces int64) (made *models.ListInfo, before *models.List, err error) {
 	if name, err = Name(name); err != nil {
