@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -50,25 +51,33 @@ func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	asked, err := c.config.Engine.Create(ctx, broadcast.Request{
+	q := r.asked()
+	q.At = at
+	asked, err := c.config.Engine.Create(ctx, q)
+	if err != nil {
+		return "", err
+	}
+	r.about(asked.Broadcast.ID)
+	return c.askedText(asked, asked.Broadcast.AskedAt.Time), nil
+}
+
+// asked is what the engine is asked for by a command that makes a broadcast, without its
+// time.
+func (r request) asked() broadcast.Request {
+	return broadcast.Request{
 		Message:    r.Message,
 		Audience:   audiences[r.Name],
 		Groups:     groups(r.Command),
 		Except:     r.Except,
 		Of:         r.ID,
 		AskedBy:    r.from,
-		RequestKey: r.key,
+		RequestKey: cmp.Or(r.requestKey, r.key),
 		Again:      r.Again,
 		Canary:     r.Canary,
 		AnyHour:    r.Now,
-		At:         at,
 		Fields:     changes(r.Fields),
-	})
-	if err != nil {
-		return "", err
+		Digest:     r.digest,
 	}
-	r.about(asked.Broadcast.ID)
-	return c.askedText(asked, asked.Broadcast.AskedAt.Time), nil
 }
 
 // LateReply says what became of a request whose sender was told that it was not

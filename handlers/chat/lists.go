@@ -73,13 +73,13 @@ func (c *Chat) removeList(ctx context.Context, r request) (string, error) {
 // makeList makes a list of a file that was uploaded, or replaces one with it.
 func (c *Chat) makeList(ctx context.Context, r request) (string, error) {
 	r.concerns(r.Arg)
-	made, _, err := c.config.Lists.Publish(ctx, r.Arg, r.from, r.Segment, r.Replaces)
+	id, replaces := "lists.made", int64(0) // only the one that was confirmed replaces a list
+	if r.Name == ListsReplace {
+		id, replaces = "lists.replaced", r.Replaces
+	}
+	made, _, err := c.config.Lists.Publish(ctx, r.Arg, r.from, r.Segment, replaces)
 	if err != nil {
 		return "", err
-	}
-	id := "lists.made"
-	if r.Replaces != 0 {
-		id = "lists.replaced"
 	}
 	return c.say(id, vars{"Name": made.Name, "Count": made.Size, "Send": c.write(BroadcastList, c.named(made.Name))}), nil
 }

@@ -185,17 +185,22 @@ func (c *Console) fillPerson(g *gin.Context, s *visit, id int64, page *personPag
 // consent puts into words what a person said once.
 func (s *visit) consent(said models.NamedConsent) consentRow {
 	id := "consent.left"
-	if said.Joined {
+	switch {
+	case said.Joined && said.TopicID == 0:
+		id = "consent.joined_all"
+	case said.Joined:
 		id = "consent.joined"
-	}
-	if said.TopicID == 0 {
-		id += "_all"
+	case said.TopicID == 0:
+		id = "consent.left_all"
 	}
 	row := consentRow{What: s.words.Say(id, lang.Vars{"Topic": said.Topic}), Via: said.Via, Text: shortened(said.Text, maxDetail)}
 	if !said.At.IsZero() {
 		row.At = lang.Moment(said.At.Time)
 	}
-	if via := s.words.SayIf("via." + said.Via); via != "" {
+	switch via := s.words.SayIf("via." + said.Via); {
+	case said.Via == models.ViaOther:
+		row.Via = s.words.Say("via.unsaid")
+	case via != "":
 		row.Via = via
 	}
 	return row

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"mime/multipart"
 	"net/http"
 	"time"
@@ -23,6 +24,8 @@ import (
 const (
 	// maxUpload is how large a file with a list may be, in bytes: about a million people.
 	maxUpload = 32 << 20
+	// maxDrained is how much of a file is read that is too large.
+	maxDrained = 4 * maxUpload
 	// uploadWithin is how long a file may take to come and to be kept.
 	uploadWithin = 5 * time.Minute
 	// maxUploads is how many files are read at a time.
@@ -52,6 +55,25 @@ type stagedFile struct {
 	Segment, Replaced int64
 	// Proof says that this session was shown them.
 	Proof string
+}
+
+// unhurried gives a file the time to come.
+func unhurried(g *gin.Context) {
+	control, until := http.NewResponseController(g.Writer), time.Now().Add(uploadWithin)
+	// A writer that has no deadlines, as in a test, has none to move.
+	_ = control.SetReadDeadline(until)
+	_ = control.SetWriteDeadline(until)
+}
+
+// tooLarge answers a form that is too large. It is read to its end before that, if it is not
+// much too large: a browser that is still sending would show no answer.
+func (c *Console) tooLarge(g *gin.Context, s *visit, file bool) {
+	_, _ = io.CopyN(io.Discard, g.Request.Body, maxDrained) // what comes of it does not matter
+	what := "too_large"
+	if file {
+		what = "large_file"
+	}
+	c.refuse(g, s, http.StatusRequestEntityTooLarge, what)
 }
 
 // upload reads a file with a list, and shows what the list would be. Nothing becomes a list
