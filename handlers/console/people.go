@@ -19,10 +19,11 @@ import (
 const (
 	// pageRows is how many rows a page of a table has.
 	pageRows = 50
-	// consentRows is how many consents a person's page shows, and fieldPairs about how many
-	// fields a page shows in all, each with its value cut to maxShown characters, so that no
-	// page gets heavy.
+	// consentRows and listsShown are how many consents and lists a person's page shows, and
+	// fieldPairs about how many fields a page shows in all, each with its value cut to
+	// maxShown characters, so that no page gets heavy.
 	consentRows = 20
+	listsShown  = 40
 	fieldPairs  = 150
 	maxShown    = 40
 	// maxDetail is how many characters of a longer text are shown.
@@ -100,19 +101,15 @@ type personPage struct {
 	OpenID, Name, Remark string
 	Lines                []string
 	SentHead             string
-	Sent                 []sentRow
+	Sent                 []string
 	Lists                []listOf
+	// MoreLists is on how many further lists the person is.
+	MoreLists int64
 	Consents             []consentRow
 	// Older is the cursor of the earlier consents; 0 for none.
 	Older int64
 	// Stored says that there is something about the person.
 	Stored bool
-}
-
-// sentRow is a line of what became of a broadcast.
-type sentRow struct {
-	ID   int64
-	Text string
 }
 
 // listOf is a list that a person is on, with their fields there.
@@ -135,10 +132,7 @@ func (c *Console) person(g *gin.Context, s *visit) {
 		c.say(g, s, reply, err, "people")
 		return
 	}
-	page := personPage{OpenID: p.OpenID, Name: p.Name, Remark: p.Remark, Lines: p.Lines, SentHead: p.SentHead, Stored: p.ID != 0}
-	for i, text := range p.Sent {
-		page.Sent = append(page.Sent, sentRow{p.Known.Sent[i].BroadcastID, text})
-	}
+	page := personPage{OpenID: p.OpenID, Name: p.Name, Remark: p.Remark, Lines: p.Lines, SentHead: p.SentHead, Sent: p.Sent, Stored: p.ID != 0}
 	if page.Stored {
 		if err := c.fillPerson(g, s, p.ID, &page); err != nil {
 			c.fail(g, s, err)
@@ -155,6 +149,9 @@ func (c *Console) fillPerson(g *gin.Context, s *visit, id int64, page *personPag
 		return err
 	}
 	shown := 0
+	if len(on) > listsShown {
+		on, page.MoreLists = on[:listsShown], int64(len(on)-listsShown)
+	}
 	for _, l := range on {
 		fields, err := models.ReadFields(l.Fields)
 		if err != nil {

@@ -164,6 +164,9 @@ func TestTopicsAreKept(t *testing.T) {
 	b.get("/console/topics").has(t, http.StatusOK, "There is no topic yet")
 }
 
+// assetIn is an address of what a page loads.
+var assetIn = regexp.MustCompile(`assets/[\w.]+`)
+
 var codeIn = regexp.MustCompile(`confirm \d{6}`)
 
 // confirm sends the line that a page shows, and returns what the chat answers.
