@@ -55,6 +55,10 @@ func (c *conversation) followersEnglish() []line {
 		{who: editor, text: "replies set " + strings.Repeat("w", 70) + "\n" + strings.Repeat("长", 700), has: []string{"64", "2,047"}, refused: true},
 		{who: editor, text: "replies remove minutes", has: []string{"“minutes”"}, refused: true},
 		{who: editor, text: "replies remove hours", has: []string{"removed"}},
+		{who: viewer, text: "console", has: []string{"PUBLIC_URL"}, refused: true},
+		{who: viewer, text: "console out", has: []string{"0 sessions"}},
+		{who: viewer, text: "confirm 482193", has: []string{"nothing of yours"}, refused: true},
+		{who: viewer, text: "confirm", has: []string{"six digits"}, refused: true},
 		{who: viewer, text: "stats", has: []string{"Followers: 1,200", "Opted out: 0", "Test list: 1", "of 10,000,000"}},
 	}
 }

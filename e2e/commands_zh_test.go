@@ -55,6 +55,10 @@ func (c *conversation) followersChinese() []line {
 		{who: editor, text: "回复 设置 " + strings.Repeat("词", 70) + "\n" + strings.Repeat("长", 700), has: []string{"64", "2,047"}, refused: true},
 		{who: editor, text: "回复 删除 地址", has: []string{"「地址」"}, refused: true},
 		{who: editor, text: "回复 删除 开放时间", has: []string{"已删除"}},
+		{who: viewer, text: "后台", has: []string{"PUBLIC_URL"}, refused: true},
+		{who: viewer, text: "后台退出", has: []string{"退出 0 处登录"}},
+		{who: viewer, text: "确认 482193", has: []string{"没有等你确认的操作"}, refused: true},
+		{who: viewer, text: "确认", has: []string{"六位数字"}, refused: true},
 		{who: viewer, text: "统计", has: []string{"关注者：1,200", "已退订：0", "测试名单：1", "/ 10,000,000"}},
 	}
 }

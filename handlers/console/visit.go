@@ -100,12 +100,17 @@ func (c *Console) ours(g *gin.Context, s *visit) bool {
 		c.refuse(g, s, http.StatusForbidden, "foreign")
 		return false
 	}
-	if err := g.Request.ParseMultipartForm(maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			c.refuse(g, s, http.StatusRequestEntityTooLarge, "too_large")
-			return false
-		}
+	err := g.Request.ParseForm()
+	if err == nil {
+		err = g.Request.ParseMultipartForm(maxForm)
+	}
+	var large *http.MaxBytesError
+	switch {
+	case err == nil, errors.Is(err, http.ErrNotMultipart):
+	case errors.As(err, &large):
+		c.refuse(g, s, http.StatusRequestEntityTooLarge, "too_large")
+		return false
+	default:
 		c.refuse(g, s, http.StatusBadRequest, "form")
 		return false
 	}

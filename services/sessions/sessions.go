@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -219,24 +220,23 @@ func (s *Service) Visitor(ctx context.Context, cookie string) (*Visitor, error) 
 func (s *Service) visitor(ctx context.Context, session *models.ConsoleSession) (*Visitor, error) {
 	role := s.config.Roles.RoleOf(ctx, session.OpenID)
 	if role == "" {
-		_, err := s.endStranger(ctx, session.OpenID)
-		return nil, err
+		return nil, s.endStranger(ctx, session.OpenID)
 	}
 	return &Visitor{session.ID, session.OpenID, role, session.Language, session.ExpiresAt.Time}, nil
 }
 
 // endStranger ends the console of somebody without a role. While it is not known who has
 // one, it is an error.
-func (s *Service) endStranger(ctx context.Context, openID string) (int64, error) {
+func (s *Service) endStranger(ctx context.Context, openID string) error {
 	if !s.config.Roles.Known(ctx) {
-		return 0, fmt.Errorf("the admins are not known yet")
+		return errors.New("the admins are not known yet")
 	}
 	n, err := s.config.Store.EndConsole(ctx, openID)
 	if err == nil {
 		s.config.Log.WarnContext(ctx, "who is no admin any more was still in the console; that has ended",
 			"sessions", n, "from", models.MaskOpenID(openID))
 	}
-	return n, err
+	return err
 }
 
 // FormToken returns what a form of a session must bring along. It says nothing of the cookie.
@@ -271,7 +271,7 @@ func (s *Service) EndStrangers(ctx context.Context) error {
 		if s.config.Roles.RoleOf(ctx, openID) != "" {
 			continue
 		}
-		if _, err := s.endStranger(ctx, openID); err != nil {
+		if err := s.endStranger(ctx, openID); err != nil {
 			return err
 		}
 	}
