@@ -105,7 +105,7 @@ type personPage struct {
 	Lists                []listOf
 	// MoreLists is on how many further lists the person is.
 	MoreLists int64
-	Consents             []consentRow
+	Consents  []consentRow
 	// Older is the cursor of the earlier consents; 0 for none.
 	Older int64
 	// Stored says that there is something about the person.
