@@ -190,7 +190,7 @@ func TestAFileThatIsTooLarge(t *testing.T) {
 	read := &counted{}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/console/lists/upload", read)
 	r.ContentLength = 1 << 40
-	r.AddCookie(&http.Cookie{Name: console.CookieName, Value: b.cookie})
+	r.Header.Set("Cookie", console.CookieName+"="+b.cookie)
 	r.Header.Set("Origin", d.public)
 	rec := httptest.NewRecorder()
 	d.handler.ServeHTTP(rec, r)
