@@ -156,16 +156,17 @@ func TestBrowserDemo(t *testing.T) {
 
 	// Another page shows the same in its own language. The closing notice comes last.
 	b.Until(says("admin", "Broadcast #4 · notice is finished"))
-	seen := webtest.Eval[int](b, `document.querySelectorAll(".log > li").length`)
+	seen := webtest.Eval[int](b, `document.querySelectorAll(".log > div").length`)
 	b.Open(address + "?lang=zh")
 	b.Until(says("admin", "oDemo-admin-"))
-	if again := webtest.Eval[int](b, `document.querySelectorAll(".log > li").length`); again != seen {
+	if again := webtest.Eval[int](b, `document.querySelectorAll(".log > div").length`); again != seen {
 		t.Errorf("a page that is opened later has %d entries, want %d", again, seen)
 	}
 	b.Until(`document.querySelector("#strip-badge").textContent === "已完成"`)
 	b.Open(address)
 	b.Until(says("admin", "oDemo-admin-"))
 	b.Readable()
+	b.Accessible()
 	b.Phone(390, "light")
 	webtest.Eval[bool](b, `document.querySelector("button[data-tab=lin]").click() ?? true`)
 	webtest.Eval[bool](b, `document.querySelector("button[data-tab=admin]").click() ?? true`)
@@ -174,6 +175,7 @@ func TestBrowserDemo(t *testing.T) {
 	for _, tab := range []string{"lin", "faults"} {
 		webtest.Eval[bool](b, `document.querySelector("button[data-tab=`+tab+`]").click() ?? true`)
 		b.Readable()
+		b.Accessible()
 	}
 	b.Sound(address)
 }
@@ -195,10 +197,10 @@ func TestScreenshotsDemo(t *testing.T) {
 			all, stop = "broadcast all", "openid"
 		}
 		tap(b, "lin", stop)
-		b.Until(`document.querySelectorAll("#phone-lin .log > li").length >= 2`)
+		b.Until(`document.querySelectorAll("#phone-lin .log > div").length >= 2`)
 		if language == "zh" {
 			tap(b, "lin", "订阅")
-			b.Until(`document.querySelectorAll("#phone-lin .log > li").length >= 4`)
+			b.Until(`document.querySelectorAll("#phone-lin .log > div").length >= 4`)
 		}
 		tap(b, "admin", all)
 		b.Until(`parseInt(document.querySelector("#strip-percent").textContent) > 10`)

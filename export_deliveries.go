@@ -18,7 +18,7 @@ type exportDeliveries struct {
 func (c exportDeliveries) Run(s *session) error {
 	id, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(c.Broadcast), "#"), 10, 64)
 	if err != nil || id <= 0 {
-		return usageError(s.words.Say("export.bad_broadcast", lang.Vars{"Value": shown(c.Broadcast)}))
+		return usageError(s.words.Say("export.bad_broadcast", lang.Vars{"Value": people.Shown(c.Broadcast)}))
 	}
 	return s.exporting(func(a *account) error {
 		known, err := a.store.HasBroadcast(s.ctx, id)

@@ -109,67 +109,11 @@ func (c importCommand) faults(words *lang.Locale, f *people.File) string {
 		return ""
 	}
 	lines := []string{words.Say("import.refused", lang.Vars{"Count": f.Bad})}
-	lines = append(lines, faultLines(words, f)...)
+	lines = append(lines, f.FaultLines(words)...)
 	if !f.Unreadable && f.Rows > 0 {
 		lines = append(lines, words.Say("import.skip_bad"))
 	}
 	return strings.Join(lines, "\n")
-}
-
-// faultLines names the faults of a file, and how many more rows have one.
-func faultLines(words *lang.Locale, f *people.File) []string {
-	var lines []string
-	named := int64(0)
-	last := people.Fault{Line: -1}
-	for _, fault := range f.Faults {
-		if fault.Line != last.Line || fault.Row != last.Row {
-			named++
-		}
-		last = fault
-		v := lang.Vars(fault.Args)
-		for key, arg := range v {
-			switch arg := arg.(type) {
-			case string:
-				v[key] = shown(arg)
-			case []string:
-				v[key] = shownTables(words, arg, v["Count"])
-			}
-		}
-		what := words.Say("import.fault."+fault.Code, v)
-		switch {
-		case fault.Line == 0:
-			lines = append(lines, what)
-		case fault.Row == 0:
-			lines = append(lines, words.Say("import.line", lang.Vars{"Line": int64(fault.Line), "What": what}))
-		default:
-			lines = append(lines, words.Say("import.row", lang.Vars{"Line": int64(fault.Line), "Row": fault.Row, "Table": shown(fault.Table), "What": what}))
-		}
-	}
-	if more := f.Bad - named; more > 0 {
-		lines = append(lines, words.Say("import.more", lang.Vars{"Count": more}))
-	}
-	return lines
-}
-
-// shownTables names tables, of which there may be more than are named.
-func shownTables(words *lang.Locale, names []string, all any) string {
-	for i, name := range names {
-		names[i] = shown(name)
-	}
-	text := strings.Join(names, words.Say("import.and"))
-	if n, ok := all.(int64); ok && n > int64(len(names)) {
-		text += "…"
-	}
-	return text
-}
-
-// shown is a text of a file as it is shown: short, and on one line.
-func shown(text string) string {
-	r := []rune(strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " "))
-	if len(r) > 40 {
-		return string(r[:40]) + "…"
-	}
-	return string(r)
 }
 
 // outcome says what was done, or would be, and how the people on the list stand.
@@ -179,18 +123,9 @@ func (c importCommand) outcome(words *lang.Locale, name string, f *lists.Looked,
 		id = "import.would"
 	}
 	lines := []string{words.Say(id, lang.Vars{"Name": name, "Count": f.Rows})}
-	lines = append(lines, about(words, &f.File)...)
+	lines = append(lines, f.Found(words)...)
 	if pulled {
-		parts := []string{words.Say("import.follow", lang.Vars{"Count": f.Follow})}
-		for _, n := range []struct {
-			id    string
-			count int64
-		}{{"opted_out", f.OptedOut}, {"blacklisted", f.Blacklisted}, {"away", f.Away}, {"unknown", f.Unknown}} {
-			if n.count > 0 {
-				parts = append(parts, words.Say("import."+n.id, lang.Vars{"Count": n.count}))
-			}
-		}
-		lines = append(lines, strings.Join(parts, words.Say("import.dot")))
+		lines = append(lines, f.StandingLine(words))
 	} else {
 		lines = append(lines, words.Say("import.never_synced"))
 	}
@@ -202,39 +137,7 @@ func skipped(words *lang.Locale, f *people.File) []string {
 	if f.Bad == 0 {
 		return nil
 	}
-	return append([]string{words.Say("import.skipped", lang.Vars{"Count": f.Bad})}, faultLines(words, f)...)
-}
-
-// about says what was found in a file beside people.
-func about(words *lang.Locale, f *people.File) (lines []string) {
-	var tables, renamed []string
-	for _, t := range f.Tables {
-		tables = append(tables, words.Say("import.table_rows", lang.Vars{"Table": shown(t.Name), "Count": t.Rows}))
-	}
-	for _, r := range f.Renamed {
-		renamed = append(renamed, words.Say("import.column_field", lang.Vars{"Column": shown(r.Column), "Field": r.Field}))
-	}
-	and := words.Say("import.and")
-	if len(tables) > 0 {
-		lines = append(lines, words.Say("import.tables", lang.Vars{"Tables": strings.Join(tables, and)}))
-	}
-	lines = append(lines, unread(words, f)...)
-	if f.Repeated > 0 {
-		lines = append(lines, words.Say("import.repeated", lang.Vars{"Count": f.Repeated}))
-	}
-	if f.Column != "" {
-		lines = append(lines, words.Say("import.column", lang.Vars{"Column": shown(f.Column)}))
-	}
-	if len(f.Fields) > 0 {
-		lines = append(lines, words.Say("import.fields", lang.Vars{"Fields": strings.Join(f.Fields, and)}))
-	}
-	if f.Unfit > 0 {
-		lines = append(lines, words.Say("import.unfit", lang.Vars{"Count": f.Unfit, "Fields": strings.Join(f.UnfitFields, and)}))
-	}
-	if len(renamed) > 0 {
-		lines = append(lines, words.Say("import.renamed", lang.Vars{"Columns": strings.Join(renamed, and)}))
-	}
-	return lines
+	return append([]string{words.Say("import.skipped", lang.Vars{"Count": f.Bad})}, f.FaultLines(words)...)
 }
 
 // twice is a file that can be read twice.

@@ -73,7 +73,7 @@ func (c importCommand) followers(s *session, a *account, file *twice, bar *impor
 	if len(parts) > 0 {
 		lines = append(lines, strings.Join(parts, s.words.Say("import.dot")))
 	}
-	lines = append(append(lines, about(s.words, looked)...), skipped(s.words, looked)...)
+	lines = append(append(lines, looked.Found(s.words)...), skipped(s.words, looked)...)
 	_, err = fmt.Fprintln(s.stdout, strings.Join(lines, "\n"))
 	return err
 }
@@ -123,7 +123,7 @@ func (c importCommand) testers(s *session, a *account, file *twice, bar *importB
 	if len(n.Away) > 0 {
 		lines = append(lines, s.words.Say("import.testers_away", lang.Vars{"Count": len(n.Away), "People": strings.Join(n.Away, s.words.Say("import.and"))}))
 	}
-	lines = append(append(lines, unread(s.words, looked)...), skipped(s.words, looked)...)
+	lines = append(append(lines, looked.UnreadLine(s.words)...), skipped(s.words, looked)...)
 	_, err = fmt.Fprintln(s.stdout, strings.Join(lines, "\n"))
 	return err
 }

@@ -16,7 +16,7 @@ import (
 
 // terminalWords returns the sentences that the commands say on the terminal.
 func terminalWords(language string) (*lang.Locale, error) {
-	return lang.New(language, slog.New(slog.DiscardHandler), lang.Terminal)
+	return lang.New(language, slog.New(slog.DiscardHandler), lang.Terminal, lang.People)
 }
 
 // configFile returns the settings file that a command line names, before it is parsed.

@@ -75,6 +75,7 @@ func TestBrowserProgress(t *testing.T) {
 	shown := webtest.Eval[string](b, `document.querySelector("main").innerText`)
 
 	b.Readable()
+	b.Accessible()
 	b.Named("progressbar Finished", "heading Failed and uncertain", "link Download the list (CSV)", "columnheader Cause", "region Speed", "link 中文")
 	// The server renders the same as the script.
 	b.Open(address)
@@ -88,6 +89,7 @@ func TestBrowserProgress(t *testing.T) {
 	b.Keyboard(6, "Download the list (CSV)", "中文")
 	b.Open(r.links.History())
 	b.Readable()
+	b.Accessible()
 	b.Named("heading Broadcasts", "link #1 closed-day")
 	b.Sound(strings.Split(r.links.Broadcast(1), "/b/")[0] + "/b/")
 }
@@ -158,6 +160,7 @@ func TestBrowserWithoutScript(t *testing.T) {
 	webtest.Call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{})
 	b.Open(url + "/b/" + token + "/failed.csvv")
 	b.Readable()
+	b.Accessible()
 	b.Named("heading This link leads nowhere", "link 中文")
 }
 

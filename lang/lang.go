@@ -32,6 +32,7 @@ const (
 	Console  = "console"
 	Demo     = "demo"
 	API      = "api"      // of the HTTP API: what only its requests can have wrong
+	People   = "people"   // of files with people
 	Terminal = "terminal" // of the commands but the demo: what is wrong at a start, help, progress
 )
 

@@ -26,6 +26,7 @@ var parts = map[string][]string{
 	lang.Platform: {"platform.go", "../handlers/progress/words.go"},
 	lang.Pages:    {"../handlers/pages*.go", "../handlers/progress/*.go", "../demo/*.go", "../web/templates/*.html", "*.go"},
 	lang.Console:  {"../handlers/console/*.go", "../web/templates/console_*.html"},
+	lang.People:   {"../services/people/words.go", "../services/lists/words.go"},
 	lang.Terminal: {"*.go", "../config/*.go", "../models/*.go", "../services/diagnosis/*.go", "../setup/*.go", "../*.go"},
 	lang.Demo:     {"../demo/*.go", "../web/templates/phone.html"},
 	lang.API:      {"../handlers/api/*.go"},
@@ -159,7 +160,7 @@ func TestNoSentenceIsMissing(t *testing.T) {
 	}
 	said := regexp.MustCompile(`\b(?:Say|say|terminal)(?:\(| )"([\w.]*\w)"[,)} ]`)
 	calls := 0
-	for _, pattern := range []string{"*.go", "../handlers/*.go", "../handlers/*/*.go", "../demo/*.go", "../web/templates/*.html"} {
+	for _, pattern := range []string{"*.go", "../handlers/*.go", "../handlers/*/*.go", "../demo/*.go", "../services/people/*.go", "../services/lists/*.go", "../web/templates/*.html"} {
 		sources, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

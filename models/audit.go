@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -54,4 +55,35 @@ func (s *Store) AuditAfter(ctx context.Context, id int64, n int) ([]Audit, error
 		return nil, fmt.Errorf("list audit: %w", err)
 	}
 	return list, nil
+}
+
+// AuditFilter chooses actions of the audit. A field that is empty chooses all.
+type AuditFilter struct {
+	// Admin is an OpenID.
+	Admin  string
+	Action string
+}
+
+// AuditBefore returns n actions that a filter chooses, the newest first: those before the one
+// with that id, 0 for the last ones.
+func (s *Store) AuditBefore(ctx context.Context, f AuditFilter, id int64, n int) ([]Audit, error) {
+	if id <= 0 {
+		id = math.MaxInt64
+	}
+	q := s.r.WithContext(ctx).Where("id < ?", id).Order("id DESC").Limit(n)
+	if f.Admin != "" {
+		q = q.Where("admin = ?", f.Admin)
+	}
+	if f.Action != "" {
+		q = q.Where("action = ?", f.Action)
+	}
+	var list []Audit
+	return list, wrap(q.Find(&list).Error, "list audit")
+}
+
+// AuditActions returns the actions that are in the audit, by name.
+func (s *Store) AuditActions(ctx context.Context) ([]string, error) {
+	var list []string
+	err := s.r.WithContext(ctx).Model(&Audit{}).Distinct().Order("action").Pluck("action", &list).Error
+	return list, wrap(err, "list the actions of the audit")
 }

@@ -107,6 +107,8 @@ const (
 	ErrGroupChanged   = "group_changed"    // Name: the list was replaced at this moment
 	ErrListsFull      = "lists_full"       // Limit: there are as many lists as may be
 	ErrListUnknown    = "list_unknown"     // Name: there is no such list
+	ErrListChanged    = "list_changed"     // Name: the list is not the one that the admin saw
+	ErrStagedGone     = "staged_gone"      // Name: the uploaded file is not kept any more
 	ErrListName       = "list_name"        // Name, Limit: a list can't be called that
 	ErrFieldsLacking  = "fields_lacking"   // Name, Lacks, Known: somebody who would be sent to lacks fields that the message needs
 	ErrTagsUnchecked  = "tags_unchecked"   // Code, Reason: the platform can't be asked for its tags

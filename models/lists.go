@@ -85,16 +85,24 @@ func (s *Store) PublishList(ctx context.Context, l List, size int64, fields []st
 		if before, err = roomFor(tx, l.Folded); err != nil {
 			return err
 		}
-		err = tx.Model(seg).Updates(map[string]any{"name": l.Name, "size": size, "fields": names, "made_at": l.ChangedAt}).Error
-		if err != nil {
-			return err
-		}
-		if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&l).Error; err != nil || before == nil {
-			return err
-		}
-		return dropUnused(tx, before.SegmentID)
+		seg.Size, seg.Fields = size, names
+		return publish(tx, seg, l, before)
 	})
 	return before, wrap(err, "publish list")
+}
+
+// publish makes a segment a list's people, in place of those of the list before, nil for none.
+func publish(tx *gorm.DB, seg *Segment, l List, before *List) error {
+	err := tx.Model(seg).Updates(map[string]any{
+		"kind": string(GroupList), "name": l.Name, "size": seg.Size, "fields": seg.Fields, "made_at": l.ChangedAt,
+	}).Error
+	if err != nil {
+		return err
+	}
+	if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&l).Error; err != nil || before == nil {
+		return err
+	}
+	return dropUnused(tx, before.SegmentID)
 }
 
 // roomFor returns the list of a name, or an Error if there is none and no room for it.
@@ -148,11 +156,11 @@ func (s *Store) DropSegment(ctx context.Context, id int64) error {
 	return wrap(err, "drop segment")
 }
 
-// TidySegments deletes the lists' segments that a process began and did not complete, and
-// the people of segments that are gone.
+// TidySegments deletes the lists' segments that a process began and did not complete, those
+// that were staged and did not become a list, and the people of segments that are gone.
 func (s *Store) TidySegments(ctx context.Context, now time.Time) error {
-	err := s.exec(ctx, "DELETE FROM segments WHERE kind = 'list' AND used = 0 AND made_at < ?"+
-		" AND id NOT IN (SELECT segment_id FROM lists)", now.Add(-abandonedAfter).UnixMilli())
+	err := s.exec(ctx, "DELETE FROM segments WHERE kind IN ('list', '"+SegmentStaged+"') AND used = 0 AND made_at < CASE kind WHEN 'list' THEN ? ELSE ? END"+
+		" AND id NOT IN (SELECT segment_id FROM lists)", now.Add(-abandonedAfter).UnixMilli(), now.Add(-StagedFor).UnixMilli())
 	if err != nil {
 		return fmt.Errorf("tidy segments: %w", err)
 	}
@@ -354,4 +362,35 @@ func (s *Store) MembersAfter(ctx context.Context, segment, after int64, n int) (
 		err = NewError(Conflict, ErrGroupChanged)
 	}
 	return page, wrap(err, "list members")
+}
+
+// ListFields are the fields that a person has on a list.
+type ListFields struct{ Name, Fields string }
+
+// ListsOf returns the lists that a person is on, by name, with their fields there.
+func (s *Store) ListsOf(ctx context.Context, recipientID int64) ([]ListFields, error) {
+	var all []List
+	if err := s.r.WithContext(ctx).Order("folded").Find(&all).Error; err != nil || len(all) == 0 {
+		return nil, wrap(err, "list a person's lists")
+	}
+	segments := make([]int64, len(all))
+	for i, l := range all {
+		segments[i] = l.SegmentID
+	}
+	var in []Member
+	// Both columns of the primary key, so that each list costs a look into the index.
+	if err := s.r.WithContext(ctx).Where("segment_id IN ? AND recipient_id = ?", segments, recipientID).Find(&in).Error; err != nil {
+		return nil, fmt.Errorf("list a person's lists: %w", err)
+	}
+	fields := map[int64]string{}
+	for _, m := range in {
+		fields[m.SegmentID] = m.Fields
+	}
+	var list []ListFields
+	for _, l := range all {
+		if stored, on := fields[l.SegmentID]; on {
+			list = append(list, ListFields{l.Name, stored})
+		}
+	}
+	return list, nil
 }

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"gorm.io/gorm"
@@ -236,4 +237,27 @@ func (s *Store) ConsentsAfter(ctx context.Context, id int64, n int) ([]NamedCons
 		return nil, fmt.Errorf("list consents: %w", err)
 	}
 	return list, nil
+}
+
+// ConsentsOf returns n consents of a person, the newest first: those before the one with that
+// id, 0 for the last ones.
+func (s *Store) ConsentsOf(ctx context.Context, recipientID, before int64, n int) ([]NamedConsent, error) {
+	if before <= 0 {
+		before = math.MaxInt64
+	}
+	var topics []Topic // also those that were removed; each costs a look into the index
+	if err := s.r.WithContext(ctx).Find(&topics).Error; err != nil {
+		return nil, fmt.Errorf("list topics: %w", err)
+	}
+	ids, names := []int64{0}, map[int64]string{}
+	for _, t := range topics {
+		ids, names[t.ID] = append(ids, t.ID), t.Name
+	}
+	var list []NamedConsent
+	err := s.r.WithContext(ctx).Table("consents").Where("topic_id IN ? AND recipient_id = ? AND id < ?", ids, recipientID, before).
+		Order("id DESC").Limit(n).Find(&list).Error
+	for i, c := range list {
+		list[i].Topic = names[c.TopicID]
+	}
+	return list, wrap(err, "list a person's consents")
 }

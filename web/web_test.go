@@ -12,7 +12,7 @@ import (
 // forbids.
 func TestNothingInline(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"layout", "progress", "history", "lost", "phone", "console_layout", "console_pages"} {
+	for _, name := range []string{"layout", "progress", "history", "lost", "phone", "console_layout", "console_pages", "console_people", "console_lists"} {
 		data, err := files.ReadFile("templates/" + name + ".html")
 		if err != nil {
 			t.Fatal(err)
@@ -43,7 +43,7 @@ func TestAssets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"page.css", "page.js", "phone.css", "phone.js", "icon.svg", "console.css", "console.js", "htmx.min.js"} {
+	for _, name := range []string{"page.css", "page.js", "phone.css", "phone.js", "icon.svg", "console.css", "console.js", "htmx.min.js", "console_people.css"} {
 		a := assets[name]
 		if !regexp.MustCompile(`^[\w.]+\.[0-9a-f]{12}\.\w+$`).MatchString(a.Name) || a.Type == "" || len(a.Content) == 0 {
 			t.Errorf("%s is served as %q, %q, %d bytes", name, a.Name, a.Type, len(a.Content))

@@ -54,6 +54,13 @@ func (c *Chat) came(err error, asked Command) string {
 	}
 }
 
+// Looked keeps for the audit that an admin looked at people in the console: by the command
+// that shows them in the chat, or the nearest one, of what, and how. key names the look.
+func (c *Chat) Looked(ctx context.Context, openID string, name Name, target, how, key string) {
+	target = strings.TrimSpace(target)
+	c.keep(ctx, request{from: openID, key: key, text: models.ViaConsole + ": " + how, target: &target}, c.find(name), "")
+}
+
 // keep keeps what an admin did. It goes on beside the reply while the database is slow.
 // What the database does not take is in the log.
 func (c *Chat) keep(ctx context.Context, r request, cmd *command, came string) {

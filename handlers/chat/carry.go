@@ -32,9 +32,11 @@ func (c *Chat) Carry(ctx context.Context, openID string, asked Command, via, key
 
 // NeedsConfirm tells whether in the console a command takes the admin's word in the chat.
 func NeedsConfirm(name Name) bool {
-	for i := range commands {
-		if commands[i].name == name {
-			return commands[i].confirmed
+	for _, table := range [][]command{commands, forms} {
+		for i := range table {
+			if table[i].name == name {
+				return table[i].confirmed
+			}
 		}
 	}
 	return false

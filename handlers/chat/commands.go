@@ -34,6 +34,8 @@ const (
 	BroadcastList  Name = "broadcast_list"
 	Lists          Name = "lists"
 	ListsRemove    Name = "lists_remove"
+	ListsMake      Name = "lists_make"
+	ListsReplace   Name = "lists_replace"
 	Status         Name = "status"
 	Pause          Name = "pause"
 	Resume         Name = "resume"
@@ -180,6 +182,13 @@ var commands = []command{
 	{name: Admins, en: []string{"admins"}, zh: []string{"管理员"}, role: models.Owner, reads: true, remember: true, run: (*Chat).admins},
 	{name: AdminsAdd, under: Admins, en: []string{"admins add", "admins 添加"}, zh: []string{"管理员 添加", "管理员 add"}, takes: takesOpenIDAndRole, role: models.Owner, confirmed: true, remember: true, repeatable: true, run: (*Chat).addAdmin},
 	{name: AdminsRemove, under: Admins, en: []string{"admins remove", "admins 删除"}, zh: []string{"管理员 删除", "管理员 remove"}, takes: takesOpenID, role: models.Owner, remember: true, repeatable: true, run: (*Chat).removeAdmin},
+}
+
+// forms are the commands that only a form of the console asks for. No line means them, and
+// no help names them.
+var forms = []command{
+	{name: ListsMake, en: []string{"lists make"}, zh: []string{"名单 建立"}, takes: takesName, role: models.Editor, repeatable: true, run: (*Chat).makeList},
+	{name: ListsReplace, en: []string{"lists replace"}, zh: []string{"名单 替换"}, takes: takesName, role: models.Editor, confirmed: true, repeatable: true, run: (*Chat).makeList},
 }
 
 // alias is one way to write a command.

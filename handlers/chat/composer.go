@@ -27,6 +27,7 @@ type links interface {
 type Composer struct {
 	locale   locale
 	commands []command
+	forms    []command
 	// parse is Parse, which the table of commands must not refer to either.
 	parse func(text string) Command
 	links links
@@ -40,17 +41,18 @@ func NewComposer(language string, links links, now func() time.Time, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	return &Composer{locale: sentences, commands: commands, parse: Parse, links: links, now: now}, nil
+	return &Composer{locale: sentences, commands: commands, forms: forms, parse: Parse, links: links, now: now}, nil
 }
 
 func (c *Composer) say(id string, v vars) string { return c.locale.say(id, v) }
 
 func (c *Composer) find(name Name) *command {
-	i := slices.IndexFunc(c.commands, func(cmd command) bool { return cmd.name == name })
-	if i < 0 {
-		return nil
+	for _, table := range [][]command{c.commands, c.forms} {
+		if i := slices.IndexFunc(table, func(cmd command) bool { return cmd.name == name }); i >= 0 {
+			return &table[i]
+		}
 	}
-	return &c.commands[i]
+	return nil
 }
 
 // write returns a command as the chat teaches to write it, with its argument if

@@ -40,7 +40,8 @@ func (c *Chat) leaveConsole(ctx context.Context, r request) (string, error) {
 
 // Prepared is what an admin is to confirm in the chat.
 type Prepared struct {
-	// Confirm is the line that confirms it, and Line the chat line that means the same.
+	// Confirm is the line that confirms it, and Line the chat line that means the same; empty
+	// if there is none.
 	Confirm, Line string
 	// Until is when it can't be confirmed any more.
 	Until time.Time
@@ -86,7 +87,11 @@ func (c *Chat) prepare(ctx context.Context, r request) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Prepared{c.write(Confirm, made), c.Line(r.Command), c.now().Add(confirmLasts)}, nil
+	line := c.Line(r.Command)
+	if r.Name == ListsReplace { // no line has the file
+		line = ""
+	}
+	return &Prepared{c.write(Confirm, made), line, c.now().Add(confirmLasts)}, nil
 }
 
 // confirmLasts is how long what was prepared can be confirmed; see sessions.ConfirmLasts.

@@ -12,6 +12,7 @@ import (
 type listService interface {
 	All(ctx context.Context) ([]lists.Shown, error)
 	Remove(ctx context.Context, name string) (*models.List, error)
+	Publish(ctx context.Context, name, by string, segment, replaces int64) (made *models.ListInfo, before *models.List, err error)
 }
 
 const (
@@ -67,6 +68,20 @@ func (c *Chat) removeList(ctx context.Context, r request) (string, error) {
 		return "", err
 	}
 	return c.say("lists.removed", vars{"Name": removed.Name}), nil
+}
+
+// makeList makes a list of a file that was uploaded, or replaces one with it.
+func (c *Chat) makeList(ctx context.Context, r request) (string, error) {
+	r.concerns(r.Arg)
+	id, replaces := "lists.made", int64(0) // only the one that was confirmed replaces a list
+	if r.Name == ListsReplace {
+		id, replaces = "lists.replaced", r.Replaces
+	}
+	made, _, err := c.config.Lists.Publish(ctx, r.Arg, r.from, r.Segment, replaces)
+	if err != nil {
+		return "", err
+	}
+	return c.say(id, vars{"Name": made.Name, "Count": made.Size, "Send": c.write(BroadcastList, c.named(made.Name))}), nil
 }
 
 // parts says of each group of an audience how many are in it, why some are not sent to, and

@@ -29,6 +29,17 @@ func (s *stageLists) Remove(_ context.Context, name string) (*models.List, error
 	return nil, models.NewError(models.NotFound, models.ErrListUnknown, "Name", name)
 }
 
+func (s *stageLists) Publish(_ context.Context, name, by string, segment, replaces int64) (*models.ListInfo, *models.List, error) {
+	for _, l := range s.all {
+		if l.SegmentID != replaces && strings.EqualFold(l.Name, name) {
+			return nil, nil, models.NewError(models.Conflict, models.ErrListChanged, "Name", name)
+		}
+	}
+	made := models.ListInfo{List: models.List{Folded: name, Name: name, SegmentID: segment, ChangedBy: by}, Size: 7}
+	s.all = []lists.Shown{{ListInfo: made}}
+	return &made, nil, nil
+}
+
 func aList(name, by, fields string, size, follow int64) lists.Shown {
 	return lists.Shown{
 		ListInfo: models.ListInfo{

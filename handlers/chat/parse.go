@@ -39,6 +39,9 @@ type Command struct {
 	Fields []FieldLine
 	// Text is what stands on the further lines, as it was written.
 	Text string
+	// Segment has the people of a file that an admin uploaded, and Replaces those of the list
+	// in whose place they come, 0 for a new one. No line has them.
+	Segment, Replaces int64
 	// Fault says why the line can't be carried out although its command is
 	// known; empty if it can.
 	Fault Fault

@@ -21,6 +21,41 @@ func since(at models.Time) string {
 	return lang.Moment(at.Time)[:len("2006-01-02 15:04")]
 }
 
+// Person is what admins are told of a person.
+type Person struct {
+	*followers.Known
+	// Lines say how the person stands, and why they would or would not be sent the next
+	// broadcast.
+	Lines []string
+	// Sent are lines with what became of the broadcasts of Known.Sent, under SentHead.
+	SentHead string
+	Sent     []string
+}
+
+// Look returns what is known of the person that an admin means, with the role check, the
+// audit and the words of the command who. key names the look: one that comes again is kept
+// once. Without a person it returns why.
+func (c *Chat) Look(ctx context.Context, openID, text, via, key string) (p *Person, reply string, err error) {
+	cmd, r, err := c.formed(ctx, openID, Command{Name: Who, OpenID: text}, via, key)
+	if err != nil {
+		return nil, c.notFormed(ctx, cmd, r, err), err
+	}
+	k, err := c.config.Followers.Who(ctx, r.OpenID)
+	if err == nil {
+		r.concerns(k.OpenID)
+	}
+	c.keep(ctx, r, cmd, c.came(err, r.Command))
+	if err != nil {
+		reply, known := c.errorText(err, r.Command)
+		if !known {
+			c.log.WarnContext(ctx, "look up a person", "err", err)
+			reply = c.say("busy", nil)
+		}
+		return nil, reply, err
+	}
+	return c.person(k), "", nil
+}
+
 // who tells what is known of a person.
 func (c *Chat) who(ctx context.Context, r request) (string, error) {
 	k, err := c.config.Followers.Who(ctx, r.OpenID)
@@ -28,10 +63,23 @@ func (c *Chat) who(ctx context.Context, r request) (string, error) {
 		return "", err
 	}
 	r.concerns(k.OpenID)
+	p := c.person(k)
 	if k.ID == 0 || k.Stranger {
-		return c.stranger(k), nil
+		return joined(p.Lines), nil
 	}
-	lines := []string{person(k.OpenID, k.Name), c.follows(k), c.wish(k)}
+	head := joined(append([]string{person(k.OpenID, k.Name)}, append(p.Lines, p.SentHead)...))
+	if len(p.Sent) == 0 {
+		return head, nil
+	}
+	return fitList(head, p.Sent, c.more), nil
+}
+
+// person puts into words what is known of a person.
+func (c *Composer) person(k *followers.Known) *Person {
+	if k.ID == 0 || k.Stranger {
+		return &Person{Known: k, Lines: strings.Split(c.stranger(k), "\n")}
+	}
+	lines := []string{c.follows(k), c.wish(k)}
 	if len(k.Topics) > 0 {
 		lines = append(lines, c.say("who.topics", vars{"Names": clip(c.names(topics.Names(k.Topics)), 200)}))
 	}
@@ -48,22 +96,23 @@ func (c *Chat) who(ctx context.Context, r request) (string, error) {
 	if k.Gone != 0 {
 		lines = append(lines, c.say("who.sent_gone", vars{"ID": k.Gone}))
 	}
-	if len(k.Sent) == 0 {
-		none := "who.sent_none"
-		if k.Gone != 0 {
-			none = "who.sent_none_kept"
-		}
-		return joined(append(lines, c.say(none, nil))), nil
+	p := &Person{Known: k, Lines: lines}
+	for _, s := range k.Sent {
+		p.Sent = append(p.Sent, c.sent(s))
 	}
-	items := make([]string, len(k.Sent))
-	for i, s := range k.Sent {
-		items[i] = c.sent(s)
+	switch {
+	case len(k.Sent) > 0:
+		p.SentHead = c.say("who.sent", vars{"Count": int64(len(p.Sent))})
+	case k.Gone != 0:
+		p.SentHead = c.say("who.sent_none_kept", nil)
+	default:
+		p.SentHead = c.say("who.sent_none", nil)
 	}
-	return fitList(joined(append(lines, c.say("who.sent", vars{"Count": int64(len(items))}))), items, c.more), nil
+	return p
 }
 
 // stranger tells of somebody who was never known to follow.
-func (c *Chat) stranger(k *followers.Known) string {
+func (c *Composer) stranger(k *followers.Known) string {
 	says := "who.unasked"
 	switch {
 	case k.Asked && k.Follows:
@@ -79,7 +128,7 @@ func (c *Chat) stranger(k *followers.Known) string {
 }
 
 // follows says whether the person follows, and since when.
-func (c *Chat) follows(k *followers.Known) string {
+func (c *Composer) follows(k *followers.Known) string {
 	id, at := "who.follows", k.SubscribedAt
 	if !k.Subscribed {
 		id, at = "who.left", k.LeftAt
@@ -88,7 +137,7 @@ func (c *Chat) follows(k *followers.Known) string {
 }
 
 // wish says whether the person opted out, and since when.
-func (c *Chat) wish(k *followers.Known) string {
+func (c *Composer) wish(k *followers.Known) string {
 	if !k.OptedOut {
 		return c.say("who.opted_in", nil)
 	}
@@ -96,7 +145,7 @@ func (c *Chat) wish(k *followers.Known) string {
 }
 
 // next says whether the person would get the next broadcast to all, and why not.
-func (c *Chat) next(k *followers.Known) string {
+func (c *Composer) next(k *followers.Known) string {
 	switch {
 	case !k.Subscribed && k.OptedOut:
 		return c.say("who.next_neither", nil)
@@ -114,7 +163,7 @@ func (c *Chat) next(k *followers.Known) string {
 }
 
 // sent is the line with what became of a broadcast for the person.
-func (c *Chat) sent(s models.Sent) string {
+func (c *Composer) sent(s models.Sent) string {
 	how := string(s.State)
 	if s.State == models.FailedFor && s.ErrCode == 0 {
 		// Without a code it is a receipt, or the message could not be filled in.

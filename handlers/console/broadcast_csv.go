@@ -2,11 +2,9 @@ package console
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -14,78 +12,36 @@ import (
 	"wechat-broadcast/models"
 )
 
-const (
-	csvPage = 1000 // recipients read at a time
-	maxCSVs = 4    // downloads at a time
-	// csvWithin is how long a client may take to take a page of them.
-	csvWithin = 10 * time.Second
-	// byteOrderMark tells spreadsheets that the text is UTF-8.
-	byteOrderMark = "\uFEFF"
-)
-
-// deliveriesCSV answers with what became of a broadcast for each recipient who was tried,
-// page by page.
+// deliveriesCSV answers with what became of a broadcast for each recipient who was tried.
 func (c *Console) deliveriesCSV(g *gin.Context, s *visit) {
 	id, ok := c.broadcastID(g, s)
 	if !ok {
 		return
 	}
-	select {
-	case c.csvs <- struct{}{}:
-		defer func() { <-c.csvs }()
-	default:
-		g.Header("Retry-After", "30")
-		c.refuse(g, s, http.StatusServiceUnavailable, "busy")
+	done, ok := c.downloads(g, s)
+	if !ok {
 		return
 	}
+	defer done()
 	ctx := g.Request.Context()
 	b, err := c.config.Store.FindBroadcast(ctx, id)
-	var page []models.DeliveryRow
+	var rows []models.DeliveryRow
 	if err == nil && b.TalliedAt.IsZero() {
-		page, err = c.config.Store.DeliveriesAfter(ctx, id, 0, csvPage)
+		rows, err = c.config.Store.DeliveriesAfter(ctx, id, 0, csvRows)
 	}
 	switch {
 	case err != nil:
 		c.fail(g, s, err)
-		return
 	case !b.TalliedAt.IsZero():
 		c.refuse(g, s, http.StatusGone, "deleted")
-		return
-	}
-	h := g.Writer.Header()
-	h.Set("Content-Type", "text/csv; charset=utf-8")
-	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="broadcast-%d-deliveries.csv"`, id))
-	_, _ = g.Writer.WriteString(byteOrderMark)
-	if err := c.writeDeliveries(ctx, g.Writer, id, page); err != nil {
-		_ = g.Error(err)
-		// An aborted connection tells the client that the list is not complete.
-		panic(http.ErrAbortHandler)
-	}
-}
-
-// writeDeliveries writes the first page of deliveries, and all further ones as they are
-// read. Of a client that went away it tells nothing.
-func (c *Console) writeDeliveries(ctx context.Context, w http.ResponseWriter, id int64, page []models.DeliveryRow) error {
-	control := http.NewResponseController(w)
-	out := csv.NewWriter(w)
-	out.UseCRLF = true
-	_ = out.Write(progress.DeliveryHead) // its error is told by Flush
-	for {
-		_ = control.SetWriteDeadline(time.Now().Add(csvWithin))
-		for _, d := range page {
-			_ = out.Write(progress.DeliveryCells(d))
-		}
-		out.Flush()
-		if out.Error() != nil {
-			return nil
-		}
-		if len(page) < csvPage {
-			return c.kept(ctx, id)
-		}
-		var err error
-		if page, err = c.config.Store.DeliveriesAfter(ctx, id, page[len(page)-1].RecipientID, csvPage); err != nil {
-			return err
-		}
+	default:
+		table[models.DeliveryRow]{
+			file: fmt.Sprintf("broadcast-%d-deliveries.csv", id), head: progress.DeliveryHead, cells: progress.DeliveryCells,
+			next: func(last models.DeliveryRow) ([]models.DeliveryRow, error) {
+				return c.config.Store.DeliveriesAfter(ctx, id, last.RecipientID, csvRows)
+			},
+			whole: func() error { return c.kept(ctx, id) },
+		}.write(g, rows)
 	}
 }
 

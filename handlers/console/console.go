@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -67,6 +68,7 @@ type Console struct {
 	quotas       *quotas
 	examinations *examinations // nil without Config.Examine
 	csvs         chan struct{}
+	uploads      chan struct{} // has one for each file that is being read
 }
 
 // New returns a Console.
@@ -75,7 +77,7 @@ func New(c Config) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	console := &Console{config: c, words: map[string]*lang.Locale{}, templates: templates, assets: assets}
+	console := &Console{config: c, words: map[string]*lang.Locale{}, templates: templates, assets: assets, uploads: make(chan struct{}, maxUploads)}
 	console.overviews = newOverviews(c.Engine, c.Followers, c.Topics, c.Now)
 	console.history = newHistory(c.Engine.Before)
 	console.quotas = newQuotas(c.Platform, c.Log)
@@ -84,7 +86,7 @@ func New(c Config) (*Console, error) {
 		console.examinations = newExaminations(c.Examine, c.Now, c.Log)
 	}
 	for _, language := range lang.Languages {
-		console.words[language], err = lang.New(language, c.Log, lang.Platform, lang.Pages, lang.Console)
+		console.words[language], err = lang.New(language, c.Log, lang.Platform, lang.Pages, lang.People, lang.Console)
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +110,7 @@ type Route struct {
 
 // Routes are all addresses of the console.
 func Routes() []Route {
-	return []Route{
+	return slices.Concat([]Route{
 		{Method: http.MethodGet, Path: "/enter/:token", serve: (*Console).enter},
 		{Method: http.MethodGet, Path: "/assets/:name", serve: (*Console).asset},
 		{Method: http.MethodGet, Path: "/", Role: models.Viewer, nav: "nav.home", serve: (*Console).home},
@@ -125,7 +127,7 @@ func Routes() []Route {
 		{Method: http.MethodPost, Path: "/broadcasts/:id/reschedule", Role: models.Sender, serve: (*Console).reschedule},
 		{Method: http.MethodPost, Path: "/broadcasts/:id/retry", Role: models.Sender, serve: (*Console).retry},
 		{Method: http.MethodPost, Path: "/logout", Role: models.Viewer, serve: (*Console).logout},
-	}
+	}, peopleRoutes())
 }
 
 // MadeLink tells whether a token is that of a link of this account, also of one that was
@@ -161,6 +163,13 @@ func (c *Console) Serve(r Route, g *gin.Context) {
 		size := r.body
 		if size == 0 {
 			size = maxForm
+		}
+		if r.body > 0 {
+			unhurried(g)
+		}
+		if g.Request.ContentLength > size {
+			c.tooLarge(g, s, r.body > 0)
+			return
 		}
 		g.Request.Body = http.MaxBytesReader(g.Writer, g.Request.Body, size)
 		if c.ours(g, s) {

@@ -85,12 +85,19 @@ func (s *Service) tidy(ctx context.Context) {
 type Looked struct {
 	people.File
 	models.Standing
+	// First are the first people of the file.
+	First []models.Entry
 }
+
+// firstShown is how many people First has.
+const firstShown = 5
 
 // Look reads a file and changes nothing. progress gets how many people were read so far.
 func (s *Service) Look(ctx context.Context, from io.ReadSeeker, o people.Options, progress func(rows int64)) (*Looked, error) {
 	var found models.Standing
+	var begin []models.Entry
 	w := chunks{options: o, progress: progress, store: func(entries, _ []models.Entry) error {
+		begin = append(begin, entries[:min(len(entries), firstShown-len(begin))]...)
 		openIDs := make([]string, len(entries))
 		for i, e := range entries {
 			openIDs[i] = e.OpenID
@@ -107,7 +114,7 @@ func (s *Service) Look(ctx context.Context, from io.ReadSeeker, o people.Options
 	if err != nil {
 		return nil, err
 	}
-	return &Looked{*file, found}, nil
+	return &Looked{*file, found, begin}, nil
 }
 
 // errChanged says that a file is not what it was when it was looked at.
@@ -125,21 +132,34 @@ func (s *Service) Make(ctx context.Context, l models.List, from io.ReadSeeker, o
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err == nil {
-			s.tidy(ctx)
-			return
-		}
-		left := s.Store.DropSegment(context.WithoutCancel(ctx), l.SegmentID)
-		if left != nil {
-			s.Log.WarnContext(ctx, "the people of a list that was not made are left for later", "err", left)
-		}
-	}()
+	defer func() { s.settle(ctx, l.SegmentID, err) }()
+	file, err := s.fill(ctx, l.SegmentID, from, o, looked, progress)
+	if err != nil {
+		return nil, err
+	}
+	l.ChangedAt = models.At(s.Now())
+	return s.Store.PublishList(ctx, l, file.Rows, file.Fields)
+}
+
+// settle tidies after a segment was filled, and drops one that could not be.
+func (s *Service) settle(ctx context.Context, segment int64, err error) {
+	if err == nil {
+		s.tidy(ctx)
+		return
+	}
+	left := s.Store.DropSegment(context.WithoutCancel(ctx), segment)
+	if left != nil {
+		s.Log.WarnContext(ctx, "the people of a list that was not made are left for later", "err", left)
+	}
+}
+
+// fill puts the people of a file that was looked at into a segment.
+func (s *Service) fill(ctx context.Context, segment int64, from io.ReadSeeker, o people.Options, looked *Looked, progress func(rows int64)) (*people.File, error) {
 	w := chunks{options: o, progress: progress, store: func(entries, more []models.Entry) error {
-		if err := s.Store.AddEntries(ctx, l.SegmentID, entries, s.Now()); err != nil {
+		if err := s.Store.AddEntries(ctx, segment, entries, s.Now()); err != nil {
 			return err
 		}
-		if err := s.Store.FillEntries(ctx, l.SegmentID, more); err != nil {
+		if err := s.Store.FillEntries(ctx, segment, more); err != nil {
 			return err
 		}
 		return loop.Sleep(ctx, breath)
@@ -151,8 +171,7 @@ func (s *Service) Make(ctx context.Context, l models.List, from io.ReadSeeker, o
 	if file.Rows != looked.Rows || file.Bad != looked.Bad || !slices.Equal(file.Fields, looked.Fields) {
 		return nil, errChanged
 	}
-	l.ChangedAt = models.At(s.Now())
-	return s.Store.PublishList(ctx, l, file.Rows, file.Fields)
+	return file, nil
 }
 
 // chunks hands on the people of a file, many at a time.

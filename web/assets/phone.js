@@ -76,7 +76,7 @@
   }
 
   function said(e) {
-    const element = node("li", "said came " + e.kind);
+    const element = node("div", "said came " + e.kind);
     element.append(node("span", "hidden", (e.kind === "out" ? main.dataset.you : main.dataset.account) + ": "));
     return linked(element, e.text);
   }
@@ -89,11 +89,11 @@
     if (!phone) return;
     const log = phone.log;
     if (e.kind === "card") {
-      const item = node("li");
+      const item = node("div");
       item.append(card(e.card));
       log.append(item);
     } else if (e.kind === "note") {
-      log.append(node("li", "note-line", e.text));
+      log.append(node("div", "note-line", e.text));
     } else {
       log.append(said(e));
     }
