@@ -46,11 +46,26 @@ func groups(cmd Command) (all []models.Group) {
 }
 
 func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
-	at, err := c.startAt(ctx, r)
+	q, err := c.asks(ctx, r)
 	if err != nil {
 		return "", err
 	}
-	asked, err := c.config.Engine.Create(ctx, broadcast.Request{
+	asked, err := c.config.Engine.Create(ctx, q)
+	if err != nil {
+		return "", err
+	}
+	r.about(asked.Broadcast.ID)
+	return c.askedText(asked, asked.Broadcast.AskedAt.Time), nil
+}
+
+// asks is what a command asks the engine for. The error says what is wrong with its time,
+// and then with the rest as well.
+func (c *Chat) asks(ctx context.Context, r request) (broadcast.Request, error) {
+	at, err := c.startAt(ctx, r)
+	if err != nil {
+		return broadcast.Request{}, err
+	}
+	return broadcast.Request{
 		Message:    r.Message,
 		Audience:   audiences[r.Name],
 		Groups:     groups(r.Command),
@@ -63,12 +78,7 @@ func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
 		AnyHour:    r.Now,
 		At:         at,
 		Fields:     changes(r.Fields),
-	})
-	if err != nil {
-		return "", err
-	}
-	r.about(asked.Broadcast.ID)
-	return c.askedText(asked, asked.Broadcast.AskedAt.Time), nil
+	}, nil
 }
 
 // LateReply says what became of a request whose sender was told that it was not
@@ -132,7 +142,10 @@ func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 func (c *Composer) warnings(id int64, warnings []check.Warning) []string {
 	var lines []string
 	for _, w := range warnings {
-		v := vars{"Retry": c.on(Retry, id)}
+		v := vars{"Retry": c.write(Retry, "")}
+		if id != 0 { // a rehearsed one has none
+			v["Retry"] = c.on(Retry, id)
+		}
 		maps.Copy(v, w.Args)
 		lines = append(lines, c.say("warning."+w.Code, v))
 	}

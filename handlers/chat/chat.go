@@ -23,6 +23,7 @@ import (
 // engine is what the chat asks of a *broadcast.Engine.
 type engine interface {
 	Create(ctx context.Context, r broadcast.Request) (*broadcast.Created, error)
+	Rehearse(ctx context.Context, r broadcast.Request) (*broadcast.Created, error)
 	Reschedule(ctx context.Context, id int64, at time.Time, by string) (*models.Broadcast, error)
 	Waiting(ctx context.Context) ([]models.Broadcast, error)
 	Status(ctx context.Context, id int64) (*broadcast.Status, error)
@@ -200,9 +201,7 @@ func (c *Chat) answer(ctx context.Context, r request) (text string, remember boo
 			return c.noCommand(ctx, r, ""), false, nil
 		}
 		c.keep(ctx, r, cmd, refusedFor("role"))
-		return c.say("role.too_low", vars{
-			"Command": c.write(cmd.name, ""), "Role": c.say("role."+string(r.role), nil), "Takes": c.say("role."+string(cmd.role), nil),
-		}), true, nil
+		return c.tooLow(cmd, r.role), true, nil
 	case r.Fault != "" && r.role == "" && cmd.name == Stop:
 		return c.noCommand(ctx, r, r.text), false, nil
 	case r.Fault != "" && cmd.takes == takesNames: // `join` alone
