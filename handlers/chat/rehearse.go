@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"wechat-broadcast/models"
@@ -55,6 +56,22 @@ func (c *Composer) Refusal(err error, asked Command) (string, error) {
 		return text, nil
 	}
 	return "", err
+}
+
+// Faults is Refusal, with each thing that is wrong with a message by itself, and nothing
+// before them.
+func (c *Composer) Faults(err error, asked Command) ([]string, error) {
+	var e *models.Error
+	if errors.As(err, &e) && (e.Code == models.ErrMessageNotSaved || e.Code == models.ErrContent) {
+		if reason, ok := e.Args["Reason"].(error); ok {
+			return c.locale.faults(reason), nil
+		}
+	}
+	text, err := c.Refusal(err, asked)
+	if text == "" {
+		return nil, err
+	}
+	return []string{text}, nil
 }
 
 // tooLow says that a role may not use a command, and which one may.
