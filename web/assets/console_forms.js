@@ -51,6 +51,14 @@
     }
   }, true);
 
+  // What the server does not answer is not up to date, and says so.
+  for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(failure, (e) => {
+      const target = e.detail.target;
+      if (!target?.dataset.stale || target.querySelector(".stale")) return;
+      target.prepend(Object.assign(document.createElement("p"), {className: "reason stale", textContent: target.dataset.stale}));
+    });
+  }
   document.addEventListener("htmx:afterSettle", buttons);
   buttons();
 })();
