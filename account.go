@@ -17,6 +17,7 @@ import (
 	"wechat-broadcast/config"
 	"wechat-broadcast/handlers"
 	"wechat-broadcast/handlers/chat"
+	"wechat-broadcast/handlers/console"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/approval"
@@ -29,6 +30,7 @@ import (
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/monitor"
 	"wechat-broadcast/services/notify"
+	"wechat-broadcast/services/sessions"
 	"wechat-broadcast/services/topics"
 	"wechat-broadcast/services/wechat"
 )
@@ -103,14 +105,20 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	a.life = &lifesign.Keeper{Store: store, Log: a.log}
 	a.engine = a.newEngine(a.redis, source, roles)
 	a.monitor = a.newMonitor()
+	entrance, err := sessions.New(sessions.Config{
+		Store: store, Roles: roles, Account: settings.Name, Secret: fmt.Sprintf("%d:%s%s", len(linkSecret(settings)), linkSecret(settings), settings.Token.Reveal()),
+		PublicURL: settings.PublicURL, Now: time.Now, Log: a.log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
 	a.notifier = notify.New(notify.Config{
 		Store: store, Platform: a.platform, Engine: a.engine, Admins: roles, Words: composer, Now: time.Now, Log: a.log,
 	})
+	ownTopics, ownLists := topics.New(topics.Config{Store: store, Now: time.Now}), &lists.Service{Store: store, Now: time.Now, Log: a.log}
 	a.chat = chat.New(chat.Config{
 		Roles: roles, Audit: store, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
-		Notices: a.notifier, Messages: source, Replies: store,
-		Topics: topics.New(topics.Config{Store: store, Now: time.Now}), Log: a.log,
-		Lists: &lists.Service{Store: store, Now: time.Now, Log: a.log},
+		Notices: a.notifier, Messages: source, Replies: store, Topics: ownTopics, Lists: ownLists, Console: entrance, Log: a.log,
 		Approvals: &approval.Desk{
 			Store: store, Admins: roles, Start: a.engine.StartOf, Wake: a.engine.Wake, Now: time.Now, Log: a.log,
 		},
@@ -128,9 +136,16 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
+	pages, err := console.New(console.Config{
+		Sessions: entrance, Chat: a.chat, Store: store, Engine: a.engine, Messages: source, Followers: a.followers, Topics: ownTopics,
+		Lists: ownLists, Admins: roles, Platform: a.platform, Language: settings.Language, Now: time.Now, Log: a.log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
 	readiness := handlers.NewReadiness(a.checks())
 	a.metrics.MustRegister(readiness)
-	a.served = &handlers.Account{Callback: callback, Pages: a.pages, Readiness: readiness}
+	a.served = &handlers.Account{Callback: callback, Pages: a.pages, Console: pages, Readiness: readiness}
 	return a, nil
 }
 

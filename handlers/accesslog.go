@@ -46,8 +46,10 @@ func accessLog(log *slog.Logger) gin.HandlerFunc {
 		path := g.FullPath()
 		if path == "" {
 			path = cut(g.Request.URL.Path, 200)
-			if strings.HasPrefix(path, "/b/") {
-				path = "/b/…" // what follows may be a link's signature
+			for _, secret := range []string{"/b/", "/console/"} { // what follows may be a link's signature
+				if strings.HasPrefix(path, secret) {
+					path = secret + "…"
+				}
 			}
 		}
 		ctx, status := g.Request.Context(), g.Writer.Status()

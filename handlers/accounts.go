@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"wechat-broadcast/handlers/console"
 )
 
 // retryPlace is when whoever asks an account that can't be served may ask again, in
@@ -15,6 +17,7 @@ const retryPlace = "30"
 type Account struct {
 	Callback *Callback
 	Pages    *Pages
+	Console  *console.Console
 	// Readiness is what /readyz asks; nil if there is nothing to ask.
 	Readiness *Readiness
 }
@@ -52,8 +55,13 @@ func (a places) register(r *gin.Engine) {
 	pages.GET("/:token/events", a.toPages((*Pages).events))
 	pages.GET("/:token/failed.csv", a.toPages((*Pages).failedCSV))
 	pages.GET("/assets/:name", a.toPages((*Pages).asset))
+	a.registerConsole(r)
 	notFound := a.toPages((*Pages).notFound)
 	r.NoRoute(func(g *gin.Context) {
+		if inConsole(g) {
+			a.toConsole((*console.Console).NotFound)(g)
+			return
+		}
 		if strings.HasPrefix(g.Request.URL.Path, "/b/") {
 			guarded(g)
 			notFound(g)

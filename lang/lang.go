@@ -29,6 +29,7 @@ const (
 	Problems = "problems" // of messages and their file
 	Plain    = "plain"    // what the terminal says otherwise of problems; English only
 	Pages    = "pages"
+	Console  = "console"
 	Demo     = "demo"
 	Terminal = "terminal" // of the commands but the demo: what is wrong at a start, help, progress
 )

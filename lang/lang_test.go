@@ -25,6 +25,7 @@ var parts = map[string][]string{
 	lang.Problems: {"../services/message/words.go"},
 	lang.Platform: {"platform.go", "../handlers/pages_words.go"},
 	lang.Pages:    {"../handlers/pages*.go", "../demo/*.go", "../web/templates/*.html", "*.go"},
+	lang.Console:  {"../handlers/console/*.go", "../web/templates/console_*.html"},
 	lang.Terminal: {"*.go", "../config/*.go", "../models/*.go", "../services/diagnosis/*.go", "../setup/*.go", "../*.go"},
 	lang.Demo:     {"../demo/*.go", "../web/templates/phone.html"},
 }
@@ -157,7 +158,7 @@ func TestNoSentenceIsMissing(t *testing.T) {
 	}
 	said := regexp.MustCompile(`\b(?:Say|say|terminal)(?:\(| )"([\w.]*\w)"[,)} ]`)
 	calls := 0
-	for _, pattern := range []string{"*.go", "../handlers/*.go", "../handlers/chat/*.go", "../demo/*.go", "../web/templates/*.html"} {
+	for _, pattern := range []string{"*.go", "../handlers/*.go", "../handlers/chat/*.go", "../handlers/console/*.go", "../demo/*.go", "../web/templates/*.html"} {
 		sources, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -63,8 +63,8 @@ func (s *Store) SetAdmin(ctx context.Context, a Admin) (was Role, err error) {
 	return was, wrap(err, "set admin")
 }
 
-// RemoveAdmin takes the role from an admin, with what is kept for their next word, and
-// returns the role; empty if they had none.
+// RemoveAdmin takes the role from an admin, with what is kept for their next word and what
+// they hold of the console, and returns the role; empty if they had none.
 func (s *Store) RemoveAdmin(ctx context.Context, openID string) (was Role, err error) {
 	err = s.inTx(ctx, func(tx *gorm.DB) error {
 		var txErr error
@@ -72,6 +72,9 @@ func (s *Store) RemoveAdmin(ctx context.Context, openID string) (was Role, err e
 			return txErr
 		}
 		if err := tx.Where("openid = ?", openID).Delete(&Notice{}).Error; err != nil {
+			return err
+		}
+		if _, err := endConsole(tx, openID); err != nil {
 			return err
 		}
 		return tx.Where("openid = ?", openID).Delete(&Admin{}).Error

@@ -23,7 +23,8 @@ type CopyTable struct {
 	where string
 }
 
-// CopyTables are all tables but the migrations'.
+// CopyTables are all tables but the migrations' and those of the console: who is in it is
+// not taken to another database.
 var CopyTables = []CopyTable{
 	{Name: "recipients", key: "id", counted: true},
 	{Name: "broadcasts", key: "id", counted: true},

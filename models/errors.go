@@ -172,3 +172,19 @@ const (
 	ErrFieldNamesUnknown  = "field_names_unknown" // Name, Known: fields by names that only the platform could tell, and it can't be asked
 	ErrMessageBusy        = "message_busy"        // Name: others changed it at the same moment, several times
 )
+
+// Those about the console.
+const (
+	ErrNoPublicURL    = "no_public_url"   // the setting PUBLIC_URL is missing, so there can be no link
+	ErrConsoleLink    = "console_link"    // the link was used, has expired or never was one
+	ErrConfirmWrong   = "confirm_wrong"   // Left: not the code; it can be tried so often
+	ErrConfirmVoid    = "confirm_void"    // too many wrong codes
+	ErrConfirmNone    = "confirm_none"    // there is nothing to confirm
+	ErrConfirmExpired = "confirm_expired" // it took too long
+	ErrConfirmUsed    = "confirm_used"    // it was confirmed before
+	ErrMessageChanged = "message_changed" // Name: it is not what was shown any more
+	ErrNeedsConfirm   = "needs_confirm"   // by the console it takes the admin's word in the chat
+	ErrRoleTooLow     = "role_too_low"    // it takes another role
+	ErrNotByConsole   = "not_by_console"  // it can be done in the chat alone
+	ErrFormFault      = "form_fault"      // what a form asks for is not whole
+)

@@ -48,6 +48,9 @@ const (
 	// ViaTerminal is a line by the command say: whoever has the server spoke as the person.
 	ViaTerminal = "terminal"
 
+	// ViaConsole is a form of the console.
+	ViaConsole = "console"
+
 	ViaBefore = "before" // before consents were kept: as it was found then
 	ViaOther  = "other"  // not by the person's own word
 )

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -23,6 +24,9 @@ var files embed.FS
 // images and event streams, nothing inline and nothing from another host.
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// ConsolePolicy is Policy for pages with forms, which go to their own server.
+var ConsolePolicy = strings.Replace(Policy, "form-action 'none'", "form-action 'self'", 1)
 
 // Guard sets the headers that keep a page to itself.
 func Guard(h http.Header) {
@@ -104,9 +108,21 @@ func parsePages() (*template.Template, map[string]Asset, error) {
 		served[a.Name] = a
 	}
 	address := func(name string) string { return "assets/" + assets[name].Name }
-	t, err := template.New("").Funcs(template.FuncMap{"asset": address}).ParseFS(files, "templates/*.html")
+	t, err := template.New("").Funcs(template.FuncMap{"asset": address, "vars": vars}).ParseFS(files, "templates/*.html")
 	if err != nil {
 		return nil, nil, fmt.Errorf("read page templates: %w", err)
 	}
 	return t, served, nil
+}
+
+// vars puts names and values into what fills a sentence, for a template that says one.
+func vars(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, errors.New("a name without a value")
+	}
+	all := make(map[string]any, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		all[fmt.Sprint(pairs[i])] = pairs[i+1]
+	}
+	return all, nil
 }

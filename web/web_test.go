@@ -12,7 +12,7 @@ import (
 // forbids.
 func TestNothingInline(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"layout", "progress", "history", "lost", "phone"} {
+	for _, name := range []string{"layout", "progress", "history", "lost", "phone", "console_layout", "console_pages"} {
 		data, err := files.ReadFile("templates/" + name + ".html")
 		if err != nil {
 			t.Fatal(err)
@@ -27,7 +27,7 @@ func TestNothingInline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"page.js", "phone.js"} {
+	for _, name := range []string{"page.js", "phone.js", "console.js"} {
 		script := string(assets[name].Content)
 		for _, never := range []string{"innerHTML", "eval(", "new Function", "document.write", "https:"} {
 			if strings.Contains(script, never) {
@@ -43,9 +43,9 @@ func TestAssets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"page.css", "page.js", "phone.css", "phone.js", "icon.svg"} {
+	for _, name := range []string{"page.css", "page.js", "phone.css", "phone.js", "icon.svg", "console.css", "console.js", "htmx.min.js"} {
 		a := assets[name]
-		if !regexp.MustCompile(`^\w+\.[0-9a-f]{12}\.\w+$`).MatchString(a.Name) || a.Type == "" || len(a.Content) == 0 {
+		if !regexp.MustCompile(`^[\w.]+\.[0-9a-f]{12}\.\w+$`).MatchString(a.Name) || a.Type == "" || len(a.Content) == 0 {
 			t.Errorf("%s is served as %q, %q, %d bytes", name, a.Name, a.Type, len(a.Content))
 		}
 	}

@@ -88,6 +88,16 @@ func nameOf(names map[string]string, openID string) string {
 	return models.MaskOpenID(openID)
 }
 
+// NameOf is how an admin is called: by the name that they were given, or by a part of their
+// OpenID, also while the names can't be read.
+func (c *Chat) NameOf(ctx context.Context, openID string) string {
+	names, err := c.config.Followers.Names(ctx)
+	if err != nil {
+		c.log.DebugContext(ctx, "read the names of people", "err", err)
+	}
+	return nameOf(names, openID)
+}
+
 // namesOf are those of several admins, and how many more there are.
 func (c *Composer) namesOf(names map[string]string, openIDs []string) string {
 	var all []string

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -58,13 +59,18 @@ func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
 	return c.askedText(asked, asked.Broadcast.AskedAt.Time), nil
 }
 
-// asks is what a command asks the engine for. The error says what is wrong with its time,
-// and then with the rest as well.
+// asks is what the engine is asked for by a command that makes a broadcast. The error says
+// what is wrong with its time, and with the rest as well.
 func (c *Chat) asks(ctx context.Context, r request) (broadcast.Request, error) {
 	at, err := c.startAt(ctx, r)
-	if err != nil {
-		return broadcast.Request{}, err
-	}
+	q := r.asked()
+	q.At = at
+	return q, err
+}
+
+// asked is what the engine is asked for by a command that makes a broadcast, without its
+// time.
+func (r request) asked() broadcast.Request {
 	return broadcast.Request{
 		Message:    r.Message,
 		Audience:   audiences[r.Name],
@@ -72,13 +78,13 @@ func (c *Chat) asks(ctx context.Context, r request) (broadcast.Request, error) {
 		Except:     r.Except,
 		Of:         r.ID,
 		AskedBy:    r.from,
-		RequestKey: r.key,
+		RequestKey: cmp.Or(r.requestKey, r.key),
 		Again:      r.Again,
 		Canary:     r.Canary,
 		AnyHour:    r.Now,
-		At:         at,
 		Fields:     changes(r.Fields),
-	}, nil
+		Digest:     r.digest,
+	}
 }
 
 // LateReply says what became of a request whose sender was told that it was not

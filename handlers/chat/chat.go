@@ -36,6 +36,7 @@ type engine interface {
 	Tags(ctx context.Context) ([]wechat.Tag, error)
 	Target(ctx context.Context, r broadcast.Request) (models.Target, error)
 	PauseAll(ctx context.Context, by string) (*broadcast.Halted, error)
+	Digest(ctx context.Context, r broadcast.Request) (string, error)
 }
 
 // approvals is what the chat asks of an *approval.Desk.
@@ -103,6 +104,7 @@ type Config struct {
 	Replies   replyStore
 	Topics    topicList
 	Lists     listService
+	Console   console
 	Log       *slog.Logger
 }
 
@@ -131,6 +133,10 @@ type request struct {
 	text string
 	// target is what the command is carried out on, for the audit.
 	target *string
+	// requestKey is that of a broadcast, if it is not the key.
+	requestKey string
+	// digest is that of the message as the sender saw it; empty if they did not.
+	digest string
 }
 
 // New returns a Chat.
@@ -210,30 +216,51 @@ func (c *Chat) answer(ctx context.Context, r request) (text string, remember boo
 	case r.Fault != "":
 		return c.withOtherFaults(ctx, cmd, r), false, nil
 	}
-	text, err = cmd.run(c, ctx, r)
-	text, remember = joined([]string{text, later}), cmd.remember
-	if cmd.role != "" && !cmd.reads {
+	done, err := c.carryOut(ctx, cmd, r)
+	if err != nil {
+		return "", false, err
+	}
+	if done.refused != nil {
+		// A redelivery may find the database answering again.
+		return done.text, cmd.remember && done.known && models.KindOf(done.refused) != models.Unavailable, nil
+	}
+	return joined([]string{done.text, later}), cmd.remember, nil
+}
+
+// carried is what came of a command.
+type carried struct {
+	text string
+	// refused is why it was not carried out; nil if it was. known says that it surely was
+	// not.
+	refused error
+	known   bool
+}
+
+// carryOut carries a command out, keeps that for the audit, and puts into words what came
+// of it. The error is for a command of which nothing can be said.
+func (c *Chat) carryOut(ctx context.Context, cmd *command, r request) (carried, error) {
+	text, err := cmd.run(c, ctx, r)
+	if cmd.role != "" && !cmd.reads && !cmd.keeps {
 		c.keep(ctx, r, cmd, c.came(err, r.Command))
 	}
+	done := carried{text: text, refused: err, known: true}
 	if err != nil {
-		var known bool
-		text, known = c.errorText(err, r.Command)
+		done.text, done.known = c.errorText(err, r.Command)
 		switch {
-		case !known && cmd.repeatable:
+		case !done.known && cmd.repeatable:
 			// The database may have stored it before it failed.
 			c.log.WarnContext(ctx, "it is not known whether a command was carried out", "command", cmd.name, "err", err)
-			return c.say("busy_or_done", nil), false, nil
-		case !known:
-			return "", false, fmt.Errorf("answer %s: %w", cmd.name, err)
+			done.text = c.say("busy_or_done", nil)
+			return done, nil
+		case !done.known:
+			return carried{}, fmt.Errorf("answer %s: %w", cmd.name, err)
 		}
-		// A redelivery may find the database answering again.
-		remember = remember && models.KindOf(err) != models.Unavailable
 	}
 	if cmd.role != "" {
 		c.log.InfoContext(ctx, "admin command", "command", cmd.name, "broadcast", r.ID,
 			"from", models.MaskOpenID(r.from), "refused", code(err))
 	}
-	return text, remember, nil
+	return done, nil
 }
 
 // Remembers tells from a text alone whether its reply depends on more than the

@@ -108,6 +108,8 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		v["Role"] = quotable(asked.Arg)
 	case models.ErrAdminUnknown, models.ErrPersonUnknown:
 		v["Who"] = quotable(asked.OpenID)
+	case models.ErrMessageChanged:
+		v["Name"] = clip(quotable(fmt.Sprint(e.Args["Name"])), maxNamed)
 	case models.ErrMessageUnknown:
 		v["Name"] = clip(quotable(fmt.Sprint(e.Args["Name"])), maxNamed)
 		if looksLikeTime(fmt.Sprint(e.Args["Name"])) {
@@ -142,7 +144,9 @@ func (c *Composer) errorText(err error, asked Command) (text string, known bool)
 		v["Name"], v["Lists"] = clip(quotable(fmt.Sprint(e.Args["Name"])), maxNamed), c.write(Lists, "")
 	case models.ErrListsFull:
 		v["Remove"] = c.write(ListsRemove, "")
-	case models.ErrNotKnownYet:
+	case models.ErrConfirmVoid:
+		v["Out"] = c.write(ConsoleOut, "")
+	case models.ErrNotKnownYet, models.ErrConfirmUsed:
 		v["Status"] = c.write(Status, "")
 	default:
 		c.standing(e, v)

@@ -98,6 +98,7 @@ func (c *Composer) takesText(t takes) string {
 		takesNumberAndWhy: "number_why", takesNumberFlags: "needed", takesNameAndWords: "name_words", takesNames: "names",
 		takesOpenID: "openid", takesOpenIDAndName: "openid_name", takesOpenIDAndRole: "openid_role",
 		takesName: "name", takesNameAndFields: "name_fields", takesNameAndText: "name_text",
+		takesCode: "code",
 	}
 	if id, ok := arguments[t]; ok {
 		return c.say("help.takes."+id, nil)

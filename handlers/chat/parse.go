@@ -70,6 +70,7 @@ const (
 	FaultNoGroup  Fault = "no_group"  // the name of a topic, tag or list is missing
 	FaultExcept   Fault = "except"    // Words do not say whether a topic, a tag or a list is left out
 	FaultTrial    Fault = "trial"     // Words can't be in a broadcast to the asker or the test list
+	FaultCode     Fault = "code"      // Words are not a code, or there is none
 	FaultField    Fault = "field"     // Words are further lines that are no `field=value`
 )
 
@@ -155,6 +156,8 @@ func (cmd *Command) arguments(takes takes, rest []word, further string) {
 	case takesNumberAndWhy:
 		rest = cmd.needNumber(append(rest, words(further)...))
 		cmd.Arg = raw(rest)
+	case takesCode:
+		cmd.code(append(rest, words(further)...))
 	case takesTime:
 		if rest = cmd.needNumber(append(rest, words(further)...)); cmd.Fault == "" {
 			cmd.time(rest)
@@ -224,6 +227,19 @@ func (cmd *Command) number(rest []word) []word {
 	cmd.ID = id
 	return rest[1:]
 }
+
+// code reads the code of what was prepared in the console.
+func (cmd *Command) code(rest []word) {
+	if len(rest) == 0 || !isCode(rest[0].folded) {
+		cmd.Fault, cmd.Words = FaultCode, raw(rest)
+		return
+	}
+	cmd.Arg = rest[0].folded
+	cmd.extra(rest[1:])
+}
+
+// isCode tells whether a folded word may be a code: six digits.
+func isCode(s string) bool { return len(s) == 6 && strings.Trim(s, "0123456789") == "" }
 
 // openID reads `OPENID` and returns what follows.
 func (cmd *Command) openID(rest []word) []word {

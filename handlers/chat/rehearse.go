@@ -30,6 +30,7 @@ type Rehearsed struct {
 // Rehearse says what would come of a command that asks for a broadcast if openID sent it
 // now. Nothing is stored and nobody is written to. An error is one of the database.
 func (c *Chat) Rehearse(ctx context.Context, openID string, asked Command) (Rehearsed, error) {
+	asked.complete(c.find(asked.Name))
 	r := request{Command: asked, from: openID, role: c.config.Roles.RoleOf(ctx, openID), target: new(string)}
 	cmd := c.find(asked.Name)
 	switch {
@@ -72,13 +73,6 @@ func (c *Composer) Faults(err error, asked Command) ([]string, error) {
 		return nil, err
 	}
 	return []string{text}, nil
-}
-
-// tooLow says that a role may not use a command, and which one may.
-func (c *Composer) tooLow(cmd *command, role models.Role) string {
-	return c.say("role.too_low", vars{
-		"Command": c.write(cmd.name, ""), "Role": c.say("role."+string(role), nil), "Takes": c.say("role."+string(cmd.role), nil),
-	})
 }
 
 // Takes says what the platform takes in a field of that key; empty if it takes any text.

@@ -113,7 +113,7 @@ func newStage(t *testing.T, language string) *stage {
 		Engine: stageEngine{s}, Approvals: stageApprovals{s}, Followers: stageFollowers{s}, Platform: stagePlatform{s},
 		Notices: stageNotices{s}, Messages: messages.NewSource(messages.SourceConfig{
 			Path: s.file.Path, Language: language, Store: &s.store, Templates: stagePlatform{s}, Now: func() time.Time { return now },
-		}), Replies: &s.replies, Topics: stageTopics{s}, Lists: &s.groups, Log: log,
+		}), Replies: &s.replies, Topics: stageTopics{s}, Lists: &s.groups, Console: stageConsole{s}, Log: log,
 	})
 	return s
 }
@@ -171,6 +171,11 @@ func (s stageEngine) Reschedule(_ context.Context, id int64, at time.Time, by st
 func (s stageEngine) Waiting(context.Context) ([]models.Broadcast, error) {
 	s.record("waiting")
 	return s.stage.waiting, s.err
+}
+
+func (s stageEngine) Digest(_ context.Context, r broadcast.Request) (string, error) {
+	s.record("digest %s", given(r))
+	return "digest of " + r.Message, s.err
 }
 
 func (s stageEngine) SentToday(context.Context) (int64, error) { return 24_800, s.err }

@@ -108,7 +108,7 @@ func (c *Console) kindViews(ctx context.Context, s *visit, f sending) (views []k
 	for _, kind := range kinds {
 		title := s.words.Say("send." + string(kind))
 		v := kindView{
-			Kind: kind, Title: title, Except: s.words.Say("send.except_of", lang.Vars{"Kind": title}), Empty: s.words.Say("send.no_" + string(kind)),
+			Kind: kind, Title: title, Except: s.words.Say("send.except_of", lang.Vars{"Kind": title}), Empty: s.words.Say("send.none." + string(kind)),
 			Chosen: f.To == string(kind), Groups: slices.Clone(all[kind]),
 		}
 		for _, name := range slices.Concat(f.Groups[kind], f.Except[kind]) {

@@ -40,6 +40,9 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 	if err != nil {
 		return nil, err
 	}
+	if q.Digest != "" && b.Digest != q.Digest {
+		return nil, models.NewError(models.Conflict, models.ErrMessageChanged, "Name", def.Name)
+	}
 	b.Target = target
 	asked := e.guards
 	asked.Again = q.Again
@@ -47,6 +50,19 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 		asked.Instead = audience.Complete(b, of)
 	}
 	return e.submit(ctx, b, def, asked)
+}
+
+// Digest returns that of the content which a request would send now.
+func (e *Engine) Digest(ctx context.Context, q Request) (string, error) {
+	of, err := audience.Earlier(ctx, e.store, q.Audience, q.Of)
+	if err != nil {
+		return "", err
+	}
+	def, err := e.definition(ctx, q, of)
+	if err != nil {
+		return "", err
+	}
+	return def.Digest(), nil
 }
 
 // Target finds the groups of a request. The error says of all of them what is wrong.

@@ -102,6 +102,9 @@ func (e *Engine) purge(ctx context.Context) {
 	if err := e.store.TidySegments(ctx, e.now()); err != nil && ctx.Err() == nil {
 		e.log.WarnContext(ctx, "delete the people of old lists", "err", err)
 	}
+	if err := e.store.TidyConsole(ctx, e.now().Add(-keepReplies)); err != nil && ctx.Err() == nil {
+		e.log.WarnContext(ctx, "drop old sessions of the console", "err", err)
+	}
 	if err := e.tags.Tidy(ctx); err != nil && ctx.Err() == nil {
 		e.log.WarnContext(ctx, "drop old pulls of tags", "err", err)
 	}

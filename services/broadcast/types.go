@@ -39,6 +39,8 @@ type Request struct {
 	AnyHour bool
 	// Fields are changes of the message for this broadcast alone.
 	Fields []messages.Change
+	// Digest is that of the content that the asker saw; empty for whatever it is now.
+	Digest string
 }
 
 // Created is the answer to a Request.
