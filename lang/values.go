@@ -35,8 +35,8 @@ func (l *Locale) write(name string, value any) string {
 	}
 }
 
-// names are the Vars whose numbers name something: a broadcast, an error code, a line.
-var names = []string{"ID", "Of", "Retry", "Code", "Line", "First"}
+// names are the Vars whose numbers name something: a broadcast, an error code, a line, a place in an array.
+var names = []string{"ID", "Of", "Retry", "Code", "Line", "First", "Index"}
 
 func (l *Locale) integer(name string, n int64) string {
 	if slices.Contains(names, name) {

@@ -47,6 +47,7 @@ var CopyTables = []CopyTable{
 	{Name: "members", key: "segment_id, recipient_id"},
 	{Name: "lists", key: "folded"},
 	{Name: "approvals", key: "broadcast_id, openid"},
+	{Name: "api_requests", key: "token_id, key_hash"},
 	// alive is the sign of life of this database's server: in another database it would
 	// look like that of a backup.
 	{Name: "facts", key: "name", where: " WHERE name NOT IN ('alive', '" + factIncomplete + "', '" + factCopiedTo +

@@ -114,6 +114,20 @@ const (
 	ErrTagsQuota      = "tags_quota"       // the day's calls for pulling tags are used up
 )
 
+// Those about people who are given one by one. Index counts from 0.
+const (
+	ErrRecipientsCount  = "recipients_count"  // N, Limit: nobody, or too many
+	ErrRecipientsBeside = "recipients_beside" // there is another audience beside them
+	ErrRecipientOpenID  = "recipient_openid"  // Index, OpenID, Others: not the shape of one, and so many others, if any
+	ErrRecipientTwice   = "recipient_twice"   // Index, First, OpenID: with other fields than before
+	ErrRecipientField   = "recipient_field"   // Index, Field: {NAME} could not stand for it
+	ErrRecipientValue   = "recipient_value"   // Index, Field, Limit: a value with too many characters, or one that is no text
+	ErrRecipientFields  = "recipient_fields"  // N, Limit: more fields than there may be
+)
+
+// ErrNoSelf says that who asks is nobody who could get a message.
+const ErrNoSelf = "no_self"
+
 // Those about topics.
 const (
 	ErrTopicsFull = "topics_full" // Limit: there are as many as there may be

@@ -1,7 +1,6 @@
 package models
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -66,98 +65,7 @@ func (s *Store) refuseTwice(tx *gorm.DB, b *Broadcast, q Asked) error {
 	if q.Again {
 		return nil
 	}
-	return refuseSame(tx, b)
-}
-
-// refuseSame refuses what those for whom a broadcast is are being sent, or were within
-// sameWithin.
-func refuseSame(tx *gorm.DB, b *Broadcast) error {
-	var same []Broadcast
-	if err := tx.Where("digest = ?", b.Digest).Order("id DESC").Find(&same).Error; err != nil {
-		return err
-	}
-	since := b.AskedAt.Add(-sameWithin)
-	for _, old := range same {
-		if !meets(b, old, same) {
-			continue
-		}
-		repeats, err := repeated(tx, &old, since)
-		if err != nil {
-			return err
-		}
-		if repeats {
-			return NewError(Conflict, ErrSameMessage, "ID", old.ID, "Name", old.Name)
-		}
-	}
-	return nil
-}
-
-// meets tells whether a broadcast would reach people whom an old one with the same
-// content may have reached.
-func meets(b *Broadcast, old Broadcast, same []Broadcast) bool {
-	switch {
-	case b.Audience == AudienceRest && completes(old, b.OfID, same): // nobody has an outcome of both
-		return false
-	case b.Audience == AudienceReached && (old.ID == b.OfID || old.Audience == AudienceReached && old.OfID == b.OfID):
-		return true
-	}
-	return overlaps(b, old, same)
-}
-
-// completes tells whether a broadcast is the one of a number, or is for its rest, or
-// retries one of these: whomever it reached, no rest of that one is for.
-func completes(b Broadcast, id int64, same []Broadcast) bool {
-	for b.ID != id {
-		of := slices.IndexFunc(same, func(of Broadcast) bool { return of.ID == b.OfID })
-		switch {
-		case b.Audience != AudienceRest && b.Audience != AudienceRetry:
-			return false
-		case b.OfID == id:
-			return true
-		case of < 0:
-			return false
-		}
-		b = same[of]
-	}
-	return true
-}
-
-// overlaps tells whether an old broadcast went to everyone, or to a group for which b is,
-// or was for some recipients of one that did; to everyone in a group counts for b if it is
-// for everyone. Those with other content are not among same; whom they were for may have
-// been anybody.
-func overlaps(b *Broadcast, old Broadcast, same []Broadcast) bool {
-	for old.OfID != 0 {
-		i := slices.IndexFunc(same, func(of Broadcast) bool { return of.ID == old.OfID })
-		if i < 0 {
-			return true
-		}
-		old = same[i]
-	}
-	if old.Audience != AudienceGroups {
-		return old.Audience == AudienceAll
-	}
-	return len(b.Target.Groups) == 0 || slices.ContainsFunc(b.Target.Groups, func(g Group) bool {
-		return slices.ContainsFunc(old.Target.Groups, g.same)
-	})
-}
-
-// repeated tells whether somebody may be sent a broadcast still, or was since a
-// moment.
-func repeated(tx *gorm.DB, b *Broadcast, since time.Time) (bool, error) {
-	switch {
-	case !b.State.Final():
-		return true, nil
-	case !b.FinishedAt.IsZero() && !b.FinishedAt.After(since): // no send begins after it
-		return false, nil
-	case b.State == Finished:
-		return true, nil
-	}
-	// It may have been paused for long before it was stopped.
-	var sent []int64
-	err := tx.Model(&Delivery{}).Where("broadcast_id = ? AND state <> ? AND sent_at > ?", b.ID, FailedFor, At(since)).
-		Limit(1).Pluck("recipient_id", &sent).Error
-	return len(sent) > 0, err
+	return refuseSame(tx, b, q.Fills)
 }
 
 // refuseHalted refuses a broadcast while another one waits for an admin's word

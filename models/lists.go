@@ -32,6 +32,12 @@ type ListInfo struct {
 // from.
 func (l ListInfo) FieldNames() []string { return fieldNames(l.Fields) }
 
+// EncodeNames returns the names of fields as a segment has them.
+func EncodeNames(names []string) string {
+	text, _ := json.Marshal(names) // texts always encode
+	return string(text)
+}
+
 func fieldNames(stored string) (names []string) {
 	_ = json.Unmarshal([]byte(stored), &names) // empty for none
 	return names
@@ -64,10 +70,7 @@ func (s *Store) listInfo(ctx context.Context) *gorm.DB {
 // broadcast to that one keeps it; else TidySegments deletes its people. One list more than
 // there may be is an Error ErrListsFull.
 func (s *Store) PublishList(ctx context.Context, l List, size int64, fields []string) (before *List, err error) {
-	names, err := json.Marshal(fields)
-	if err != nil {
-		return nil, err
-	}
+	names := EncodeNames(fields)
 	err = s.inTx(ctx, func(tx *gorm.DB) error {
 		if err := lockFact(tx, "lists"); err != nil {
 			return err
@@ -82,7 +85,7 @@ func (s *Store) PublishList(ctx context.Context, l List, size int64, fields []st
 		if before, err = roomFor(tx, l.Folded); err != nil {
 			return err
 		}
-		err = tx.Model(seg).Updates(map[string]any{"name": l.Name, "size": size, "fields": string(names), "made_at": l.ChangedAt}).Error
+		err = tx.Model(seg).Updates(map[string]any{"name": l.Name, "size": size, "fields": names, "made_at": l.ChangedAt}).Error
 		if err != nil {
 			return err
 		}

@@ -27,6 +27,8 @@ type Asked struct {
 	// Approvals is how many other admins must approve b, if it goes to more than the test
 	// list.
 	Approvals int
+	// Fills are the names of the fields that the message of b can't be filled without.
+	Fills []string
 	// RequireTest refuses b unless its content was tested, if it goes to more than the test
 	// list.
 	RequireTest bool
@@ -34,8 +36,8 @@ type Asked struct {
 
 // CreateBroadcast stores b, whose number it sets, unless a broadcast with its
 // request key is there already: then it returns that one and false. Content that
-// is on its way to everyone, or was sent to everyone within 24 hours, is an Error
-// ErrSameMessage unless again. Two that ask at the same moment come one after the
+// is on its way to some of the same people, or was sent to them within 24 hours, is an
+// Error ErrSameMessage unless again (see refuseSame). Two that ask at the same moment come one after the
 // other, in this process or in others. The error wraps ErrMaybeStored if it is not
 // known whether b was stored.
 func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, q Asked) (created bool, err error) {
@@ -54,25 +56,8 @@ func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, q Asked) (cre
 			*b = *old
 			return nil
 		}
-		if err := refuseHalted(tx); err != nil {
+		if err := s.admit(tx, b, q); err != nil {
 			return err
-		}
-		if err := s.refuse(tx, b, q); err != nil {
-			return err
-		}
-		if err := useTopics(tx, b); err != nil {
-			return err
-		}
-		if err := useSegments(tx, b); err != nil {
-			return err
-		}
-		if q.Approvals > 0 && !b.Audience.Trial() {
-			b.State, b.Reason, b.Approvals, b.PendingSince = Pending, "", q.Approvals, b.AskedAt
-		}
-		b.Intercepted = -1
-		b.ID, b.AskedFor = 0, b.Recipients // a try before this one may have set the number
-		if b.Target.Unpulled() {           // it is the platform's count
-			b.AskedFor = 0
 		}
 		if err := tx.Create(b).Error; err != nil {
 			return err
@@ -84,6 +69,53 @@ func (s *Store) CreateBroadcast(ctx context.Context, b *Broadcast, q Asked) (cre
 		err = fmt.Errorf("%w: %w", ErrMaybeStored, err)
 	}
 	return created && err == nil, wrap(err, "create broadcast")
+}
+
+// admit makes b ready to be stored, unless something forbids it.
+func (s *Store) admit(tx *gorm.DB, b *Broadcast, q Asked) error {
+	if err := refuseHalted(tx); err != nil {
+		return err
+	}
+	if err := s.refuse(tx, b, q); err != nil {
+		return err
+	}
+	if err := useTopics(tx, b); err != nil {
+		return err
+	}
+	if err := useSegments(tx, b); err != nil {
+		return err
+	}
+	if q.Approvals > 0 && !b.Audience.Trial() {
+		b.State, b.Reason, b.Approvals, b.PendingSince = Pending, "", q.Approvals, b.AskedAt
+	}
+	b.Intercepted = -1
+	b.ID, b.AskedFor = 0, b.Recipients // a try before this one may have set the number
+	if b.Target.Unpulled() {           // it is the platform's count
+		b.AskedFor = 0
+	}
+	return nil
+}
+
+// errRehearsed ends a transaction that is to leave nothing behind.
+var errRehearsed = errors.New("rehearsed")
+
+// RehearseBroadcast does what CreateBroadcast does and takes all of it back: b is as it would
+// be stored, without a number, and the error is the one that CreateBroadcast would return. A
+// request key is not looked at.
+func (s *Store) RehearseBroadcast(ctx context.Context, b *Broadcast, q Asked) error {
+	err := s.inTx(ctx, func(tx *gorm.DB) error {
+		if err := lockRequests(tx); err != nil {
+			return err
+		}
+		if err := s.admit(tx, b, q); err != nil {
+			return err
+		}
+		return errRehearsed
+	})
+	if errors.Is(err, errRehearsed) {
+		return nil
+	}
+	return wrap(err, "rehearse broadcast")
 }
 
 // ConfirmRequest returns the broadcast that a request made, or nil. Unlike

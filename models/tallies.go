@@ -317,9 +317,22 @@ func dropSegmentsOf(tx *gorm.DB, b *Broadcast) error {
 	if len(ids) == 0 {
 		return nil
 	}
+	users := tx.Select("id, target, canary_segment").Where("tallied_at = 0 AND (target <> '' OR canary_segment > 0)")
+	if b.Target.Given() && len(b.Target.Except) == 0 {
+		// Of thousands of such broadcasts only those that are for some recipients of another
+		// one, and that one, have the same people.
+		root := b
+		for root.OfID != 0 {
+			of := &Broadcast{}
+			if err := tx.Select("id, of_id").Take(of, root.OfID).Error; err != nil {
+				return err
+			}
+			root = of
+		}
+		users = users.Where("of_id > 0 OR id = ?", root.ID)
+	}
 	var others []Broadcast
-	err := tx.Select("id, target, canary_segment").Where("tallied_at = 0 AND (target <> '' OR canary_segment > 0)").Find(&others).Error
-	if err != nil {
+	if err := users.Find(&others).Error; err != nil {
 		return err
 	}
 	for _, o := range others {

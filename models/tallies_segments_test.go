@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -88,6 +89,45 @@ func TestACanaryGoesWithItsBroadcast(t *testing.T) {
 		}
 		if got, err := s.MembersAfter(ctx, b.CanarySegment, 0, 10); len(got) != 0 || err == nil {
 			t.Errorf("%d people are left, %v", len(got), err)
+		}
+	})
+}
+
+// The people who were given for a broadcast go with the last of it and those that are for some
+// of its recipients, whichever that is.
+func TestGivenPeopleGoWithTheirLastBroadcast(t *testing.T) {
+	t.Parallel()
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		addRecipients(t, s, 10)
+		for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 0, 2}} {
+			group := given(t, s, "x", 1, 2, 3)
+			var all []*models.Broadcast
+			for i, to := range []models.Audience{models.AudienceGroups, models.AudienceReached, models.AudienceReached} {
+				b := newBroadcast(fmt.Sprint(order, i), t0)
+				b.Audience, b.Target = to, models.Target{Groups: []models.Group{group}}
+				if i > 0 {
+					b.OfID = all[i-1].ID
+				}
+				create(t, s, b)
+				move(t, s, b, models.EventCancel)
+				all = append(all, b)
+			}
+			for n, i := range order {
+				if !tally(t, s, all[i].ID) {
+					t.Fatal("it is not tallied")
+				}
+				emptyIt(t, s, all[i].ID, 10, func() {})
+				if err := s.TidySegments(t.Context(), t0.Add(2*time.Hour)); err != nil {
+					t.Fatal(err)
+				}
+				want := 3
+				if n == len(order)-1 {
+					want = 0
+				}
+				if got, _ := s.MembersAfter(t.Context(), group.Segment, 0, 10); len(got) != want {
+					t.Errorf("%v: %d people are left after %d, want %d", order, len(got), n+1, want)
+				}
+			}
 		}
 	})
 }

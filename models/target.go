@@ -26,6 +26,8 @@ type Group struct {
 	Name string    `json:"name"`
 	// ID is the number of a topic here, or of a tag on the platform; 0 for a list.
 	ID int64 `json:"id,omitempty"`
+	// Size is how many people were given one by one; 0 for others.
+	Size int64 `json:"size,omitempty"`
 	// Segment are the people: of a list as it was when the broadcast was asked for, of a
 	// tag as it was pulled for the broadcast, 0 until it is. A topic has none: its people
 	// come and go.
@@ -33,8 +35,12 @@ type Group struct {
 }
 
 // same tells whether two broadcasts that name these groups name the same one: a list may
-// have been replaced, and its name be written in another case or width since.
+// have been replaced, and its name be written in another case or width since. People who were
+// given one by one have no name: shared tells of them.
 func (g Group) same(o Group) bool {
+	if g.Given() || o.Given() {
+		return false
+	}
 	return g.Kind == o.Kind && (g.ID != 0 && g.ID == o.ID || strings.EqualFold(width.Fold.String(g.Name), width.Fold.String(o.Name)))
 }
 

@@ -54,14 +54,24 @@ func (c *Composer) odd(cmd Command) string {
 func groupsText(l *lang.Locale, groups []models.Group) string {
 	var parts []string
 	for i := 0; i < len(groups); {
+		if groups[i].Given() {
+			parts = append(parts, givenText(l, groups[i]))
+			i++
+			continue
+		}
 		var names []string
 		kind := groups[i].Kind
-		for ; i < len(groups) && groups[i].Kind == kind; i++ {
+		for ; i < len(groups) && groups[i].Kind == kind && !groups[i].Given(); i++ {
 			names = append(names, groups[i].Name)
 		}
 		parts = append(parts, groupText(l, kind, names...))
 	}
 	return strings.Join(parts, l.Say("group.and"))
+}
+
+// givenText says how many people were given one by one.
+func givenText(l *lang.Locale, g models.Group) string {
+	return l.Say("group.given", vars{"Count": g.Size})
 }
 
 func groupText(l *lang.Locale, kind models.GroupKind, names ...string) string {

@@ -102,6 +102,9 @@ func (c *Composer) part(p models.Part) string {
 	}
 	numbers = append(numbers, c.say("part.left", vars{"N": p.Left}))
 	group := groupText(c.locale.Locale, p.Group.Kind, clip(p.Group.Name, maxGroup))
+	if p.Group.Given() {
+		return c.say("part.given", vars{"Group": givenText(c.locale.Locale, p.Group), "Numbers": strings.Join(numbers, " · ")})
+	}
 	return c.say("part.line", vars{"Group": group, "Count": p.Total, "Numbers": strings.Join(numbers, " · ")})
 }
 

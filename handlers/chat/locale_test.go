@@ -208,7 +208,7 @@ func TestExtremes(t *testing.T) {
 			for _, code := range constants(t, "models", "Err") {
 				s.err = models.NewError(models.Invalid, code, "ID", huge, "Retry", huge, "Name", long, "Known", slices.Repeat([]string{long}, 100), "Reason", long,
 					"Field", long, "Problem", "missing", "Ago", time.Duration(math.MaxInt64), "State", models.Paused, "Action", "pause", "OpenID", long, "Code", math.MaxInt, "At", now,
-					"Listed", huge, "Before", huge, "Announced", huge, "Limit", huge,
+					"Listed", huge, "Before", huge, "Announced", huge, "Limit", huge, "N", huge, "Index", huge, "First", 7, "Others", huge,
 					"Most", huge, "Gone", huge, "People", slices.Repeat([]string{long}, 100))
 				s.ask(t, admin, "broadcast all")
 				checkReply(t, s.SyncNotice(followers.SyncResult{}, s.err))

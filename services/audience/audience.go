@@ -67,12 +67,6 @@ type Sampled struct {
 // Sample counts the recipients of a broadcast, whose number it sets, and returns some
 // of them. A broadcast to nobody is a *models.Error, unless a tag was not pulled yet.
 func Sample(ctx context.Context, store *models.Store, b *models.Broadcast) (found Sampled, err error) {
-	p := Of(b)
-	if p.Unconditional { // a person who writes to the account follows it
-		if err := store.EnsureRecipient(ctx, b.AskedBy, b.AskedAt.Time); err != nil {
-			return found, err
-		}
-	}
 	if found.Parts, err = count(ctx, store, b); err != nil {
 		return found, err
 	}
@@ -85,7 +79,7 @@ func Sample(ctx context.Context, store *models.Store, b *models.Broadcast) (foun
 	if b.Target.Unpulled() { // who has the tag is not known yet
 		return found, nil
 	}
-	code := p.empty
+	code := Of(b).empty
 	if code == models.ErrNoTesters {
 		testers, err := store.Testers(ctx)
 		if err != nil {

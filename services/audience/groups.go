@@ -3,6 +3,7 @@ package audience
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 
@@ -11,10 +12,12 @@ import (
 	"wechat-broadcast/services/tags"
 )
 
-// Groups finds topics, tags and lists by the names that admins write.
+// Groups finds topics, tags and lists by the names that admins write, and takes people who
+// are given one by one. All fields are required.
 type Groups struct {
 	Store *models.Store
 	Tags  *tags.Puller
+	Log   *slog.Logger
 }
 
 // Resolve returns groups with their numbers, each once, in their order. Names that nobody

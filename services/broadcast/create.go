@@ -12,8 +12,8 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/audience"
 	"wechat-broadcast/services/canary"
+	"wechat-broadcast/services/check"
 	"wechat-broadcast/services/message"
-	"wechat-broadcast/services/wechat"
 )
 
 // askPlatform is how long a request waits for the first pull of the followers.
@@ -22,13 +22,56 @@ const askPlatform = 2 * time.Second
 // Create takes a broadcast: it fixes the message as it stands now, with the changes for
 // this broadcast, checks it against the platform's rules, the account's template and some
 // of the recipients, and stores it. It returns at once; Run does the rest. The
-// same RequestKey gets the same broadcast.
+// same RequestKey gets the same broadcast. What forbids it is a *models.Error.
 func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 	if b, err := e.store.FindRequest(ctx, q.RequestKey); b != nil || err != nil {
 		return e.shown(ctx, b, err)
 	}
+	d, err := e.drawUp(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if d.given != nil {
+		group, err := e.groups.Give(ctx, d.given, d.b.AskedBy, d.b.AskedAt.Time)
+		if err != nil {
+			return nil, err
+		}
+		d.b.Target.Groups = []models.Group{group}
+	}
+	found, err := e.check(ctx, d, e.sample)
+	if err != nil {
+		e.withdraw(ctx, d.b)
+		return nil, err
+	}
+	return e.save(ctx, d.b, d.asked, found)
+}
+
+// drawn is a request that was drawn up as a broadcast, without its recipients.
+type drawn struct {
+	b     *models.Broadcast
+	def   *message.Definition
+	asked models.Asked
+	// given are the people to whom it goes; nil for another audience.
+	given *audience.Given
+}
+
+// drawUp makes a broadcast of a request, with all that names in it stand for.
+func (e *Engine) drawUp(ctx context.Context, q Request) (*drawn, error) {
+	d := &drawn{asked: e.guards}
+	var wrong error
+	if q.Recipients != nil {
+		if q.Audience != "" || len(q.Groups) > 0 || q.Of != 0 {
+			wrong = models.NewError(models.Invalid, models.ErrRecipientsBeside)
+		} else {
+			d.given, wrong = audience.Read(q.Recipients)
+		}
+		q.Audience = models.AudienceGroups
+	}
+	if q.Audience == models.AudienceMe && !models.ValidOpenID(q.AskedBy) {
+		wrong = models.NewError(models.Invalid, models.ErrNoSelf)
+	}
 	of, err := audience.Earlier(ctx, e.store, q.Audience, q.Of)
-	if err = errors.Join(canary.Check(q.Audience, q.Canary), err); err != nil {
+	if err = errors.Join(canary.Check(q.Audience, q.Canary), err, wrong); err != nil {
 		return nil, errors.Join(err, e.unknown(ctx, q))
 	}
 	def, err := e.definition(ctx, q, of)
@@ -36,20 +79,28 @@ func (e *Engine) Create(ctx context.Context, q Request) (*Created, error) {
 	if err = errors.Join(err, unknown); err != nil {
 		return nil, err
 	}
-	b, err := e.draft(q, def)
-	if err != nil {
+	if d.b, err = e.draft(q, def); err != nil {
 		return nil, err
 	}
-	if q.Digest != "" && b.Digest != q.Digest {
+	if q.Digest != "" && d.b.Digest != q.Digest {
 		return nil, models.NewError(models.Conflict, models.ErrMessageChanged, "Name", def.Name)
 	}
-	b.Target = target
-	asked := e.guards
-	asked.Again = q.Again
+	d.b.Target, d.def = target, def
+	d.asked.Again, d.asked.Fills = q.Again, def.Needs()
+	d.asked.Approvals = max(d.asked.Approvals, q.Approvals)
 	if of != nil {
-		asked.Instead = audience.Complete(b, of)
+		d.asked.Instead = audience.Complete(d.b, of)
 	}
-	return e.submit(ctx, b, def, asked)
+	return d, nil
+}
+
+// withdraw deletes the people who were given for a broadcast that was not stored.
+func (e *Engine) withdraw(ctx context.Context, b *models.Broadcast) {
+	for _, g := range b.Target.Groups {
+		if g.Given() && b.OfID == 0 { // else they are those of an earlier one
+			e.groups.Withdraw(ctx, g)
+		}
+	}
 }
 
 // Digest returns that of the content which a request would send now.
@@ -96,16 +147,13 @@ func (e *Engine) definition(ctx context.Context, q Request, of *models.Broadcast
 	return e.messages.Apply(ctx, &def, q.Fields)
 }
 
-// submit validates a broadcast and stores it.
-func (e *Engine) submit(ctx context.Context, b *models.Broadcast, def *message.Definition, q models.Asked) (*Created, error) {
-	found, err := e.checks.All(ctx, b, def, e.sample)
-	if err != nil {
-		return nil, err
+// check validates a broadcast, whose recipients sample counts.
+func (e *Engine) check(ctx context.Context, d *drawn, sample func(context.Context, *models.Broadcast) (audience.Sampled, error)) (check.Found, error) {
+	found, err := e.checks.All(ctx, d.b, d.def, sample)
+	if err == nil && d.b.Canary != 0 {
+		d.b.Canary = e.canary.Share.Wanted(d.b.Recipients)
 	}
-	if b.Canary != 0 {
-		b.Canary = e.canary.Share.Wanted(b.Recipients)
-	}
-	return e.save(ctx, b, q, found)
+	return found, err
 }
 
 // shown is created with the message as it looks.
@@ -178,6 +226,16 @@ func (e *Engine) sample(ctx context.Context, b *models.Broadcast) (audience.Samp
 		}
 	}
 	e.tags.Soon(ctx, b)
+	if audience.Of(b).Unconditional { // a person who writes to the account follows it
+		if err := e.store.EnsureRecipient(ctx, b.AskedBy, b.AskedAt.Time); err != nil {
+			return audience.Sampled{}, err
+		}
+	}
+	return e.counted(ctx, b)
+}
+
+// counted counts the audience as it is known now, and returns some of it.
+func (e *Engine) counted(ctx context.Context, b *models.Broadcast) (audience.Sampled, error) {
 	people, err := audience.Sample(ctx, e.store, b)
 	if err == nil && b.Target.Unpulled() {
 		b.Recipients = max(b.Recipients, e.tags.Announced(ctx, b))
@@ -207,28 +265,4 @@ func (e *Engine) pullSoon(ctx context.Context) (pulled bool, err error) {
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-}
-
-// Preview returns the message of a broadcast as the admin who asked for it gets
-// it, addressed to nobody. It asks the platform nothing.
-func (e *Engine) Preview(ctx context.Context, b models.Broadcast) (wechat.Message, error) {
-	c, err := message.NewContent(b)
-	if err != nil {
-		return wechat.Message{}, err
-	}
-	asker := models.Recipient{OpenID: b.AskedBy}
-	if c.Varies() {
-		known, err := e.store.SampleAudience(ctx, &models.Broadcast{Audience: models.AudienceMe, AskedBy: b.AskedBy}, 1)
-		if err != nil {
-			return wechat.Message{}, err
-		}
-		if len(known) == 1 {
-			asker = known[0]
-		}
-	}
-	if asker.SubscribedAt.IsZero() { // it is read before the first send
-		asker.SubscribedAt = b.AskedAt
-	}
-	m, _, err := c.Fill(asker)
-	return m, err
 }

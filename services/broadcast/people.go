@@ -16,7 +16,7 @@ import (
 // askPlatformWith makes the parts that ask the platform for groups of people.
 func (e *Engine) askPlatformWith(c Config) {
 	e.tags = tags.New(tags.Config{Store: c.Store, Platform: c.Platform, Life: e.inBackground, Now: c.Now, Log: c.Log})
-	e.groups = &audience.Groups{Store: c.Store, Tags: e.tags}
+	e.groups = &audience.Groups{Store: c.Store, Tags: e.tags, Log: c.Log}
 	e.blacklist = blacklist.New(blacklist.Config{Store: c.Store, Platform: c.Platform, Life: e.inBackground, Log: c.Log})
 	e.interceptions = intercepted.New(c.Store, c.Platform, c.Now, c.Log)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"wechat-broadcast/models"
@@ -90,6 +91,7 @@ func (e *Engine) unconfirmed(requestKey string) bool {
 func (e *Engine) storeRequest(b *models.Broadcast, q models.Asked, found check.Found) (*Created, error) {
 	ctx, cancel := context.WithTimeout(e.inBackground, storeFor)
 	defer cancel()
+	drawn := *b
 	created, err := e.store.CreateBroadcast(ctx, b, q)
 	if errors.Is(err, models.ErrMaybeStored) {
 		e.log.WarnContext(ctx, "the database may have stored a broadcast, asking it", "err", err)
@@ -97,7 +99,11 @@ func (e *Engine) storeRequest(b *models.Broadcast, q models.Asked, found check.F
 		b, err = e.confirm(b.RequestKey)
 	}
 	if err != nil {
+		e.withdraw(ctx, &drawn)
 		return nil, e.explained(err)
+	}
+	if !slices.Equal(drawn.Target.Groups, b.Target.Groups) { // the same request was stored before
+		e.withdraw(ctx, &drawn)
 	}
 	asked, err := e.created(ctx, b, nil)
 	if err != nil { // it is stored all the same

@@ -99,6 +99,9 @@ func (e *Engine) purge(ctx context.Context) {
 	if _, err := e.store.PurgeInbound(ctx, e.now().Add(-keepReplies)); err != nil && ctx.Err() == nil {
 		e.log.WarnContext(ctx, "drop old replies", "err", err)
 	}
+	if err := e.store.PurgeAPIRequests(ctx, e.now()); err != nil && ctx.Err() == nil {
+		e.log.WarnContext(ctx, "drop old answers of the API", "err", err)
+	}
 	if err := e.store.TidySegments(ctx, e.now()); err != nil && ctx.Err() == nil {
 		e.log.WarnContext(ctx, "delete the people of old lists", "err", err)
 	}

@@ -21,18 +21,26 @@ type Request struct {
 	// Groups are those to whom it goes if the audience is AudienceGroups, and Except those
 	// whom it leaves out, by kind and name.
 	Groups, Except []models.Group
+	// Recipients are the people to whom it goes, each once, if they are given one by one: then
+	// there is no Audience, nor Groups or Of. Nil for others.
+	Recipients []models.Addressee
 	// Of is the broadcast whose rest, or whose reached or failed recipients, it is for; 0
 	// for other audiences.
 	Of int64
-	// AskedBy is the OpenID of the admin.
+	// AskedBy is the OpenID of the admin, or what stands for a token of the HTTP API: that is
+	// nobody's OpenID (models.ValidOpenID), the owners are told what became of it, and every
+	// sender may approve it.
 	AskedBy string
 	// RequestKey names the chat message that asks, so that its redelivery gets
 	// the same broadcast and not a second one.
 	RequestKey string
 	// At is when it is to start; zero for at once.
 	At time.Time
-	// Again allows the same message to everyone within 24 hours.
+	// Again allows the same message to the same people within 24 hours.
 	Again bool
+	// Approvals is how many admins must approve it at least, whatever the settings say, if it
+	// goes to more than the test list; 0 for no more than these say.
+	Approvals int
 	// Canary has a few tried first.
 	Canary bool
 	// AnyHour overrules the quiet hours.

@@ -35,8 +35,14 @@ func (c *Checker) Content(ctx context.Context, b *models.Broadcast, people []mod
 	if err != nil {
 		return first, nil, refuse(err)
 	}
-	if len(people) == 0 || !content.Varies() {
+	switch {
+	case !content.Varies():
 		people = []models.Recipient{{OpenID: b.AskedBy}}
+	case len(people) > 0:
+	case models.ValidOpenID(b.AskedBy):
+		people = []models.Recipient{{OpenID: b.AskedBy}}
+	default: // a token is nobody whom a message could be filled for
+		return first, unchecked(content, b, 0, nil), nil
 	}
 	uncounted, err := c.lacking(ctx, b, content, people)
 	if err != nil {

@@ -150,7 +150,7 @@ func (n *Notifier) keepLate() {
 	ctx, cancel := context.WithTimeout(context.Background(), askStoreFor)
 	defer cancel()
 	for _, m := range n.pending {
-		if m.kind != late || m.broadcast == 0 {
+		if m.kind != late || m.broadcast == 0 || !models.ValidOpenID(m.to) {
 			continue
 		}
 		if err := n.Store.KeepNotice(ctx, m.to, m.broadcast); err != nil {

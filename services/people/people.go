@@ -15,7 +15,8 @@ import (
 const (
 	// MaxFields is how many columns a file may have beside the OpenID.
 	MaxFields = 40
-	maxValue  = 200 // characters of a field
+	// MaxValue is how many characters a field may have.
+	MaxValue = 200
 	// faultsNamed is how many faults are named; the others are counted.
 	faultsNamed = 10
 )
@@ -186,12 +187,12 @@ func (r *reader) add(where at, openID string, names, cells []string, dump bool) 
 		if names[i] == "" || value == "" {
 			continue
 		}
-		if dump && (utf8.RuneCountInString(value) > maxValue || !utf8.ValidString(value)) {
+		if dump && (utf8.RuneCountInString(value) > MaxValue || !utf8.ValidString(value)) {
 			r.unfit(names[i])
 			continue
 		}
-		if utf8.RuneCountInString(value) > maxValue {
-			fault(FaultLong, "Field", names[i], "Max", int64(maxValue))
+		if utf8.RuneCountInString(value) > MaxValue {
+			fault(FaultLong, "Field", names[i], "Max", int64(MaxValue))
 		}
 		fields[names[i]] = value
 	}
