@@ -17,7 +17,6 @@ import (
 	"wechat-broadcast/config"
 	"wechat-broadcast/handlers"
 	"wechat-broadcast/handlers/chat"
-	"wechat-broadcast/handlers/console"
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/approval"
@@ -48,6 +47,7 @@ type account struct {
 	platform  *wechat.Client
 	followers *followers.Service
 	admins    *admins.Service
+	sessions  *sessions.Service
 	life      *lifesign.Keeper
 	engine    *broadcast.Engine
 	notifier  *notify.Notifier
@@ -105,11 +105,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	a.life = &lifesign.Keeper{Store: store, Log: a.log}
 	a.engine = a.newEngine(a.redis, source, roles)
 	a.monitor = a.newMonitor()
-	entrance, err := sessions.New(sessions.Config{
-		Store: store, Roles: roles, Account: settings.Name, Secret: fmt.Sprintf("%d:%s%s", len(linkSecret(settings)), linkSecret(settings), settings.Token.Reveal()),
-		PublicURL: settings.PublicURL, Now: time.Now, Log: a.log,
-	})
-	if err != nil {
+	if a.sessions, err = a.newSessions(); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	a.notifier = notify.New(notify.Config{
@@ -118,7 +114,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	ownTopics, ownLists := topics.New(topics.Config{Store: store, Now: time.Now}), &lists.Service{Store: store, Now: time.Now, Log: a.log}
 	a.chat = chat.New(chat.Config{
 		Roles: roles, Audit: store, Composer: composer, Engine: a.engine, Followers: a.followers, Platform: a.platform,
-		Notices: a.notifier, Messages: source, Replies: store, Topics: ownTopics, Lists: ownLists, Console: entrance, Log: a.log,
+		Notices: a.notifier, Messages: source, Replies: store, Topics: ownTopics, Lists: ownLists, Console: a.sessions, Log: a.log,
 		Approvals: &approval.Desk{
 			Store: store, Admins: roles, Start: a.engine.StartOf, Wake: a.engine.Wake, Now: time.Now, Log: a.log,
 		},
@@ -136,10 +132,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
-	pages, err := console.New(console.Config{
-		Sessions: entrance, Chat: a.chat, Store: store, Engine: a.engine, Messages: source, Followers: a.followers, Topics: ownTopics,
-		Lists: ownLists, Admins: roles, Platform: a.platform, Language: settings.Language, Now: time.Now, Log: a.log,
-	})
+	pages, err := a.newConsole(source, ownTopics, ownLists)
 	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -241,6 +234,7 @@ func (a *account) run(ctx context.Context) error {
 		return nil // told to stop while the database was away
 	}
 	a.warnOfApprovals(ctx)
+	a.endStrangers(ctx)
 	a.process.warnOfConnections(ctx, a)
 	telling, stop := context.WithCancel(context.WithoutCancel(ctx)) // until nothing is sent any more
 	var beside sync.WaitGroup

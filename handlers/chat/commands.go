@@ -176,7 +176,7 @@ var commands = []command{
 	{name: Who, en: []string{"who"}, zh: []string{"查询"}, takes: takesOpenID, role: models.Viewer, remember: true, run: (*Chat).who},
 	{name: Console, en: []string{"console"}, zh: []string{"后台"}, role: models.Viewer, run: (*Chat).openConsole},
 	{name: ConsoleOut, under: Console, en: []string{"console out", "console 退出"}, zh: []string{"后台 退出", "后台 out"}, role: models.Viewer, remember: true, repeatable: true, run: (*Chat).leaveConsole},
-	{name: Confirm, en: []string{"confirm"}, zh: []string{"确认"}, takes: takesCode, role: models.Viewer, sends: true, keeps: true, remember: true, run: (*Chat).confirm},
+	{name: Confirm, under: Console, en: []string{"confirm"}, zh: []string{"确认"}, takes: takesCode, role: models.Viewer, sends: true, keeps: true, remember: true, run: (*Chat).confirm},
 	{name: Admins, en: []string{"admins"}, zh: []string{"管理员"}, role: models.Owner, reads: true, remember: true, run: (*Chat).admins},
 	{name: AdminsAdd, under: Admins, en: []string{"admins add", "admins 添加"}, zh: []string{"管理员 添加", "管理员 add"}, takes: takesOpenIDAndRole, role: models.Owner, confirmed: true, remember: true, repeatable: true, run: (*Chat).addAdmin},
 	{name: AdminsRemove, under: Admins, en: []string{"admins remove", "admins 删除"}, zh: []string{"管理员 删除", "管理员 remove"}, takes: takesOpenID, role: models.Owner, remember: true, repeatable: true, run: (*Chat).removeAdmin},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"wechat-broadcast/models"
@@ -122,3 +123,16 @@ func (c *Chat) confirm(ctx context.Context, r request) (string, error) {
 	done, err := c.carryOut(ctx, cmd, next)
 	return done.text, err
 }
+
+// code reads the code of what was prepared in the console.
+func (cmd *Command) code(rest []word) {
+	if len(rest) == 0 || !isCode(rest[0].folded) {
+		cmd.Fault, cmd.Words = FaultCode, raw(rest)
+		return
+	}
+	cmd.Arg = rest[0].folded
+	cmd.extra(rest[1:])
+}
+
+// isCode tells whether a folded word may be a code: six digits.
+func isCode(s string) bool { return len(s) == 6 && strings.Trim(s, "0123456789") == "" }

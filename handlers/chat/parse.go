@@ -228,19 +228,6 @@ func (cmd *Command) number(rest []word) []word {
 	return rest[1:]
 }
 
-// code reads the code of what was prepared in the console.
-func (cmd *Command) code(rest []word) {
-	if len(rest) == 0 || !isCode(rest[0].folded) {
-		cmd.Fault, cmd.Words = FaultCode, raw(rest)
-		return
-	}
-	cmd.Arg = rest[0].folded
-	cmd.extra(rest[1:])
-}
-
-// isCode tells whether a folded word may be a code: six digits.
-func isCode(s string) bool { return len(s) == 6 && strings.Trim(s, "0123456789") == "" }
-
 // openID reads `OPENID` and returns what follows.
 func (cmd *Command) openID(rest []word) []word {
 	if len(rest) == 0 {

@@ -259,3 +259,21 @@ func (s *Service) End(ctx context.Context, id int64) error {
 func (s *Service) Out(ctx context.Context, openID string) (int64, error) {
 	return s.config.Store.EndConsole(ctx, openID)
 }
+
+// EndStrangers ends the console of all who have no role any more, such as an owner who was
+// taken out of the settings.
+func (s *Service) EndStrangers(ctx context.Context) error {
+	people, err := s.config.Store.ConsolePeople(ctx)
+	if err != nil {
+		return err
+	}
+	for _, openID := range people {
+		if s.config.Roles.RoleOf(ctx, openID) != "" {
+			continue
+		}
+		if _, err := s.endStranger(ctx, openID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
