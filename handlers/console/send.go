@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -144,11 +143,7 @@ func (c *Console) sendPage(g *gin.Context, s *visit, f sending, reply *replyView
 		return
 	}
 	page.Form = f
-	status := http.StatusOK
-	if reply != nil && !reply.Done {
-		status = http.StatusUnprocessableEntity
-	}
-	c.render(g, s, status, "console_send", page)
+	c.render(g, s, reply.status(), "console_send", page)
 }
 
 // changes are the inputs for what a message says otherwise this time, and whether anything

@@ -126,7 +126,7 @@ func (c *Console) messagesPage(g *gin.Context, s *visit, all *messages.List, rep
 	for _, m := range all.Messages[from:min(from+messagesOnPage, len(all.Messages))] {
 		page.Messages = append(page.Messages, c.messageView(s, m, templateOf(templates, m.TemplateID), m.Name == all.Default))
 	}
-	c.render(g, s, http.StatusOK, "console_write", page)
+	c.render(g, s, reply.status(), "console_write", page)
 }
 
 // messageView shows a message as the visitor would get it.
@@ -236,11 +236,7 @@ func (c *Console) draftPage(g *gin.Context, s *visit, d draft, reply *replyView,
 	}
 	page.URL = fieldView{Value: d.Values[link], Was: d.Was[link], Raw: d.Raw[link]}
 	page.Mini = c.miniProgram(ctx, s, d)
-	status := http.StatusOK
-	if reply != nil && !reply.Done {
-		status = http.StatusUnprocessableEntity
-	}
-	c.render(g, s, status, "console_draft", page)
+	c.render(g, s, reply.status(), "console_draft", page)
 }
 
 // miniProgram says which one a tap on a message opens; empty for none.

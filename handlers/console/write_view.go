@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"unicode/utf8"
 
 	"wechat-broadcast/handlers/chat"
@@ -118,6 +119,14 @@ type replyView struct {
 	Lines []string
 	// Done says that it was carried out.
 	Done bool
+}
+
+// status is that of a page with a reply.
+func (r *replyView) status() int {
+	if r == nil || r.Done {
+		return http.StatusOK
+	}
+	return http.StatusUnprocessableEntity
 }
 
 // faults puts what a service refuses a command for into words, and returns an error that
