@@ -32,7 +32,8 @@ func window(t *testing.T, set setup, openID string, role models.Role) (*webtest.
 
 // typed puts a text into an input as somebody who types it does.
 func typed(w *webtest.Browser, selector, text string) {
-	w.Do(chromedp.SetValue(selector, ""), chromedp.SendKeys(selector, text))
+	webtest.Eval[any](w, `document.querySelector("`+selector+`").value = ""`)
+	w.Do(chromedp.SendKeys(selector, text))
 }
 
 func TestBrowserWrites(t *testing.T) {
@@ -118,7 +119,6 @@ func TestWritePictures(t *testing.T) {
 				} else {
 					w.Window(size.width, 1000, size.scheme)
 				}
-				w.Do(chromedp.Sleep(0))
 				path := filepath.Join(folder, name+"-"+language+"-"+size.scheme+"-"+map[bool]string{true: "phone", false: "desk"}[size.width == 320]+".png")
 				data, err := w.Whole()
 				if err != nil {
@@ -131,9 +131,12 @@ func TestWritePictures(t *testing.T) {
 		}
 		w.Open(address + "/console/write")
 		shots("write")
+		w.Phone(390, "light")
 		w.Open(address + "/console/write?from=notice")
-		typed(w, "#f-thing1", "图书馆周三闭馆，请各位读者提前归还所借图书，谢谢配合")
-		typed(w, "#f-time2", "明天")
+		for selector, text := range map[string]string{"#f-thing1": "图书馆周三闭馆，请各位读者提前归还所借图书，谢谢配合", "#f-time2": "明天"} {
+			webtest.Eval[any](w, `document.querySelector("`+selector+`").value = "`+text+`"`)
+			webevent(w, selector)
+		}
 		w.Until(`document.querySelector("#sketch .faults")`)
 		shots("draft")
 		w.Open(address + "/console/send?to=topic&in.topic=%E8%AE%B2%E5%BA%A7&canary=1")

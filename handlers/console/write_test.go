@@ -73,6 +73,7 @@ func TestThePreviewSaysWhatTheChatWould(t *testing.T) {
 		{[]string{"f.time2", "soon"}, []string{"takes a date or a time", "soon"}},
 		{[]string{"f..url", "example.com"}, []string{"is not an http or https address"}},
 		{[]string{"f.thing1", ""}, []string{"is missing"}},
+		{[]string{"name", "", "from", "notice", "was_template", template, "f.time2", "明天"}, []string{"takes a date or a time", "Before it can be saved"}},
 		{[]string{"name", "notice"}, []string{"is in the message file"}},
 		{[]string{"f.keyword3", "{name}"}, []string{"{name}", "Only for people with these fields"}},
 	} {

@@ -62,4 +62,4 @@ func fewColors(img image.Image) image.Image {
 }
 
 // Whole takes a picture of the whole page, also of what one has to scroll to.
-func (b *Browser) Whole() ([]byte, error) { return chromedp.Run(b.ctx, chromedp.FullScreenshot(90)) }
+func (b *Browser) Whole() ([]byte, error) { return chromedp.Run(b.ctx, chromedp.FullScreenshot(100)) }
