@@ -39,14 +39,14 @@ func typed(w *webtest.Browser, selector, text string) {
 func TestBrowserWrites(t *testing.T) {
 	w, _, address := window(t, setup{}, anna, models.Editor)
 	w.Open(address + "/console/write?template=" + template)
-	typed(w, "#name", "closing")
-	typed(w, "#f-thing1", "明天闭馆")
+	typed(w, "#f-thing1", "明天闭馆") // the card is there before the name is
 	w.Until(`document.querySelector("#n-thing1").textContent === "4 / 20"`)
 	w.Until(`document.querySelector("#sketch .card").textContent.includes("明天闭馆")`)
 	w.Until(`document.querySelector("#sketch .faults").textContent.includes("通知时间")`)
 	// A word in braces goes where one was writing.
 	w.Do(chromedp.Focus("#f-time2"), chromedp.Click("#sketch [data-insert='{date}']"))
 	w.Until(`document.querySelector("#f-time2").value === "{date}"`)
+	typed(w, "#name", "closing")
 	typed(w, "#f-keyword3", "<b>请相互转告</b>")
 	w.Until(`document.querySelector("#sketch .fits")`)
 	w.Until(`document.querySelector("#sketch .card").textContent.includes("<b>请相互转告</b>")`)
