@@ -123,3 +123,22 @@ func TestOnlySendersSayToWhom(t *testing.T) {
 		b.post(path, closing("closing", "do", "save")).has(t, 403)
 	}
 }
+
+// A phone on a slow network loads a page with all that it needs.
+func TestPagesOfWritingAreLight(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, setup{followers: 3})
+	b := d.enter(anna, models.Sender)
+	loads := regexp.MustCompile(`(?:src|href)="(?:\./)?(assets/[^"]+)"`)
+	for _, path := range []string{"/console/write", "/console/write?from=notice", "/console/send?to=all"} {
+		p := b.get(path)
+		p.has(t, 200)
+		size := len(p.body)
+		for _, asset := range loads.FindAllStringSubmatch(p.body, -1) {
+			size += len(b.get("/console/" + asset[1]).body)
+		}
+		if size < 20<<10 || size > 150<<10 {
+			t.Errorf("%s weighs %d bytes with its assets", path, size)
+		}
+	}
+}

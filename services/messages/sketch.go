@@ -40,6 +40,7 @@ func (s *Source) Sketch(ctx context.Context, e Edit, reader models.Recipient) (*
 	}
 	sketched := w.sketch(e.Lines, reader)
 	if err != nil {
+		sketched.Cuts = w.cuts
 		return sketched, err
 	}
 	_, cuts, unfilled := w.draft.definition(s.config.Language).Try(reader, s.config.Now())
