@@ -185,4 +185,3 @@ func (c *Console) outcome(ctx context.Context, s *visit, f sending, keys []strin
 	}
 	return v, nil
 }
-
