@@ -8,6 +8,7 @@ import (
 	"wechat-broadcast/handlers/progress"
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/people"
 )
 
 type exportDeliveries struct {

@@ -47,18 +47,25 @@ func groups(cmd Command) (all []models.Group) {
 }
 
 func (c *Chat) broadcast(ctx context.Context, r request) (string, error) {
-	at, err := c.startAt(ctx, r)
+	q, err := c.asks(ctx, r)
 	if err != nil {
 		return "", err
 	}
-	q := r.asked()
-	q.At = at
 	asked, err := c.config.Engine.Create(ctx, q)
 	if err != nil {
 		return "", err
 	}
 	r.about(asked.Broadcast.ID)
 	return c.askedText(asked, asked.Broadcast.AskedAt.Time), nil
+}
+
+// asks is what the engine is asked for by a command that makes a broadcast. The error says
+// what is wrong with its time, and with the rest as well.
+func (c *Chat) asks(ctx context.Context, r request) (broadcast.Request, error) {
+	at, err := c.startAt(ctx, r)
+	q := r.asked()
+	q.At = at
+	return q, err
 }
 
 // asked is what the engine is asked for by a command that makes a broadcast, without its
@@ -141,7 +148,10 @@ func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 func (c *Composer) warnings(id int64, warnings []check.Warning) []string {
 	var lines []string
 	for _, w := range warnings {
-		v := vars{"Retry": c.on(Retry, id)}
+		v := vars{"Retry": c.write(Retry, "")}
+		if id != 0 { // a rehearsed one has none
+			v["Retry"] = c.on(Retry, id)
+		}
 		maps.Copy(v, w.Args)
 		lines = append(lines, c.say("warning."+w.Code, v))
 	}

@@ -23,6 +23,7 @@ import (
 // engine is what the chat asks of a *broadcast.Engine.
 type engine interface {
 	Create(ctx context.Context, r broadcast.Request) (*broadcast.Created, error)
+	Rehearse(ctx context.Context, r broadcast.Request) (*broadcast.Created, error)
 	Reschedule(ctx context.Context, id int64, at time.Time, by string) (*models.Broadcast, error)
 	Waiting(ctx context.Context) ([]models.Broadcast, error)
 	Status(ctx context.Context, id int64) (*broadcast.Status, error)

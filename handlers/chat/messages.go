@@ -111,7 +111,7 @@ func (c *Chat) preview(t wechat.Template, def *message.Definition, openID string
 
 // setMessage makes or changes a message.
 func (c *Chat) setMessage(ctx context.Context, r request) (string, error) {
-	if !canBeNamed(c.named(r.Arg), r.Arg) {
+	if r.Arg == "" || !canBeNamed(c.named(r.Arg), r.Arg) {
 		return c.say("messages.not_a_name", vars{"Name": quotable(r.Arg)}), nil
 	}
 	saved, err := c.config.Messages.Set(ctx, messages.Edit{Name: r.Arg, Lines: changes(r.Fields), By: r.from})

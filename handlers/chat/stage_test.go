@@ -141,6 +141,11 @@ func (s stageEngine) Create(_ context.Context, r broadcast.Request) (*broadcast.
 	return s.asked, s.err
 }
 
+func (s stageEngine) Rehearse(_ context.Context, r broadcast.Request) (*broadcast.Created, error) {
+	s.record("rehearse %s", given(r))
+	return s.asked, s.err
+}
+
 func (s stageEngine) PauseAll(_ context.Context, by string) (*broadcast.Halted, error) {
 	s.record("pause all by %s", by)
 	return &s.halted, s.err

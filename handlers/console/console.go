@@ -69,6 +69,8 @@ type Console struct {
 	examinations *examinations // nil without Config.Examine
 	csvs         chan struct{}
 	uploads      chan struct{} // has one for each file that is being read
+	// groups are those that one can send to, with their numbers.
+	groups *cache.Cache[struct{}, groups]
 }
 
 // New returns a Console.
@@ -91,6 +93,9 @@ func New(c Config) (*Console, error) {
 			return nil, err
 		}
 	}
+	console.groups = cache.New(1, cache.For[groups](groupsLast), func(ctx context.Context, _ struct{}) (groups, error) {
+		return console.readGroups(ctx)
+	})
 	return console, nil
 }
 
@@ -126,6 +131,13 @@ func Routes() []Route {
 		{Method: http.MethodPost, Path: "/broadcasts/:id/reject", Role: models.Sender, serve: (*Console).reject},
 		{Method: http.MethodPost, Path: "/broadcasts/:id/reschedule", Role: models.Sender, serve: (*Console).reschedule},
 		{Method: http.MethodPost, Path: "/broadcasts/:id/retry", Role: models.Sender, serve: (*Console).retry},
+		{Method: http.MethodGet, Path: "/write", Role: models.Editor, nav: "nav.write", serve: (*Console).write},
+		{Method: http.MethodPost, Path: "/write", Role: models.Editor, serve: (*Console).saveMessage},
+		{Method: http.MethodPost, Path: "/write/preview", Role: models.Editor, serve: (*Console).previewMessage},
+		{Method: http.MethodPost, Path: "/write/remove", Role: models.Editor, serve: (*Console).removeMessage},
+		{Method: http.MethodGet, Path: "/send", Role: models.Sender, nav: "nav.send", serve: (*Console).sendForm},
+		{Method: http.MethodPost, Path: "/send", Role: models.Sender, serve: (*Console).send},
+		{Method: http.MethodPost, Path: "/send/preview", Role: models.Sender, serve: (*Console).previewSending},
 		{Method: http.MethodPost, Path: "/logout", Role: models.Viewer, serve: (*Console).logout},
 	}, peopleRoutes())
 }

@@ -13,10 +13,10 @@ import (
 	"wechat-broadcast/models"
 )
 
-// hostile is what somebody writes who would take over a page or a spreadsheet.
-const hostile = `=cmd|'/c'!A1<script>alert(1)</script>"'><img src=x onerror=alert(2)>`
+// takeover is what somebody writes who would take over a page or a spreadsheet.
+const takeover = `=cmd|'/c'!A1<script>alert(1)</script>"'><img src=x onerror=alert(2)>`
 
-// shows has people, topics, lists and an audit, with hostile texts wherever people fill one.
+// shows has people, topics, lists and an audit, with takeover texts wherever people fill one.
 func (d *desk) shows(text string) {
 	d.tb.Helper()
 	ctx := d.tb.Context()
@@ -61,10 +61,10 @@ func (d *desk) shows(text string) {
 // pagesOf are the pages of people and lists.
 func pagesOf() []string {
 	return []string{
-		"people", "people?q=Anna", "people?q=" + url.QueryEscape(hostile), "people/" + anna, "people/" + url.PathEscape(hostile), "topics",
-		"topics?edit=" + url.QueryEscape("News "+strings.NewReplacer(`"`, "", `'`, "").Replace(hostile)), "lists",
-		"lists/rows?name=" + url.QueryEscape("Old "+strings.NewReplacer(`"`, "", `'`, "").Replace(hostile)), "testers", "admins", "audit",
-		"audit?admin=" + url.QueryEscape(hostile) + "&action=" + url.QueryEscape(hostile),
+		"people", "people?q=Anna", "people?q=" + url.QueryEscape(takeover), "people/" + anna, "people/" + url.PathEscape(takeover), "topics",
+		"topics?edit=" + url.QueryEscape("News "+strings.NewReplacer(`"`, "", `'`, "").Replace(takeover)), "lists",
+		"lists/rows?name=" + url.QueryEscape("Old "+strings.NewReplacer(`"`, "", `'`, "").Replace(takeover)), "testers", "admins", "audit",
+		"audit?admin=" + url.QueryEscape(takeover) + "&action=" + url.QueryEscape(takeover),
 	}
 }
 
@@ -72,22 +72,22 @@ func pagesOf() []string {
 func TestNothingThatPeopleWriteIsHTML(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, setup{})
-	d.shows(hostile)
+	d.shows(takeover)
 	b := d.enter(owner, models.Owner)
 	answers := map[string]page{}
 	for _, path := range pagesOf() {
 		answers[path] = b.get("/console/" + path)
 	}
 	for path, fields := range map[string]url.Values{
-		"topics/set": {"name": {hostile}, "text": {hostile}}, "topics/remove": {"name": {hostile}}, "lists/remove": {"name": {hostile}},
-		"testers/add": {"openid": {hostile}, "name": {hostile}}, "testers/remove": {"openid": {hostile}},
-		"admins/add": {"openid": {hostile}, "role": {"viewer"}}, "admins/remove": {"openid": {hostile}},
+		"topics/set": {"name": {takeover}, "text": {takeover}}, "topics/remove": {"name": {takeover}}, "lists/remove": {"name": {takeover}},
+		"testers/add": {"openid": {takeover}, "name": {takeover}}, "testers/remove": {"openid": {takeover}},
+		"admins/add": {"openid": {takeover}, "role": {"viewer"}}, "admins/remove": {"openid": {takeover}},
 	} {
 		answers[path] = b.post("/console/"+path, fields)
 	}
-	answers["a list's name"] = b.upload("/console/lists/upload", url.Values{"name": {hostile}}, "file", "openid\n"+anna+"\n")
-	answers["cells"] = b.upload("/console/lists/upload", url.Values{"name": {"new <b>list</b>"}}, "file", "openid,seat\n"+anna+",\""+strings.ReplaceAll(hostile, `"`, `""`)+"\"\n")
-	answers["faults"] = b.upload("/console/lists/upload", url.Values{"name": {"new"}, "table": {hostile}}, "file", "openid\n<script>alert(1)</script>\n")
+	answers["a list's name"] = b.upload("/console/lists/upload", url.Values{"name": {takeover}}, "file", "openid\n"+anna+"\n")
+	answers["cells"] = b.upload("/console/lists/upload", url.Values{"name": {"new <b>list</b>"}}, "file", "openid,seat\n"+anna+",\""+strings.ReplaceAll(takeover, `"`, `""`)+"\"\n")
+	answers["faults"] = b.upload("/console/lists/upload", url.Values{"name": {"new"}, "table": {takeover}}, "file", "openid\n<script>alert(1)</script>\n")
 	answers["columns"] = b.upload("/console/lists/upload", url.Values{"name": {"new"}}, "file", "openid,<script>alert(1)</script>\n"+anna+",1\n")
 	shown := 0
 	for path, p := range answers {

@@ -71,6 +71,18 @@ func (c *Console) render(g *gin.Context, s *visit, status int, name string, data
 	g.Data(status, "text/html; charset=utf-8", b.Bytes())
 }
 
+// fragment answers with a part of a page for the script of that page: the template of a name
+// with a view, as the whole page has it.
+func (c *Console) fragment(g *gin.Context, s *visit, name string, data any) {
+	var b bytes.Buffer
+	if err := c.templates.ExecuteTemplate(&b, name, view{Visit: s, Data: data, Root: root(g), Locale: s.words}); err != nil {
+		_ = g.Error(err)
+		g.Status(http.StatusInternalServerError)
+		return
+	}
+	g.Data(http.StatusOK, "text/html; charset=utf-8", b.Bytes())
+}
+
 // wordsFor returns the words of a visit, or those that an address asks for.
 func (c *Console) wordsFor(g *gin.Context, s *visit) *lang.Locale {
 	if s != nil {

@@ -81,7 +81,8 @@ func (s *Source) prepare(ctx context.Context, e Edit) (w *writer, was *Listed, e
 	return w, was, err
 }
 
-// write makes of was, which is nil for a new message, what an edit asks for.
+// write makes of was, which is nil for a new message, what an edit asks for. With an error
+// about the lines it returns as much of it as is in order.
 func (s *Source) write(ctx context.Context, l *List, was *Listed, e Edit) (*writer, error) {
 	all, err := s.Templates(ctx, templatesLast)
 	if err != nil {
@@ -97,7 +98,7 @@ func (s *Source) write(ctx context.Context, l *List, was *Listed, e Edit) (*writ
 	}
 	w.write(e.Lines)
 	if err := errors.Join(w.faults...); err != nil {
-		return nil, models.NewError(models.Invalid, models.ErrMessageNotSaved, "Name", e.Name, "Reason", err)
+		return w, models.NewError(models.Invalid, models.ErrMessageNotSaved, "Name", e.Name, "Reason", err)
 	}
 	return w, nil
 }

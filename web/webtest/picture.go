@@ -60,3 +60,6 @@ func fewColors(img image.Image) image.Image {
 	draw.Draw(out, b, img, b.Min, draw.Src)
 	return out
 }
+
+// Whole takes a picture of the whole page, also of what one has to scroll to.
+func (b *Browser) Whole() ([]byte, error) { return chromedp.Run(b.ctx, chromedp.FullScreenshot(100)) }

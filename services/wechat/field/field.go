@@ -116,6 +116,16 @@ func Check(key, value string) (fixed string, cut bool, err error) {
 // platform knows which.
 func Example(key string) string { return types[strings.TrimRight(key, "0123456789")].example }
 
+// Limit returns how many characters the type of a key takes of a value, 0 for no known
+// limit. What is longer is cut if cut is true, and refused otherwise.
+func Limit(key, value string) (limit int, cut bool) {
+	name := strings.TrimRight(key, "0123456789")
+	if name == "name" && hasHan(value) {
+		return maxHanName, false
+	}
+	return types[name].limit, types[name].cut
+}
+
 // every tells whether all runes are of a kind.
 func every(s string, is func(rune) bool) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return !is(r) })
@@ -137,12 +147,18 @@ func han(s string) bool {
 	return every(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
 }
 
+// maxHanName is how many characters a name has at most if one of them is Chinese.
+const maxHanName = 10
+
 // nameLike allows ten characters as soon as one of them is Chinese, else
 // twenty; no digits.
 func nameLike(s string) bool {
 	if strings.ContainsFunc(s, unicode.IsDigit) {
 		return false
 	}
-	chinese := strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
-	return !chinese || utf8.RuneCountInString(s) <= 10
+	return !hasHan(s) || utf8.RuneCountInString(s) <= maxHanName
+}
+
+func hasHan(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
 }

@@ -101,3 +101,19 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// A value of the limit passes whole, and one more is cut or refused.
+func TestLimitsAreThoseOfCheck(t *testing.T) {
+	t.Parallel()
+	for key, char := range map[string]string{"thing1": "长", "character_string1": "a", "number2": "1", "letter1": "a", "symbol1": "*", "phone_number3": "1", "car_number1": "1", "name1": "a", "name2": "长", "phrase1": "长"} {
+		limit, cut := Limit(key, char)
+		_, wasCut, err := Check(key, strings.Repeat(char, limit))
+		_, longCut, longErr := Check(key, strings.Repeat(char, limit+1))
+		if limit == 0 || err != nil || wasCut || longCut != cut || (longErr == nil) != cut {
+			t.Errorf("%s of %q: %d, %t; at it %v, %t, above it %v, %t", key, char, limit, cut, err, wasCut, longErr, longCut)
+		}
+	}
+	if limit, _ := Limit("time2", "x"); limit != 0 {
+		t.Errorf("a time has a limit of %d", limit)
+	}
+}
