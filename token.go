@@ -8,6 +8,7 @@ import (
 
 	"wechat-broadcast/lang"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/people"
 	"wechat-broadcast/services/tokens"
 )
 
@@ -32,7 +33,7 @@ func (c tokenAdd) Run(s *session) error {
 	case c.Scope == "":
 		return usageError(s.words.Say("token.no_scope"))
 	case !slices.Contains(models.Scopes, scope):
-		return usageError(s.words.Say("token.bad_scope", lang.Vars{"Value": shown(c.Scope)}))
+		return usageError(s.words.Say("token.bad_scope", lang.Vars{"Value": people.Shown(c.Scope)}))
 	}
 	return s.onTokens(func(service *tokens.Service) error {
 		secret, err := service.Add(s.ctx, c.Name, scope)
@@ -99,7 +100,7 @@ func (s *session) onTokens(work func(service *tokens.Service) error) error {
 		return err
 	}
 	text := s.words.Say("token.error."+told.Code, lang.Vars(told.Args))
-	if told.Code == models.ErrTokenName {
+	if told.Code == models.TokenNameBad {
 		return usageError(text)
 	}
 	return errors.New(text)

@@ -31,9 +31,9 @@ func (s Scope) May(takes Scope) bool {
 
 // The Errors about tokens. They reach people on the command line alone.
 const (
-	ErrTokenName    = "token_name"    // Name, Limit: a token can't be called that
-	ErrTokenTaken   = "token_taken"   // Name: there is one of that name
-	ErrTokenUnknown = "token_unknown" // Name, Known: there is none of that name
+	TokenNameBad     = "token_name"    // Name, Limit: a token can't be called that
+	TokenNameTaken   = "token_taken"   // Name: there is one of that name
+	TokenNameUnknown = "token_unknown" // Name, Known: there is none of that name
 )
 
 // Token is a token of the HTTP API. Its secret is stored nowhere.
@@ -60,11 +60,11 @@ func (t *Token) Asker() string { return tokenAsker + t.Name }
 func TokenOf(asker string) (name string, ok bool) { return strings.CutPrefix(asker, tokenAsker) }
 
 // AddToken stores a token and sets its number. One of the same name is an Error
-// ErrTokenTaken.
+// TokenNameTaken.
 func (s *Store) AddToken(ctx context.Context, t *Token) error {
 	err := s.w.WithContext(ctx).Create(t).Error
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
-		return NewError(Conflict, ErrTokenTaken, "Name", t.Name)
+		return NewError(Conflict, TokenNameTaken, "Name", t.Name)
 	}
 	return wrap(err, "add token")
 }

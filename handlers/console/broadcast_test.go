@@ -173,7 +173,7 @@ func TestAPauseActsOnce(t *testing.T) {
 	b.get("/console/broadcasts/x").has(t, http.StatusNotFound)
 }
 
-var confirmLine = regexp.MustCompile(`confirm \d{6}`)
+var confirmLine = regexp.MustCompile(`confirm (\d{6})`)
 
 // What sends goes nowhere before the admin's word in the chat.
 func TestWhatSendsWaitsForTheWord(t *testing.T) {

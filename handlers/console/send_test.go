@@ -18,7 +18,6 @@ func sendingTo(to string, pairs ...string) url.Values {
 	return v
 }
 
-var confirmLine = regexp.MustCompile(`confirm (\d{6})`)
 
 func TestABroadcastIsPutTogetherAndConfirmedInTheChat(t *testing.T) {
 	t.Parallel()

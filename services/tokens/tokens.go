@@ -43,10 +43,10 @@ type Service struct {
 }
 
 // Add makes a token and returns its secret, which nobody can tell later. The Errors are
-// models.ErrTokenName and models.ErrTokenTaken.
+// models.TokenNameBad and models.TokenNameTaken.
 func (s *Service) Add(ctx context.Context, name string, scope models.Scope) (secret string, err error) {
 	if len(name) > maxName || !nameLike.MatchString(name) {
-		return "", models.NewError(models.Invalid, models.ErrTokenName, "Name", name, "Limit", int64(maxName))
+		return "", models.NewError(models.Invalid, models.TokenNameBad, "Name", name, "Limit", int64(maxName))
 	}
 	random := make([]byte, secretBytes)
 	_, _ = rand.Read(random) // it never fails
@@ -59,7 +59,7 @@ func (s *Service) Add(ctx context.Context, name string, scope models.Scope) (sec
 	return secret, err
 }
 
-// Remove removes a token. One that is not there is an Error models.ErrTokenUnknown.
+// Remove removes a token. One that is not there is an Error models.TokenNameUnknown.
 func (s *Service) Remove(ctx context.Context, name string) error {
 	removed, err := s.Store.RemoveToken(ctx, name)
 	if err != nil || removed {
@@ -73,7 +73,7 @@ func (s *Service) Remove(ctx context.Context, name string) error {
 	for i, t := range list {
 		known[i] = t.Name
 	}
-	return models.NewError(models.NotFound, models.ErrTokenUnknown, "Name", name, "Known", strings.Join(known, ", "))
+	return models.NewError(models.NotFound, models.TokenNameUnknown, "Name", name, "Known", strings.Join(known, ", "))
 }
 
 // Find returns the token of a secret, nil if there is none. It is found by its hash, so that

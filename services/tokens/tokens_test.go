@@ -42,10 +42,10 @@ func TestATokenIsFoundByItsSecretUntilItIsRemoved(t *testing.T) {
 				t.Errorf("%q finds %+v, %v", wrong, other, err)
 			}
 		}
-		if _, err := service.Add(t.Context(), "shop", models.ScopeRead); code(err) != models.ErrTokenTaken {
+		if _, err := service.Add(t.Context(), "shop", models.ScopeRead); code(err) != models.TokenNameTaken {
 			t.Errorf("the name twice: %v", err)
 		}
-		if err := service.Remove(t.Context(), "Shop"); code(err) != models.ErrTokenUnknown {
+		if err := service.Remove(t.Context(), "Shop"); code(err) != models.TokenNameUnknown {
 			t.Errorf("remove another name: %v", err)
 		}
 		if err := service.Remove(t.Context(), "shop"); err != nil {
@@ -121,7 +121,7 @@ func TestNamesThatATokenCantHave(t *testing.T) {
 	now := time.Now()
 	service := newService(t, modelstest.SQLite(t), "", &now)
 	for _, name := range []string{"", "商店", "a b", "-a", "a\n", strings.Repeat("a", 65)} {
-		if _, err := service.Add(t.Context(), name, models.ScopeRead); code(err) != models.ErrTokenName {
+		if _, err := service.Add(t.Context(), name, models.ScopeRead); code(err) != models.TokenNameBad {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
