@@ -59,21 +59,35 @@ func (a places) register(r *gin.Engine, now func() time.Time) {
 	pages.GET("/:token/failed.csv", a.toPages((*Pages).failedCSV))
 	pages.GET("/assets/:name", a.toPages((*Pages).asset))
 	a.registerConsole(r)
-	notFound := a.toPages((*Pages).notFound)
+	a.registerAPI(r, now)
+	a.registerOthers(r)
+}
+
+// registerOthers has what is no route answered by the part of the program under whose path
+// it lies.
+func (a places) registerOthers(r *gin.Engine) {
+	noLink := a.toPages((*Pages).notFound)
 	r.NoRoute(func(g *gin.Context) {
-		switch {
+		switch path := g.Request.URL.Path; {
 		case inConsole(g):
 			a.toConsole((*console.Console).NotFound)(g)
-		case strings.HasPrefix(g.Request.URL.Path, "/b/"):
+		case strings.HasPrefix(path, "/b/"):
 			guarded(g)
-			notFound(g)
-		case strings.HasPrefix(g.Request.URL.Path, api.Root):
+			noLink(g)
+		case strings.HasPrefix(path, api.Root):
 			a.refuseAPI(g, (*api.Strangers).NoRoute)
 		default:
 			noPage(g)
 		}
 	})
-	a.registerAPI(r, now)
+	r.NoMethod(func(g *gin.Context) { // what is not answered here is by Gin
+		switch {
+		case inConsole(g):
+			a.toConsole((*console.Console).NoMethod)(g)
+		case strings.HasPrefix(g.Request.URL.Path, api.Root):
+			a.refuseAPI(g, (*api.Strangers).NoMethod)
+		}
+	})
 }
 
 // find returns the place of a name.

@@ -18,11 +18,6 @@ func (a places) registerAPI(r *gin.Engine, now func() time.Time) {
 		r.Handle(route.Method, path, a.toAPI(gate, route))
 	}
 	r.GET(api.SpecPath, api.Spec)
-	r.NoMethod(func(g *gin.Context) { // others are answered by Gin
-		if strings.HasPrefix(g.Request.URL.Path, api.Root) {
-			a.refuseAPI(g, (*api.Strangers).NoMethod)
-		}
-	})
 }
 
 // toAPI has the account whose token a request shows serve it.

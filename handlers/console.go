@@ -17,11 +17,6 @@ func (a places) registerConsole(r *gin.Engine) {
 	for _, route := range console.Routes() {
 		r.Handle(route.Method, "/console"+route.Path, a.toConsole(func(c *console.Console, g *gin.Context) { c.Serve(route, g) }))
 	}
-	r.NoMethod(func(g *gin.Context) {
-		if inConsole(g) {
-			a.toConsole((*console.Console).NoMethod)(g)
-		}
-	})
 }
 
 // toConsole has the account whose link the path holds, or whose cookie came along, serve a
