@@ -60,8 +60,14 @@ func (a *apiServer) client(name string, scope models.Scope) *client.Client {
 	return client.New(a.url, a.token(name, scope))
 }
 
+// apiAnswer is an answer without its body.
+type apiAnswer struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // request makes a request and returns the answer and its body.
-func (a *apiServer) request(method, path, secret, body string, header ...string) (*http.Response, string) {
+func (a *apiServer) request(method, path, secret, body string, header ...string) (apiAnswer, string) {
 	a.t.Helper()
 	r, err := http.NewRequestWithContext(a.t.Context(), method, a.url+path, strings.NewReader(body))
 	if err != nil {
@@ -83,7 +89,7 @@ func (a *apiServer) request(method, path, secret, body string, header ...string)
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return answer, string(text)
+	return apiAnswer{answer.StatusCode, answer.Header}, string(text)
 }
 
 // spec is the OpenAPI file.

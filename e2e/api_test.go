@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// asks asks for a broadcast over the API.
+// asks has the holder of a token ask for a broadcast.
 func (s *server) asks(secret, key, body string) (status int, answer string) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+"/api/v1/broadcasts", strings.NewReader(body))

@@ -127,12 +127,12 @@ func (a *API) Serve(g *gin.Context, gate *Gate, secret string, r Route) Outcome 
 }
 
 // answer writes a value as JSON.
-func answer(g *gin.Context, status int, value any) error {
+func answer(g *gin.Context, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
-	write(g, status, "application/json", body)
+	write(g, http.StatusOK, "application/json", body)
 	return nil
 }
 

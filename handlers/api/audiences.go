@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"wechat-broadcast/handlers/chat"
@@ -71,7 +70,7 @@ func (a *API) listAudiences(c *call) error {
 		one.Fields = append(one.Fields, l.FieldNames()...)
 		all = append(all, one)
 	}
-	return answer(c.Context, http.StatusOK, audienceList{part(p, all), warning})
+	return answer(c.Context, audienceList{part(p, all), warning})
 }
 
 // people are the audiences that there always are.

@@ -118,7 +118,7 @@ func (a *API) listBroadcasts(c *call) error {
 	if err != nil {
 		return err
 	}
-	return answer(c.Context, http.StatusOK, list)
+	return answer(c.Context, list)
 }
 
 // broadcastID is the number in the path.
@@ -163,7 +163,7 @@ func (a *API) answerBroadcast(c *call, b *models.Broadcast) error {
 	if err != nil {
 		return err
 	}
-	return answer(c.Context, http.StatusOK, shown)
+	return answer(c.Context, shown)
 }
 
 func (a *API) listDeliveries(c *call) error {
@@ -190,7 +190,7 @@ func (a *API) listDeliveries(c *call) error {
 	if err != nil {
 		return err
 	}
-	return answer(c.Context, http.StatusOK, list)
+	return answer(c.Context, list)
 }
 
 func delivery(d models.DeliveryRow) (Delivery, error) {

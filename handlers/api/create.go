@@ -170,7 +170,8 @@ func (a *API) start(text string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
-	code, now := "", a.Now()
+	var code string
+	now := a.Now()
 	switch {
 	case err != nil:
 		return at, newFault(http.StatusUnprocessableEntity, "time", "Words", firstOf(text))

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"net/http"
 	"slices"
 
 	"wechat-broadcast/models"
@@ -48,7 +47,7 @@ func (a *API) listMessages(c *call) error {
 		t, _ := a.Messages.Template(c.ctx, m.TemplateID)
 		list.Items = append(list.Items, a.message(m, t, m.Name == all.Default))
 	}
-	return answer(c.Context, http.StatusOK, list)
+	return answer(c.Context, list)
 }
 
 func (a *API) message(m messages.Listed, t wechat.Template, isDefault bool) Message {

@@ -55,7 +55,7 @@ func (a *API) showRecipient(c *call) error {
 	case (k.ID == 0 || k.Stranger) && !k.Follows:
 		return unknown
 	}
-	return answer(c.Context, http.StatusOK, recipient(k))
+	return answer(c.Context, recipient(k))
 }
 
 func recipient(k *followers.Known) Recipient {

@@ -43,7 +43,7 @@ func (f *fault) Error() string { return "api: " + strings.ReplaceAll(f.code, "_"
 func newFault(status int, code string, args ...any) *fault {
 	f := &fault{status: status, code: code, vars: lang.Vars{}}
 	for i := 0; i+1 < len(args); i += 2 {
-		f.vars[args[i].(string)] = args[i+1] //nolint:errcheck,forcetypeassert // a mistake of this package
+		f.vars[args[i].(string)] = args[i+1] //nolint:forcetypeassert // a mistake of this package
 	}
 	return f
 }

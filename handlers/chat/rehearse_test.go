@@ -47,7 +47,8 @@ func TestRehearsalSaysWhatWouldCome(t *testing.T) {
 		{
 			"in quiet hours",
 			broadcast.Created{Broadcast: models.Broadcast{Name: "notice", Audience: models.AudienceAll, State: models.Scheduled, NotBefore: at(8 * time.Hour), Reason: models.ReasonQuiet}},
-			[]string{"These are quiet hours: it starts by itself on"}, []string{"现在是免打扰时段"},
+			[]string{"These are quiet hours: it starts by itself on"},
+			[]string{"现在是免打扰时段"},
 		},
 		{
 			"not counted yet, for the rest of a paused one",

@@ -42,7 +42,7 @@ func (c *Console) sendForm(g *gin.Context, s *visit) {
 // previewSending shows what would come of the form: that alone to the script of the page,
 // the whole page to a browser without one.
 func (c *Console) previewSending(g *gin.Context, s *visit) {
-	ctx, f := g.Request.Context(), readSending(g.Request.PostForm)
+	ctx, f := g.Request.Context(), readSending(posted(g))
 	if g.GetHeader("HX-Request") == "" {
 		c.sendPage(g, s, f, nil)
 		return
@@ -64,7 +64,7 @@ func (c *Console) previewSending(g *gin.Context, s *visit) {
 // send carries out what the form asks for: to the visitor and the test list at once, to
 // others only after the visitor has confirmed it in the chat.
 func (c *Console) send(g *gin.Context, s *visit) {
-	ctx, f := g.Request.Context(), readSending(g.Request.PostForm)
+	ctx, f := g.Request.Context(), readSending(posted(g))
 	all, err := c.config.Messages.List(ctx)
 	if err != nil {
 		c.fail(g, s, err)
@@ -127,7 +127,7 @@ func (c *Console) sendPage(g *gin.Context, s *visit, f sending, reply *replyView
 		c.fail(g, s, err)
 		return
 	}
-	if page.Recent, err = c.recent(ctx, s); err != nil {
+	if page.Recent, err = c.recent(ctx); err != nil {
 		c.fail(g, s, err)
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,12 +13,11 @@ import (
 
 func sendingTo(to string, pairs ...string) url.Values {
 	v := url.Values{"message": {"notice"}, "to": {to}, "changes_of": {"notice"}}
-	for i := 0; i < len(pairs); i += 2 {
-		v.Add(pairs[i], pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		v.Add(pair[0], pair[1])
 	}
 	return v
 }
-
 
 func TestABroadcastIsPutTogetherAndConfirmedInTheChat(t *testing.T) {
 	t.Parallel()

@@ -127,7 +127,7 @@ func (c *Console) kindViews(ctx context.Context, s *visit, f sending) (views []k
 }
 
 // recent are the last broadcasts, for the number of one.
-func (c *Console) recent(ctx context.Context, s *visit) (all []recentView, err error) {
+func (c *Console) recent(ctx context.Context) (all []recentView, err error) {
 	list, err := c.config.Engine.List(ctx, recentRows)
 	for _, st := range list {
 		b := st.Broadcast

@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -129,4 +130,9 @@ func prefetched(r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// posted is what a form brings along, which ours has read.
+func posted(g *gin.Context) url.Values {
+	return g.Request.PostForm //nolint:forbidigo // the field of that name
 }

@@ -154,7 +154,7 @@ func (c *Console) messageView(s *visit, m messages.Listed, t wechat.Template, is
 // previewMessage shows how what is being written looks: the card alone to the script of the
 // page, the whole page to a browser without one.
 func (c *Console) previewMessage(g *gin.Context, s *visit) {
-	d := readDraft(g.Request.PostForm)
+	d := readDraft(posted(g))
 	if g.GetHeader("HX-Request") == "" {
 		c.draftPage(g, s, d, nil, false)
 		return
@@ -261,7 +261,7 @@ func (c *Console) saveMessage(g *gin.Context, s *visit) {
 		return
 	}
 	ctx := g.Request.Context()
-	d, do := readDraft(g.Request.PostForm), g.PostForm("do")
+	d, do := readDraft(posted(g)), g.PostForm("do")
 	switch {
 	case !d.Whole:
 		c.draftPage(g, s, d, &replyView{Lines: []string{s.words.Say("write.cut_off")}}, false)

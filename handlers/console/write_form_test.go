@@ -15,8 +15,8 @@ var notice = wechat.Template{ID: "t1", Title: "Notice", Fields: []wechat.Templat
 // form returns the inputs of a form.
 func form(pairs ...string) url.Values {
 	v := url.Values{"whole": {"1"}}
-	for i := 0; i < len(pairs); i += 2 {
-		v.Add(pairs[i], pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		v.Add(pair[0], pair[1])
 	}
 	return v
 }

@@ -3,6 +3,7 @@ package console_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,8 +15,8 @@ const template = "ngqIpbwh8bUfcSsECmogfXcV14J0tQlEpBO27izEYtY"
 // formOf is what the form of a message brings along.
 func formOf(pairs ...string) url.Values {
 	v := url.Values{"whole": {"1"}, "fields_of": {template}, "template": {template}}
-	for i := 0; i < len(pairs); i += 2 {
-		v.Set(pairs[i], pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		v.Set(pair[0], pair[1])
 	}
 	return v
 }

@@ -48,9 +48,16 @@ func TestSketchShowsWhatIsWrittenSoFar(t *testing.T) {
 func TestSketchIsRefusedAsSetIs(t *testing.T) {
 	t.Parallel()
 	for _, lines := range [][]Change{
-		{}, {{"template", "9"}}, {{"template", "1"}}, {{"template", "1"}, {"thing1", ""}, {"phrase2", "好"}},
-		{{"template", "1"}, {"thing1", "a"}, {"thing1", "b"}, {"phrase2", "好"}}, {{"template", "1"}, {"thing1", "a"}, {"nothing", "b"}},
-		{{"template", "1"}, {"thing1", "a"}, {"phrase2", "好"}}, {{"copy", "other"}}, {{"copy", "kept"}}, {{"copy", "kept"}, {"url", "x"}},
+		{},
+		{{"template", "9"}},
+		{{"template", "1"}},
+		{{"template", "1"}, {"thing1", ""}, {"phrase2", "好"}},
+		{{"template", "1"}, {"thing1", "a"}, {"thing1", "b"}, {"phrase2", "好"}},
+		{{"template", "1"}, {"thing1", "a"}, {"nothing", "b"}},
+		{{"template", "1"}, {"thing1", "a"}, {"phrase2", "好"}},
+		{{"copy", "other"}},
+		{{"copy", "kept"}},
+		{{"copy", "kept"}, {"url", "x"}},
 	} {
 		s := sketching(t, keptMessages{kept("kept")})
 		e := Edit{Name: "closing", Lines: lines, By: "o"}
