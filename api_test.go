@@ -262,7 +262,7 @@ func TestPagesOfTheAPI(t *testing.T) {
 		t.Errorf("the pages have %s", got)
 	}
 	for query, code := range map[string]string{"limit=0": "bad_limit", "limit=501": "bad_limit", "limit=x": "bad_limit", "cursor=-1": "bad_cursor", "cursor=x": "bad_cursor"} {
-		if answer, text := a.request(http.MethodGet, "/api/v1/broadcasts?"+query, secret, ""); answer.StatusCode != 400 || !strings.Contains(text, code) {
+		if answer, text := a.request(http.MethodGet, "/api/v1/broadcasts?"+query, secret, ""); answer.StatusCode != http.StatusBadRequest || !strings.Contains(text, code) {
 			t.Errorf("%s: %d, %s", query, answer.StatusCode, text)
 		}
 	}
