@@ -59,17 +59,18 @@ func (c *Composer) helpLine(base Name, all []command) string {
 	if len(beside) == 0 { // everybody may use the base, and finds it elsewhere
 		beside, args = []string{taught}, []string{""}
 	}
-	var usage string
+	var more, usage string
+	if len(after) > 0 {
+		more = " [" + strings.Join(after, " | ") + "]"
+	}
 	if same := slices.Compact(slices.Clone(args)); len(same) == 1 {
-		usage = joinWords(strings.Join(withoutFirst(beside), " / "), args[0])
+		usage = joinWords(strings.Join(withoutFirst(beside), " / "), args[0]) + more
 	} else {
 		for i := range beside {
 			beside[i] = joinWords(beside[i], args[i])
 		}
+		beside[0] += more // it continues the first
 		usage = strings.Join(beside, " / ")
-	}
-	if len(after) > 0 {
-		usage += " [" + strings.Join(after, " | ") + "]"
 	}
 	name := all[0].name
 	if slices.ContainsFunc(all, func(cmd command) bool { return cmd.name == base }) {
