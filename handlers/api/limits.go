@@ -29,9 +29,9 @@ var limitOf = map[kind]struct {
 	perSecond rate.Limit
 	burst     int
 }{
-	reads: {10, 20},
-	moves: {10, 20},
-	asks:  {1, 10},
+	reads: {20, 100},
+	moves: {10, 50},
+	asks:  {5, 50},
 }
 
 const (
@@ -41,7 +41,7 @@ const (
 	tokensAtMost = 1000
 	placesAtMost = 4096
 	// wrongPerSecond and wrongBurst are how often a place may show a wrong token.
-	wrongPerSecond, wrongBurst = 1, 20
+	wrongPerSecond, wrongBurst = 2, 100
 )
 
 type limitKey struct {
