@@ -44,6 +44,7 @@ func realMain(ctx context.Context, args []string, server string) error {
 	file := flags.String("json", "", "write every value to this file")
 	profiles := flags.String("profiles", "", "write CPU and allocation profiles of a recorded broadcast to this folder")
 	audiences := flags.Bool("audiences", false, "measure what topics, tags and lists cost, and nothing else")
+	watched := flags.Bool("watched", false, "measure what open progress pages and consoles cost a broadcast, and nothing else")
 	accounts := flags.Bool("accounts", false, "measure what 100 idle accounts cost in one process, and how fast one is beside a broken one, and nothing else")
 	imports := flags.Bool("imports", false, "measure what it takes to read the files that people are imported from, and to import one, and nothing else")
 	if err := flags.Parse(args); err != nil {
@@ -66,7 +67,7 @@ func realMain(ctx context.Context, args []string, server string) error {
 	if *quick {
 		size = quickSizes
 	}
-	size.Audiences = *audiences
+	size.Audiences, size.Watched = *audiences, *watched
 	rows, err := measure(ctx, size, server, *profiles, os.Stderr)
 	if err != nil {
 		return err

@@ -21,13 +21,14 @@ type sizes struct {
 	// smallest, and ScaleRounds how often each is measured.
 	Scale        []int
 	ScaleRounds  []int
-	WatchedSends int // recipients of a broadcast whose progress pages are open
+	WatchedSends int // recipients of a broadcast that is looked at; from 40,000 on it lasts longer than the pages' beat
 	Calls        int // of the callback
 	Receipts     int
 	Flood        int
 	// Audiences says that the audiences are measured and nothing else: with so many
 	// followers, in so many rounds, and sent to their end with LedgerFollowers.
 	Audiences                                    bool
+	Watched                                      bool          // the open pages are measured and nothing else
 	Undo                                         time.Duration // the undo window, in which tags are pulled
 	GroupFollowers, GroupRounds, LedgerFollowers int
 }
@@ -36,7 +37,7 @@ var (
 	fullSizes = sizes{
 		Rounds: 5, Sends: 100_000, LatentSends: 40_000,
 		Scale: []int{10_000, 100_000, 1_000_000}, ScaleRounds: []int{5, 5, 2},
-		WatchedSends: 20_000, Calls: 50_000, Receipts: 100_000, Flood: 500_000,
+		WatchedSends: 40_000, Calls: 50_000, Receipts: 100_000, Flood: 500_000,
 		Undo: 10 * time.Second, GroupFollowers: 1_000_000, GroupRounds: 3, LedgerFollowers: 50_000,
 	}
 	quickSizes = sizes{
@@ -81,7 +82,7 @@ type results struct {
 	Held                            series // milliseconds at the platform's end, for those at 50 ms
 	LatentProgram, LatentSDK        byDriver
 	Conns                           series
-	Watched, Unwatched              byDriver
+	Unwatched, Watched, Consoles    byDriver
 	Scale                           map[string]map[int]*scaleSeries // by driver and recipients
 	Gin, Callback                   loopSeries
 	Receipts, Update                byDriver
@@ -136,13 +137,16 @@ func (b *bench) all(ctx context.Context) error {
 		{"what the platform's end can take", b.floodPlatform},
 		{"sends without latency", b.sends},
 		{"sends at 50 ms", b.latentSends},
-		{"open progress pages", b.watchedSends},
+		{"open pages", b.watchedSends},
 		{"10,000 to 1,000,000 recipients", b.scale},
 		{"the callback", b.callback},
 		{"receipts", b.receipts},
 	}
-	if b.Audiences {
+	switch {
+	case b.Audiences:
 		steps = []step{{"audiences", b.audiences}}
+	case b.Watched:
+		steps = []step{{"open pages", b.watchedSends}}
 	}
 	for _, s := range steps {
 		began := time.Now()

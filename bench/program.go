@@ -46,6 +46,7 @@ type programTask struct {
 	Followers, InFlight int
 	Resync              bool
 	Pages               int // progress pages that are open meanwhile
+	Consoles            int // pages of the console that are open meanwhile, each an admin's
 	Undo                time.Duration
 	Cap                 models.Cap
 	// Profiles is a folder for profiles of the broadcast, "" for none.
@@ -68,6 +69,7 @@ type parts struct {
 	store     *models.Store
 	platform  *wechat.Client
 	followers *followers.Service
+	messages  *messages.Source
 	engine    *broadcast.Engine
 	folder    string // of the message file
 }
@@ -94,11 +96,11 @@ func newParts(ctx context.Context, task programTask) (*parts, error) {
 		MaxConns: task.InFlight + 8, Now: time.Now, Log: log,
 	})
 	p.followers = followers.New(followers.Config{Store: store, Platform: p.platform, Now: time.Now, Log: log})
+	p.messages = messages.NewSource(messages.SourceConfig{
+		Path: file, Language: "zh", Store: store, Templates: p.platform, Now: time.Now,
+	})
 	p.engine = broadcast.New(broadcast.Config{
-		Store: store, Platform: p.platform,
-		Messages: messages.NewSource(messages.SourceConfig{
-			Path: file, Language: "zh", Store: store, Templates: p.platform, Now: time.Now,
-		}),
+		Store: store, Platform: p.platform, Messages: p.messages,
 		EverPulled:  p.followers.EverPulled,
 		Pull:        func(ctx context.Context) error { _, err := p.followers.Sync(ctx, nil); return err },
 		Concurrency: task.InFlight, UndoWindow: task.Undo, Cap: task.Cap, Canary: canary.Share{Percent: 1},

@@ -25,32 +25,33 @@ import (
 const (
 	openPages      = 200
 	watchedLatency = 20 * time.Millisecond
+	linkSecret     = "0123456789abcdef0123456789abcdef"
 )
 
-// watchedSends compares a broadcast whose progress page is open on many phones
-// with one at which nobody looks.
+// watchedSends compares a broadcast whose progress page is open on many phones, and
+// one that many admins look at in the console, with one at which nobody looks.
 func (b *bench) watchedSends(ctx context.Context) error {
 	for range min(b.Rounds, 3) {
 		for _, driver := range b.dbs.drivers() {
-			err := b.watchedOnce(ctx, driver, 0, b.results.Unwatched.of(driver))
-			if err == nil {
-				err = b.watchedOnce(ctx, driver, openPages, b.results.Watched.of(driver))
-			}
-			if err != nil {
-				return err
+			for _, open := range []struct {
+				pages, consoles int
+				into            *byDriver
+			}{{into: &b.results.Unwatched}, {pages: openPages, into: &b.results.Watched}, {consoles: openPages, into: &b.results.Consoles}} {
+				task := programTask{Driver: driver, Followers: b.WatchedSends, InFlight: inFlight, Pages: open.pages, Consoles: open.consoles}
+				if err := b.watchedOnce(ctx, task, open.into.of(driver)); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
-func (b *bench) watchedOnce(ctx context.Context, driver string, pages int, into *loopSeries) error {
+func (b *bench) watchedOnce(ctx context.Context, task programTask, into *loopSeries) error {
 	if err := b.set(ctx, b.WatchedSends, watchedLatency); err != nil {
 		return err
 	}
-	taken, err := onFresh[sample](ctx, b, "watched", programTask{
-		Driver: driver, Followers: b.WatchedSends, InFlight: inFlight, Pages: pages,
-	})
+	taken, err := onFresh[sample](ctx, b, "watched", task)
 	if err != nil {
 		return err
 	}
@@ -69,12 +70,12 @@ func watched(ctx context.Context, p *parts, task programTask) (taken sample, err
 	if err != nil {
 		return taken, err
 	}
-	page, stop, err := p.servePages(ctx, id)
+	open, stop, err := p.serveWatched(ctx, id, task)
 	if err != nil {
 		return taken, err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	phones, err := launch(ctx, "viewers", viewersTask{URL: page + "/events", N: task.Pages})
+	phones, err := launch(ctx, "viewers", open)
 	if err != nil {
 		return taken, err
 	}
@@ -100,36 +101,48 @@ func watched(ctx context.Context, p *parts, task programTask) (taken sample, err
 	return taken, err
 }
 
-// servePages serves the progress pages as the program does, and returns the
-// address of one.
-func (p *parts) servePages(ctx context.Context, id int64) (page string, stop func() error, err error) {
+// site is where pages are served, and what they share.
+type site struct {
+	url   string
+	links *handlers.Links
+	live  *progress.Feeds
+	log   *slog.Logger
+}
+
+// serveWatched serves the pages of a broadcast as the program does, and returns who
+// is to look at them.
+func (p *parts) serveWatched(ctx context.Context, id int64, task programTask) (open viewersTask, stop func() error, err error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", nil, fmt.Errorf("listen: %w", err)
+		return open, nil, fmt.Errorf("listen: %w", err)
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	links, err := handlers.NewLinks("http://"+listener.Addr().String(), "0123456789abcdef0123456789abcdef", callbackToken, time.Now)
-	if err != nil {
-		return "", nil, errors.Join(err, listener.Close())
+	at := site{url: "http://" + listener.Addr().String(), log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	if at.links, err = handlers.NewLinks(at.url, linkSecret, callbackToken, time.Now); err != nil {
+		return open, nil, errors.Join(err, listener.Close())
 	}
-	live, err := progress.New(progress.Config{Store: p.store, Engine: p.engine, Platform: p.platform, Language: "zh", Now: time.Now, Log: log})
+	at.live, err = progress.New(progress.Config{Store: p.store, Engine: p.engine, Platform: p.platform, Language: "zh", Now: time.Now, Log: at.log})
 	if err != nil {
-		return "", nil, errors.Join(err, listener.Close())
+		return open, nil, errors.Join(err, listener.Close())
 	}
-	pages, err := handlers.NewPages(handlers.PagesConfig{
-		Links: links, Store: p.store, Engine: p.engine, Progress: live, Language: "zh", Now: time.Now, Log: log,
-	})
+	account := &handlers.Account{}
+	if task.Consoles > 0 {
+		account.Console, open, err = p.console(ctx, at, id, task.Consoles)
+	} else {
+		open = viewersTask{URL: at.links.Broadcast(id) + "/events", N: task.Pages}
+		account.Pages, err = handlers.NewPages(handlers.PagesConfig{
+			Links: at.links, Store: p.store, Engine: p.engine, Progress: at.live, Language: "zh", Now: time.Now, Log: at.log,
+		})
+	}
 	if err != nil {
-		live.Close()
-		return "", nil, errors.Join(err, listener.Close())
+		at.live.Close()
+		return open, nil, errors.Join(err, listener.Close())
 	}
 	server := handlers.NewHTTPServer(handlers.New(
-		handlers.Config{Metrics: prometheus.NewRegistry(), Now: time.Now, Log: log},
-		handlers.Fixed(&handlers.Account{Pages: pages})))
+		handlers.Config{Metrics: prometheus.NewRegistry(), Now: time.Now, Log: at.log}, handlers.Fixed(account)))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	return links.Broadcast(id), func() error {
-		live.Close()
+	return open, func() error {
+		at.live.Close()
 		err := server.Close()
 		if end := <-served; !errors.Is(end, http.ErrServerClosed) {
 			err = errors.Join(err, fmt.Errorf("serve: %w", end))
@@ -142,6 +155,11 @@ func (p *parts) servePages(ctx context.Context, id int64) (page string, stop fun
 type viewersTask struct {
 	URL string // of the events
 	N   int
+	// Links are those by which each of them enters the console before; none of people
+	// who have a progress page.
+	Links []string
+	// Pages are loaded by each of them once all of them show a state.
+	Pages []string
 }
 
 // viewers says a line once all pages show a state, and returns when all show the
@@ -152,11 +170,21 @@ func viewers(ctx context.Context, task viewersTask, say func(string)) (struct{},
 	pages, ctx := errgroup.WithContext(ctx)
 	var opened sync.WaitGroup
 	opened.Add(task.N)
-	for range task.N {
+	for i := range task.N {
 		pages.Go(func() error {
 			shown := sync.OnceFunc(opened.Done)
 			defer shown()
-			return viewer(ctx, client, task.URL, shown)
+			v := &viewer{client: client}
+			if len(task.Links) > 0 {
+				if err := v.enter(ctx, task.Links[i]); err != nil {
+					return err
+				}
+			}
+			pages.Go(func() error {
+				opened.Wait()
+				return v.load(ctx, task.Pages)
+			})
+			return v.watch(ctx, task.URL, shown)
 		})
 	}
 	opened.Wait()
@@ -166,15 +194,33 @@ func viewers(ctx context.Context, task viewersTask, say func(string)) (struct{},
 	return struct{}{}, pages.Wait()
 }
 
-// viewer keeps a page open until it shows the end of the broadcast.
-func viewer(ctx context.Context, client *http.Client, url string, shown func()) error {
+// viewer is somebody who looks at pages.
+type viewer struct {
+	client *http.Client
+	cookie *http.Cookie // nil outside the console
+}
+
+// open asks for a page. Its body is to be closed.
+func (v *viewer) open(ctx context.Context, url string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return fmt.Errorf("open a page: %w", err)
+		return nil, fmt.Errorf("open a page: %w", err)
 	}
-	res, err := client.Do(req)
+	if v.cookie != nil {
+		req.AddCookie(v.cookie)
+	}
+	res, err := v.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("open a page: %w", err)
+		return nil, fmt.Errorf("open a page: %w", err)
+	}
+	return res, nil
+}
+
+// watch keeps a page open until it shows the end of the broadcast.
+func (v *viewer) watch(ctx context.Context, url string, shown func()) error {
+	res, err := v.open(ctx, url)
+	if err != nil {
+		return err
 	}
 	defer res.Body.Close()
 	in := bufio.NewScanner(res.Body)

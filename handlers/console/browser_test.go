@@ -76,9 +76,11 @@ func TestBrowserFollowsABroadcast(t *testing.T) {
 	b.Open(d.public + at(id, ""))
 	b.Until(`document.querySelector("#live").dataset.live === "live"`)
 	b.Named("heading #1 other", "progressbar Waiting", "button Pause", "textbox OpenID or name", "heading Each person's outcome")
+	b.Accessible()
 	// Another admin pauses it; the page tells that, and what can be done now.
 	d.say(owner, "pause #1")
 	b.Until(`document.querySelector("[data-t=state]").textContent === "Paused" && document.querySelector("form[action$='/resume']")`)
+	b.Accessible()
 	d.say(owner, "resume #1")
 	b.Until(`document.querySelector("form[action$='/pause'] button")`)
 	webtest.Eval[any](b, `document.querySelector("form[action$='/pause'] button").click()`)
@@ -92,8 +94,10 @@ func TestBrowserFollowsABroadcast(t *testing.T) {
 	b.Readable()
 	b.Open(d.public + "/console/")
 	b.Named("heading Running and waiting", "heading Check", "button Check again", "link #1 other")
+	b.Accessible()
 	b.Readable()
 	b.Open(d.public + "/console/broadcasts")
+	b.Accessible()
 	b.Readable()
 	webtest.Call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	b.Open(d.public + at(id, "?who="+ben))
@@ -105,6 +109,28 @@ func TestBrowserFollowsABroadcast(t *testing.T) {
 	}
 	webtest.Call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{})
 	b.Sound(d.public + "/console/")
+}
+
+// Everybody can use the pages of a broadcast that has ended and of one that waits for an
+// approval, and those that refuse.
+func TestBrowserIsUsableByEverybody(t *testing.T) {
+	d, b := browse(t, setup{followers: 20}, anna, models.Sender)
+	done := d.broadcastOf(func(b *models.Broadcast) { b.Recipients = 5 })
+	openIDs := d.tried(
+		done, models.Outcome{State: models.Delivered, MsgID: 5}, models.Outcome{State: models.Blocked, MsgID: 7},
+		models.Outcome{State: models.FailedFor, ErrCode: 43004, Detail: "require subscribe"}, models.Outcome{State: models.Uncertain},
+	)
+	d.moved(done, due, models.Move{Event: models.EventCancel, Reason: models.ReasonAdmin})
+	pending := d.broadcastOf(func(b *models.Broadcast) {
+		b.State, b.Approvals, b.PendingSince, b.Recipients = models.Pending, 1, b.AskedAt, 20
+	})
+	for _, path := range []string{
+		at(done, "?who="+openIDs[2]), at(done, "?who=nobody"), at(pending, ""), "/console/admins", "/console/nothing", "/console/enter/nothing",
+	} {
+		b.Open(d.public + path)
+		b.Accessible()
+		b.Readable()
+	}
 }
 
 // TestScreenshots takes pictures of the pages into the folder that SCREENSHOTS names.

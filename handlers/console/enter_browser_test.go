@@ -1,9 +1,11 @@
 package console_test
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -27,6 +29,7 @@ func TestBrowserEntersAndLogsOut(t *testing.T) {
 	b.Phone(320, "light")
 	b.Open(address + d.link(owner))
 	b.Until(`document.querySelector("h1")?.textContent === "Console"`)
+	b.Accessible()
 	b.Readable()
 	b.Sound(address)
 	b.Open(address + "/console/?lang=zh")
@@ -36,4 +39,18 @@ func TestBrowserEntersAndLogsOut(t *testing.T) {
 	b.Sound(address)
 	b.Open(address + "/console/")
 	b.Until(`document.querySelector("h1")?.textContent === "You are not in the console"`)
+	b.Accessible()
+	b.Readable()
+	// The page of a link goes on at once; this one stays.
+	stays := (&browser{desk: d}).get(d.link(owner))
+	handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/console/enter/stays" {
+			_, _ = fmt.Fprint(w, strings.Replace(stays.body, `http-equiv="refresh"`, "", 1))
+			return
+		}
+		d.handler.ServeHTTP(w, r)
+	})
+	b.Open(address + "/console/enter/stays")
+	b.Accessible()
+	b.Readable()
 }

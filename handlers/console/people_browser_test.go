@@ -99,7 +99,7 @@ func TestBrowserLists(t *testing.T) {
 	b.Open(d.public + "/console/lists")
 	fill(b, "new readers", "PK\x03\x04")
 	b.Until(`document.querySelector("[role=alert]")`)
-	photograph(b, "zh-fault")
+	check(t, b, "zh-fault")
 }
 
 // photograph takes pictures of a page into the folder that SCREENSHOTS names.

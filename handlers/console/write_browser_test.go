@@ -54,6 +54,7 @@ func TestBrowserWrites(t *testing.T) {
 	w.Until(`document.querySelector("#n-thing1.over").textContent === "21 / 20"`)
 	w.Until(`document.querySelector("#sketch").textContent.includes("too long for WeChat")`)
 	typed(w, "#f-thing1", "明天闭馆")
+	w.Accessible()
 	w.Readable()
 	w.Named("textbox 通知内容", "textbox Name of the message", "button Save", "button Save and send to me", "heading As it looks on the phone")
 	w.Do(chromedp.Click("button[value=save]"), chromedp.WaitVisible(".reply"))
@@ -61,6 +62,7 @@ func TestBrowserWrites(t *testing.T) {
 		t.Errorf("saved with %s", got)
 	}
 	w.Open(address + "/console/write")
+	w.Accessible()
 	w.Readable()
 	w.Named("link Change “closing”", "button Delete “closing”")
 	w.Sound(address)
@@ -84,9 +86,12 @@ func TestBrowserPutsABroadcastTogether(t *testing.T) {
 	w.Do(chromedp.SetValue("#message", "other"))
 	webevent(w, "#message")
 	w.Until(`document.querySelector("#outcome .card").textContent.includes("周四") && document.querySelector("[name=changes_of]").value === "other"`)
+	w.Accessible()
 	w.Readable()
 	w.Named("radio Everyone who follows the account", "button Count", "heading What would come of it")
 	w.Do(chromedp.Click("button[value=prepare]"), chromedp.WaitVisible("#confirm-line"))
+	w.Accessible()
+	w.Readable()
 	if reply := d.say(anna, w.Text("#confirm-line")); !strings.Contains(reply, "20 followers") {
 		t.Errorf("confirmed with %s", reply)
 	}
