@@ -234,8 +234,8 @@ func hangUp(t *testing.T) string {
 }
 
 // nginxLogs runs nginx with a configuration and returns what it printed and logged.
-// It requests the callback with a signature and with a body that is too large, and
-// a page.
+// It requests the callback with a signature and with a body that is too large, a page, and
+// what takes large bodies.
 func nginxLogs(t *testing.T, nginx, text string) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -286,6 +286,8 @@ func nginxLogs(t *testing.T, nginx, text string) string {
 		{http.MethodPost, signed, 10, http.StatusBadGateway},
 		{http.MethodPost, signed, 2 << 20, http.StatusRequestEntityTooLarge},
 		{http.MethodGet, "/b/5ec2e7", 0, http.StatusBadGateway},
+		{http.MethodPost, "/console/5ec2e7", 32 << 20, http.StatusBadGateway}, // an upload
+		{http.MethodPost, "/api/5ec2e7", 8 << 20, http.StatusBadGateway},
 	} {
 		if got, err := ask(request.method, request.target, request.body); got != request.want {
 			t.Errorf("%s %s answers %d, %v; want %d", request.method, request.target, got, err, request.want)

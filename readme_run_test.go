@@ -150,8 +150,8 @@ func TestReadmesDemo(t *testing.T) {
 var syncFirst = map[string]string{readmes[0]: "it is synced first", readmes[1]: "会先同步再发送"}
 
 // A rehearsal goes as the READMEs say, each terminal with its commands; only the ports are
-// others, and nothing waits. Beside it the list of readers is made and the consents are
-// exported.
+// others, and nothing waits. Beside it the list of readers is made, the consents are
+// exported, and another program uses the API.
 func TestReadmesRehearsal(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
@@ -186,12 +186,30 @@ func TestReadmesRehearsal(t *testing.T) {
 			}
 
 			settings := regexp.MustCompile(`(?m)^export .*$`).FindAllString(terminals[1], -1)
-			s.runs(strings.Join(settings, "\n") + "\n" + blockNamed(t, file, "The right people, with their consent 1"))
+			set := strings.Join(settings, "\n") + "\n"
+			s.runs(set + "wechat-broadcast say 'testers add oRehearsalAdmin0000000000001 Lin'")
+			usesTheAPI(t, s.runs(set+ports.Replace(blockNamed(t, file, "The HTTP API 1"))))
+			s.runs(set + blockNamed(t, file, "The right people, with their consent 1"))
 			consents, err := os.ReadFile(filepath.Join(s.folder, "consents.csv"))
 			if err != nil || !strings.HasPrefix(string(consents), "openid,topic,joined,at,via,text") {
 				t.Errorf("the consents are %q, %v", consents, err)
 			}
 		})
+	}
+}
+
+// usesTheAPI holds what the commands of the READMEs for the API print while a rehearsal's
+// broadcast runs: it is paused, and the one that was asked for goes to the test list.
+func usesTheAPI(t *testing.T, printed string) {
+	t.Helper()
+	lines := strings.Split(printed, "\n")
+	if len(lines) < 7 {
+		t.Fatalf("the API says\n%s", printed)
+	}
+	for i, want := range []string{`"audience":"all"`, `"name":"notice"`, `{"id":2,`, `{"id":1,`, `"openid":"`, `"state":"paused"`, "openapi: 3.1.0"} {
+		if !strings.Contains(lines[i], want) {
+			t.Errorf("answer %d has no %s:\n%s", i+1, want, lines[i])
+		}
 	}
 }
 
