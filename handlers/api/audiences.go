@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"wechat-broadcast/handlers/chat"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/report"
 )
 
 // Audience is to whom a broadcast can go.
@@ -100,7 +100,7 @@ func (a *API) tags(ctx context.Context) (list []Audience, warning string, err er
 }
 
 func group(kind models.GroupKind, name string, size int64, known bool) Audience {
-	one := Audience{Audience: chat.GroupAudience(models.Group{Kind: kind, Name: name}), Fields: []string{}}
+	one := Audience{Audience: report.Group(models.Group{Kind: kind, Name: name}), Fields: []string{}}
 	if known {
 		one.Size = &size
 	}

@@ -7,35 +7,9 @@ import (
 	"time"
 
 	"wechat-broadcast/cache"
-	"wechat-broadcast/handlers/chat"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/report"
 )
-
-// Broadcast is a broadcast as the API shows it.
-type Broadcast struct {
-	ID         int64      `json:"id"`
-	State      string     `json:"state"`
-	Reason     string     `json:"reason"`
-	Message    string     `json:"message"`
-	Audience   string     `json:"audience"`
-	Recipients int64      `json:"recipients"`
-	Counts     Counts     `json:"counts"`
-	AskedAt    *time.Time `json:"asked_at"`
-	StartsAt   *time.Time `json:"starts_at"`
-	FinishedAt *time.Time `json:"finished_at"`
-}
-
-// Counts is how many recipients have which outcome. Waiting are those without one, 0 once the
-// broadcast has ended.
-type Counts struct {
-	Accepted  int64 `json:"accepted"`
-	Delivered int64 `json:"delivered"`
-	Blocked   int64 `json:"blocked"`
-	Failed    int64 `json:"failed"`
-	Uncertain int64 `json:"uncertain"`
-	Skipped   int64 `json:"skipped"`
-	Waiting   int64 `json:"waiting"`
-}
 
 // Delivery is what became of a broadcast for one person.
 type Delivery struct {
@@ -77,31 +51,9 @@ func newCounts(store *models.Store) counts {
 }
 
 // shown is a broadcast with its counts.
-func (a *API) shown(ctx context.Context, b *models.Broadcast) (Broadcast, error) {
+func (a *API) shown(ctx context.Context, b *models.Broadcast) (report.Broadcast, error) {
 	n, err := a.counts.Get(ctx, counted{b.ID, b.State})
-	return describe(b, n), err
-}
-
-func describe(b *models.Broadcast, n models.Counts) Broadcast {
-	d := Broadcast{
-		ID: b.ID, State: string(b.State), Reason: b.Reason, Message: b.Name, Audience: chat.AudienceName(*b), Recipients: b.Recipients,
-		Counts: Counts{
-			Accepted: n.Accepted, Delivered: n.Delivered, Blocked: n.Blocked, Failed: n.Failed, Uncertain: n.Uncertain, Skipped: n.Skipped,
-		},
-		AskedAt: stored(b.AskedAt), FinishedAt: stored(b.FinishedAt),
-	}
-	if !b.State.Final() {
-		d.Counts.Waiting = max(0, b.Recipients-(n.Known()-n.Sending))
-	}
-	switch {
-	case !b.StartedAt.IsZero():
-		d.StartsAt = stored(b.StartedAt)
-	case b.State == models.Pending: // it begins when it is approved, and not before that
-		d.StartsAt = stored(b.PlannedStart)
-	case !b.State.Final():
-		d.StartsAt = stored(b.NotBefore)
-	}
-	return d
+	return report.Of(*b, n), err
 }
 
 func (a *API) listBroadcasts(c *call) error {
@@ -113,7 +65,7 @@ func (a *API) listBroadcasts(c *call) error {
 	if err != nil {
 		return err
 	}
-	show := func(b models.Broadcast) (Broadcast, error) { return a.shown(c.ctx, &b) }
+	show := func(b models.Broadcast) (report.Broadcast, error) { return a.shown(c.ctx, &b) }
 	list, err := cut(p, rows, show, func(b models.Broadcast) int64 { return b.ID })
 	if err != nil {
 		return err

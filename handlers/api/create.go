@@ -18,6 +18,7 @@ import (
 	"wechat-broadcast/models"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/messages"
+	"wechat-broadcast/services/report"
 )
 
 // asked is the body of a request for a broadcast.
@@ -78,7 +79,7 @@ func (a *API) createBroadcast(c *call) error {
 		a.forget(ctx, r, err)
 		return err
 	}
-	response, err := json.Marshal(describe(b, models.Counts{}))
+	response, err := json.Marshal(report.Of(*b, models.Counts{}))
 	if err != nil {
 		return err
 	}
@@ -187,7 +188,7 @@ func (a *API) start(text string) (time.Time, error) {
 
 // keepAsked keeps in the audit that a token asked for a broadcast.
 func (a *API) keepAsked(c *call, q asked, b *models.Broadcast, came error) {
-	row := models.Audit{Action: "broadcast_" + chat.GivenAudience}
+	row := models.Audit{Action: "broadcast_" + report.GivenAudience}
 	if q.Audience != "" {
 		row.Action = "broadcast"
 		if to, ok := chat.ParseAudience(q.Audience); ok {

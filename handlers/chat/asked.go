@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"fmt"
 	"strings"
 
 	"wechat-broadcast/models"
@@ -10,10 +9,6 @@ import (
 // API is what asks for a broadcast over HTTP: no command, but the sentences about what is
 // wrong tell then how to mend it there.
 const API Name = "api"
-
-// GivenAudience is what the API calls the audience of a broadcast to people who were given one
-// by one.
-const GivenAudience = "recipients"
 
 // Addressed is to whom a broadcast goes, as a text names it.
 type Addressed struct {
@@ -41,42 +36,6 @@ func ParseAudience(text string) (to Addressed, ok bool) {
 		return Addressed{audience, groups(cmd), cmd.Except, cmd.ID}, !more
 	}
 	return to, false
-}
-
-// AudienceName writes to whom a broadcast goes as ParseAudience reads it, whatever the
-// language.
-func AudienceName(b models.Broadcast) string {
-	parts := []string{string(b.Audience)}
-	switch {
-	case b.Target.Given():
-		parts = []string{GivenAudience}
-	case b.Audience == models.AudienceGroups:
-		parts = groupsName(b.Target.Groups)
-	case b.OfID != 0:
-		parts = append(parts, fmt.Sprintf("#%d", b.OfID))
-	}
-	if len(b.Target.Except) > 0 {
-		for _, part := range groupsName(b.Target.Except) {
-			parts = append(parts, exceptWords[0], part)
-		}
-	}
-	return strings.Join(parts, " ")
-}
-
-// GroupAudience writes the audience that is one group.
-func GroupAudience(g models.Group) string { return groupsName([]models.Group{g})[0] }
-
-// groupsName writes groups, those of one kind together.
-func groupsName(groups []models.Group) (parts []string) {
-	for i := 0; i < len(groups); {
-		var names []string
-		kind := groups[i].Kind
-		for ; i < len(groups) && groups[i].Kind == kind; i++ {
-			names = append(names, groupName(groups[i].Name))
-		}
-		parts = append(parts, kindWords[kind][0]+" "+strings.Join(names, ","))
-	}
-	return parts
 }
 
 // ErrorText says what a *models.Error means to whoever asked over HTTP; known is false for

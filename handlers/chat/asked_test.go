@@ -5,9 +5,10 @@ import (
 
 	"wechat-broadcast/handlers/chat"
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/report"
 )
 
-// What the API calls an audience is read again as the same one.
+// What the API and webhooks call an audience is read again as the same one.
 func TestAudienceNamesAreReadAgain(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
@@ -20,7 +21,7 @@ func TestAudienceNamesAreReadAgain(t *testing.T) {
 			continue
 		}
 		b := models.Broadcast{Audience: to.Audience, OfID: to.Of, Target: models.Target{Groups: to.Groups, Except: to.Except}}
-		if got := chat.AudienceName(b); got != text {
+		if got := report.Audience(b); got != text {
 			t.Errorf("%q is written as %q", text, got)
 		}
 	}

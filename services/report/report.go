@@ -79,11 +79,16 @@ func Moment(t time.Time) *time.Time {
 	return &t
 }
 
+// GivenAudience is the audience of a broadcast to people who were given one by one.
+const GivenAudience = "recipients"
+
 // Audience returns to whom a broadcast goes, as the English chat command has it. A retry,
-// which has a command of its own, is "retry #7".
+// which has a command of its own, is "retry #7"; people given one by one are GivenAudience.
 func Audience(b models.Broadcast) string {
 	var words []string
 	switch {
+	case b.OfID == 0 && b.Target.Given(): // else they are those of an earlier one
+		words = []string{GivenAudience}
 	case b.Audience == models.AudienceGroups:
 		words = groups(b.Target.Groups)
 	case b.OfID != 0:
@@ -98,6 +103,9 @@ func Audience(b models.Broadcast) string {
 	}
 	return strings.Join(words, " ")
 }
+
+// Group returns the audience that is one group.
+func Group(g models.Group) string { return groups([]models.Group{g})[0] }
 
 // groups names groups, those of one kind together.
 func groups(list []models.Group) []string {

@@ -79,6 +79,8 @@ func TestAnAudienceIsWrittenAsTheChatReadsIt(t *testing.T) {
 		`all except list “a,b”,“"5" ”,5" except topic “不含糖”`: {Audience: models.AudienceAll, Target: models.Target{
 			Except: []models.Group{list("a,b"), list(`"5" `), list(`5"`), topic("不含糖")},
 		}},
+		"recipients": {Audience: models.AudienceGroups, Target: models.Target{Groups: []models.Group{list("")}}},
+		"rest #8":    {Audience: models.AudienceRest, OfID: 8, Target: models.Target{Groups: []models.Group{list("")}}},
 		"rest #3 except list a": {Audience: models.AudienceRest, OfID: 3, Target: models.Target{
 			Groups: []models.Group{topic("周报")}, Except: []models.Group{list("a")},
 		}},
