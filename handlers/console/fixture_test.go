@@ -165,6 +165,7 @@ func newDesk(tb testing.TB, set setup) *desk {
 	})
 	platform := wechat.New(wechat.Config{
 		AppID: "wxd0a1b2c3d4e5f607", AppSecret: "0123456789abcdef0123456789abcdef", BaseURL: platformServer.URL, Now: time.Now, Log: log,
+		Timeout: 5 * time.Minute, // a send that a test holds back is not given up on a slow machine
 	})
 	tb.Cleanup(platform.Close)
 	links := must[*handlers.Links](tb)(handlers.NewLinks(d.public, "secret "+set.name, "token", d.now))

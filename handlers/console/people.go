@@ -101,7 +101,7 @@ type personPage struct {
 	OpenID, Name, Remark string
 	Lines                []string
 	SentHead             string
-	Sent                 []string
+	Sent                 []sentRow
 	Lists                []listOf
 	// MoreLists is on how many further lists the person is.
 	MoreLists int64
@@ -111,6 +111,9 @@ type personPage struct {
 	// Stored says that there is something about the person.
 	Stored bool
 }
+
+// sentRow is a broadcast that a person was sent, with its page below Root.
+type sentRow struct{ Path, Line string }
 
 // listOf is a list that a person is on, with their fields there.
 type listOf struct {
@@ -132,7 +135,10 @@ func (c *Console) person(g *gin.Context, s *visit) {
 		c.say(g, s, reply, err, "people")
 		return
 	}
-	page := personPage{OpenID: p.OpenID, Name: p.Name, Remark: p.Remark, Lines: p.Lines, SentHead: p.SentHead, Sent: p.Sent, Stored: p.ID != 0}
+	page := personPage{OpenID: p.OpenID, Name: p.Name, Remark: p.Remark, Lines: p.Lines, SentHead: p.SentHead, Stored: p.ID != 0}
+	for i, sent := range p.Known.Sent {
+		page.Sent = append(page.Sent, sentRow{broadcastPath(sent.BroadcastID), p.Sent[i]})
+	}
 	if page.Stored {
 		if err := c.fillPerson(g, s, p.ID, &page); err != nil {
 			c.fail(g, s, err)

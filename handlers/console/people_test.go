@@ -138,6 +138,7 @@ func TestAPersonsPage(t *testing.T) {
 	b := d.enter(owner, models.Owner)
 	p := b.get("/console/people/" + anna)
 	p.has(t, http.StatusOK, anna, "Anna x", "Joined the topic News x", "by a message", `href="../lists/rows?name=Old%20x"`, "seat")
+	b.get("/console/people?q=Anna&after=").has(t, http.StatusOK, `href="?after=&amp;lang=zh&amp;q=Anna"`) // the same in Chinese
 	for _, line := range strings.Split(d.say(owner, "who "+anna), "\n")[1:] {
 		if !strings.Contains(p.body, strings.ReplaceAll(line, "'", "&#39;")) {
 			t.Errorf("the page has no %q", line)

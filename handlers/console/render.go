@@ -48,9 +48,12 @@ func (view) NewKey() string { return rand.Text() }
 // console_.
 func (c *Console) render(g *gin.Context, s *visit, status int, name string, data any) {
 	v := view{Visit: s, Data: data, Root: root(g), Locale: c.wordsFor(g, s)}
-	v.OtherLang, v.InOther = v.Other(), "?lang="+v.Other()
+	v.OtherLang = v.Other()
+	query := g.Request.URL.Query()
+	query.Set("lang", v.OtherLang)
+	v.InOther = "?" + query.Encode()
 	if g.Request.Method != http.MethodGet { // there is no page at the address of a form
-		v.InOther = v.Root + v.InOther
+		v.InOther = v.Root + "?lang=" + v.OtherLang
 	}
 	v.Title = v.Say("title." + strings.TrimPrefix(name, "console_"))
 	if refused, is := data.(refusal); is {
