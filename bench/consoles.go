@@ -59,11 +59,11 @@ func (p *parts) console(ctx context.Context, at site, id int64, n int) (*console
 // enter uses a link to the console and keeps the cookie. A jar would not send it, since
 // it is for https only.
 func (v *viewer) enter(ctx context.Context, link string) error {
-	res, err := v.read(ctx, link)
+	cookies, err := v.read(ctx, link)
 	if err != nil {
 		return err
 	}
-	for _, c := range res.Cookies() {
+	for _, c := range cookies {
 		if c.Name == console.CookieName {
 			v.cookie = c
 			return nil
@@ -82,8 +82,8 @@ func (v *viewer) load(ctx context.Context, pages []string) error {
 	return nil
 }
 
-// read reads a page to its end and closes it.
-func (v *viewer) read(ctx context.Context, url string) (*http.Response, error) {
+// read reads a page to its end, and returns the cookies that came with it.
+func (v *viewer) read(ctx context.Context, url string) ([]*http.Cookie, error) {
 	res, err := v.open(ctx, url)
 	if err != nil {
 		return nil, err
@@ -95,5 +95,5 @@ func (v *viewer) read(ctx context.Context, url string) (*http.Response, error) {
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("a page is answered HTTP %d", res.StatusCode)
 	}
-	return res, nil
+	return res.Cookies(), nil
 }

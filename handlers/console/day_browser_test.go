@@ -104,7 +104,7 @@ func (d *day) picture(name string) {
 	}
 }
 
-// writes writes a message from a template, by the names of its fields.
+// writes makes a message from a template, by the names of its fields.
 func (d *day) writes() {
 	d.t.Helper()
 	d.b.Do(chromedp.Click(`nav.next a[href$="write"]`), chromedp.WaitVisible("#template"))
