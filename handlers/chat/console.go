@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/sessions"
 	"wechat-broadcast/zone"
 )
 
@@ -91,11 +92,8 @@ func (c *Chat) prepare(ctx context.Context, r request) (*Prepared, error) {
 	if r.Name == ListsReplace { // no line has the file
 		line = ""
 	}
-	return &Prepared{c.write(Confirm, made), line, c.now().Add(confirmLasts)}, nil
+	return &Prepared{c.write(Confirm, made), line, c.now().Add(sessions.ConfirmLasts)}, nil
 }
-
-// confirmLasts is how long what was prepared can be confirmed; see sessions.ConfirmLasts.
-const confirmLasts = 10 * time.Minute
 
 // confirm carries out what an admin prepared in the console, as if they had sent the line
 // for it.
