@@ -55,7 +55,7 @@ func tried(t *testing.T, store *models.Store, key string, openIDs []string, outc
 			list = append(list, o)
 		}
 	}
-	if err := store.ClaimDeliveries(ctx, b.ID, ids, at); err != nil {
+	if err := modelstest.Claim(ctx, store, b.ID, ids, at); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.RecordOutcomes(ctx, list, at.Add(time.Second)); err != nil {

@@ -47,7 +47,7 @@ func newKeptDesk(t *testing.T, d *importDesk, language string) *keptDesk {
 	}
 	k.id = b.ID
 	k.moves(models.EventDue, at)
-	if err := d.store.ClaimDeliveries(ctx, b.ID, ids, at); err != nil {
+	if err := modelstest.Claim(ctx, d.store, b.ID, ids, at); err != nil {
 		t.Fatal(err)
 	}
 	var all []models.Outcome

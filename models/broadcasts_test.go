@@ -147,7 +147,7 @@ func TestCancelledBeforeAnySendDoesNotCountAsSame(t *testing.T) {
 		if _, err := s.CreateBroadcast(ctx, second, models.Asked{}); err != nil {
 			t.Fatalf("after one that was cancelled before any send: %v", err)
 		}
-		if err := s.ClaimDeliveries(ctx, second.ID, ids, t0); err != nil {
+		if err := modelstest.Claim(ctx, s, second.ID, ids, t0); err != nil {
 			t.Fatal(err)
 		}
 		move(t, s, second, models.EventCancel)

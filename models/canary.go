@@ -77,6 +77,11 @@ func (s *Store) CanaryOpen(ctx context.Context, b *Broadcast) (bool, error) {
 	open, err := exists(ctx, s.r, "SELECT 1 FROM "+src.from+
 		" LEFT JOIN deliveries d ON d.broadcast_id = ? AND d.recipient_id = m.recipient_id"+
 		" WHERE "+src.among.sql+" AND (d.state = 'sending' OR d.state IS NULL AND "+src.where.sql+") LIMIT 1", args...)
+	if err == nil && !open { // one who left since may be being sent to
+		var n int64
+		n, err = unrecorded(s.r.WithContext(ctx), b.ID)
+		open = n > 0
+	}
 	return open, wrap(err, "look for who is left of a canary")
 }
 

@@ -21,7 +21,8 @@ func (c Cap) None() bool { return c.Max == 0 }
 // ClaimKind says what is known of recipients who are claimed.
 type ClaimKind int
 
-// The kinds of claims: those of ClaimReachable, ClaimDeliveries and ReclaimDeliveries.
+// The kinds of claims: of those who may have become unreachable, of those who are known to
+// be reachable, and of those who were put off, as ReclaimDeliveries has it.
 const (
 	ClaimUnasked ClaimKind = iota
 	ClaimKnown

@@ -24,7 +24,7 @@ func sentBefore(t *testing.T, s *models.Store, key string, to models.Audience, s
 		b.OfID = of.ID
 	}
 	create(t, s, b)
-	if err := s.ClaimDeliveries(t.Context(), b.ID, []int64{recipient}, at); err != nil {
+	if err := modelstest.Claim(t.Context(), s, b.ID, []int64{recipient}, at); err != nil {
 		t.Fatal(err)
 	}
 	if state != models.Sending {

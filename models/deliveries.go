@@ -44,6 +44,10 @@ func (s *Store) CountDeliveries(ctx context.Context, id int64) (Counts, error) {
 	if err != nil {
 		return Counts{}, fmt.Errorf("count deliveries: %w", err)
 	}
+	open, err := unrecorded(s.r.WithContext(ctx), id)
+	if err != nil {
+		return Counts{}, fmt.Errorf("count deliveries: %w", err)
+	}
 	// Looked at after they were counted: if it is not tallied, none was deleted meanwhile.
 	tallied, err := s.tallied(ctx, id)
 	if err != nil {
@@ -59,6 +63,7 @@ func (s *Store) CountDeliveries(ctx context.Context, id int64) (Counts, error) {
 			since = r.Since
 		}
 	}
+	n[Sending] += open
 	return countsOf(n, since), nil
 }
 
@@ -219,6 +224,9 @@ func (s *Store) recordOutcomes(ctx context.Context, outcomes []Outcome, now time
 // one when it was cancelled or failed: what was begun is uncertain, what was put
 // off is failed. It returns how many they are. Nobody may be sending it any more.
 func (s *Store) FinalizeEnded(ctx context.Context, id int64, now time.Time) (int64, error) {
+	if err := s.SettleClaims(ctx, id); err != nil {
+		return 0, err
+	}
 	const left = "broadcast_id = ? AND state IN ('sending', 'later')"
 	// No index leads there, and on SQLite whoever writes keeps the others waiting.
 	var n int64

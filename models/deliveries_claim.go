@@ -8,19 +8,9 @@ import (
 	"gorm.io/gorm"
 )
 
-// ClaimReachable writes the rows of recipients that are about to be sent to, and
-// returns those who get none: they said stop or left since their batch was read.
-// Nobody does so unseen meanwhile, as it is one statement. It fails, and nothing
-// may be sent, if one of them has a row already.
-func (s *Store) ClaimReachable(ctx context.Context, b *Broadcast, recipients []int64, now time.Time) (unreachable []int64, err error) {
-	err = retrying(func() error {
-		unreachable, err = claimReachable(s.w.WithContext(ctx), b, recipients, now)
-		return err
-	})
-	return unreachable, wrap(s.failures.note(err), "claim deliveries")
-}
-
-// claimReachable is ClaimReachable, in a transaction or not.
+// claimReachable writes the rows of recipients that are about to be sent to, and returns
+// those who get none: they said stop or left since their batch was read. It fails, and
+// nothing may be sent, if one of them has a row already.
 func claimReachable(w *gorm.DB, b *Broadcast, recipients []int64, now time.Time) ([]int64, error) {
 	at := now.UnixMilli()
 	query := append(make([]byte, 0, 256+20*len(recipients)),
@@ -59,11 +49,7 @@ func (s *Store) Reachable(ctx context.Context, b *Broadcast, recipientID int64) 
 	return yes, wrap(err, "ask whether a recipient can be reached")
 }
 
-// ClaimDeliveries is ClaimReachable for those who are known to be reachable.
-func (s *Store) ClaimDeliveries(ctx context.Context, broadcastID int64, recipients []int64, now time.Time) error {
-	return wrap(s.exec(ctx, claimQuery(broadcastID, recipients, now)), "claim deliveries")
-}
-
+// claimQuery is claimReachable for those who are known to be reachable.
 func claimQuery(broadcastID int64, recipients []int64, now time.Time) string {
 	at := now.UnixMilli()
 	query := append(make([]byte, 0, 128+64*len(recipients)),

@@ -18,10 +18,10 @@ func TestTasksAreThoseWithoutAnOutcome(t *testing.T) {
 		addBatches(t, s, 1)
 		b := &models.Broadcast{ID: 1}
 		batch := *lease(t, s, 1, "a", time.Minute)
-		if err := s.ClaimDeliveries(ctx, b.ID, ids[:4], t0); err != nil {
+		if err := modelstest.Claim(ctx, s, b.ID, ids[:4], t0); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.ClaimDeliveries(ctx, b.ID, ids[3:], t0); err == nil {
+		if err := modelstest.Claim(ctx, s, b.ID, ids[3:], t0); err == nil {
 			t.Fatal("a recipient could be claimed twice")
 		}
 		if tasks := left(t, s, b); tasks[ids[4]].State != "" {
@@ -90,8 +90,7 @@ func TestTasksAreThoseWithoutAnOutcome(t *testing.T) {
 	})
 }
 
-// Who said stop or left since the batch was read has no row; the admin who wrote
-// for themselves has one.
+// Who said stop or left since the batch was read is not claimed.
 func TestOnlyTheWillingAreClaimed(t *testing.T) {
 	t.Parallel()
 	modelstest.Each(t, func(t *testing.T, s *models.Store) {
@@ -111,34 +110,30 @@ func TestOnlyTheWillingAreClaimed(t *testing.T) {
 				t.Errorf("recipient %d is reachable: %t, %v; want %t", i, ok, err, want)
 			}
 		}
-		claim := func(key string, audience models.Audience, recipients, want []int64) *models.Broadcast {
+		unreachable := func(key string, audience models.Audience, recipients, want []int64) {
 			t.Helper()
 			b := newBroadcast(key, t0)
 			b.Audience, b.AskedBy = audience, modelstest.OpenID(1)
 			b = create(t, s, b)
-			unreachable, err := s.ClaimReachable(ctx, b, recipients, t0)
+			got, err := s.Unreachable(ctx, b, recipients)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, unreachable); diff != "" {
+			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("the unreachable (-want +got):\n%s", diff)
+			}
+			// The same under a cap, where they are claimed with a row of their own.
+			unsent, skipped, err := s.ClaimUnderCap(ctx, b, models.ClaimUnasked, recipients, models.Cap{Max: 100, Within: time.Hour}, t0)
+			if diff := cmp.Diff(want, unsent); err != nil || skipped != 0 || diff != "" {
+				t.Errorf("under a cap: %v, %d skipped (-want +got):\n%s", err, skipped, diff)
 			}
 			c, err := s.CountDeliveries(ctx, b.ID)
 			if n := int64(len(recipients) - len(want)); err != nil || c.Sending != n || c.Tried() != n {
 				t.Errorf("%+v, %v; want %d", c, err, n)
 			}
-			return b
 		}
-		b := claim("1", models.AudienceAll, ids, []int64{ids[1], ids[3]})
-		for _, id := range []int64{ids[0], ids[2], ids[4]} {
-			if task := left(t, s, b)[id]; task.State != models.Sending || !task.SentAt.Equal(t0) || task.Attempts != 0 {
-				t.Errorf("claimed: %+v", task)
-			}
-		}
-		if _, err := s.ClaimReachable(ctx, b, ids[2:3], t0); err == nil {
-			t.Error("a recipient could be claimed twice")
-		}
-		claim("2", models.AudienceTest, ids[1:2], ids[1:2])
-		claim("3", models.AudienceAll, []int64{ids[0], ids[4]}, nil)
+		unreachable("1", models.AudienceAll, ids, []int64{ids[1], ids[3]})
+		unreachable("2", models.AudienceTest, ids[1:2], ids[1:2])
+		unreachable("3", models.AudienceAll, []int64{ids[4], ids[0]}, nil)
 	})
 }

@@ -46,7 +46,7 @@ func TestAnOutcomeIsFinal(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.ClaimDeliveries(ctx, b.ID, ids, t0); err != nil {
+		if err := modelstest.Claim(ctx, s, b.ID, ids, t0); err != nil {
 			t.Fatal(err)
 		}
 		record(models.Accepted, 7)
@@ -140,7 +140,7 @@ func TestReceipts(t *testing.T) {
 		ctx := t.Context()
 		ids := addRecipients(t, s, 4)
 		b := create(t, s, newBroadcast("1", t0))
-		if err := s.ClaimDeliveries(ctx, b.ID, ids, t0); err != nil {
+		if err := modelstest.Claim(ctx, s, b.ID, ids, t0); err != nil {
 			t.Fatal(err)
 		}
 		apply := func(wantEarly int, list ...models.Receipt) {
@@ -304,7 +304,7 @@ func TestRetryReachesTheFailedAndUncertainOnce(t *testing.T) {
 		if _, err := retry("at the same time"); models.KindOf(err) != models.Conflict {
 			t.Errorf("a second retry while one runs: %v", err)
 		}
-		if err := s.ClaimDeliveries(ctx, second.ID, ids[1:2], t0); err != nil {
+		if err := modelstest.Claim(ctx, s, second.ID, ids[1:2], t0); err != nil {
 			t.Fatal(err)
 		}
 		if tasks := left(t, s, second); len(tasks) != 2 {

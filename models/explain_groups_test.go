@@ -36,7 +36,7 @@ func TestPlanningUsesAnIndexForEveryAudience(t *testing.T) {
 				{"canary's batch", func() error { _, err := s.Tasks(ctx, b, canary); return err }},
 				{"canary's page", func() error { _, err := s.CanaryIDs(ctx, b, ids[500], 100); return err }},
 				{"who is left of the canary", func() error { _, err := s.CanaryOpen(ctx, b); return err }},
-				{"claim", func() error { _, err := s.ClaimReachable(ctx, b, ids[100:140], t0); return err }},
+				{"who can't be reached", func() error { _, err := s.Unreachable(ctx, b, ids[100:140]); return err }},
 				{"batch once more", func() error { _, err := s.Tasks(ctx, b, begun); return err }},
 				{"claim under a cap", func() error {
 					_, _, err := s.ClaimUnderCap(ctx, b, models.ClaimUnasked, ids[200:240], limit, t0.Add(time.Minute))

@@ -56,11 +56,18 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 			t.Fatal(err)
 		}
 		begun := &models.Broadcast{ID: b.ID, StartedAt: models.At(t0)}
+		claims := models.Claims{{At: models.At(t0), Recipients: some}}
+		if err := plain.ClaimBatch(ctx, b.ID, 9, claims); err != nil {
+			t.Fatal(err)
+		}
+		claimed := models.Batch{BroadcastID: b.ID, Seq: 9}
 		steps := map[string]func() error{
 			"read a batch":             func() error { _, err := s.Tasks(ctx, b, unmet); return err },
 			"read a batch once more":   func() error { _, err := s.Tasks(ctx, b, met); return err },
 			"record outcomes":          func() error { return s.RecordOutcomes(ctx, outcomesOf(b.ID, ids[:20]), t0) },
-			"claim":                    func() error { _, err := s.ClaimReachable(ctx, b, append(some[:15:15], 1<<40), t0); return err },
+			"who can't be reached":     func() error { _, err := s.Unreachable(ctx, b, append(some[:15:15], 1<<40)); return err },
+			"claim":                    func() error { _, err := s.StoreClaims(ctx, claimed, claims); return err },
+			"settle claims":            func() error { return s.SettleClaims(ctx, b.ID) },
 			"reachability":             func() error { _, err := s.Reachable(ctx, b, ids[5]); return err },
 			"claim once more":          func() error { return s.ReclaimDeliveries(ctx, b.ID, some, t0) },
 			"release":                  func() error { return s.ReleaseDeliveries(ctx, models.Batch{BroadcastID: b.ID, Seq: 7}, some) },
@@ -210,7 +217,7 @@ func fillDeliveries(t *testing.T, s *models.Store, id int64, recipients []int64)
 	for len(recipients) > 0 {
 		group := recipients[:min(500, len(recipients))]
 		recipients = recipients[len(group):]
-		if err := s.ClaimDeliveries(t.Context(), id, group, t0); err != nil {
+		if err := modelstest.Claim(t.Context(), s, id, group, t0); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.RecordOutcomes(t.Context(), outcomesOf(id, group), t0); err != nil {

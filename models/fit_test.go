@@ -91,7 +91,7 @@ func TestARefusedOutcomeIsRecordedWithoutItsWords(t *testing.T) {
 		if err := models.Poison(t.Context(), s, "poison", 666); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.ClaimDeliveries(t.Context(), b.ID, recipients, t0); err != nil {
+		if err := modelstest.Claim(t.Context(), s, b.ID, recipients, t0); err != nil {
 			t.Fatal(err)
 		}
 		list := outcomes(b.ID, recipients)

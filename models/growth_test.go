@@ -115,7 +115,7 @@ func sendTo(b *testing.B, s *models.Store, first int64, n int) {
 		}
 		receipts[i] = models.Receipt{MsgID: msgID, State: models.Delivered, ReceivedAt: models.At(now)}
 	}
-	if err := s.ClaimDeliveries(ctx, 1, ids, now); err != nil {
+	if err := modelstest.Claim(ctx, s, 1, ids, now); err != nil {
 		b.Fatal(err)
 	}
 	if err := s.RecordOutcomes(ctx, outcomes, now); err != nil {

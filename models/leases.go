@@ -31,22 +31,29 @@ func (s *Store) idle() string {
 
 // LeaseBatch takes a batch for the owner, a name that no other lease has, and
 // returns it; nil if it is done, or another's, or left for later, or if its broadcast
-// does not run. Of two that try at the same moment one gets it.
-func (s *Store) LeaseBatch(ctx context.Context, broadcastID, seq int64, owner string, lasts time.Duration) (*Batch, error) {
-	w := s.w.WithContext(ctx)
-	res := w.Exec("UPDATE batches SET owner = ?, lease_until = "+s.clock()+" + ?, lease_count = lease_count + 1"+
-		" WHERE broadcast_id = ? AND seq = ? AND state = ? AND "+s.idle()+
-		" AND EXISTS (SELECT 1 FROM broadcasts b WHERE b.id = batches.broadcast_id AND b.state = ?)",
-		owner, lasts.Milliseconds(), broadcastID, seq, BatchTodo, Running)
-	if res.Error != nil {
-		return nil, fmt.Errorf("lease batch: %w", res.Error)
+// does not run. Of two that try at the same moment one gets it. Whom the lease before left
+// begun has a delivery then.
+func (s *Store) LeaseBatch(ctx context.Context, broadcastID, seq int64, owner string, lasts time.Duration) (leased *Batch, err error) {
+	err = s.inTx(ctx, func(tx *gorm.DB) error {
+		leased = nil
+		res := tx.Exec("UPDATE batches SET owner = ?, lease_until = "+s.clock()+" + ?, times_leased = times_leased + 1"+
+			" WHERE broadcast_id = ? AND seq = ? AND state = ? AND "+s.idle()+
+			" AND EXISTS (SELECT 1 FROM broadcasts b WHERE b.id = batches.broadcast_id AND b.state = ?)",
+			owner, lasts.Milliseconds(), broadcastID, seq, BatchTodo, Running)
+		if res.Error != nil || res.RowsAffected == 0 {
+			return res.Error
+		}
+		var b Batch
+		if err := tx.Where("broadcast_id = ? AND seq = ?", broadcastID, seq).Take(&b).Error; err != nil {
+			return err
+		}
+		leased = &b
+		return settle(tx, leased)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("lease batch: %w", err)
 	}
-	if res.RowsAffected == 0 {
-		return nil, nil
-	}
-	var b Batch
-	err := w.Where("broadcast_id = ? AND seq = ?", broadcastID, seq).Take(&b).Error
-	return &b, wrap(err, "read leased batch")
+	return leased, nil
 }
 
 // RenewBatch makes the lease of a batch's owner last anew from now on and tells
@@ -69,7 +76,7 @@ func (s *Store) LeaveBatch(ctx context.Context, b Batch, after time.Duration) er
 // FinishBatch records that every recipient of a leased batch has its outcome
 // and ends the lease.
 func (s *Store) FinishBatch(ctx context.Context, b Batch) error {
-	_, err := s.setLease(ctx, b, "finish batch", map[string]any{"owner": "", "lease_until": 0, "state": BatchDone})
+	_, err := s.setLease(ctx, b, "finish batch", map[string]any{"owner": "", "lease_until": 0, "state": BatchDone, "claims": nil})
 	return err
 }
 

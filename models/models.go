@@ -293,17 +293,19 @@ type Batch struct {
 	// of the lease, or the moment for which its rest was left.
 	LeaseUntil Time
 	// LeaseCount counts those on it so far.
-	LeaseCount int64
+	LeaseCount int64 `gorm:"column:times_leased"`
 	// SegmentID says that it holds only people of a segment, those of a canary; 0 for all
 	// others of the audience.
 	SegmentID int64
+	// Claims are those of the lease, or of the last one if it did not end in order.
+	Claims Claims
 }
 
 // DeliveryState is what became of one recipient of one broadcast.
 type DeliveryState string
 
-// The delivery states. Sending is written before the platform is called, so a
-// row that a crash left in it may or may not have been sent; all others are
+// The delivery states. Sending is what was claimed before a crash and has no outcome, and
+// whoever is claimed under a cap or again: it may or may not have been sent; all others are
 // final but for later, whose recipient the platform will not have written to so
 // soon, and accepted, which a receipt turns into one of the three after it.
 const (

@@ -66,7 +66,7 @@ func TestPagesQueries(t *testing.T) {
 			}
 		}
 
-		if err := s.ClaimDeliveries(ctx, 7, ids[8:], began); err != nil {
+		if err := modelstest.Claim(ctx, s, 7, ids[8:], began); err != nil {
 			t.Fatal(err) // without an outcome it counts nowhere
 		}
 		sends, err := s.CountSends(ctx, 7, time.Second)

@@ -62,7 +62,7 @@ func TestThePriceIsWhoLeftWithinADayOfTheirMessage(t *testing.T) {
 			if test.state == "" {
 				continue
 			}
-			if err := s.ClaimDeliveries(ctx, b.ID, []int64{id}, sent); err != nil {
+			if err := modelstest.Claim(ctx, s, b.ID, []int64{id}, sent); err != nil {
 				t.Fatal(err)
 			}
 			outcome := models.Outcome{BroadcastID: b.ID, RecipientID: id, State: test.state, Attempts: 1, SentAt: sent}

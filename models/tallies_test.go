@@ -43,7 +43,7 @@ func everyOutcome(t *testing.T, s *models.Store, id int64, recipients []int64) {
 	for i, r := range recipients {
 		at := t0.Add(time.Duration(i/4) * 2800 * time.Millisecond)
 		if i%4 == 0 { // they keep the moment of the claim
-			if err := s.ClaimDeliveries(t.Context(), id, recipients[i:min(i+4, len(recipients))], at); err != nil {
+			if err := modelstest.Claim(t.Context(), s, id, recipients[i:min(i+4, len(recipients))], at); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -59,7 +59,7 @@ func TestAudienceOfSeveralGroups(t *testing.T) {
 		if n, err := s.CountAudience(ctx, b); err != nil || n != int64(len(want)) {
 			t.Errorf("%d, %v, want %d", n, err, len(want))
 		}
-		if _, err := s.ClaimReachable(ctx, b, want[:1], t0); err != nil {
+		if err := modelstest.Claim(ctx, s, b.ID, want[:1], t0); err != nil {
 			t.Fatal(err)
 		}
 		tasks, err := s.Tasks(ctx, b, models.Batch{BroadcastID: b.ID, ThroughID: ids[9]})

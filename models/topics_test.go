@@ -182,7 +182,7 @@ func TestTopicStatementsUseAnIndex(t *testing.T) {
 			"a page of members":    func() error { _, err := s.AudienceIDs(ctx, b, ids[100], 100); return err },
 			"members as they were": func() error { _, err := s.CountAudience(ctx, b); return err },
 			"reachability":         func() error { _, err := s.Reachable(ctx, b, ids[5]); return err },
-			"claim":                func() error { _, err := s.ClaimReachable(ctx, b, ids[:20], t0); return err },
+			"who can't be reached": func() error { _, err := s.Unreachable(ctx, b, ids[:20]); return err },
 		} {
 			seen.Take()
 			if err := do(); err != nil {

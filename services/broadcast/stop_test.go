@@ -108,7 +108,7 @@ func crashed(a *account, people []string, accepted bool) (id int64) {
 	for _, openID := range people {
 		begun = append(begun, a.recipient(openID))
 	}
-	if err := a.store.ClaimDeliveries(ctx, id, begun, a.now()); err != nil {
+	if err := modelstest.Claim(ctx, a.store, id, begun, a.now()); err != nil {
 		t.Fatal(err)
 	}
 	if !accepted {

@@ -70,7 +70,8 @@ func (e *Engine) Counted(ctx context.Context, b models.Broadcast) (bool, error) 
 		return false, err
 	}
 	if b.State != models.Cancelled && b.State != models.Failed {
-		return true, nil
+		// A correction goes to those as well whom a paused broadcast may have been sent to.
+		return true, e.store.SettleClaims(ctx, b.ID)
 	}
 	n, err := e.store.FinalizeEnded(ctx, b.ID, e.now())
 	if err != nil {

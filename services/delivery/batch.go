@@ -26,6 +26,8 @@ type batchRun struct {
 	alone   bool      // its only recipient is the broadcast's only one
 	pending sync.WaitGroup
 
+	claims claims
+
 	mu     sync.Mutex
 	unsent []int64       // claimed, surely not sent
 	shed   chan struct{} // has something when unsent does
@@ -40,7 +42,7 @@ type batchRun struct {
 // send was begun are asked again under the same client_msg_id while the platform
 // honours it, and are uncertain after that. ctx must end with that of a.
 func (s *Sender) Send(ctx context.Context, a *Active, b models.Batch) error {
-	w := &batchRun{read: s.now(), shed: make(chan struct{}, 1), alone: b.Seq == 1 && b.Size == 1}
+	w := &batchRun{read: s.now(), shed: make(chan struct{}, 1), alone: b.Seq == 1 && b.Size == 1, claims: claims{store: s.store, batch: b}}
 	tasks, err := s.store.Tasks(ctx, &a.Broadcast, b)
 	if err != nil {
 		return err
@@ -166,7 +168,7 @@ func (s *Sender) releasing(ctx context.Context, b models.Batch, w *batchRun) (en
 			return
 		}
 		failed = errors.Join(failed, loop.Persist(storing, s.log, "release deliveries", func(ctx context.Context) error {
-			return s.store.ReleaseDeliveries(ctx, b, ids)
+			return errors.Join(w.claims.drop(ctx, ids), s.store.ReleaseDeliveries(ctx, b, ids))
 		}))
 	}
 	stop := make(chan struct{})

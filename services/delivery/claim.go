@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -10,8 +11,8 @@ import (
 	"wechat-broadcast/services/throttle"
 )
 
-// claimFunc writes the rows of recipients that are about to be sent to and
-// returns those who are not to be sent to, and how many of these it skipped.
+// claimFunc stores that recipients are about to be sent to and returns those who are
+// not to be, and how many of these it skipped.
 type claimFunc func(ctx context.Context, b *models.Broadcast, recipients []int64, now time.Time) (unsent []int64, skipped int64, err error)
 
 // claimAgain is the claimFunc for those who were put off. Each is asked about
@@ -23,23 +24,23 @@ func (s *Sender) claimAgain(ctx context.Context, b *models.Broadcast, recipients
 	return nil, 0, s.store.ReclaimDeliveries(ctx, b.ID, recipients, now)
 }
 
-// claimFresh is the claimFunc for those who have no row yet. To ask whether they can
-// be written to in the same statement is worth it when their batch has been waiting.
+// claimFresh is the claimFunc for those who have no row yet. Whether they can be written
+// to is asked again when their batch has been waiting.
 func (s *Sender) claimFresh(w *batchRun) claimFunc {
 	return func(ctx context.Context, b *models.Broadcast, recipients []int64, now time.Time) (unsent []int64, skipped int64, err error) {
 		kind := models.ClaimUnasked
 		if w.reachableAt(now).Before(now) || audience.Of(b).Unconditional {
 			kind = models.ClaimKnown
 		}
-		switch {
-		case s.caps(b):
+		if s.caps(b) { // the claims of other broadcasts look for their rows
 			return s.store.ClaimUnderCap(ctx, b, kind, recipients, s.limit, now)
-		case kind == models.ClaimKnown:
-			err = s.store.ClaimDeliveries(ctx, b.ID, recipients, now)
-		default:
-			unsent, err = s.store.ClaimReachable(ctx, b, recipients, now)
 		}
-		return unsent, 0, err
+		if kind == models.ClaimUnasked {
+			if unsent, err = s.store.Unreachable(ctx, b, recipients); err != nil {
+				return nil, 0, err
+			}
+		}
+		return unsent, 0, w.claims.add(ctx, without(recipients, unsent), now)
 	}
 }
 
@@ -137,7 +138,10 @@ func (s *Sender) claim(a *Active, group []models.Task, claim claimFunc, now time
 	// Not with the batch's ctx: a claim that is cut short may be there all the same,
 	// and those whom nobody sent to would count as perhaps sent to.
 	unsent, skipped, err := claim(s.storing, &a.Broadcast, ids, now)
-	if s.writing.Note(err) != nil {
+	if !errors.Is(err, ErrLeaseLost) {
+		_ = s.writing.Note(err)
+	}
+	if err != nil {
 		s.budget.Release(int64(len(group)))
 		return nil, err
 	}

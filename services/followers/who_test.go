@@ -110,7 +110,7 @@ func TestWhoTellsWhatAPersonWasSent(t *testing.T) {
 			if i%2 != 0 {
 				continue // it did not try the person
 			}
-			if err := h.store.ClaimDeliveries(ctx, b.ID, []int64{person.ID}, h.clock.now()); err != nil {
+			if err := modelstest.Claim(ctx, h.store, b.ID, []int64{person.ID}, h.clock.now()); err != nil {
 				t.Fatal(err)
 			}
 			outcome := models.Outcome{BroadcastID: b.ID, RecipientID: person.ID, State: models.FailedFor, ErrCode: 43004, Attempts: 1, SentAt: h.clock.now()}

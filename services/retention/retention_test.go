@@ -40,7 +40,7 @@ func sent(tb testing.TB, s *models.Store, key string, n int64, at time.Time) *mo
 			}
 			ids, outcomes = append(ids, id), append(outcomes, o)
 		}
-		if err := errors.Join(s.ClaimDeliveries(ctx, b.ID, ids, at), s.RecordOutcomes(ctx, outcomes, at)); err != nil {
+		if err := errors.Join(modelstest.Claim(ctx, s, b.ID, ids, at), s.RecordOutcomes(ctx, outcomes, at)); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -307,7 +307,7 @@ func (w *writer) run(b *testing.B, s *models.Store, id int64) {
 			outcomes[i] = models.Outcome{BroadcastID: id, RecipientID: ids[i], State: models.Accepted, MsgID: 1<<50 + ids[i], SentAt: ended}
 		}
 		began := time.Now()
-		if err := errors.Join(s.ClaimDeliveries(b.Context(), id, ids, ended), s.RecordOutcomes(b.Context(), outcomes, ended)); err != nil {
+		if err := errors.Join(modelstest.Claim(b.Context(), s, id, ids, ended), s.RecordOutcomes(b.Context(), outcomes, ended)); err != nil {
 			b.Error(err)
 		}
 		if w.writes = append(w.writes, time.Since(began)); len(w.writes) == alone {

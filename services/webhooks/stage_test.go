@@ -185,7 +185,7 @@ func (st *stage) broadcast(n int64) *models.Broadcast {
 		})
 	}
 	if n > 0 {
-		if err := errors.Join(st.store.ClaimDeliveries(ctx, b.ID, ids, now), st.store.RecordOutcomes(ctx, outcomes, now)); err != nil {
+		if err := errors.Join(modelstest.Claim(ctx, st.store, b.ID, ids, now), st.store.RecordOutcomes(ctx, outcomes, now)); err != nil {
 			st.t.Fatal(err)
 		}
 	}
