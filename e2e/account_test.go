@@ -233,8 +233,7 @@ func TestRetry(t *testing.T) {
 		s.kill()
 		p.waitsAfter(0)
 		pool := openPool(t, db)
-		_, err := pool.ExecContext(t.Context(), "UPDATE deliveries SET sent_at = sent_at - 600000 WHERE state = 'sending'")
-		if err != nil {
+		if err := shiftClaims(t.Context(), pool, -10*time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		s.start(t)

@@ -201,9 +201,7 @@ func (c *crash) clock(kills int, by time.Duration) {
 		c.die()
 		c.count()
 		c.skipped = c.inFlight
-		_, err := c.pool.ExecContext(c.t.Context(),
-			"UPDATE deliveries SET sent_at = sent_at + ?, updated_at = updated_at + ? WHERE state = 'sending'", by.Milliseconds(), by.Milliseconds())
-		if err != nil {
+		if err := shiftClaims(c.t.Context(), c.pool, by); err != nil {
 			c.t.Fatal(err)
 		}
 		c.start(c.t)

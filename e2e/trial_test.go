@@ -157,19 +157,11 @@ func (c *crash) count() {
 				return false
 			}
 		}
-		rows, err := c.pool.QueryContext(c.t.Context(), "SELECT recipient_id FROM deliveries WHERE state = 'sending'")
-		if err != nil {
-			return false
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			var id int64
-			if err := rows.Scan(&id); err != nil {
-				c.t.Fatal(err)
-			}
+		flying, err := inDoubt(c.t.Context(), c.pool)
+		for _, id := range flying {
 			c.flying[id] = true
 		}
-		return rows.Err() == nil
+		return err == nil
 	})
 	c.inFlight = int64(len(c.flying))
 }

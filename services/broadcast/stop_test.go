@@ -108,7 +108,15 @@ func crashed(a *account, people []string, accepted bool) (id int64) {
 	for _, openID := range people {
 		begun = append(begun, a.recipient(openID))
 	}
-	if err := modelstest.Claim(ctx, a.store, id, begun, a.now()); err != nil {
+	dead, err := a.store.LeaseBatch(ctx, id, 1, "dead", time.Minute)
+	if err != nil || dead == nil {
+		t.Fatalf("leased %+v, %v", dead, err)
+	}
+	held, err := a.store.StoreClaims(ctx, *dead, models.Claims{{At: models.At(a.now()), Recipients: begun}})
+	if err != nil || !held {
+		t.Fatalf("claimed %t, %v", held, err)
+	}
+	if err := a.store.LeaveBatch(ctx, *dead, 0); err != nil {
 		t.Fatal(err)
 	}
 	if !accepted {
@@ -227,10 +235,10 @@ func TestDoubtThatIsNotSettledInTimeIsUncertain(t *testing.T) {
 func TestADatabaseThatFailsForAWhileLosesNothing(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
-		"outcomes": "BEFORE UPDATE ON deliveries",
-		"claims":   "BEFORE INSERT ON deliveries WHEN NEW.state = 'sending'",
+		"outcomes": "BEFORE INSERT ON deliveries",
+		"claims":   "BEFORE UPDATE OF claims ON batches WHEN NEW.claims IS NOT NULL",
 		"batches":  "BEFORE UPDATE ON batches",
-		"releases": "BEFORE DELETE ON deliveries",
+		"releases": "BEFORE UPDATE OF claims ON batches WHEN LENGTH(NEW.claims) < LENGTH(OLD.claims)",
 		"moves":    "BEFORE UPDATE ON broadcasts",
 		"receipts": "BEFORE INSERT ON receipts",
 	}
@@ -266,7 +274,7 @@ func TestAStopWhileTheDatabaseFails(t *testing.T) {
 		stop := a.start()
 		id := a.ask("", models.AudienceAll)
 		a.received(60)
-		a.exec("CREATE TRIGGER broken BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
+		a.exec("CREATE TRIGGER broken BEFORE INSERT ON deliveries BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
 		_ = loop.Sleep(t.Context(), 3*time.Second)
 		begun := time.Now()
 		stop()
