@@ -60,6 +60,9 @@ func TestARestartOnEachDatabase(t *testing.T) {
 		})
 		begun := a.people()[:10]
 		id := crashed(a, begun, true)
+		if err := a.store.SettleClaims(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
 		a.exec("UPDATE deliveries SET sent_at = sent_at - 600000 WHERE recipient_id = ?", a.recipient(begun[0]))
 		stop := a.start()
 		a.received(150)

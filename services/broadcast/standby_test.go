@@ -57,7 +57,7 @@ func TestAReceiptThatComesEarlyToTheOneThatStandsBy(t *testing.T) {
 		second := a.newEngine()
 		a.run(second)
 		id := a.ask("", models.AudienceAll)
-		a.exec("CREATE TRIGGER broken BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(ABORT, 'away'); END")
+		a.exec("CREATE TRIGGER broken BEFORE INSERT ON deliveries BEGIN SELECT RAISE(ABORT, 'away'); END")
 		a.received(2)
 		got, _ := a.sim.Ledger(admin)
 		if err := second.Receipt(t.Context(), got[0].MsgID, "failed:user block"); err != nil {
