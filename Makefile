@@ -7,9 +7,6 @@ SHELL := /bin/bash -o pipefail
 # dependency of the module.
 GOLANGCI ?= go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-# Gin without MessagePack, which nothing here speaks and which takes long to build.
-export GOFLAGS := $(GOFLAGS) -tags=nomsgpack
-
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 
