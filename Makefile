@@ -101,7 +101,7 @@ bench-copy: ## measure the copy of 1,000,000 recipients and deliveries from SQLi
 	COPY_DELIVERIES=1000000 go test -count=1 -timeout 40m -v -run '^TestCopyOfManyDeliveries$$' ./services/copying
 
 .PHONY: accounts
-accounts: ## measure what 100 idle accounts cost in one process, and how fast one is beside a broken or flooded one, in five minutes; MariaDB too if TEST_MYSQL_URL is set
+accounts: ## measure what 100 idle accounts cost in one process, and how fast one is beside a broken or flooded one, in ten minutes; MariaDB too if TEST_MYSQL_URL is set
 	go run ./bench -accounts
 
 .PHONY: bench-import
