@@ -7,9 +7,6 @@ SHELL := /bin/bash -o pipefail
 # dependency of the module.
 GOLANGCI ?= go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-# Gin without MessagePack, which nothing here speaks and which takes long to build.
-export GOFLAGS := $(GOFLAGS) -tags=nomsgpack
-
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
 
@@ -104,7 +101,7 @@ bench-copy: ## measure the copy of 1,000,000 recipients and deliveries from SQLi
 	COPY_DELIVERIES=1000000 go test -count=1 -timeout 40m -v -run '^TestCopyOfManyDeliveries$$' ./services/copying
 
 .PHONY: accounts
-accounts: ## measure what 100 idle accounts cost in one process, and how fast one is beside a broken or flooded one, in five minutes; MariaDB too if TEST_MYSQL_URL is set
+accounts: ## measure what 100 idle accounts cost in one process, and how fast one is beside a broken or flooded one, in ten minutes; MariaDB too if TEST_MYSQL_URL is set
 	go run ./bench -accounts
 
 .PHONY: bench-import

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -21,6 +22,7 @@ import (
 	"wechat-broadcast/services/approval"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/canary"
+	"wechat-broadcast/services/cluster"
 	"wechat-broadcast/services/followers"
 	"wechat-broadcast/services/lifesign"
 	"wechat-broadcast/services/message"
@@ -28,8 +30,11 @@ import (
 	"wechat-broadcast/services/monitor"
 	"wechat-broadcast/services/notify"
 	"wechat-broadcast/services/sessions"
+	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/webhooks"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/wechat/tokenstore"
+	"wechat-broadcast/services/worker"
 )
 
 // account is the parts that serve one account of the platform. They share no data
@@ -93,17 +98,15 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	var shared redis.UniversalClient // a nil *redis.Client in it would not be nil
-	if a.redis != nil {
-		shared = a.redis
+	if a.platform, err = a.newPlatform(); err != nil {
+		return nil, errors.Join(err, store.Close())
 	}
-	a.platform = a.newPlatform(shared)
 	a.followers = followers.New(followers.Config{Store: store, Platform: a.platform, Cap: a.cap(), Now: time.Now, Log: a.log})
 	source := newSource(settings, store, a.platform)
 	roles := admins.New(admins.Config{Store: store, Owners: settings.AdminOpenIDs, Now: time.Now, Log: a.log})
 	a.admins = roles
 	a.life = &lifesign.Keeper{Store: store, Log: a.log}
-	a.engine = a.newEngine(a.redis, source, roles)
+	a.engine = a.newEngine(source, roles)
 	a.monitor = a.newMonitor()
 	a.webhooks = a.newWebhooks()
 	if a.sessions, err = a.newSessions(); err != nil {
@@ -119,12 +122,6 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 		Approvals: &approval.Desk{
 			Store: store, Admins: roles, Start: a.engine.StartOf, Wake: a.engine.Wake, Now: time.Now, Log: a.log,
 		},
-	})
-	callback := handlers.NewCallback(handlers.CallbackConfig{
-		AppID: settings.AppID, Token: settings.Token.Reveal(), AESKey: settings.EncodingAESKey.Reveal(),
-		Welcome: settings.Welcome, UnknownText: settings.UnknownText,
-		Store: store, Ready: a.ready, Redis: shared, Chat: a.chat, Followers: a.followers, Engine: a.engine,
-		Metrics: a.metrics, Now: time.Now, Log: a.log,
 	})
 	a.progress, err = progress.New(progress.Config{
 		Store: store, Engine: a.engine, Platform: a.platform, Language: settings.Language, Now: time.Now, Log: a.log,
@@ -148,7 +145,7 @@ func newAccount(settings config.Account, p *process) (*account, error) {
 	}
 	readiness := handlers.NewReadiness(a.checks())
 	a.metrics.MustRegister(readiness)
-	a.served = &handlers.Account{Callback: callback, Pages: a.pages, API: served, Console: pages, Readiness: readiness}
+	a.served = &handlers.Account{Callback: a.newCallback(), Pages: a.pages, API: served, Console: pages, Readiness: readiness}
 	return a, nil
 }
 
@@ -161,7 +158,7 @@ func linkSecret(settings config.Account) string {
 	return settings.Name + " " + settings.AppSecret.Reveal()
 }
 
-func (a *account) newPlatform(shared redis.UniversalClient) *wechat.Client {
+func (a *account) newPlatform() (*wechat.Client, error) {
 	refreshes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "wechat_token_refreshes_total",
 		Help: "Access tokens asked of the platform, by outcome.",
@@ -170,24 +167,55 @@ func (a *account) newPlatform(shared redis.UniversalClient) *wechat.Client {
 		refreshes.WithLabelValues(outcome) // so that the first of each is seen as one more
 	}
 	a.metrics.MustRegister(refreshes)
-	return wechat.New(wechat.Config{
+	c := wechat.Config{
 		AppID: a.settings.AppID, AppSecret: a.settings.AppSecret.Reveal(), BaseURL: a.settings.APIBaseURL,
 		MaxConns: a.settings.SendConcurrency + 8, // beside the sends: notices, follower pages, the token
-		Redis:    shared, Now: time.Now, Log: a.log,
-		OnTokenRefresh: func(outcome string) { refreshes.WithLabelValues(outcome).Inc() },
-	})
+		Now:      time.Now, Log: a.log, OnTokenRefresh: func(outcome string) { refreshes.WithLabelValues(outcome).Inc() },
+	}
+	if a.redis != nil {
+		var err error
+		if c.SharedTokens, err = tokenstore.New(a.redis, c.AppID, c.AppSecret); err != nil {
+			return nil, fmt.Errorf("share the access token: %w", err)
+		}
+	}
+	return wechat.New(c), nil
 }
 
-func (a *account) newEngine(shared *redis.Client, source *messages.Source, roles *admins.Service) *broadcast.Engine {
-	return broadcast.New(broadcast.Config{
+func (a *account) newEngine(source *messages.Source, roles *admins.Service) *broadcast.Engine {
+	c := broadcast.Config{
 		Store: a.store, Platform: a.platform, Messages: source,
 		EverPulled: a.followers.EverPulled, Pull: a.followers.Complete,
 		Concurrency: a.settings.SendConcurrency, Rate: a.settings.SendRate,
 		Approvals: a.settings.Approvals, Senders: roles.Senders, RequireTest: a.settings.RequireTest,
 		UndoWindow: a.settings.UndoWindow, QuotaReset: a.settings.QuotaReset, Canary: canary.Share(a.settings.Canary),
-		Quiet: a.settings.QuietHours, Cap: a.cap(), Retention: a.settings.Retention, Redis: shared, Account: a.settings.AppID, Life: a.life,
+		Quiet: a.settings.QuietHours, Cap: a.cap(), Retention: a.settings.Retention, Life: a.life,
 		Metrics: a.metrics, Now: time.Now, Log: a.log,
+	}
+	if a.redis != nil {
+		c.Join = a.join
+	}
+	return broadcast.New(c)
+}
+
+// join has the replicas share their work on Redis.
+func (a *account) join(pace *throttle.Throttle, patience time.Duration) (broadcast.Cluster, worker.Queue) {
+	c := cluster.New(cluster.Config{
+		Redis: a.redis, Account: a.settings.AppID, Throttle: pace, Patience: patience, Now: time.Now, Log: a.log,
 	})
+	return c, c.Queue
+}
+
+func (a *account) newCallback() *handlers.Callback {
+	c := handlers.CallbackConfig{
+		AppID: a.settings.AppID, Token: a.settings.Token.Reveal(), AESKey: a.settings.EncodingAESKey.Reveal(),
+		Welcome: a.settings.Welcome, UnknownText: a.settings.UnknownText,
+		Store: a.store, Ready: a.ready, Chat: a.chat, Followers: a.followers, Engine: a.engine,
+		Metrics: a.metrics, Now: time.Now, Log: a.log,
+	}
+	if a.redis != nil { // a nil *redis.Client in it would not be nil
+		c.Redis = a.redis
+	}
+	return handlers.NewCallback(c)
 }
 
 // newMonitor registers the metrics that no other part has.

@@ -20,19 +20,22 @@ import (
 	"wechat-broadcast/config"
 )
 
-// manyAccounts is how many accounts one process serves here, and idleAfter how long they
-// do nothing before its memory is read.
 const (
-	manyAccounts = 100
-	idleAfter    = 10 * time.Second
+	manyAccounts = 100 // that one process serves here
+	// startsAgain is how often it is started with the databases of before.
+	startsAgain = 10
+	// idleAfter is how long it does nothing before its memory is read.
+	idleAfter = time.Minute
 )
 
 // idle is what a process costs whose accounts do nothing.
 type idle struct {
-	Ready, ReadyAgain float64 // seconds from the start to all ready, with new databases and with those of before
-	MiB               float64 // resident, after idleAfter
-	CPU               float64 // seconds in each second of idleAfter
-	Connections       int     // to MySQL
+	Ready       float64 // seconds from the start to all ready, with new databases
+	ReadyAgain  series  // the same with those of before
+	MiB         float64 // resident, after idleAfter
+	MostMiB     float64 // the most that was resident until then
+	CPU         float64 // seconds in each second of idleAfter
+	Connections int     // to MySQL
 }
 
 // measureIdle prints what 100 idle accounts cost in one process beside one, on each database.
@@ -55,8 +58,9 @@ func measureIdle(ctx context.Context, server string, out io.Writer) (err error) 
 		_, _ = io.WriteString(w, `{"access_token":"t","expires_in":7200,"total":0,"count":0,"next_openid":""}`)
 	}))
 	defer platform.Close()
-	fmt.Fprintln(out, "| database | accounts | ready, new databases | ready | memory | each beyond the first | CPU of one core | MySQL connections |")
-	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- | --- | --- |")
+	fmt.Fprintf(out, "ready: the median of %d starts. memory: after %.0f s.\n\n", startsAgain, idleAfter.Seconds())
+	fmt.Fprintln(out, "| database | accounts | ready, new databases | ready | memory | at most | each beyond the first | CPU of one core | MySQL connections |")
+	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
 	for _, driver := range dbs.drivers() {
 		var alone idle
 		for _, n := range []int{1, manyAccounts} {
@@ -70,14 +74,15 @@ func measureIdle(ctx context.Context, server string, out io.Writer) (err error) 
 			} else {
 				each = fmt.Sprintf("%.2f MiB", (got.MiB-alone.MiB)/float64(n-1))
 			}
-			fmt.Fprintf(out, "| %s | %d | %.1f s | %.1f s | %.0f MiB | %s | %.1f%% | %d |\n",
-				driver, n, got.Ready, got.ReadyAgain, got.MiB, each, 100*got.CPU, got.Connections)
+			fmt.Fprintf(out, "| %s | %d | %.2f s | %.2f s | %.0f MiB | %.0f MiB | %s | %.1f%% | %d |\n",
+				driver, n, got.Ready, got.ReadyAgain.median(), got.MiB, got.MostMiB, each, 100*got.CPU, got.Connections)
 		}
 	}
 	return nil
 }
 
-// measureAccounts serves n accounts twice, and measures the second time.
+// measureAccounts serves n accounts with new databases, and then again and again, and
+// watches the last of these processes.
 func measureAccounts(ctx context.Context, dbs *databases, driver string, n int, binary, platform string) (got idle, err error) {
 	text := "listen_addr: 127.0.0.1:0\nwechat_token: token\nwechat_app_secret: 0123456789abcdef0123456789abcdef\nwechat_api_base_url: " + platform + "\naccounts:\n"
 	var names []string // of the databases
@@ -94,7 +99,7 @@ func measureAccounts(ctx context.Context, dbs *databases, driver string, n int, 
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return got, fmt.Errorf("write the settings: %w", err)
 	}
-	for again := range 2 {
+	for again := range 1 + startsAgain {
 		cmd := exec.CommandContext(ctx, binary, "serve", "--config", file) //nolint:gosec // a file of ours
 		cmd.Dir, cmd.Env = dbs.folder, []string{"HOME=" + dbs.folder}
 		began := time.Now()
@@ -110,7 +115,10 @@ func measureAccounts(ctx context.Context, dbs *databases, driver string, n int, 
 		took := time.Since(began).Seconds()
 		if again == 0 {
 			got.Ready = took
-		} else if got.ReadyAgain = took; err == nil {
+		} else {
+			got.ReadyAgain = append(got.ReadyAgain, took)
+		}
+		if again == startsAgain && err == nil {
 			err = watchIdle(ctx, dbs, driver, names, cmd.Process.Pid, &got)
 		}
 		err = errors.Join(err, cmd.Process.Signal(syscall.SIGTERM), cmd.Wait(), log.Close())
@@ -137,17 +145,10 @@ func watchIdle(ctx context.Context, dbs *databases, driver string, names []strin
 		return err
 	}
 	got.CPU = (after - before) / idleAfter.Seconds()
-	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
-	if err != nil {
+	if got.MiB, err = resident(pid, "VmRSS"); err != nil {
 		return err
 	}
-	found := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(status)
-	if found == nil {
-		return errors.New("the process has no VmRSS")
-	}
-	kib, err := strconv.Atoi(string(found[1]))
-	got.MiB = float64(kib) / 1024
-	if err != nil || driver == config.SQLite {
+	if got.MostMiB, err = resident(pid, "VmHWM"); err != nil || driver == config.SQLite {
 		return err
 	}
 	return dbs.ask(ctx, "SELECT COUNT(*) FROM information_schema.processlist WHERE db IN ("+strings.Join(names, ",")+")", &got.Connections)
@@ -185,7 +186,7 @@ func allReady(ctx context.Context, log string, n int) error {
 			return nil
 		}
 		select {
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(2 * time.Millisecond):
 		case <-ctx.Done():
 			return fmt.Errorf("not all are ready: %w; the log: %.2000s", ctx.Err(), text)
 		}

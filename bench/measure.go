@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
+	"errors"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"syscall"
@@ -43,21 +43,21 @@ func cpuSeconds() float64 {
 }
 
 // peakMiB is the most memory that this process has had resident.
-func peakMiB() (float64, error) {
-	status, err := os.ReadFile("/proc/self/status")
+func peakMiB() (float64, error) { return resident(os.Getpid(), "VmHWM") }
+
+// resident returns how many MiB of a process are in memory, by the name that its status
+// has for it (proc_pid_status(5)).
+func resident(pid int, name string) (float64, error) {
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
-		return 0, fmt.Errorf("read peak memory: %w", err)
+		return 0, err
 	}
-	for line := range bytes.Lines(status) {
-		if rest, ok := bytes.CutPrefix(line, []byte("VmHWM:")); ok {
-			kib, err := strconv.ParseFloat(string(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte(" kB"))), 64)
-			if err != nil {
-				return 0, fmt.Errorf("read peak memory: %w", err)
-			}
-			return kib / 1024, nil
-		}
+	found := regexp.MustCompile(name + `:\s+(\d+) kB`).FindSubmatch(status)
+	if found == nil {
+		return 0, errors.New("the process has no " + name)
 	}
-	return 0, fmt.Errorf("read peak memory: no VmHWM")
+	kib, err := strconv.Atoi(string(found[1]))
+	return float64(kib) / 1024, err
 }
 
 // series are the values of one figure, one for each round.

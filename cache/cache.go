@@ -18,9 +18,14 @@ import (
 // It does not use the library's expirable.LRU: that starts a goroutine that never
 // ends, and gives every entry the same time.
 type Cache[K comparable, V any] struct {
-	load   func(ctx context.Context, key K) (V, error)
-	ttl    func(value V, took time.Duration) time.Duration
-	kept   *lru.Cache[K, entry[V]]
+	load func(ctx context.Context, key K) (V, error)
+	ttl  func(value V, took time.Duration) time.Duration
+	// kept is an *lru.Cache. As a field it would have each package that knows of a Cache
+	// compile all methods of its types again, three quarters of all that some compile.
+	kept interface {
+		Get(key K) (entry[V], bool)
+		Add(key K, value entry[V]) (evicted bool)
+	}
 	flight singleflight.Group
 }
 

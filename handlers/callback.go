@@ -80,7 +80,7 @@ type CallbackConfig struct {
 	Ready <-chan struct{}
 	// Redis has replicas share what they remember of callbacks; nil for a process
 	// that is alone.
-	Redis redis.UniversalClient
+	Redis redis.Scripter
 
 	// Chat answers texts. After an error the person is asked to try again, and the
 	// message is handled anew when the platform delivers it again.

@@ -32,7 +32,7 @@ const (
 // signature came with, and how each message was answered. What it forgets, or
 // can't be asked about, the database still knows where it matters.
 type shared struct {
-	redis redis.UniversalClient
+	redis redis.Scripter
 	app   string
 	log   *slog.Logger
 	// most and reserve are as in signatures.

@@ -72,7 +72,7 @@ for arch in ${ARCHES:-amd64 arm64}; do
     name=wechat-broadcast_${PACKAGE_VERSION}_linux_$arch
     folder=$work/$arch/$name
     mkdir -p "$folder/bin"
-    CGO_ENABLED=0 GOOS=linux GOARCH=$arch GOFLAGS="-tags=nomsgpack -buildvcs=false" GOAMD64=v1 GOARM64=v8.0 \
+    CGO_ENABLED=0 GOOS=linux GOARCH=$arch GOFLAGS=-buildvcs=false GOAMD64=v1 GOARM64=v8.0 \
         go build -trimpath -ldflags "-s -w -X main.version=$version -X main.commit=$commit" \
         -o "$folder/bin/wechat-broadcast" .
     # The archive holds what the Dockerfile and compose.yaml need, in the same places.

@@ -176,7 +176,7 @@ func newDesk(tb testing.TB, set setup) *desk {
 	d.admins = admins.New(admins.Config{Store: d.store, Owners: set.owners, Now: time.Now, Log: log})
 	d.engine = broadcast.New(broadcast.Config{
 		Store: d.store, Platform: platform, Messages: source, EverPulled: people.EverPulled, Pull: people.Complete, Concurrency: 4,
-		UndoWindow: set.undo, Senders: d.admins.Senders, Account: "wxd0a1b2c3d4e5f607", Metrics: prometheus.NewRegistry(), Now: time.Now, Log: log,
+		UndoWindow: set.undo, Senders: d.admins.Senders, Metrics: prometheus.NewRegistry(), Now: time.Now, Log: log,
 	})
 	tb.Cleanup(d.engine.Close)
 	d.sessions = must[*sessions.Service](tb)(sessions.New(sessions.Config{

@@ -20,11 +20,14 @@ import (
 	"wechat-broadcast/services/admins"
 	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/canary"
+	"wechat-broadcast/services/cluster"
 	"wechat-broadcast/services/lifesign"
 	"wechat-broadcast/services/message/messagetest"
 	"wechat-broadcast/services/messages"
 	"wechat-broadcast/services/notify"
+	"wechat-broadcast/services/throttle"
 	"wechat-broadcast/services/wechat"
+	"wechat-broadcast/services/worker"
 	"wechat-broadcast/simulator"
 	"wechat-broadcast/zone"
 )
@@ -194,7 +197,12 @@ func (a *account) newEngine() *broadcast.Engine {
 		c.Life = &lifesign.Keeper{Store: a.store, Log: c.Log}
 	}
 	if a.set.cluster != nil {
-		c.Redis, c.Account = a.set.cluster.Redis, a.set.cluster.Account
+		c.Join = func(th *throttle.Throttle, patience time.Duration) (broadcast.Cluster, worker.Queue) {
+			shared := cluster.New(cluster.Config{
+				Redis: a.set.cluster.Redis, Account: a.set.cluster.Account, Throttle: th, Patience: patience, Now: c.Now, Log: c.Log,
+			})
+			return shared, shared.Queue
+		}
 	}
 	e := broadcast.New(c)
 	a.figures[e] = figures

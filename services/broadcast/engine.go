@@ -9,7 +9,6 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/redis/go-redis/v9"
 
 	"wechat-broadcast/cache"
 	"wechat-broadcast/models"
@@ -17,7 +16,6 @@ import (
 	"wechat-broadcast/services/blacklist"
 	"wechat-broadcast/services/canary"
 	"wechat-broadcast/services/check"
-	"wechat-broadcast/services/cluster"
 	"wechat-broadcast/services/delivery"
 	"wechat-broadcast/services/intercepted"
 	"wechat-broadcast/services/lifesign"
@@ -72,17 +70,28 @@ type Config struct {
 	// Retention is how long after the end of a broadcast its deliveries are kept; 0 for
 	// ever.
 	Retention time.Duration
-	// Redis shares the work with the other replicas of the account; nil to do it
-	// alone.
-	Redis *redis.Client
-	// Account is the AppID.
-	Account string
+	// Join shares the work with the other replicas of the account; nil to do it alone. It
+	// returns what shares it and where batches come from. throttle is from now on that of
+	// all; patience is how long batches under way may take to return when the program ends.
+	Join func(throttle *throttle.Throttle, patience time.Duration) (Cluster, worker.Queue)
 	// Life has the database show when it was last sent on; nil for a database that nobody
 	// restores.
 	Life    *lifesign.Keeper
 	Metrics prometheus.Registerer
 	Now     func() time.Time
 	Log     *slog.Logger
+}
+
+// Cluster is what an Engine asks of what the replicas share, a *cluster.Cluster, whose
+// methods say more.
+type Cluster interface {
+	Run(ctx context.Context, meters func() map[int64]*throttle.Meter)
+	Close()
+	Rate(ctx context.Context, broadcast int64) (perSecond float64, err error)
+	Answers() bool
+	Down() (since time.Time)
+	TellStall(ctx context.Context, broadcast int64, stall any)
+	Stall(ctx context.Context, broadcast int64, stall any) (told bool)
 }
 
 // Engine runs broadcasts. Its parts are the scheduler, which starts what is due, the
@@ -107,7 +116,7 @@ type Engine struct {
 	sender   *delivery.Sender
 	worker   *worker.Worker
 	queue    worker.Queue
-	cluster  *cluster.Cluster // nil when the work is not shared
+	cluster  Cluster // nil when the work is not shared
 	life     *lifesign.Keeper
 	runs     runs
 	canary   *canary.Chooser
@@ -202,15 +211,12 @@ func New(c Config) *Engine {
 	e.trial = &canary.Trial{Store: c.Store, Join: e.sender.Receipts.Join, Intercepted: e.interceptions.Count, Now: c.Now, Log: c.Log}
 	owner, lasts := ownLeases, worker.LoneLease
 	e.queue = worker.NewLocalQueue()
-	if c.Redis != nil {
-		e.cluster = cluster.New(cluster.Config{
-			Redis: c.Redis, Account: c.Account, Throttle: e.throttle, Patience: cutCallsAfter + cutStoringAfter + time.Second,
-			Now: c.Now, Log: c.Log,
-		})
-		e.queue, owner, lasts = e.cluster.Queue, "", worker.SharedLease
+	if c.Join != nil {
+		e.cluster, e.queue = c.Join(e.throttle, cutCallsAfter+cutStoringAfter+time.Second)
+		owner, lasts = "", worker.SharedLease
 	}
 	e.worker = worker.New(worker.Config{
-		Store: c.Store, Sender: e.sender, Throttle: e.throttle, Owner: owner, Lease: lasts, Shared: c.Redis != nil, Storing: e.storing,
+		Store: c.Store, Sender: e.sender, Throttle: e.throttle, Owner: owner, Lease: lasts, Shared: c.Join != nil, Storing: e.storing,
 		Stopped: e.stopped, Now: c.Now, Log: c.Log,
 	})
 	return e

@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"wechat-broadcast/cache"
 	"wechat-broadcast/services/wechat/transport"
 )
@@ -52,9 +50,9 @@ type Config struct {
 	// Timeout bounds one call from the dial to the last byte; DefaultTimeout
 	// if 0. Follower pages get 30 s if that is more.
 	Timeout time.Duration
-	// Redis has the account's replicas share one access token; nil for a process
-	// that is alone.
-	Redis redis.UniversalClient
+	// SharedTokens has the account's replicas share one access token; nil for a
+	// process that is alone.
+	SharedTokens SharedTokens
 	// Now is the clock; time.Now if nil.
 	Now func() time.Time
 	// Log is where token refreshes are told; nothing is logged if nil.

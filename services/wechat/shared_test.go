@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"wechat-broadcast/models/modelstest"
+	"wechat-broadcast/services/wechat/tokenstore"
 )
 
 // replicated is an account with several clients that share a Redis.
@@ -32,7 +33,11 @@ func replicate(t *testing.T, n int, rdb redis.UniversalClient) *replicated {
 	t.Cleanup(srv.Close)
 	for range n {
 		r.clients = append(r.clients, newClient(t, srv.URL, func(c *Config) {
-			c.AppID, c.Redis, c.Log = r.app, rdb, modelstest.Log(t)
+			store, err := tokenstore.New(rdb, r.app, c.AppSecret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.AppID, c.SharedTokens, c.Log = r.app, store, modelstest.Log(t)
 			c.OnTokenRefresh = func(outcome string) {
 				r.mu.Lock()
 				defer r.mu.Unlock()

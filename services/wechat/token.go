@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"wechat-broadcast/services/wechat/tokenstore"
 	"wechat-broadcast/zone"
 )
 
@@ -28,6 +27,10 @@ const (
 	// shortLife is assumed for a token whose life the platform left out.
 	shortLife = 5 * time.Minute
 	longLife  = 24 * time.Hour
+
+	// The platform's limits on force_refresh (WeChat: getStableAccessToken docs).
+	forcedPerDay = 20
+	forcedPause  = 30 * time.Second
 )
 
 // tokens holds the account's one access token for all callers.
@@ -40,7 +43,7 @@ type tokens struct {
 	now    func() time.Time
 	log    *slog.Logger
 	hook   func(outcome string)
-	shared *tokenstore.Store // nil without other replicas
+	shared SharedTokens // nil without other replicas
 
 	ctx  context.Context
 	stop context.CancelFunc
@@ -75,7 +78,7 @@ type grant struct {
 }
 
 func newTokens(c *Client, cfg Config) *tokens {
-	t := &tokens{client: c, now: cfg.Now, log: cfg.Log, hook: cfg.OnTokenRefresh}
+	t := &tokens{client: c, now: cfg.Now, log: cfg.Log, hook: cfg.OnTokenRefresh, shared: cfg.SharedTokens}
 	if t.now == nil {
 		t.now = time.Now
 	}
@@ -86,12 +89,6 @@ func newTokens(c *Client, cfg Config) *tokens {
 	// A refresh is for all callers, so it runs on the client's context and not
 	// on that of the first caller.
 	t.ctx, t.stop = context.WithCancel(context.Background())
-	if cfg.Redis != nil {
-		var err error
-		if t.shared, err = tokenstore.New(cfg.Redis, cfg.AppID, cfg.AppSecret); err != nil {
-			t.log.Error("the access token is not shared", "error", err)
-		}
-	}
 	return t
 }
 
@@ -222,7 +219,7 @@ func (t *tokens) obtain(ctx context.Context) (g grant, how string, err error) {
 	case err != nil:
 		return grant{}, refreshOutcome(err), err
 	case t.wasRefused(g.token):
-		return grant{}, "refused", staleError(tokenstore.ForcedPause)
+		return grant{}, "refused", staleError(forcedPause)
 	}
 	return g, "forced", nil
 }
@@ -255,7 +252,7 @@ func (t *tokens) wasRefused(token string) bool {
 // wait for the next.
 func (t *tokens) reserveForced(ctx context.Context) time.Duration {
 	if t.shared != nil {
-		if wait, err := t.shared.ReserveForced(ctx, t.now()); err == nil {
+		if wait, err := t.shared.ReserveForced(ctx, t.now(), forcedPerDay, forcedPause); err == nil {
 			return wait
 		}
 	}
@@ -265,11 +262,11 @@ func (t *tokens) reserveForced(ctx context.Context) time.Duration {
 	if day := zone.Day(now); day != t.forcedDay {
 		t.forcedDay, t.forced = day, 0
 	}
-	if t.forced >= tokenstore.ForcedPerDay {
+	if t.forced >= forcedPerDay {
 		return untilMidnight(now)
 	}
-	if age := now.Sub(t.forcedLast); age >= 0 && age < tokenstore.ForcedPause {
-		return tokenstore.ForcedPause - age
+	if age := now.Sub(t.forcedLast); age >= 0 && age < forcedPause {
+		return forcedPause - age
 	}
 	t.forced++
 	t.forcedLast = now
@@ -279,11 +276,11 @@ func (t *tokens) reserveForced(ctx context.Context) time.Duration {
 // exhaustForced ends forced refreshes for the day and says how long that is.
 func (t *tokens) exhaustForced(ctx context.Context) time.Duration {
 	if t.shared != nil {
-		t.shared.ExhaustForced(ctx, t.now())
+		t.shared.ExhaustForced(ctx, t.now(), forcedPerDay)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.forced = tokenstore.ForcedPerDay
+	t.forced = forcedPerDay
 	return untilMidnight(t.now())
 }
 

@@ -15,7 +15,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"wechat-broadcast/services/wechat/tokenstore"
 	"wechat-broadcast/zone"
 )
 
@@ -203,11 +202,11 @@ func TestForcedRefreshesKeepTheirLimits(t *testing.T) {
 				t.Fatalf("got %+v", last)
 			}
 		}
-		if len(forced) != tokenstore.ForcedPerDay {
-			t.Errorf("%d forced refreshes in an hour, want %d", len(forced), tokenstore.ForcedPerDay)
+		if len(forced) != forcedPerDay {
+			t.Errorf("%d forced refreshes in an hour, want %d", len(forced), forcedPerDay)
 		}
 		for i := 1; i < len(forced); i++ {
-			if gap := forced[i].Sub(forced[i-1]); gap < tokenstore.ForcedPause {
+			if gap := forced[i].Sub(forced[i-1]); gap < forcedPause {
 				t.Errorf("forced refresh %d came after %v", i, gap)
 			}
 		}
@@ -216,8 +215,8 @@ func TestForcedRefreshesKeepTheirLimits(t *testing.T) {
 		}
 		time.Sleep(last.RetryAfter)
 		c.Send(t.Context(), testMessage())
-		if len(forced) != tokenstore.ForcedPerDay+1 {
-			t.Errorf("on the next day there were %d forced refreshes, want %d", len(forced), tokenstore.ForcedPerDay+1)
+		if len(forced) != forcedPerDay+1 {
+			t.Errorf("on the next day there were %d forced refreshes, want %d", len(forced), forcedPerDay+1)
 		}
 	})
 }
@@ -235,7 +234,7 @@ func TestForcedRefreshWithoutEffect(t *testing.T) {
 		})
 		c := newClient(t, "http://platform", func(c *Config) { c.Transport = inProcess(p) })
 		r := c.Send(t.Context(), testMessage())
-		if r.Verdict != Retry || r.MaybeSent || r.RetryAfter != tokenstore.ForcedPause || p.forced != 1 {
+		if r.Verdict != Retry || r.MaybeSent || r.RetryAfter != forcedPause || p.forced != 1 {
 			t.Errorf("got %+v after %d forced refreshes", r, p.forced)
 		}
 		if sends != 1 {

@@ -20,16 +20,6 @@ import (
 	"wechat-broadcast/zone"
 )
 
-// LockExpiry is how long a replica that died while it refreshed keeps the others
-// waiting.
-const LockExpiry = 15 * time.Second
-
-// The platform's limits on force_refresh (WeChat: getStableAccessToken docs).
-const (
-	ForcedPerDay = 20
-	ForcedPause  = 30 * time.Second
-)
-
 const (
 	// timeout is how long Redis may take to answer. Without an answer a replica gets
 	// its token alone.
@@ -46,12 +36,6 @@ type Store struct {
 	locks *redsync.Redsync
 	app   string
 	aead  cipher.AEAD
-}
-
-// Token is an access token and its end.
-type Token struct {
-	Value   string
-	Expires time.Time
 }
 
 // New returns the store of an account.
@@ -73,40 +57,41 @@ func New(rdb redis.UniversalClient, appID, appSecret string) (*Store, error) {
 
 func (s *Store) key(name string) string { return "wechat-broadcast:" + s.app + ":token:" + name }
 
-// stored is a Token as it is stored, before it is encrypted.
+// stored is a token as it is stored, before it is encrypted.
 type stored struct {
 	Token   string `json:"token"`
 	Expires int64  `json:"expires"` // milliseconds since the Unix epoch
 }
 
-// Load returns the stored token; false if there is none that can be read.
-func (s *Store) Load(ctx context.Context) (Token, bool, error) {
+// Load returns the stored token and its end; an empty one if there is none that can be
+// read.
+func (s *Store) Load(ctx context.Context) (token string, expires time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	raw, err := s.redis.Get(ctx, s.key("current")).Bytes()
 	switch {
 	case errors.Is(err, redis.Nil):
-		return Token{}, false, nil
+		return "", time.Time{}, nil
 	case err != nil:
-		return Token{}, false, fmt.Errorf("read shared token: %w", err)
+		return "", time.Time{}, fmt.Errorf("read shared token: %w", err)
 	}
 	plain, err := s.aead.Open(nil, nil, raw, []byte(s.app))
 	var t stored
 	if err != nil || json.Unmarshal(plain, &t) != nil {
-		return Token{}, false, nil // of another AppSecret, or program
+		return "", time.Time{}, nil // of another AppSecret, or program
 	}
-	return Token{Value: t.Token, Expires: time.UnixMilli(t.Expires)}, true, nil
+	return t.Token, time.UnixMilli(t.Expires), nil
 }
 
 // Save has the other replicas find a token, as long as it is good.
-func (s *Store) Save(ctx context.Context, t Token, now time.Time) error {
+func (s *Store) Save(ctx context.Context, token string, expires, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	life := t.Expires.Sub(now)
+	life := expires.Sub(now)
 	if life <= 0 {
 		return nil
 	}
-	plain, err := json.Marshal(stored{t.Value, t.Expires.UnixMilli()})
+	plain, err := json.Marshal(stored{token, expires.UnixMilli()})
 	if err != nil {
 		return err
 	}
@@ -118,11 +103,11 @@ func (s *Store) Save(ctx context.Context, t Token, now time.Time) error {
 }
 
 // Lock makes this replica the one that refreshes, unless another is: then it
-// returns nil.
-func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {
+// returns nil. A replica that dies keeps the others waiting for expiry.
+func (s *Store) Lock(ctx context.Context, expiry time.Duration) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	refreshing := s.locks.NewMutex(s.key("refreshing"), redsync.WithExpiry(LockExpiry), redsync.WithTries(1))
+	refreshing := s.locks.NewMutex(s.key("refreshing"), redsync.WithExpiry(expiry), redsync.WithTries(1))
 	err = refreshing.LockContext(ctx)
 	var taken *redsync.ErrTaken
 	switch {
@@ -138,13 +123,13 @@ func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {
 	}, nil
 }
 
-// ReserveForced takes one of the day's forced refreshes for all replicas, or
-// says how long to wait for the next.
-func (s *Store) ReserveForced(ctx context.Context, now time.Time) (wait time.Duration, err error) {
+// ReserveForced takes one of the day's forced refreshes for all replicas, of which there
+// are perDay with a pause between two, or says how long to wait for the next.
+func (s *Store) ReserveForced(ctx context.Context, now time.Time, perDay int, pause time.Duration) (wait time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	last := s.key("forced")
-	free, err := s.redis.SetNX(ctx, last, 1, ForcedPause).Result()
+	free, err := s.redis.SetNX(ctx, last, 1, pause).Result()
 	if err != nil {
 		return 0, fmt.Errorf("reserve forced refresh: %w", err)
 	}
@@ -160,18 +145,18 @@ func (s *Store) ReserveForced(ctx context.Context, now time.Time) (wait time.Dur
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("reserve forced refresh: %w", err)
-	case n > ForcedPerDay:
+	case n > int64(perDay):
 		return zone.Midnight(now, 1).Sub(now), nil
 	}
 	return 0, nil
 }
 
-// ExhaustForced ends forced refreshes for the day for all replicas.
-func (s *Store) ExhaustForced(ctx context.Context, now time.Time) {
+// ExhaustForced ends forced refreshes for the day for all replicas: all perDay are used up.
+func (s *Store) ExhaustForced(ctx context.Context, now time.Time, perDay int) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	// Should it fail, the platform says so once more.
-	_ = s.redis.Set(ctx, s.forcedDay(now), ForcedPerDay, countFor).Err()
+	_ = s.redis.Set(ctx, s.forcedDay(now), perDay, countFor).Err()
 }
 
 func (s *Store) forcedDay(now time.Time) string {
