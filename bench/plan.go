@@ -21,6 +21,7 @@ type sizes struct {
 	Scale        []int
 	ScaleRounds  []int
 	WatchedSends int // recipients of a broadcast that is looked at; from 40,000 on it lasts longer than the pages' beat
+	Pages        int // that are open
 	Calls        int // of the callback
 	Receipts     int
 	Flood        int
@@ -37,20 +38,20 @@ var (
 	fullSizes = sizes{
 		Rounds: 5, Sends: 100_000, LatentSends: 40_000, SDKSends: 10_000,
 		Scale: []int{10_000, 100_000, 1_000_000}, ScaleRounds: []int{5, 5, 2},
-		WatchedSends: 40_000, Calls: 50_000, Receipts: 100_000, Flood: 500_000,
+		WatchedSends: 40_000, Pages: 200, Calls: 50_000, Receipts: 100_000, Flood: 500_000,
 		Undo: 10 * time.Second, Opening: 3 * time.Second, GroupFollowers: 1_000_000, GroupRounds: 3, LedgerFollowers: 50_000,
 	}
 	quickSizes = sizes{
 		Rounds: 3, Sends: 20_000, LatentSends: 8_000, SDKSends: 4_000,
 		Scale: []int{10_000, 100_000}, ScaleRounds: []int{2, 1},
-		WatchedSends: 8_000, Calls: 10_000, Receipts: 20_000, Flood: 200_000,
+		WatchedSends: 8_000, Pages: 200, Calls: 10_000, Receipts: 20_000, Flood: 200_000,
 		Undo: 10 * time.Second, Opening: 3 * time.Second, GroupFollowers: 100_000, GroupRounds: 2, LedgerFollowers: 10_000,
 	}
 	// smokeSizes are for the test that the benchmark works.
 	smokeSizes = sizes{
 		Rounds: 1, Sends: 150, LatentSends: 150, SDKSends: 60,
 		Scale: []int{100, 200}, ScaleRounds: []int{1, 1},
-		WatchedSends: 150, Calls: 50, Receipts: 300, Flood: 500,
+		WatchedSends: 150, Pages: 20, Calls: 50, Receipts: 300, Flood: 500,
 		Undo: 100 * time.Millisecond, Opening: time.Second, GroupFollowers: 1_000, GroupRounds: 1, LedgerFollowers: 1_000,
 	}
 )

@@ -163,8 +163,8 @@ func reachedAll(ctx context.Context, store *models.Store, b *models.Broadcast, n
 	if err != nil {
 		return err
 	}
-	if b.State != models.Finished || counts.Accepted != int64(n) {
-		return fmt.Errorf("the broadcast is %s (%s %s), %d of %d accepted", b.State, b.Reason, b.Detail, counts.Accepted, n)
+	if b.State != models.Finished || counts.Taken() != int64(n) {
+		return fmt.Errorf("the broadcast is %s (%s %s), %d of %d accepted", b.State, b.Reason, b.Detail, counts.Taken(), n)
 	}
 	return nil
 }

@@ -140,10 +140,9 @@ var synced = regexp.MustCompile(`msg="followers synced" total=(\d+)`)
 // sync has the admin ask for the followers, and returns how many seconds it took until all
 // are stored. It is the server's nth.
 func (s *server) sync(ctx context.Context, followers, nth int) (float64, error) {
-	began := time.Now()
-	reply, err := s.say(ctx, admin, "sync")
-	if err != nil || !strings.Contains(reply, "Syncing") {
-		return 0, errors.Join(fmt.Errorf("ask for a sync: %.300q", reply), err)
+	began, err := s.askForSync(ctx)
+	if err != nil {
+		return 0, err
 	}
 	total, err := s.logged(ctx, synced, nth)
 	took := time.Since(began).Seconds()
@@ -151,6 +150,28 @@ func (s *server) sync(ctx context.Context, followers, nth int) (float64, error) 
 		err = fmt.Errorf("the sync listed %s of %d", total, followers)
 	}
 	return took, err
+}
+
+// askForSync has the admin ask for a sync until one begins: the log tells of the end of one a
+// moment before the next can be. It returns when that was asked for.
+func (s *server) askForSync(ctx context.Context) (began time.Time, err error) {
+	for tick := time.Tick(look); ; {
+		began = time.Now()
+		reply, err := s.say(ctx, admin, "sync")
+		switch {
+		case err != nil:
+			return began, fmt.Errorf("ask for a sync: %w", err)
+		case strings.Contains(reply, "Syncing"):
+			return began, nil
+		case !strings.Contains(reply, "synced already"):
+			return began, fmt.Errorf("ask for a sync: %.300q", reply)
+		}
+		select {
+		case <-tick:
+		case <-ctx.Done():
+			return began, ctx.Err()
+		}
+	}
 }
 
 // ask has the admin ask for a broadcast to everyone, the account's first, and returns the reply.

@@ -163,7 +163,7 @@ func (b *bench) watchedRows() (rows []row) {
 			*loopSeries
 		}{{"progress pages", b.results.Watched[d]}, {"consoles", b.results.Consoles[d]}} {
 			rows = append(rows,
-				against(fmt.Sprintf("recorded sends at 20 ms, %d %s open, %s", openPages, open.what, databaseNames[d]),
+				against(fmt.Sprintf("recorded sends at 20 ms, %d %s open, %s", b.Pages, open.what, databaseNames[d]),
 					open.Rate, perSecond, "none open", none.Rate, atLeast(0.95)),
 				against("the same", open.CPU, micros, "none open", none.CPU, noGoal))
 		}

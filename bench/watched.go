@@ -20,7 +20,6 @@ import (
 )
 
 const (
-	openPages      = 200
 	watchedLatency = 20 * time.Millisecond
 )
 
@@ -32,7 +31,7 @@ func (b *bench) watchedSends(ctx context.Context) error {
 			for _, open := range []struct {
 				pages, consoles int
 				into            *byDriver
-			}{{into: &b.results.Unwatched}, {pages: openPages, into: &b.results.Watched}, {consoles: openPages, into: &b.results.Consoles}} {
+			}{{into: &b.results.Unwatched}, {pages: b.Pages, into: &b.results.Watched}, {consoles: b.Pages, into: &b.results.Consoles}} {
 				if err := b.watchedOnce(ctx, driver, open.pages, open.consoles, open.into.of(driver)); err != nil {
 					return err
 				}
