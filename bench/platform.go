@@ -124,9 +124,10 @@ func servePlatform(ctx context.Context, task platformTask, say func(string)) (st
 	say(string(urls))
 	err = <-served
 	_ = server.Close()
-	<-served
-	if !errors.Is(err, http.ErrServerClosed) {
-		return stats, fmt.Errorf("serve: %w", err)
+	for _, err := range []error{err, <-served} {
+		if !errors.Is(err, http.ErrServerClosed) {
+			return stats, fmt.Errorf("serve: %w", err)
+		}
 	}
 	p.round.Load().end()
 	return p.stats(), nil
@@ -167,7 +168,7 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}
 		answer = []byte(fixed)
 	}
-	_, _ = w.Write(answer) // whoever asked may be gone
+	_, _ = w.Write(answer) //nolint:gosec // it is no page; and whoever asked may be gone
 }
 
 // fixedAnswers are those that are always the same, by path.

@@ -115,7 +115,7 @@ func onParts[Out any](do func(ctx context.Context, p *parts, task programTask) (
 // profiled sends a broadcast to everyone and writes its profiles: of the parts, as the built
 // program has no way to write any.
 func profiled(ctx context.Context, p *parts, task programTask) (none struct{}, err error) {
-	if _, err := p.sync(ctx, task.Followers); err != nil {
+	if err := p.sync(ctx, task.Followers); err != nil {
 		return none, err
 	}
 	running, cancel := context.WithCancel(ctx)
@@ -139,13 +139,12 @@ func profiled(ctx context.Context, p *parts, task programTask) (none struct{}, e
 	return none, reachedAll(ctx, p.store, b, task.Followers)
 }
 
-func (p *parts) sync(ctx context.Context, n int) (sample, error) {
-	watch := start()
+func (p *parts) sync(ctx context.Context, n int) error {
 	got, err := p.followers.Sync(ctx, nil)
 	if err == nil && got.Total != int64(n) {
 		err = fmt.Errorf("the sync listed %d of %d", got.Total, n)
 	}
-	return watch.stop(n), err
+	return err
 }
 
 func (p *parts) ended(ctx context.Context, id int64) (*models.Broadcast, error) {

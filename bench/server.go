@@ -65,8 +65,8 @@ func (s *server) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write the log: %w", err)
 	}
-	defer func() { _ = log.Close() }() // the child has its own
-	cmd := exec.CommandContext(ctx, s.binary, "serve")
+	defer func() { _ = log.Close() }()                 // the child has its own
+	cmd := exec.CommandContext(ctx, s.binary, "serve") //nolint:gosec // a file of ours
 	cmd.Dir, cmd.Env = s.folder, []string{}
 	for name, value := range s.settings {
 		cmd.Env = append(cmd.Env, name+"="+value)

@@ -19,9 +19,7 @@ import (
 	"wechat-broadcast/models"
 )
 
-const (
-	watchedLatency = 20 * time.Millisecond
-)
+const watchedLatency = 20 * time.Millisecond
 
 // watchedSends compares a broadcast whose progress page is open on many phones, and
 // one that many admins look at in the console, with one at which nobody looks.
