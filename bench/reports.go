@@ -23,7 +23,9 @@ type reportTask struct {
 type reportStats struct {
 	Waiting        int   // not posted for the first time yet
 	Answered, Lost int64 // answered, and not answered at any of the tries
-	P50, P99, Max  float64
+	// P50 and P99 are how long the answer of half of them and of 99% took at most, and Max
+	// of all, in milliseconds.
+	P50, P99, Max float64
 }
 
 const (
@@ -34,6 +36,8 @@ const (
 	reportTries   = 3
 	reportTimeout = 5 * time.Second
 	reportBeat    = 5 * time.Millisecond
+	// reportGrain is how exactly the time of an answer is kept.
+	reportGrain = 100 * time.Microsecond
 )
 
 // reporter posts receipts.
@@ -46,7 +50,9 @@ type reporter struct {
 	mu             sync.Mutex
 	queue          []receipt
 	answered, lost int64
-	took           []float64 // milliseconds of those that were answered
+	// took is how many were answered within so many grains, and longest the longest.
+	took    [reportTimeout/reportGrain + 1]int64
+	longest time.Duration
 }
 
 // receipt is one that is to be posted.
@@ -121,10 +127,7 @@ func (p *reporter) post(ctx context.Context, one receipt) {
 	for range reportTries {
 		began := time.Now()
 		if p.try(ctx, one) == nil {
-			p.mu.Lock()
-			p.answered++
-			p.took = append(p.took, 1000*time.Since(began).Seconds())
-			p.mu.Unlock()
+			p.count(time.Since(began))
 			return
 		}
 		select {
@@ -161,14 +164,30 @@ func (p *reporter) try(ctx context.Context, one receipt) error {
 	return err
 }
 
+// count notes that a receipt was answered.
+func (p *reporter) count(took time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answered++
+	p.took[min(int(took/reportGrain), len(p.took)-1)]++
+	p.longest = max(p.longest, took)
+}
+
 func (p *reporter) stats() reportStats {
 	p.mu.Lock()
-	took := slices.Clone(p.took)
-	s := reportStats{Waiting: len(p.queue), Answered: p.answered, Lost: p.lost}
-	p.mu.Unlock()
-	if slices.Sort(took); len(took) > 0 {
-		last := len(took) - 1
-		s.P50, s.P99, s.Max = took[last/2], took[last*99/100], took[last]
+	defer p.mu.Unlock()
+	s := reportStats{Waiting: len(p.queue), Answered: p.answered, Lost: p.lost, Max: 1000 * p.longest.Seconds()}
+	within := int64(0)
+	for i, n := range p.took {
+		within += n
+		upTo := 1000 * (time.Duration(i+1) * reportGrain).Seconds()
+		if s.P50 == 0 && 2*within >= p.answered {
+			s.P50 = upTo
+		}
+		if 100*within >= 99*p.answered {
+			s.P99 = upTo
+			break
+		}
 	}
 	return s
 }

@@ -10,7 +10,7 @@ import (
 // told of each message by its receipt, in safe mode, over TLS.
 func TestServerKilled(t *testing.T) {
 	t.Parallel()
-	const followers = 300
+	const followers = 200
 	folder := t.TempDir()
 	dbs, err := newDatabases(folder, "")
 	if err != nil {
@@ -25,7 +25,7 @@ func TestServerKilled(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if err := b.platform.set(t.Context(), followers, 10*time.Millisecond); err != nil {
+	if err := b.platform.set(t.Context(), followers, 100*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	more := map[string]string{"SEND_CONCURRENCY": "4"}
@@ -50,7 +50,7 @@ func killed(t *testing.T, b *bench, s *server, followers int) error {
 		}
 		return seen.Sends
 	}
-	eventually(t, "half of the messages", func() bool { return sent() >= int64(followers/2) })
+	eventually(t, "the first messages", func() bool { return sent() >= 20 })
 	if err := s.kill(); err != nil {
 		return err
 	}
@@ -61,25 +61,24 @@ func killed(t *testing.T, b *bench, s *server, followers int) error {
 	if before == int64(followers) {
 		return errors.New("killed too late")
 	}
+	s.settings["SEND_CONCURRENCY"] = "64" // the rest may go faster
 	if err := s.start(t.Context()); err != nil {
 		return err
 	}
 	if err := s.ended(t.Context(), 1, followers); err != nil {
 		return err
 	}
-	if _, err := b.platform.stats(t.Context(), followers); err != nil {
-		return err
-	}
+	var seen platformStats
 	eventually(t, "the receipts", func() bool {
-		counts, err := s.store.CountDeliveries(t.Context(), 1)
-		if err != nil {
+		var err error
+		if seen, err = b.platform.stats(t.Context(), followers); err != nil {
 			t.Error(err)
 		}
-		return counts.Delivered == int64(followers)-before
+		return seen.Reports.Answered >= int64(followers)-before && seen.Reports.Waiting == 0
 	})
-	seen, err := b.platform.seen(t.Context())
-	if r := seen.Reports; r.Answered != int64(followers)-before || r.Lost != 0 || r.P99 <= 0 {
-		t.Errorf("of %d receipts: %+v", int64(followers)-before, r)
+	counts, err := s.store.CountDeliveries(t.Context(), 1)
+	if r := seen.Reports; counts.Delivered != r.Answered || r.Lost != 0 || r.P50 <= 0 || r.P99 < r.P50 {
+		t.Errorf("%d are delivered, of %d at least, by %+v", counts.Delivered, int64(followers)-before, r)
 	}
 	return err
 }
