@@ -169,13 +169,3 @@ func answerOpenID(g *gin.Context) ([]byte, error) {
 		MsgSignature: util.Signature(callbackToken, strconv.FormatInt(now, 10), nonce, string(encrypted)),
 	})
 }
-
-// freeAddress returns a loopback address with a port that is free now.
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}

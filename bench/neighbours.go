@@ -141,6 +141,16 @@ func ratios(s series) string {
 	return fmt.Sprintf("%.2f (%.2f to %.2f)", s.median(), slices.Min(s), slices.Max(s))
 }
 
+// freeAddress returns a loopback address with a port that is free now.
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
 // closedServer is a database server that refuses connections.
 func closedServer() (string, func(), error) {
 	address, err := freeAddress(context.Background())

@@ -56,6 +56,9 @@ func newServer(binary string, w *platformEnd, over wire, db *database, more map[
 	return s, nil
 }
 
+// startWithin is how long a start may take: the first makes the tables.
+const startWithin = time.Minute
+
 // serving is what the log says of where the program listens.
 var serving = regexp.MustCompile(`msg=serving address=(\S+)`)
 
@@ -75,22 +78,29 @@ func (s *server) start(ctx context.Context) error {
 	if s.process, err = begin("wechat-broadcast", cmd); err != nil {
 		return err
 	}
-	if s.url == "" {
-		var address string
-		if address, err = s.logged(ctx, serving, 1); err == nil {
-			s.url, s.settings["LISTEN_ADDR"] = "http://"+address, address
-		}
-	}
-	if err == nil {
-		err = ready(ctx, s.url)
-	}
-	if err == nil && s.store == nil {
-		s.store, err = models.Open(s.db.Driver, s.db.DSN, slog.New(slog.DiscardHandler))
-	}
-	if err != nil {
-		return errors.Join(err, s.told(), s.process.kill())
+	if err := s.await(ctx); err != nil {
+		return errors.Join(err, s.told(), s.kill())
 	}
 	return nil
+}
+
+// await waits until the server is ready, and keeps where it is if this is its first start.
+func (s *server) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	if s.url == "" {
+		address, err := s.logged(ctx, serving, 1)
+		if err != nil {
+			return err
+		}
+		s.url, s.settings["LISTEN_ADDR"] = "http://"+address, address
+	}
+	if err := ready(ctx, s.url); err != nil || s.store != nil {
+		return err
+	}
+	var err error
+	s.store, err = models.Open(s.db.Driver, s.db.DSN, slog.New(slog.DiscardHandler))
+	return err
 }
 
 // close ends the server, which was started, if it still runs, and removes its folder.
@@ -210,8 +220,6 @@ func (s *server) peakMiB() (float64, error) { return memoryOf(s.cmd.Process.Pid,
 
 // ready waits until a server says that it is.
 func ready(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
 	client := http.Client{Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()
 	for tick := time.Tick(look); ; {
