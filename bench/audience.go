@@ -55,7 +55,7 @@ func audience(ctx context.Context, task audienceTask, _ func(string)) (res audie
 	began := time.Now()
 	asked, err := p.engine.Create(ctx, broadcast.Request{
 		Message: c.message, Audience: c.audience, Groups: c.groups, Except: c.except, Of: task.Of, Canary: c.canary,
-		AskedBy: admin, RequestKey: fmt.Sprintf("bench:%d", began.UnixNano()), Again: true,
+		AskedBy: openIDOf(admin), RequestKey: fmt.Sprintf("bench:%d", began.UnixNano()), Again: true,
 	})
 	if err != nil {
 		return res, err
@@ -82,9 +82,6 @@ func audience(ctx context.Context, task audienceTask, _ func(string)) (res audie
 	res.PeakMiB, err = peakMiB()
 	return res, err
 }
-
-// admin asks for the broadcasts.
-var admin = string(appendOpenID(nil, 0))
 
 // look is how often a broadcast is looked at.
 const look = 20 * time.Millisecond
@@ -114,7 +111,7 @@ func (p *parts) follow(ctx context.Context, task audienceTask, id int64) (*model
 	if err != nil {
 		return nil, err
 	}
-	if _, err := p.engine.Cancel(ctx, id, admin); err != nil {
+	if _, err := p.engine.Cancel(ctx, id, openIDOf(admin)); err != nil {
 		return nil, err
 	}
 	_, err = p.until(ctx, id, look, func(b *models.Broadcast) (bool, error) { return p.engine.Counted(ctx, *b) })
@@ -160,7 +157,7 @@ func (p *parts) tryCanary(ctx context.Context, task audienceTask, res *audienceR
 		return err
 	}
 	res.Resumed = time.Now().UnixNano()
-	_, err = p.engine.Resume(ctx, res.ID, admin)
+	_, err = p.engine.Resume(ctx, res.ID, openIDOf(admin))
 	return err
 }
 

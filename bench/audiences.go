@@ -52,7 +52,7 @@ func (b *bench) audiences(ctx context.Context) error {
 
 // amongPeople does something on a database with followers, a topic and lists.
 func (b *bench) amongPeople(ctx context.Context, driver string, n int, r *groupResults, do func(context.Context, programTask, *groupResults) error) (err error) {
-	if err := b.set(ctx, n, 0); err != nil {
+	if err := b.platform.set(ctx, n, 0); err != nil {
 		return err
 	}
 	db, err := b.dbs.fresh(ctx, driver)
@@ -60,7 +60,7 @@ func (b *bench) amongPeople(ctx context.Context, driver string, n int, r *groupR
 		return err
 	}
 	defer func() { err = errors.Join(err, db.drop()) }()
-	task := programTask{Platform: b.platform, Driver: driver, DSN: db.DSN, Followers: n, InFlight: inFlight}
+	task := programTask{Platform: b.platform.url(overHTTP), Driver: driver, DSN: db.DSN, Followers: n, InFlight: inFlight}
 	made, err := run[peopleResult](ctx, "people", task)
 	if err != nil {
 		return err
@@ -99,8 +99,8 @@ func (b *bench) plans(ctx context.Context, task programTask, r *groupResults) er
 			if c.audience == models.AudienceRest {
 				left -= res.Counts.Known()
 			}
-			var stats platformStats
-			if err := b.ask(ctx, pathStats, nil, &stats); err != nil {
+			stats, err := b.platform.seen(ctx)
+			if err != nil {
 				return err
 			}
 			s := &r.Crowds[i]
@@ -116,7 +116,7 @@ func (b *bench) plans(ctx context.Context, task programTask, r *groupResults) er
 
 // setFor sets the platform's end for a crowd.
 func (b *bench) setFor(ctx context.Context, c crowd, followers int, latency time.Duration) error {
-	return b.setTo(ctx, platformSettings{Followers: followers, Latency: latency, Numbered: c.message != ""})
+	return b.platform.setTo(ctx, platformSettings{Followers: followers, Latency: latency, Numbered: c.message != ""})
 }
 
 // ledger has each crowd sent to its end and compares the counts with what the platform's
@@ -211,7 +211,7 @@ func (b *bench) ledgerOf(ctx context.Context, t audienceTask, r *groupResults, g
 // compare fails unless the platform's end saw each member once and nobody else, and the
 // program counts the same.
 func (b *bench) compare(ctx context.Context, want members, n int, before, skipped int64, res audienceResult) error {
-	stats, err := b.stats(ctx, sizeOf(want, n))
+	stats, err := b.platform.stats(ctx, sizeOf(want, n))
 	if err != nil {
 		return err
 	}
@@ -233,13 +233,13 @@ func (b *bench) compare(ctx context.Context, want members, n int, before, skippe
 
 // speed sends a broadcast to all.
 func (b *bench) speed(ctx context.Context, task programTask) (sample, error) {
-	if err := b.set(ctx, task.Followers, 0); err != nil {
+	if err := b.platform.set(ctx, task.Followers, 0); err != nil {
 		return sample{}, err
 	}
 	if _, err := run[audienceResult](ctx, "audience", audienceTask{programTask: task, Whole: true}); err != nil {
 		return sample{}, err
 	}
-	stats, err := b.stats(ctx, task.Followers)
+	stats, err := b.platform.stats(ctx, task.Followers)
 	return stats.span(sample{N: task.Followers}), err
 }
 

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,7 +15,28 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	folder, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		panic(err)
+	}
+	build = sync.OnceValues(func() (string, error) { return buildProgram(context.Background(), folder) })
+	code := m.Run()
+	if err := os.RemoveAll(folder); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+// build builds the program, once for all tests.
+var build func() (string, error)
+
+func built(t *testing.T) string {
+	t.Helper()
+	binary, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
 }
 
 // Everything is measured, on a scale that says nothing but takes seconds.
@@ -32,11 +55,11 @@ func TestMeasureAudiences(t *testing.T) {
 
 func checkMeasured(t *testing.T, size sizes) {
 	t.Helper()
-	rows, err := measure(t.Context(), size, "", "", t.Output())
-	if err != nil {
+	b := &bench{sizes: size, binary: built(t), progress: t.Output()}
+	if err := b.measure(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range rows {
+	for _, r := range b.rows() {
 		if len(r.Value) == 0 || r.Median <= 0 {
 			t.Errorf("%s: nothing measured", r.What)
 		}

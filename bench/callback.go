@@ -9,9 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -23,13 +20,6 @@ import (
 	"wechat-broadcast/config"
 )
 
-// The account whose callback is called.
-const (
-	callbackApp   = "wxd0a1b2c3d4e5f607"
-	callbackToken = "benchtokenbenchtoken"
-	callbackKey   = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
-)
-
 // callersTask is a row of people who each ask for their OpenID, in safe mode.
 type callersTask struct {
 	URL         string
@@ -38,10 +28,6 @@ type callersTask struct {
 
 // callback compares the program's callback with a bare Gin handler.
 func (b *bench) callback(ctx context.Context) error {
-	file, err := buildProgram(ctx, b.folder)
-	if err != nil {
-		return err
-	}
 	for range b.Rounds {
 		gin, err := launch(ctx, "gin", struct{}{})
 		if err != nil {
@@ -51,34 +37,32 @@ func (b *bench) callback(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := b.calls(ctx, gin, url, &b.results.Gin); err != nil {
+		if err := errors.Join(b.calls(ctx, gin, url, &b.results.Gin), gin.stop()); err != nil {
 			return err
 		}
-		db, err := b.dbs.fresh(ctx, config.SQLite)
-		if err != nil {
-			return err
-		}
-		p, url, err := serveProgram(ctx, file, b.platform, db)
-		if err == nil {
-			err = b.calls(ctx, p, url, &b.results.Callback)
-		}
-		if err = errors.Join(err, db.drop()); err != nil {
+		if err := b.onServer(ctx, config.SQLite, overTLS, nil, func(s *server) error {
+			return b.calls(ctx, s.process, s.url, &b.results.Callback)
+		}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// calls has people call a server, which it then stops.
+// calls has people call a server.
 func (b *bench) calls(ctx context.Context, server *process, url string, into *loopSeries) error {
-	m, err := run[sample](ctx, "callers", callersTask{URL: url, N: b.Calls, InFlight: callers})
-	if err := errors.Join(err, server.stop()); err != nil {
+	before, err := cpuOf(server.cmd.Process.Pid)
+	if err != nil {
 		return err
 	}
-	// The CPU is the server's, of its whole life.
-	m.CPU = (server.cmd.ProcessState.UserTime() + server.cmd.ProcessState.SystemTime()).Seconds()
+	m, err := run[sample](ctx, "callers", callersTask{URL: url, N: b.Calls, InFlight: callers})
+	if err != nil {
+		return err
+	}
+	after, err := cpuOf(server.cmd.Process.Pid)
+	m.CPU = after - before // the server's
 	into.add(m)
-	return nil
+	return err
 }
 
 // callCallback prepares the messages, then sends them.
@@ -86,18 +70,12 @@ func callCallback(ctx context.Context, task callersTask, _ func(string)) (sample
 	type prepared struct{ url, body string }
 	calls := make([]prepared, task.N)
 	for i := range calls {
-		openID := appendOpenID(nil, i)
-		msg := fmt.Appendf(nil, "<xml><ToUserName><![CDATA[gh_7f083739789a]]></ToUserName><FromUserName><![CDATA[%s]]></FromUserName>"+
-			"<CreateTime>%d</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[openid]]></Content><MsgId>%d</MsgId></xml>",
-			openID, time.Now().Unix(), firstMsgID+i)
-		sealed, err := util.EncryptMsg([]byte(rand.Text()[:16]), msg, callbackApp, callbackKey)
+		openID := openIDOf(i)
+		query, body, err := safeMode.wrap(openID, textOf(openID, "openid", int64(firstMsgID+i)))
 		if err != nil {
-			return sample{}, fmt.Errorf("encrypt a message: %w", err)
+			return sample{}, err
 		}
-		now, nonce := strconv.FormatInt(time.Now().Unix(), 10), strconv.Itoa(i)
-		calls[i].url = fmt.Sprintf("%s/wechat?signature=%s&timestamp=%s&nonce=%s&openid=%s&encrypt_type=aes&msg_signature=%s", task.URL,
-			util.Signature(callbackToken, now, nonce), now, nonce, openID, util.Signature(callbackToken, now, nonce, string(sealed)))
-		calls[i].body = "<xml><ToUserName><![CDATA[gh_7f083739789a]]></ToUserName><Encrypt><![CDATA[" + string(sealed) + "]]></Encrypt></xml>"
+		calls[i] = prepared{task.URL + "/wechat" + query, body}
 	}
 	client := &fasthttp.Client{MaxConnsPerHost: task.InFlight}
 	defer client.CloseIdleConnections()
@@ -109,6 +87,22 @@ func callCallback(ctx context.Context, task callersTask, _ func(string)) (sample
 			return nil
 		})
 	})
+}
+
+// post makes one call with fasthttp, which takes the least of what both have of the machine,
+// and hands over its answer.
+func post(client *fasthttp.Client, url, contentType string, body []byte, read func(status int, body []byte) error) error {
+	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseRequest(req)
+	defer fasthttp.ReleaseResponse(res)
+	req.SetRequestURI(url)
+	req.Header.SetMethod(fasthttp.MethodPost)
+	req.Header.SetContentType(contentType)
+	req.SetBodyRaw(body)
+	if err := client.DoTimeout(req, res, 10*time.Second); err != nil {
+		return fmt.Errorf("call: %w", err)
+	}
+	return read(res.StatusCode(), res.Body())
 }
 
 // serveBareGin is the least that answers in safe mode: it checks the signature,
@@ -146,7 +140,7 @@ func answerOpenID(g *gin.Context) ([]byte, error) {
 	if g.Query("msg_signature") != util.Signature(callbackToken, timestamp, nonce, sealed.EncryptedMsg) {
 		return nil, errors.New("wrong signature")
 	}
-	_, plain, err := util.DecryptMsg(callbackApp, sealed.EncryptedMsg, callbackKey)
+	_, plain, err := util.DecryptMsg(appID, sealed.EncryptedMsg, callbackKey)
 	if err != nil {
 		return nil, fmt.Errorf("decrypt: %w", err)
 	}
@@ -166,7 +160,7 @@ func answerOpenID(g *gin.Context) ([]byte, error) {
 	}
 	random := make([]byte, 16)
 	_, _ = rand.Read(random) // it never fails
-	encrypted, err := util.EncryptMsg(random, reply, callbackApp, callbackKey)
+	encrypted, err := util.EncryptMsg(random, reply, appID, callbackKey)
 	if err != nil {
 		return nil, fmt.Errorf("encrypt: %w", err)
 	}
@@ -174,88 +168,4 @@ func answerOpenID(g *gin.Context) ([]byte, error) {
 		EncryptedMsg: string(encrypted), Timestamp: now, Nonce: nonce,
 		MsgSignature: util.Signature(callbackToken, strconv.FormatInt(now, 10), nonce, string(encrypted)),
 	})
-}
-
-func buildProgram(ctx context.Context, folder string) (string, error) {
-	file := filepath.Join(folder, "wechat-broadcast")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", file, "wechat-broadcast") //nolint:gosec // a file of ours
-	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the program: %w: %s", err, out)
-	}
-	return file, nil
-}
-
-// serveProgram starts the program with its defaults, in safe mode, and returns
-// it and its address.
-func serveProgram(ctx context.Context, file, platform string, db *database) (*process, string, error) {
-	address, err := freeAddress(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	folder, err := os.MkdirTemp(filepath.Dir(file), "serve")
-	if err != nil {
-		return nil, "", fmt.Errorf("make a folder: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(folder, "messages.yaml"), []byte(messageFile), 0o600); err != nil {
-		return nil, "", fmt.Errorf("write the messages: %w", err)
-	}
-	cmd := exec.CommandContext(ctx, file, "serve")
-	cmd.Dir = folder
-	cmd.Env = []string{
-		"LISTEN_ADDR=" + address, "WECHAT_APP_ID=" + callbackApp, "WECHAT_APP_SECRET=0123456789abcdef0123456789abcdef",
-		"WECHAT_TOKEN=" + callbackToken, "WECHAT_ENCODING_AES_KEY=" + callbackKey, "WECHAT_API_BASE_URL=" + platform,
-		"DATABASE_URL=" + db.URL, "HOME=" + folder,
-	}
-	// To a file, as a service's log goes: a pipe to here would cost both ends.
-	log, err := os.Create(filepath.Join(folder, "log"))
-	if err != nil {
-		return nil, "", fmt.Errorf("write the log: %w", err)
-	}
-	defer func() { _ = log.Close() }() // the child has its own
-	cmd.Stderr = log
-	p, err := begin("wechat-broadcast", cmd)
-	if err != nil {
-		return nil, "", err
-	}
-	url := "http://" + address
-	if err := ready(ctx, url); err != nil {
-		said, readErr := os.ReadFile(log.Name())
-		return nil, "", errors.Join(fmt.Errorf("%w: %s", err, said), readErr, p.stop())
-	}
-	return p, url, nil
-}
-
-// freeAddress returns a loopback address with a port that is free now.
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}
-
-func ready(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
-		if err != nil {
-			return fmt.Errorf("ask whether it is ready: %w", err)
-		}
-		if res, err := (&http.Client{}).Do(req); err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return errors.New("the program does not get ready")
-		}
-	}
 }

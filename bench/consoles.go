@@ -6,54 +6,35 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
-	"time"
+	"regexp"
 
-	"wechat-broadcast/handlers/chat"
 	"wechat-broadcast/handlers/console"
-	"wechat-broadcast/models"
-	"wechat-broadcast/services/admins"
-	"wechat-broadcast/services/lists"
-	"wechat-broadcast/services/sessions"
-	"wechat-broadcast/services/topics"
 )
 
-// console returns the console, and n admins who look at a broadcast there. Each has a
-// role in the database and a link to enter by.
-func (p *parts) console(ctx context.Context, at site, id int64, n int) (*console.Console, viewersTask, error) {
-	root := at.url + "/console/"
-	page := root + "broadcasts/" + strconv.FormatInt(id, 10)
-	open := viewersTask{URL: page + "/events", N: n, Pages: []string{root, page}}
-	roles := admins.New(admins.Config{Store: p.store, Now: time.Now, Log: at.log})
-	in, err := sessions.New(sessions.Config{
-		Store: p.store, Roles: roles, Secret: linkSecret, PublicURL: at.url, Now: time.Now, Log: at.log,
-	})
-	if err != nil {
-		return nil, open, err
+// consoleLink is what a reply has of the console.
+var consoleLink = regexp.MustCompile(regexp.QuoteMeta(publicURL) + `/console/\S+`)
+
+// links returns who is to look at the account's first broadcast: so many people with its page,
+// whose address is not known yet, or so many admins with the console, each with a link of their own.
+func (s *server) links(ctx context.Context, pages, consoles int) (viewersTask, error) {
+	if consoles == 0 {
+		return viewersTask{N: pages}, nil
 	}
-	for i := range n {
-		openID := string(appendOpenID(nil, i))
-		if _, err := roles.Add(ctx, openID, models.Sender, "bench"); err != nil {
-			return nil, open, err
-		}
-		link, err := in.Link(ctx, openID, "bench")
+	root := s.url + "/console/"
+	page := root + "broadcasts/1"
+	open := viewersTask{URL: page + "/events", N: consoles, Pages: []string{root, page}}
+	for i := range consoles {
+		reply, err := s.say(ctx, i, "console")
 		if err != nil {
-			return nil, open, err
+			return open, fmt.Errorf("ask for the console: %w", err)
 		}
-		open.Links = append(open.Links, link)
+		link := consoleLink.FindString(reply)
+		if link == "" {
+			return open, fmt.Errorf("ask for the console: %.300q", reply)
+		}
+		open.Links = append(open.Links, s.local(link))
 	}
-	composer, err := chat.NewComposer("zh", at.links, time.Now, at.log)
-	if err != nil {
-		return nil, open, err
-	}
-	pages, err := console.New(console.Config{
-		Sessions: in, Store: p.store, Engine: p.engine, Messages: p.messages, Followers: p.followers, Admins: roles,
-		// Who only looks asks the chat for names and for nothing else.
-		Chat:   chat.New(chat.Config{Roles: roles, Composer: composer, Engine: p.engine, Followers: p.followers, Replies: p.store, Log: at.log}),
-		Topics: topics.New(topics.Config{Store: p.store, Now: time.Now}), Lists: &lists.Service{Store: p.store, Now: time.Now, Log: at.log},
-		Platform: p.platform, Progress: at.live, Language: "zh", Now: time.Now, Log: at.log,
-	})
-	return pages, open, err
+	return open, nil
 }
 
 // enter uses a link to the console and keeps the cookie. A jar would not send it, since

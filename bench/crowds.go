@@ -137,7 +137,7 @@ type peopleResult struct {
 
 // people pulls the followers, has some of them join the topic, and imports the lists.
 func people(ctx context.Context, p *parts, task programTask) (res peopleResult, err error) {
-	if _, err := p.sync(ctx, task.Followers); err != nil {
+	if err := p.sync(ctx, task.Followers); err != nil {
 		return res, err
 	}
 	t, err := topics.New(topics.Config{Store: p.store, Now: time.Now}).Add(ctx, topicName, "", "bench")

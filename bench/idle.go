@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -39,17 +38,13 @@ type idle struct {
 }
 
 // measureIdle prints what 100 idle accounts cost in one process beside one, on each database.
-func measureIdle(ctx context.Context, server string, out io.Writer) (err error) {
+func measureIdle(ctx context.Context, binary, server string, out io.Writer) (err error) {
 	folder, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return fmt.Errorf("make a folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	dbs, err := newDatabases(folder, server)
-	if err != nil {
-		return err
-	}
-	binary, err := buildProgram(ctx, folder)
 	if err != nil {
 		return err
 	}
@@ -131,7 +126,7 @@ func measureAccounts(ctx context.Context, dbs *databases, driver string, n int, 
 
 // watchIdle reads the memory, the CPU time and the connections of a process.
 func watchIdle(ctx context.Context, dbs *databases, driver string, names []string, pid int, got *idle) (err error) {
-	before, err := ticks(pid)
+	before, err := cpuOf(pid)
 	if err != nil {
 		return err
 	}
@@ -140,36 +135,18 @@ func watchIdle(ctx context.Context, dbs *databases, driver string, names []strin
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	after, err := ticks(pid)
+	after, err := cpuOf(pid)
 	if err != nil {
 		return err
 	}
 	got.CPU = (after - before) / idleAfter.Seconds()
-	if got.MiB, err = resident(pid, "VmRSS"); err != nil {
+	if got.MiB, err = memoryOf(pid, "VmRSS"); err != nil {
 		return err
 	}
-	if got.MostMiB, err = resident(pid, "VmHWM"); err != nil || driver == config.SQLite {
+	if got.MostMiB, err = memoryOf(pid, "VmHWM"); err != nil || driver == config.SQLite {
 		return err
 	}
 	return dbs.ask(ctx, "SELECT COUNT(*) FROM information_schema.processlist WHERE db IN ("+strings.Join(names, ",")+")", &got.Connections)
-}
-
-// ticks returns the CPU seconds that a process has used (proc_pid_stat(5)).
-func ticks(pid int) (float64, error) {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	var sum float64
-	for _, field := range fields[11:13] {
-		n, err := strconv.ParseFloat(field, 64)
-		if err != nil {
-			return 0, err
-		}
-		sum += n / 100
-	}
-	return sum, nil
 }
 
 // allReady waits until the process that writes a log says that all accounts are ready.

@@ -4,16 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"strings"
+	"net/url"
 	"sync/atomic"
 	"time"
 
-	"github.com/valyala/fasthttp"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -78,14 +78,17 @@ func everyone(ctx context.Context, people, inFlight int, send func(ctx context.C
 // together by hand, nothing recorded.
 func bareLoop(ctx context.Context, task loopTask, _ func(string)) (sample, error) {
 	client := &http.Client{
-		Timeout:   10 * time.Second,
-		Transport: &http.Transport{MaxIdleConns: task.InFlight, MaxIdleConnsPerHost: task.InFlight},
+		Timeout: 10 * time.Second,
+		Transport: &http.Transport{
+			MaxIdleConns: task.InFlight, MaxIdleConnsPerHost: task.InFlight,
+			TLSClientConfig: &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(task.InFlight), MinVersion: tls.VersionTLS13},
+		},
 	}
 	defer client.CloseIdleConnections()
-	url := task.Platform + pathSend + "?access_token=" + accessToken
+	address := task.Platform + pathSend + "?" + sendQuery
 	return everyone(ctx, task.Followers, task.InFlight, func(ctx context.Context, person int) error {
 		body := appendMessage(make([]byte, 0, 512), person)
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 		if err != nil {
 			return fmt.Errorf("send: %w", err)
 		}
@@ -107,38 +110,6 @@ func bareLoop(ctx context.Context, task loopTask, _ func(string)) (sample, error
 	})
 }
 
-// fastLoop is the same on fasthttp: near what the machine can do.
-func fastLoop(ctx context.Context, task loopTask, _ func(string)) (sample, error) {
-	client := &fasthttp.Client{MaxConnsPerHost: task.InFlight, NoDefaultUserAgentHeader: true}
-	defer client.CloseIdleConnections()
-	url := task.Platform + pathSend + "?access_token=" + accessToken
-	return everyone(ctx, task.Followers, task.InFlight, func(_ context.Context, person int) error {
-		body := appendMessage(make([]byte, 0, 512), person)
-		return post(client, url, "application/json; charset=utf-8", body, func(_ int, raw []byte) error {
-			var answer sendAnswer
-			if err := json.Unmarshal(raw, &answer); err != nil {
-				return fmt.Errorf("send: %w", err)
-			}
-			return answer.check()
-		})
-	})
-}
-
-// post makes one call with fasthttp and hands over its answer.
-func post(client *fasthttp.Client, url, contentType string, body []byte, read func(status int, body []byte) error) error {
-	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	defer fasthttp.ReleaseRequest(req)
-	defer fasthttp.ReleaseResponse(res)
-	req.SetRequestURI(url)
-	req.Header.SetMethod(fasthttp.MethodPost)
-	req.Header.SetContentType(contentType)
-	req.SetBodyRaw(body)
-	if err := client.DoTimeout(req, res, 10*time.Second); err != nil {
-		return fmt.Errorf("call: %w", err)
-	}
-	return read(res.StatusCode(), res.Body())
-}
-
 const (
 	floodConns = 4
 	floodDepth = 64 // requests on the way on each connection
@@ -147,19 +118,26 @@ const (
 // flood finds what the platform's end can take: prepared requests, many at a
 // time on each connection, answers counted and not read.
 func flood(ctx context.Context, task loopTask, _ func(string)) (sample, error) {
-	address := strings.TrimPrefix(task.Platform, "http://")
+	at, err := url.Parse(task.Platform)
+	if err != nil {
+		return sample{}, fmt.Errorf("flood: %w", err)
+	}
 	var next atomic.Int64
 	var conns errgroup.Group
 	watch := start()
 	for range floodConns {
-		conns.Go(func() error { return floodOne(ctx, address, &next, task.Followers) })
+		conns.Go(func() error { return floodOne(ctx, at, &next, task.Followers) })
 	}
-	err := conns.Wait()
+	err = conns.Wait()
 	return watch.stop(task.Followers), err
 }
 
-func floodOne(ctx context.Context, address string, next *atomic.Int64, people int) error {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+func floodOne(ctx context.Context, at *url.URL, next *atomic.Int64, people int) error {
+	dial := new(net.Dialer).DialContext
+	if at.Scheme == "https" {
+		dial = new(tls.Dialer).DialContext
+	}
+	conn, err := dial(ctx, "tcp", at.Host)
 	if err != nil {
 		return fmt.Errorf("flood: %w", err)
 	}
@@ -176,7 +154,7 @@ func floodOne(ctx context.Context, address string, next *atomic.Int64, people in
 		for person := from; person < through; person++ {
 			body = appendMessage(body[:0], person)
 			out = fmt.Appendf(out, "POST %s?access_token=%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s",
-				pathSend, accessToken, address, len(body), body)
+				pathSend, accessToken, at.Host, len(body), body)
 		}
 		if _, err := conn.Write(out); err != nil {
 			return fmt.Errorf("flood: %w", err)

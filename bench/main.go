@@ -13,7 +13,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"runtime"
@@ -31,7 +30,7 @@ func main() {
 	}
 }
 
-func realMain(ctx context.Context, args []string, server string) error {
+func realMain(ctx context.Context, args []string, server string) (err error) {
 	if len(args) == 2 && args[0] == "role" {
 		play, ok := roles[args[1]]
 		if !ok {
@@ -42,7 +41,7 @@ func realMain(ctx context.Context, args []string, server string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	quick := flags.Bool("quick", false, "fewer and smaller rounds, without the 1,000,000 recipients")
 	file := flags.String("json", "", "write every value to this file")
-	profiles := flags.String("profiles", "", "write CPU and allocation profiles of a recorded broadcast to this folder")
+	profiles := flags.String("profiles", "", "write CPU and allocation profiles of a recorded broadcast over TLS to this folder")
 	audiences := flags.Bool("audiences", false, "measure what topics, tags and lists cost, and nothing else")
 	watched := flags.Bool("watched", false, "measure what open progress pages and consoles cost a broadcast, and nothing else")
 	accounts := flags.Bool("accounts", false, "measure what 100 idle accounts cost in one process, and how fast one is beside a broken one, and nothing else")
@@ -50,47 +49,38 @@ func realMain(ctx context.Context, args []string, server string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	switch {
-	case *accounts:
-		if err := measureIdle(ctx, server, os.Stdout); err != nil {
-			return err
-		}
-		return measureNeighbours(ctx, besideTasks, os.Stdout)
-	case *imports:
+	if *imports {
 		n := 1_000_000
 		if *quick {
 			n = 100_000
 		}
 		return measureFiles(ctx, n, server, os.Stdout)
 	}
+	folder, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return fmt.Errorf("make a folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	binary, err := buildProgram(ctx, folder)
+	if err != nil {
+		return err
+	}
+	if *accounts {
+		if err := measureIdle(ctx, binary, server, os.Stdout); err != nil {
+			return err
+		}
+		return measureNeighbours(ctx, binary, besideTasks, os.Stdout)
+	}
 	size := fullSizes
 	if *quick {
 		size = quickSizes
 	}
 	size.Audiences, size.Watched = *audiences, *watched
-	rows, err := measure(ctx, size, server, *profiles, os.Stderr)
-	if err != nil {
+	b := &bench{sizes: size, binary: binary, profiles: *profiles, progress: os.Stderr}
+	if err := b.measure(ctx, server); err != nil {
 		return err
 	}
-	return report(rows, server, *file)
-}
-
-// measure takes every measurement in a folder that it removes at the end.
-func measure(ctx context.Context, size sizes, server, profiles string, progress io.Writer) (rows []row, err error) {
-	folder, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		return nil, fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	dbs, err := newDatabases(folder, server)
-	if err != nil {
-		return nil, err
-	}
-	b := &bench{sizes: size, folder: folder, profiles: profiles, dbs: dbs, progress: progress}
-	if err := b.all(ctx); err != nil {
-		return nil, err
-	}
-	return b.rows(), nil
+	return report(b.rows(), server, *file)
 }
 
 // report prints the table and writes its machine-readable copy.

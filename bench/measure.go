@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"os"
-	"regexp"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"syscall"
@@ -43,21 +45,50 @@ func cpuSeconds() float64 {
 }
 
 // peakMiB is the most memory that this process has had resident.
-func peakMiB() (float64, error) { return resident(os.Getpid(), "VmHWM") }
+func peakMiB() (float64, error) { return memoryOf(os.Getpid(), "VmHWM") }
 
-// resident returns how many MiB of a process are in memory, by the name that its status
-// has for it (proc_pid_status(5)).
-func resident(pid int, name string) (float64, error) {
-	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+// memoryOf is a figure of /proc/PID/status that is in kB, in MiB.
+func memoryOf(pid int, name string) (float64, error) {
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("read the memory: %w", err)
 	}
-	found := regexp.MustCompile(name + `:\s+(\d+) kB`).FindSubmatch(status)
-	if found == nil {
-		return 0, errors.New("the process has no " + name)
+	for line := range bytes.Lines(status) {
+		if rest, ok := bytes.CutPrefix(line, []byte(name+":")); ok {
+			kib, err := strconv.ParseFloat(string(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte(" kB"))), 64)
+			if err != nil {
+				return 0, fmt.Errorf("read the memory: %w", err)
+			}
+			return kib / 1024, nil
+		}
 	}
-	kib, err := strconv.Atoi(string(found[1]))
-	return float64(kib) / 1024, err
+	return 0, fmt.Errorf("read the memory: no %s", name)
+}
+
+// cpuOf is how many seconds of CPU a process has used so far: the sum of its threads, each in
+// nanoseconds. /proc/PID/stat has hundredths of a second alone.
+func cpuOf(pid int) (float64, error) {
+	threads, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "schedstat"))
+	if err == nil && len(threads) == 0 {
+		err = os.ErrProcessDone
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read the CPU time: %w", err)
+	}
+	sum := 0.0
+	for _, thread := range threads {
+		raw, err := os.ReadFile(thread)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // it has ended since
+		}
+		on, _, _ := bytes.Cut(raw, []byte(" "))
+		ns, parseErr := strconv.ParseFloat(string(on), 64)
+		if err := errors.Join(err, parseErr); err != nil {
+			return 0, fmt.Errorf("read the CPU time: %w", err)
+		}
+		sum += ns / 1e9
+	}
+	return sum, nil
 }
 
 // series are the values of one figure, one for each round.

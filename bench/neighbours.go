@@ -46,6 +46,14 @@ type neighbour struct {
 	forged   bool                                       // with signatures that are wrong
 }
 
+// token is what the texts to it are signed with.
+func (n neighbour) token() string {
+	if n.forged {
+		return "another token"
+	}
+	return callbackToken
+}
+
 const quiet = "is well and quiet"
 
 // neighbours are those that are measured, the one to compare with first.
@@ -74,33 +82,25 @@ func (b beside) answer(share float64) float64 {
 
 // measureNeighbours prints for each task how fast an account sends and answers beside another
 // one in its process, in ratio to one that is well and quiet.
-func measureNeighbours(ctx context.Context, tasks []besideTask, out io.Writer) (err error) {
+func measureNeighbours(ctx context.Context, binary string, tasks []besideTask, out io.Writer) (err error) {
 	folder, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return fmt.Errorf("make a folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	binary, err := buildProgram(ctx, folder)
-	if err != nil {
-		return err
-	}
-	b := &bench{folder: folder, control: http.Client{Timeout: 5 * time.Second}}
+	b := &bench{binary: binary}
 	if b.dbs, err = newDatabases(folder, ""); err != nil {
 		return err
 	}
-	wechat, err := launch(ctx, "platform", platformSettings{})
-	if err != nil {
+	if b.platform, err = startPlatform(ctx, folder); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, wechat.stop()) }()
-	if b.platform, err = wechat.line(); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, b.platform.stop()) }()
 	for _, task := range tasks {
 		results := map[string][]beside{}
 		for range task.Rounds {
 			for _, n := range neighbours() {
-				got, err := b.neighbour(ctx, binary, n, task)
+				got, err := b.neighbour(ctx, n, task)
 				if err != nil {
 					return fmt.Errorf("an account beside one that %s: %w", n.name, err)
 				}
@@ -141,6 +141,16 @@ func ratios(s series) string {
 	return fmt.Sprintf("%.2f (%.2f to %.2f)", s.median(), slices.Min(s), slices.Max(s))
 }
 
+// freeAddress returns a loopback address with a port that is free now.
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
 // closedServer is a database server that refuses connections.
 func closedServer() (string, func(), error) {
 	address, err := freeAddress(context.Background())
@@ -173,8 +183,8 @@ func refusingPlatform() *httptest.Server {
 }
 
 // neighbour serves an account beside a neighbour, and has it send to everyone.
-func (b *bench) neighbour(ctx context.Context, binary string, n neighbour, task besideTask) (got beside, err error) {
-	if err := b.set(ctx, task.Recipients, 0); err != nil {
+func (b *bench) neighbour(ctx context.Context, n neighbour, task besideTask) (got beside, err error) {
+	if err := b.platform.set(ctx, task.Recipients, 0); err != nil {
 		return got, err
 	}
 	well, err := b.dbs.fresh(ctx, config.SQLite)
@@ -192,7 +202,7 @@ func (b *bench) neighbour(ctx context.Context, binary string, n neighbour, task 
 		defer end()
 		database = url
 	}
-	platform := b.platform
+	platform := b.platform.url(overHTTP)
 	if !n.secret {
 		refusing := refusingPlatform()
 		defer refusing.Close()
@@ -202,11 +212,11 @@ func (b *bench) neighbour(ctx context.Context, binary string, n neighbour, task 
 	if err != nil {
 		return got, err
 	}
-	text := "listen_addr: " + address + "\nwechat_token: " + callbackToken + "\nwechat_app_secret: 0123456789abcdef0123456789abcdef\n" +
-		"admin_openids: [" + string(appendOpenID(nil, 0)) + "]\nundo_window: 0s\nlanguage: en\nsend_rate: " + strconv.Itoa(task.Rate) + "\naccounts:\n" +
-		"  well:\n    wechat_app_id: wx0000000000000001\n    wechat_api_base_url: " + b.platform + "\n    database_url: " + well.URL + "\n" +
+	text := "listen_addr: " + address + "\nwechat_token: " + callbackToken + "\nwechat_app_secret: " + appSecret + "\n" +
+		"admin_openids: [" + openIDOf(admin) + "]\nundo_window: 0s\nlanguage: en\nsend_rate: " + strconv.Itoa(task.Rate) + "\naccounts:\n" +
+		"  well:\n    wechat_app_id: wx0000000000000001\n    wechat_api_base_url: " + b.platform.url(overHTTP) + "\n    database_url: " + well.URL + "\n" +
 		"  other:\n    wechat_app_id: wx0000000000000002\n    wechat_api_base_url: " + platform + "\n    database_url: " + database + "\n"
-	p, err := serveConfig(ctx, binary, filepath.Dir(well.DSN), text)
+	p, err := serveConfig(ctx, b.binary, filepath.Dir(well.DSN), text)
 	if err != nil {
 		return got, err
 	}

@@ -10,7 +10,7 @@ import (
 func TestMeasureNeighbours(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
-	if err := measureNeighbours(t.Context(), []besideTask{{Rounds: 1, Recipients: 60, Rate: 50}}, &out); err != nil {
+	if err := measureNeighbours(t.Context(), built(t), []besideTask{{Rounds: 1, Recipients: 60, Rate: 50}}, &out); err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range neighbours() {

@@ -26,6 +26,8 @@ func appendOpenID(dst []byte, i int) []byte {
 	return base64.RawURLEncoding.AppendEncode(dst, raw[:])
 }
 
+func openIDOf(i int) string { return string(appendOpenID(nil, i)) }
+
 // openIDLen is how long an OpenID is.
 const openIDLen = len(openIDPrefix) + 22
 

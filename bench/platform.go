@@ -3,16 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
-	"strconv"
-	"strings"
-	"sync"
+	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
-
-	"github.com/valyala/fasthttp"
 )
 
 const (
@@ -23,6 +22,7 @@ const (
 	pathQuota     = "/cgi-bin/openapi/quota/get"
 	pathNotice    = "/cgi-bin/message/custom/send"
 	pathSet       = "/bench/set"
+	pathReport    = "/bench/report"
 	pathStats     = "/bench/stats"
 	pathTags      = "/cgi-bin/tags/get"
 	pathTagged    = "/cgi-bin/user/tag/get"
@@ -35,6 +35,13 @@ const (
 	firstMsgID  = 3_557_254_367_000_000_000
 )
 
+// platformTask says where the platform's end writes the root certificate that it is to be
+// trusted by.
+type platformTask struct{ Roots string }
+
+// platformURLs are where the platform's end is reached.
+type platformURLs struct{ HTTP, TLS string }
+
 // platformSettings are how the platform's end behaves.
 type platformSettings struct {
 	Followers int
@@ -45,7 +52,10 @@ type platformSettings struct {
 
 // platformStats is what the platform's end saw since it was last set.
 type platformStats struct {
-	Sends, Twice, Refused int64
+	// Sends are messages, and Repeated those that were sent again under their old
+	// client_msg_id, which makes no second message of them. Twice is how many people were
+	// sent a second one.
+	Sends, Repeated, Twice, Refused int64
 	// First and Last are when the first send came and the last was answered, in
 	// Unix nanoseconds.
 	First, Last int64
@@ -56,6 +66,8 @@ type platformStats struct {
 	CPU   float64 // seconds, of this process
 	// Reached is how many people of each class were reached.
 	Reached [classes]int64
+	// Reports are the receipts, if it posts any.
+	Reports reportStats
 }
 
 // span is a sample over the time from the first send to the last answer.
@@ -64,226 +76,149 @@ func (s platformStats) span(m sample) sample {
 	return m
 }
 
-// platform is a platform's end that checks and answers and does nothing else,
-// so that it does not hold up what is measured. One goroutine serves each
-// connection.
+// platform is a platform's end that checks and answers and does nothing else, so that it does
+// not hold up what is measured. It speaks HTTP/1.1, as the platform does.
 type platform struct {
 	round atomic.Pointer[round]
 	conns atomic.Int64
-	msgID atomic.Int64 // the last
+	msgID atomic.Uint32 // the last, counted from firstMsgID
 }
 
-// round is what the platform's end knows since it was last set.
-type round struct {
-	platformSettings
-	sends, twice, refused, first, last, held atomic.Int64
-	reached                                  []atomic.Bool
-	conns                                    int64 // opened before
-	cpu                                      float64
-
-	mu    sync.Mutex
-	pages map[int][]byte
-}
-
-// servePlatform serves until its process is told to end.
-func servePlatform(ctx context.Context, set platformSettings, say func(string)) (platformStats, error) {
-	p := &platform{}
-	p.set(set)
-	inner, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+// servePlatform serves HTTP and TLS 1.3 until its process is told to end.
+func servePlatform(ctx context.Context, task platformTask, say func(string)) (stats platformStats, err error) {
+	leaf, root, err := newCertificates()
 	if err != nil {
-		return platformStats{}, fmt.Errorf("listen: %w", err)
+		return stats, err
 	}
-	server := &fasthttp.Server{Handler: p.serve, NoDefaultServerHeader: true, NoDefaultDate: true, MaxRequestBodySize: 1 << 20}
-	say("http://" + inner.Addr().String())
-	go func() {
-		<-ctx.Done()
-		_ = inner.Close()
-	}()
-	if err := server.Serve(&countingListener{inner, &p.conns}); err != nil && ctx.Err() == nil {
-		return platformStats{}, fmt.Errorf("serve: %w", err)
+	if err := os.WriteFile(task.Roots, root, 0o600); err != nil {
+		return stats, fmt.Errorf("write the root certificate: %w", err)
 	}
+	p := &platform{}
+	p.set(platformSettings{})
+	server := &http.Server{
+		Handler: p, ReadHeaderTimeout: 10 * time.Second, Protocols: new(http.Protocols),
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{leaf}, MinVersion: tls.VersionTLS13},
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				p.conns.Add(1)
+			}
+		},
+	}
+	server.Protocols.SetHTTP1(true)
+	plain, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return stats, fmt.Errorf("listen: %w", err)
+	}
+	secure, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return stats, errors.Join(fmt.Errorf("listen: %w", err), plain.Close())
+	}
+	urls, err := json.Marshal(platformURLs{HTTP: "http://" + plain.Addr().String(), TLS: "https://" + secure.Addr().String()})
+	if err != nil {
+		return stats, fmt.Errorf("say where it is: %w", err)
+	}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	served := make(chan error, 2)
+	go func() { served <- server.Serve(plain) }()
+	go func() { served <- server.ServeTLS(secure, "", "") }()
+	say(string(urls))
+	err = <-served
+	_ = server.Close()
+	for _, err := range []error{err, <-served} {
+		if !errors.Is(err, http.ErrServerClosed) {
+			return stats, fmt.Errorf("serve: %w", err)
+		}
+	}
+	p.round.Load().end()
 	return p.stats(), nil
 }
 
-type countingListener struct {
-	net.Listener
-	n *atomic.Int64
-}
+// jsonType is every answer's Content-Type. It is shared, so that no answer makes its own.
+var jsonType = []string{"application/json; charset=utf-8"}
 
-func (l *countingListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err == nil {
-		l.n.Add(1)
-	}
-	return c, err
-}
-
-func (p *platform) serve(ctx *fasthttp.RequestCtx) {
-	path := ctx.URI().Path()
-	if string(path) == pathSend { // the compiler makes no copy for this
-		p.round.Load().send(ctx, &p.msgID)
+// ServeHTTP implements http.Handler.
+func (p *platform) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(body)
+	body.Reset()
+	if _, err := body.ReadFrom(req.Body); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	ctx.SetContentType("application/json; charset=utf-8")
-	switch string(path) {
-	case pathToken:
-		ctx.SetBodyString(`{"access_token":"` + accessToken + `","expires_in":7200}`)
+	w.Header()["Content-Type"] = jsonType
+	r := p.round.Load()
+	var answer []byte
+	switch req.URL.Path {
+	case pathSend:
+		var small [96]byte
+		answer = r.send(req, body.Bytes(), &p.msgID, small[:0])
 	case pathFollowers:
-		ctx.SetBody(p.round.Load().page(ctx.QueryArgs().Peek("next_openid")))
+		answer = r.page([]byte(req.URL.Query().Get("next_openid")))
 	case pathInfo:
-		ctx.SetBody(p.round.Load().info(ctx.PostBody()))
+		answer = r.info(body.Bytes())
 	case pathTags:
-		ctx.SetBody(p.round.Load().tags())
+		answer = r.tags()
 	case pathTagged:
-		ctx.SetBody(p.round.Load().tagged(ctx.PostBody()))
-	case pathBlacklist:
-		ctx.SetBodyString(`{"total":0,"count":0,"next_openid":""}`)
-	case pathBlocked:
-		ctx.SetBodyString(`{"errcode":0,"errmsg":"ok","msginfo":[]}`)
-	case pathTemplates:
-		ctx.SetBodyString(`{"template_list":[{"template_id":"` + templateID + `","title":"通知","primary_industry":"","deputy_industry":"",` +
-			`"content":"{{thing1.DATA}}\n{{time2.DATA}}\n{{keyword3.DATA}}","example":""}]}`)
-	case pathQuota:
-		ctx.SetBodyString(`{"errcode":0,"errmsg":"ok","quota":{"daily_limit":100000000,"used":0,"remain":100000000}}`)
-	case pathNotice:
-		ctx.SetBodyString(`{"errcode":0,"errmsg":"ok"}`)
+		answer = r.tagged(body.Bytes())
+	default:
+		fixed, known := fixedAnswers[req.URL.Path]
+		if !known {
+			p.control(w, req, body.Bytes())
+			return
+		}
+		answer = []byte(fixed)
+	}
+	_, _ = w.Write(answer) //nolint:gosec // it is no page; and whoever asked may be gone
+}
+
+// fixedAnswers are those that are always the same, by path.
+var fixedAnswers = map[string]string{
+	pathToken:     `{"access_token":"` + accessToken + `","expires_in":7200}`,
+	pathBlacklist: `{"total":0,"count":0,"next_openid":""}`,
+	pathBlocked:   `{"errcode":0,"errmsg":"ok","msginfo":[]}`,
+	pathTemplates: `{"template_list":[{"template_id":"` + templateID + `","title":"通知","primary_industry":"","deputy_industry":"",` +
+		`"content":"{{thing1.DATA}}\n{{time2.DATA}}\n{{keyword3.DATA}}","example":""}]}`,
+	pathQuota:  `{"errcode":0,"errmsg":"ok","quota":{"daily_limit":100000000,"used":0,"remain":100000000}}`,
+	pathNotice: `{"errcode":0,"errmsg":"ok"}`,
+}
+
+// control answers the benchmark itself.
+func (p *platform) control(w http.ResponseWriter, req *http.Request, body []byte) {
+	var err error
+	switch req.URL.Path {
 	case pathSet:
 		var set platformSettings
-		if err := json.Unmarshal(ctx.PostBody(), &set); err != nil {
-			ctx.Error(err.Error(), fasthttp.StatusBadRequest)
-			return
+		if err = json.Unmarshal(body, &set); err == nil {
+			p.set(set)
 		}
-		p.set(set)
+	case pathReport:
+		var task reportTask
+		if err = json.Unmarshal(body, &task); err == nil {
+			p.round.Load().report(task)
+		}
 	case pathStats:
-		raw, err := json.Marshal(p.stats())
-		if err != nil {
-			ctx.Error(err.Error(), fasthttp.StatusInternalServerError)
-			return
-		}
-		ctx.SetBody(raw)
+		err = json.NewEncoder(w).Encode(p.stats())
 	default:
-		ctx.Error("not found", fasthttp.StatusNotFound)
+		http.NotFound(w, req)
+		return
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
 	}
 }
 
+// set begins a round.
 func (p *platform) set(set platformSettings) {
-	p.round.Store(&round{
-		platformSettings: set, reached: make([]atomic.Bool, set.Followers),
-		conns: p.conns.Load(), cpu: cpuSeconds(), pages: map[int][]byte{},
-	})
+	old := p.round.Load()
+	p.round.Store(newRound(set, p.conns.Load(), old))
+	if old != nil {
+		old.end()
+	}
 }
 
 func (p *platform) stats() platformStats {
 	r := p.round.Load()
-	stats := platformStats{
-		Sends: r.sends.Load(), Twice: r.twice.Load(), Refused: r.refused.Load(), First: r.first.Load(), Last: r.last.Load(),
-		Held:  float64(r.held.Load()) / 1e9 / float64(max(r.sends.Load(), 1)),
-		Conns: p.conns.Load() - r.conns, CPU: cpuSeconds() - r.cpu,
-	}
-	for person := range r.reached {
-		if r.reached[person].Load() {
-			stats.Reached[person%classes]++
-		}
-	}
+	stats := r.stats()
+	stats.Conns = p.conns.Load() - r.conns
 	return stats
-}
-
-// send takes a message: the token, the recipient and the template have to be
-// right, and who gets it a second time is counted.
-func (r *round) send(ctx *fasthttp.RequestCtx, msgID *atomic.Int64) {
-	now := time.Now().UnixNano()
-	if r.first.Load() == 0 {
-		r.first.CompareAndSwap(0, now)
-	}
-	body := ctx.PostBody()
-	person := personOf(stringAfter(body, `"touser":"`), r.Followers)
-	if person < 0 || string(ctx.QueryArgs().Peek("access_token")) != accessToken ||
-		string(stringAfter(body, `"template_id":"`)) != templateID ||
-		r.Numbered && !bytes.Contains(body, []byte(numbered(person))) {
-		r.refused.Add(1)
-		ctx.SetBodyString(`{"errcode":40003,"errmsg":"invalid openid rid: 65609427-54c9eae0-289148d7"}`)
-		return
-	}
-	if r.reached[person].Swap(true) {
-		r.twice.Add(1)
-	}
-	r.sends.Add(1)
-	id := firstMsgID + msgID.Add(1)
-	if r.Latency > 0 {
-		<-time.After(r.Latency)
-		answered := time.Now().UnixNano()
-		r.held.Add(answered - now)
-		now = answered
-	}
-	r.last.Store(now)
-	answer := append(make([]byte, 0, 64), `{"errcode":0,"errmsg":"ok","msgid":`...)
-	answer = append(strconv.AppendInt(answer, id, 10), '}')
-	ctx.SetContentType("application/json; charset=utf-8")
-	ctx.Response.SetBodyRaw(answer)
-}
-
-// stringAfter returns the JSON string, of those without escapes, that follows
-// name in body.
-func stringAfter(body []byte, name string) []byte {
-	i := bytes.Index(body, []byte(name))
-	if i < 0 {
-		return nil
-	}
-	body = body[i+len(name):]
-	if end := bytes.IndexByte(body, '"'); end >= 0 {
-		return body[:end]
-	}
-	return nil
-}
-
-// page returns the followers that come after one, each page made once.
-func (r *round) page(next []byte) []byte {
-	from := personOf(next, r.Followers) + 1
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if page, ok := r.pages[from]; ok {
-		return page
-	}
-	page := r.list(from, func(int) bool { return true })
-	r.pages[from] = page
-	return page
-}
-
-// list makes a page of the people from a number on who belong to a group.
-func (r *round) list(from int, in func(person int) bool) []byte {
-	n := r.Followers
-	var openIDs []string
-	for i := from; i < n && len(openIDs) < pageSize; i++ {
-		if in(i) {
-			openIDs = append(openIDs, string(appendOpenID(nil, i)))
-		}
-	}
-	count := len(openIDs)
-	if count == 0 {
-		return fmt.Appendf(nil, `{"total":%d,"count":0,"next_openid":""}`, n)
-	}
-	return fmt.Appendf(nil, `{"total":%d,"count":%d,"data":{"openid":["%s"]},"next_openid":"%s"}`,
-		n, count, strings.Join(openIDs, `","`), openIDs[count-1])
-}
-
-// tags lists the tags with how many have them.
-func (r *round) tags() []byte {
-	var list []string
-	for id, name := range tagNames {
-		list = append(list, fmt.Sprintf(`{"id":%d,"name":"%s","count":%d}`, firstTag+id, name, sizeOf(groupOf(name), r.Followers)))
-	}
-	return []byte(`{"tags":[` + strings.Join(list, ",") + `]}`)
-}
-
-// tagged returns the people with a tag who come after one.
-func (r *round) tagged(body []byte) []byte {
-	var asked struct {
-		TagID int    `json:"tagid"`
-		Next  string `json:"next_openid"`
-	}
-	if err := json.Unmarshal(body, &asked); err != nil || asked.TagID < firstTag || asked.TagID >= firstTag+len(tagNames) {
-		return []byte(`{"errcode":45159,"errmsg":"invalid tag"}`)
-	}
-	in := groupOf(tagNames[asked.TagID-firstTag])
-	return r.list(personOf([]byte(asked.Next), r.Followers)+1, func(person int) bool { return in[person%classes] })
 }

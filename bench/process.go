@@ -21,10 +21,8 @@ var roles = map[string]func(ctx context.Context, in *json.Decoder, out io.Writer
 	"platform": role(servePlatform),
 	"flood":    role(flood),
 	"bare":     role(bareLoop),
-	"fasthttp": role(fastLoop),
 	"sdk":      role(sdkLoop),
-	"program":  role(onParts(program)),
-	"watched":  role(onParts(watched)),
+	"profiled": role(onParts(profiled)),
 	"viewers":  role(viewers),
 	"fetch":    role(fetch),
 	"inserts":  role(onParts(inserts)),
@@ -53,9 +51,9 @@ func role[In, Out any](f func(ctx context.Context, in In, say func(line string))
 }
 
 // run runs a role to its end and returns its result.
-func run[Out any](ctx context.Context, name string, in any) (Out, error) {
+func run[Out any](ctx context.Context, name string, in any, env ...string) (Out, error) {
 	var out Out
-	p, err := launch(ctx, name, in)
+	p, err := launch(ctx, name, in, env...)
 	if err != nil {
 		return out, err
 	}
@@ -70,7 +68,8 @@ type process struct {
 	err  bytes.Buffer
 }
 
-func launch(ctx context.Context, name string, in any) (*process, error) {
+// launch starts a role. env is added to the environment.
+func launch(ctx context.Context, name string, in any, env ...string) (*process, error) {
 	arg, err := json.Marshal(in)
 	if err != nil {
 		return nil, fmt.Errorf("write the task: %w", err)
@@ -80,7 +79,7 @@ func launch(ctx context.Context, name string, in any) (*process, error) {
 		return nil, fmt.Errorf("find the benchmark itself: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, self, "role", name) //nolint:gosec // it is this very program
-	cmd.Stdin = bytes.NewReader(arg)
+	cmd.Stdin, cmd.Env = bytes.NewReader(arg), append(cmd.Environ(), env...)
 	return begin(name, cmd)
 }
 
@@ -111,12 +110,24 @@ func (p *process) line() (string, error) {
 	return strings.TrimSpace(line), nil
 }
 
-// stop asks the process to end and waits until it has.
+// stop asks the process to end, unless it has, and waits until it has.
 func (p *process) stop() error {
+	if p.cmd.ProcessState != nil {
+		return nil
+	}
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop %s: %w", p.name, err)
 	}
 	return p.wait()
+}
+
+// kill ends the process as a power cut does: without a word.
+func (p *process) kill() error {
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("kill %s: %w", p.name, err)
+	}
+	_ = p.wait() // it says that it was killed
+	return nil
 }
 
 func (p *process) wait() error {

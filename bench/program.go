@@ -38,30 +38,15 @@ messages:
       keyword3: {value: "第{{.Fields.no}}号"}
 `
 
-// programTask is one life of the program: it pulls the followers, once or
-// twice, and sends them a broadcast.
+// programTask is what is measured of the program's parts.
 type programTask struct {
 	Platform            string
 	Driver, DSN         string
 	Followers, InFlight int
-	Resync              bool
-	Pages               int // progress pages that are open meanwhile
-	Consoles            int // pages of the console that are open meanwhile, each an admin's
 	Undo                time.Duration
 	Cap                 models.Cap
-	// Profiles is a folder for profiles of the broadcast, "" for none.
+	// Profiles is the folder for the profiles of a broadcast.
 	Profiles string
-}
-
-// programResult is what that took.
-type programResult struct {
-	Sync, Resync sample
-	// Asked is how long the reply to the request took, in seconds; AskedAt is
-	// when it was made, in Unix nanoseconds.
-	Asked   float64
-	AskedAt int64
-	Send    sample // from the request to the end of the broadcast
-	PeakMiB float64
 }
 
 // parts are the program's, wired as the command does it.
@@ -92,7 +77,7 @@ func newParts(ctx context.Context, task programTask) (*parts, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	p.platform = wechat.New(wechat.Config{
-		AppID: "wxd0a1b2c3d4e5f607", AppSecret: "0123456789abcdef0123456789abcdef", BaseURL: task.Platform,
+		AppID: appID, AppSecret: appSecret, BaseURL: task.Platform,
 		MaxConns: task.InFlight + 8, Now: time.Now, Log: log,
 	})
 	p.followers = followers.New(followers.Config{Store: store, Platform: p.platform, Now: time.Now, Log: log})
@@ -127,67 +112,39 @@ func onParts[Out any](do func(ctx context.Context, p *parts, task programTask) (
 	}
 }
 
-func program(ctx context.Context, p *parts, task programTask) (res programResult, err error) {
-	if res.Sync, err = p.sync(ctx, task.Followers); err != nil {
-		return res, err
+// profiled sends a broadcast to everyone and writes its profiles: of the parts, as the built
+// program has no way to write any.
+func profiled(ctx context.Context, p *parts, task programTask) (none struct{}, err error) {
+	if err := p.sync(ctx, task.Followers); err != nil {
+		return none, err
 	}
-	if task.Resync {
-		if res.Resync, err = p.sync(ctx, task.Followers); err != nil {
-			return res, err
-		}
+	running, cancel := context.WithCancel(ctx)
+	var engine sync.WaitGroup
+	engine.Go(func() { _ = p.engine.Run(running) })
+	defer engine.Wait()
+	defer cancel()
+	stop, err := profile(task.Profiles, task.Driver)
+	if err != nil {
+		return none, err
 	}
-	if err := p.broadcast(ctx, task, &res); err != nil {
-		return res, err
+	defer func() { err = errors.Join(err, stop()) }()
+	asked, err := p.engine.Create(ctx, broadcast.Request{Audience: models.AudienceAll, AskedBy: openIDOf(admin), RequestKey: "bench"})
+	if err != nil {
+		return none, err
 	}
-	res.PeakMiB, err = peakMiB()
-	return res, err
+	b, err := p.ended(ctx, asked.Broadcast.ID)
+	if err != nil {
+		return none, err
+	}
+	return none, reachedAll(ctx, p.store, b, task.Followers)
 }
 
-func (p *parts) sync(ctx context.Context, n int) (sample, error) {
-	watch := start()
+func (p *parts) sync(ctx context.Context, n int) error {
 	got, err := p.followers.Sync(ctx, nil)
 	if err == nil && got.Total != int64(n) {
 		err = fmt.Errorf("the sync listed %d of %d", got.Total, n)
 	}
-	return watch.stop(n), err
-}
-
-// broadcast asks for a broadcast to everyone and waits for its end.
-func (p *parts) broadcast(ctx context.Context, task programTask, res *programResult) (err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	var engine sync.WaitGroup
-	engine.Go(func() { _ = p.engine.Run(ctx) })
-	defer engine.Wait()
-	defer cancel()
-	stopProfiles, err := profile(task.Profiles, task.Driver)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stopProfiles()) }()
-
-	watch := start()
-	res.AskedAt = watch.began.UnixNano()
-	id, err := p.ask(ctx)
-	if err != nil {
-		return err
-	}
-	res.Asked = time.Since(watch.began).Seconds()
-	b, err := p.ended(ctx, id)
-	if err != nil {
-		return err
-	}
-	res.Send = watch.stop(task.Followers)
-	return p.check(ctx, b, task.Followers)
-}
-
-func (p *parts) ask(ctx context.Context) (id int64, err error) {
-	asked, err := p.engine.Create(ctx, broadcast.Request{
-		Audience: models.AudienceAll, AskedBy: string(appendOpenID(nil, 0)), RequestKey: "bench",
-	})
-	if err != nil {
-		return 0, err
-	}
-	return asked.Broadcast.ID, nil
+	return err
 }
 
 func (p *parts) ended(ctx context.Context, id int64) (*models.Broadcast, error) {
@@ -199,23 +156,20 @@ func (p *parts) ended(ctx context.Context, id int64) (*models.Broadcast, error) 
 	}
 }
 
-// check makes sure that everyone was reached.
-func (p *parts) check(ctx context.Context, b *models.Broadcast, n int) error {
-	counts, err := p.store.CountDeliveries(ctx, b.ID)
+// reachedAll makes sure that a broadcast has reached everyone.
+func reachedAll(ctx context.Context, store *models.Store, b *models.Broadcast, n int) error {
+	counts, err := store.CountDeliveries(ctx, b.ID)
 	if err != nil {
 		return err
 	}
-	if b.State != models.Finished || counts.Accepted != int64(n) {
-		return fmt.Errorf("the broadcast is %s (%s %s), %d of %d accepted", b.State, b.Reason, b.Detail, counts.Accepted, n)
+	if b.State != models.Finished || counts.Taken() != int64(n) {
+		return fmt.Errorf("the broadcast is %s (%s %s), %d of %d accepted", b.State, b.Reason, b.Detail, counts.Taken(), n)
 	}
 	return nil
 }
 
 // profile records where CPU and allocations go until stop is called.
 func profile(folder, name string) (stop func() error, err error) {
-	if folder == "" {
-		return func() error { return nil }, nil
-	}
 	cpu, err := os.Create(filepath.Join(folder, name+".cpu.pprof"))
 	if err != nil {
 		return nil, fmt.Errorf("write a profile: %w", err)
@@ -236,7 +190,7 @@ func profile(folder, name string) (stop func() error, err error) {
 // fetch is what a sync does less the storing: every page fetched and decoded.
 func fetch(ctx context.Context, task programTask, _ func(string)) (sample, error) {
 	client := wechat.New(wechat.Config{
-		AppID: "wxd0a1b2c3d4e5f607", AppSecret: "0123456789abcdef0123456789abcdef", BaseURL: task.Platform,
+		AppID: appID, AppSecret: appSecret, BaseURL: task.Platform,
 	})
 	defer client.Close()
 	watch := start()

@@ -40,7 +40,7 @@ func sdkLoop(ctx context.Context, task loopTask, _ func(string)) (res sample, er
 	util.SetURIModifier(func(uri string) string {
 		return task.Platform + strings.TrimPrefix(uri, "https://api.weixin.qq.com")
 	})
-	account := wechat.NewWechat().GetOfficialAccount(&config.Config{AppID: "wxd0a1b2c3d4e5f607", Cache: cache.NewMemory()})
+	account := wechat.NewWechat().GetOfficialAccount(&config.Config{AppID: appID, Cache: cache.NewMemory()})
 	account.SetAccessTokenHandle(sdkToken{})
 	template := account.GetTemplate()
 	db, err := openPlainly(task)

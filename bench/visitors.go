@@ -7,52 +7,53 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/silenceper/wechat/v2/util"
 )
 
 // visitors send texts to the callbacks of a server, as the platform does.
 type visitors struct {
-	client http.Client
-	last   atomic.Int64 // the number of the last text
+	client   http.Client
+	envelope envelope
+	last     atomic.Int64 // the number of the last text
 }
 
-func newVisitors() *visitors {
-	return &visitors{client: http.Client{
+func newVisitors(e envelope) *visitors {
+	v := &visitors{envelope: e, client: http.Client{
 		Timeout:   6 * time.Second, // the platform hangs up after 5
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, MaxIdleConns: 256},
 	}}
+	v.last.Store(firstMsgID) // a server remembers the texts of before
+	return v
 }
 
-// say has a person send a text, with a signature that is right or not, and returns the reply.
-func (v *visitors) say(ctx context.Context, callback string, person int, text string, forged bool) (string, error) {
-	number := strconv.FormatInt(v.last.Add(1), 10)
-	now, token := strconv.FormatInt(time.Now().Unix(), 10), callbackToken
-	if forged {
-		token = "another token"
-	}
-	url := callback + "?timestamp=" + now + "&nonce=" + number + "&signature=" + util.Signature(token, now, number)
-	body := "<xml><ToUserName>gh_7f083739789a</ToUserName><FromUserName>" + string(appendOpenID(nil, person)) + "</FromUserName><CreateTime>" +
-		now + "</CreateTime><MsgType>text</MsgType><Content>" + text + "</Content><MsgId>" + number + "</MsgId></xml>"
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+// say has a person send a text, and returns the reply.
+func (v *visitors) say(ctx context.Context, callback string, person int, text string) (string, error) {
+	openID := openIDOf(person)
+	query, body, err := v.envelope.wrap(openID, textOf(openID, text, v.last.Add(1)))
 	if err != nil {
 		return "", err
 	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, callback+query, strings.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "text/xml")
 	resp, err := v.client.Do(req)
 	if err != nil {
 		return "", err
 	}
 	defer resp.Body.Close()
 	reply, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("HTTP %d", resp.StatusCode)
+	if err != nil {
+		return "", err
 	}
-	return string(reply), err
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("HTTP %d: %.100q", resp.StatusCode, reply)
+	}
+	return v.envelope.open(reply)
 }
 
 // sendBeside has the account that is well send to everyone while the other one has its visitors,
@@ -63,8 +64,9 @@ func (b *bench) sendBeside(ctx context.Context, callbacks string, n neighbour, r
 	}
 	ctx, stop := context.WithTimeout(ctx, 2*time.Minute)
 	defer stop()
-	at := newVisitors()
+	at, others := newVisitors(envelope{Token: callbackToken}), newVisitors(envelope{Token: n.token()})
 	defer at.client.CloseIdleConnections()
+	defer others.client.CloseIdleConnections()
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	meanwhile, end := context.WithCancel(ctx)
@@ -74,11 +76,11 @@ func (b *bench) sendBeside(ctx context.Context, callbacks string, n neighbour, r
 		each(meanwhile, time.Second/time.Duration(n.rate), func(i int) {
 			beside.Go(func() {
 				visited.Add(1)
-				_, _ = at.say(meanwhile, callbacks+"other", i%recipients, "openid", n.forged) // it may fail: that is the point
+				_, _ = others.say(meanwhile, callbacks+"other", i%recipients, "openid") // it may fail: that is the point
 			})
 		})
 	})
-	reply, err := at.say(ctx, callbacks+"well", 0, "broadcast all", false)
+	reply, err := at.say(ctx, callbacks+"well", admin, "broadcast all")
 	if err != nil || !strings.Contains(reply, "Broadcast #1") {
 		return got, fmt.Errorf("ask for a broadcast: %w: %.300s", err, reply)
 	}
@@ -100,7 +102,7 @@ func (b *bench) sendBeside(ctx context.Context, callbacks string, n neighbour, r
 		case <-time.After(probeEvery):
 		}
 		began := time.Now()
-		reply, err := at.say(ctx, callbacks+"well", i%recipients, "openid", false)
+		reply, err := at.say(ctx, callbacks+"well", i%recipients, "openid")
 		if err != nil || !strings.Contains(reply, string(appendOpenID(nil, i%recipients))) {
 			return got, fmt.Errorf("ask for an OpenID: %w: %.300s", err, reply)
 		}
@@ -125,12 +127,12 @@ func each(ctx context.Context, every time.Duration, f func(i int)) {
 // awaitSends waits until everyone was sent to once, and returns how many were a second.
 func (b *bench) awaitSends(ctx context.Context, recipients int) (float64, error) {
 	for {
-		var s platformStats
-		if err := b.ask(ctx, pathStats, nil, &s); err != nil {
+		s, err := b.platform.seen(ctx)
+		if err != nil {
 			return 0, err
 		}
 		if s.Sends >= int64(recipients) {
-			s, err := b.stats(ctx, recipients)
+			s, err := b.platform.stats(ctx, recipients)
 			return s.span(sample{N: recipients}).perSecond(), err
 		}
 		select {

@@ -7,26 +7,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net"
 	"net/http"
-	"os"
+	"regexp"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"wechat-broadcast/handlers"
-	"wechat-broadcast/handlers/progress"
 	"wechat-broadcast/models"
 )
 
-const (
-	openPages      = 200
-	watchedLatency = 20 * time.Millisecond
-	linkSecret     = "0123456789abcdef0123456789abcdef"
-)
+const watchedLatency = 20 * time.Millisecond
 
 // watchedSends compares a broadcast whose progress page is open on many phones, and
 // one that many admins look at in the console, with one at which nobody looks.
@@ -36,9 +29,8 @@ func (b *bench) watchedSends(ctx context.Context) error {
 			for _, open := range []struct {
 				pages, consoles int
 				into            *byDriver
-			}{{into: &b.results.Unwatched}, {pages: openPages, into: &b.results.Watched}, {consoles: openPages, into: &b.results.Consoles}} {
-				task := programTask{Driver: driver, Followers: b.WatchedSends, InFlight: inFlight, Pages: open.pages, Consoles: open.consoles}
-				if err := b.watchedOnce(ctx, task, open.into.of(driver)); err != nil {
+			}{{into: &b.results.Unwatched}, {pages: b.Pages, into: &b.results.Watched}, {consoles: b.Pages, into: &b.results.Consoles}} {
+				if err := b.watchedOnce(ctx, driver, open.pages, open.consoles, open.into.of(driver)); err != nil {
 					return err
 				}
 			}
@@ -47,109 +39,78 @@ func (b *bench) watchedSends(ctx context.Context) error {
 	return nil
 }
 
-func (b *bench) watchedOnce(ctx context.Context, task programTask, into *loopSeries) error {
-	if err := b.set(ctx, b.WatchedSends, watchedLatency); err != nil {
+func (b *bench) watchedOnce(ctx context.Context, driver string, pages, consoles int, into *loopSeries) error {
+	if err := b.platform.set(ctx, b.WatchedSends, watchedLatency); err != nil {
 		return err
 	}
-	taken, err := onFresh[sample](ctx, b, "watched", task)
-	if err != nil {
-		return err
+	more := map[string]string{
+		"SEND_CONCURRENCY": strconv.Itoa(inFlight), "PUBLIC_URL": publicURL, "UNDO_WINDOW": b.Opening.String(),
+		"ADMIN_OPENIDS": openIDOf(admin),
 	}
-	stats, err := b.stats(ctx, b.WatchedSends)
-	into.add(stats.span(taken))
-	return err
+	for i := range consoles {
+		if i != admin {
+			more["ADMIN_OPENIDS"] += "," + openIDOf(i)
+		}
+	}
+	return b.onServer(ctx, driver, overTLS, more, func(s *server) error {
+		if _, err := s.sync(ctx, b.WatchedSends, 1); err != nil {
+			return err
+		}
+		open, err := s.links(ctx, pages, consoles)
+		if err != nil {
+			return err
+		}
+		reply, err := s.ask(ctx)
+		if err != nil {
+			return err
+		}
+		if pages > 0 {
+			open.URL = s.local(progressLink.FindString(reply)) + "/events"
+		}
+		m, err := b.watchedUntilEnd(ctx, s, open)
+		into.add(m)
+		return err
+	})
 }
 
-// watched sends a broadcast that starts once all pages are open, and waits until
-// each of them shows its end.
-func watched(ctx context.Context, p *parts, task programTask) (taken sample, err error) {
-	if _, err = p.sync(ctx, task.Followers); err != nil {
-		return taken, err
-	}
-	id, err := p.ask(ctx)
-	if err != nil {
-		return taken, err
-	}
-	open, stop, err := p.serveWatched(ctx, id, task)
-	if err != nil {
-		return taken, err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
+// watchedUntilEnd has people look at the broadcast that was asked for, and waits until each
+// of them is shown its end. The CPU is that from the moment at which all look.
+func (b *bench) watchedUntilEnd(ctx context.Context, s *server, open viewersTask) (m sample, err error) {
 	phones, err := launch(ctx, "viewers", open)
 	if err != nil {
-		return taken, err
+		return m, err
 	}
+	defer func() { err = errors.Join(err, phones.stop()) }()
 	if _, err := phones.line(); err != nil {
-		return taken, err
+		return m, err
 	}
-
-	running, cancel := context.WithCancel(ctx)
-	var engine sync.WaitGroup
-	defer engine.Wait()
-	defer cancel()
-	watch := start()
-	engine.Go(func() { _ = p.engine.Run(running) })
-	b, err := p.ended(ctx, id)
-	if err == nil {
-		taken = watch.stop(task.Followers)
-		err = p.check(ctx, b, task.Followers)
-	}
+	before, err := s.cpu()
 	if err != nil {
-		return taken, errors.Join(err, phones.stop())
+		return m, err
+	}
+	if err := s.ended(ctx, 1, b.WatchedSends); err != nil {
+		return m, err
+	}
+	after, err := s.cpu()
+	if err != nil {
+		return m, err
+	}
+	stats, err := b.platform.stats(ctx, b.WatchedSends)
+	if err != nil {
+		return m, err
 	}
 	_, err = finish[struct{}](phones)
-	return taken, err
+	return stats.span(sample{N: b.WatchedSends, CPU: after - before}), err
 }
 
-// site is where pages are served, and what they share.
-type site struct {
-	url   string
-	links *handlers.Links
-	live  *progress.Feeds
-	log   *slog.Logger
-}
+// publicURL is where the server says that people reach it. They don't: see local.
+const publicURL = "https://push.example.com"
 
-// serveWatched serves the pages of a broadcast as the program does, and returns who
-// is to look at them.
-func (p *parts) serveWatched(ctx context.Context, id int64, task programTask) (open viewersTask, stop func() error, err error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return open, nil, fmt.Errorf("listen: %w", err)
-	}
-	at := site{url: "http://" + listener.Addr().String(), log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
-	if at.links, err = handlers.NewLinks(at.url, linkSecret, callbackToken, time.Now); err != nil {
-		return open, nil, errors.Join(err, listener.Close())
-	}
-	at.live, err = progress.New(progress.Config{Store: p.store, Engine: p.engine, Platform: p.platform, Language: "zh", Now: time.Now, Log: at.log})
-	if err != nil {
-		return open, nil, errors.Join(err, listener.Close())
-	}
-	account := &handlers.Account{}
-	if task.Consoles > 0 {
-		account.Console, open, err = p.console(ctx, at, id, task.Consoles)
-	} else {
-		open = viewersTask{URL: at.links.Broadcast(id) + "/events", N: task.Pages}
-		account.Pages, err = handlers.NewPages(handlers.PagesConfig{
-			Links: at.links, Store: p.store, Engine: p.engine, Progress: at.live, Language: "zh", Now: time.Now, Log: at.log,
-		})
-	}
-	if err != nil {
-		at.live.Close()
-		return open, nil, errors.Join(err, listener.Close())
-	}
-	server := handlers.NewHTTPServer(handlers.New(
-		handlers.Config{Metrics: prometheus.NewRegistry(), Now: time.Now, Log: at.log}, handlers.Fixed(account)))
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	return open, func() error {
-		at.live.Close()
-		err := server.Close()
-		if end := <-served; !errors.Is(end, http.ErrServerClosed) {
-			err = errors.Join(err, fmt.Errorf("serve: %w", end))
-		}
-		return err
-	}, nil
-}
+// progressLink is what a reply has of the page of a broadcast.
+var progressLink = regexp.MustCompile(regexp.QuoteMeta(publicURL) + `/b/[\w-]+`)
+
+// local is where a page of the server really is.
+func (s *server) local(link string) string { return s.url + strings.TrimPrefix(link, publicURL) }
 
 // viewersTask is a row of people who each keep a page open.
 type viewersTask struct {

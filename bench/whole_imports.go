@@ -142,19 +142,18 @@ func measureWholeImports(ctx context.Context, n int, server string, to io.Writer
 	if err := csv.write(path, n); err != nil {
 		return fmt.Errorf("write a file: %w", err)
 	}
-	end, err := launch(ctx, "platform", platformSettings{Followers: n})
+	end, err := startPlatform(ctx, folder)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, end.stop()) }()
-	platform, err := end.line()
-	if err != nil {
+	if err := end.set(ctx, n, 0); err != nil {
 		return err
 	}
 	fmt.Fprintf(to, "\n| a CSV of %s people, imported | read | added | CPU | once more | peak memory | who lacks a field, of all | of a list |\n"+
 		"| --- | --- | --- | --- | --- | --- | --- | --- |\n", grouped(n))
 	for _, driver := range dbs.drivers() {
-		if err := measureWholeImport(ctx, dbs, importTask{programTask{Platform: platform, Driver: driver, Followers: n, InFlight: inFlight}, path}, to); err != nil {
+		if err := measureWholeImport(ctx, dbs, importTask{programTask{Platform: end.url(overHTTP), Driver: driver, Followers: n, InFlight: inFlight}, path}, to); err != nil {
 			return fmt.Errorf("%s: %w", driver, err)
 		}
 	}
