@@ -102,7 +102,7 @@ func (x *sender) step() {
 	case 6:
 		x.receipts()
 	case 7:
-		if len(tasks) == 0 || x.IntN(20) == 0 { // that no process does
+		if len(tasks) == 0 || len(fresh) == 0 && x.IntN(4) == 0 { // the latter no process does
 			x.must(x.s.FinishBatch(x.Context(), batch))
 		}
 	case 8:

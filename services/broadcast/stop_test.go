@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/planning"
@@ -107,6 +108,15 @@ func crashed(a *account, people []string, accepted bool) (id int64) {
 	var begun []int64
 	for _, openID := range people {
 		begun = append(begun, a.recipient(openID))
+	}
+	batches, _, err := a.store.IdleBatches(ctx, id, len(all))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range batches { // the next one to lead ends these leases
+		if _, err := a.store.LeaseBatch(ctx, id, b.Seq, broadcast.OwnLeases+"dead", time.Hour); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := a.store.ClaimDeliveries(ctx, id, begun, a.now()); err != nil {
 		t.Fatal(err)
