@@ -21,6 +21,7 @@ func CountPlainly(ctx context.Context, s *Store, id int64) (c Counts, list []Fai
 		n[d.State]++
 		open := d.State == Sending || d.State == Deferred
 		switch d.State {
+		case Sending, Accepted, Delivered, Blocked:
 		case Deferred:
 			if since.IsZero() || d.UpdatedAt.Before(since.Time) {
 				since = d.UpdatedAt

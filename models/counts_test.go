@@ -1,9 +1,11 @@
 package models_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -302,4 +304,55 @@ func TestKeptCountsAreWhatTheDeliveriesComeTo(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Batches that are done and the same receipts in several processes, all at the same moment, change
+// the counts by what they change of the deliveries, and none of them fails.
+func TestCountsAreKeptBySeveralAtOnce(t *testing.T) {
+	t.Parallel()
+	const people = 160
+	modelstest.Each(t, func(t *testing.T, s *models.Store) {
+		x := &sender{T: t, s: s, now: t0, ids: addRecipients(t, s, people)}
+		x.b = create(t, s, newBroadcast("1", t0))
+		move(t, s, x.b, models.EventDue)
+		x.must(s.FreezeAudience(t.Context(), x.b))
+		x.cut(x.ids, 0, 0)
+		var all sync.WaitGroup
+		for worker := range int64(4) {
+			all.Go(func() {
+				for seq := worker + 1; seq <= people/10; seq += 4 {
+					batch, err := s.LeaseBatch(t.Context(), x.b.ID, seq, fmt.Sprint(seq), time.Hour)
+					if err != nil || batch == nil {
+						t.Error(batch, err)
+						return
+					}
+					mine := x.ids[10*(seq-1) : 10*seq]
+					err = errors.Join(s.ClaimDeliveries(t.Context(), x.b.ID, mine, t0), s.RecordOutcomes(t.Context(), outcomesOf(x.b.ID, mine), t0),
+						s.FinishBatch(t.Context(), *batch))
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			all.Go(func() {
+				for round := range 10 {
+					var list []models.Receipt
+					for i, id := range x.ids {
+						if (i+round)%3 != 0 {
+							state := []models.DeliveryState{models.Delivered, models.Blocked, models.FailedFor}[(int64(i)+worker)%3]
+							list = append(list, models.Receipt{MsgID: x.b.ID<<40 + id, State: state, ReceivedAt: models.At(t0)})
+						}
+					}
+					if _, err := s.ApplyReceipts(t.Context(), list, t0); err != nil {
+						t.Error(err)
+					}
+					if _, err := s.JoinReceipts(t.Context(), t0, 50, t0); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		x.check("their end")
+	})
 }
