@@ -17,7 +17,7 @@ CREATE TABLE send_counts (
     n            BIGINT NOT NULL,
     PRIMARY KEY (broadcast_id, at)
 ) WITHOUT ROWID;
-ALTER TABLE broadcasts ADD COLUMN counted INT NOT NULL DEFAULT 0;
+ALTER TABLE broadcasts ADD COLUMN counted BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE batches ADD COLUMN counted BOOLEAN NOT NULL DEFAULT 0;
 CREATE INDEX batches_uncounted ON batches (broadcast_id) WHERE counted = 0 AND lease_count > 0;
 
