@@ -59,7 +59,8 @@ func pace(t *testing.T, seconds []simulator.Second, edge int) float64 {
 func (db database) taken(t *testing.T, want int64) {
 	t.Helper()
 	var taken, all int64
-	err := openPool(t, db).QueryRowContext(t.Context(), `SELECT COUNT(CASE WHEN state IN ('accepted', 'delivered') THEN 1 END), COUNT(*)
+	pool := openPool(t, db)
+	err := pool.QueryRowContext(t.Context(), `SELECT COUNT(CASE WHEN state IN ('accepted', 'delivered') THEN 1 END), COUNT(*)
 		FROM deliveries`).Scan(&taken, &all)
 	if err != nil {
 		t.Fatal(err)
@@ -67,6 +68,7 @@ func (db database) taken(t *testing.T, want int64) {
 	if taken != want || all != want {
 		t.Errorf("%d of %d deliveries were taken, want %d", taken, all, want)
 	}
+	countsKept(t, pool)
 }
 
 // Three replicas share a broadcast: all have a part in it, everyone is reached

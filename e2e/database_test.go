@@ -102,3 +102,28 @@ func (db database) deliveries(t *testing.T, want map[string]int64) {
 		t.Errorf("deliveries by state (-want +got):\n%s", diff)
 	}
 }
+
+// countsKept fails unless what is kept of the counts of all broadcasts is what their deliveries
+// come to. All their batches must be done.
+func countsKept(t *testing.T, pool *sql.DB) {
+	t.Helper()
+	rows, err := pool.QueryContext(t.Context(), `SELECT broadcast_id, state, SUM(n) FROM (
+			SELECT broadcast_id, state, COUNT(*) AS n FROM deliveries GROUP BY broadcast_id, state
+			UNION ALL SELECT broadcast_id, state, -n FROM outcome_counts) x
+		GROUP BY broadcast_id, state HAVING SUM(n) <> 0`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id, lacking int64
+		var state string
+		if err := rows.Scan(&id, &state, &lacking); err != nil {
+			t.Fatal(err)
+		}
+		t.Errorf("the kept counts of #%d lack %d that are %s", id, lacking, state)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+}

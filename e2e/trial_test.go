@@ -272,6 +272,7 @@ func (c *crash) end() {
 	})
 	c.judge()
 	c.check()
+	countsKept(c.t, c.pool)
 }
 
 // printed tells where the table goes: to the terminal when it was asked for,

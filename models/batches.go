@@ -70,8 +70,13 @@ func (s *Store) countRest(ctx context.Context, b *Broadcast) (n int64, known boo
 	}
 	var ids []int64
 	err = r.Model(&Broadcast{}).Where("id = ? OR of_id = ? AND audience = ?", b.OfID, b.OfID, AudienceRest).Pluck("id", &ids).Error
-	if err == nil {
-		err = r.Model(&Delivery{}).Where("broadcast_id IN ?", ids).Count(&n).Error
+	for _, id := range ids {
+		if err != nil {
+			break
+		}
+		var c Counts
+		c, err = s.CountDeliveries(ctx, id)
+		n += c.Known()
 	}
 	return max(0, of.Recipients-n), true, err
 }
@@ -191,7 +196,15 @@ func (s *Store) LastBatch(ctx context.Context, id int64) (*Batch, error) {
 
 // AddBatches stores the next batches of a broadcast.
 func (s *Store) AddBatches(ctx context.Context, batches []Batch) error {
-	return wrap(s.w.WithContext(ctx).CreateInBatches(batches, maxRows).Error, "add batches")
+	err := s.inTx(ctx, func(tx *gorm.DB) error {
+		if len(batches) > 0 && batches[0].Seq == 1 {
+			if err := s.keepsCounts(tx, batches[0].BroadcastID); err != nil {
+				return err
+			}
+		}
+		return tx.CreateInBatches(batches, maxRows).Error
+	})
+	return wrap(err, "add batches")
 }
 
 // PlanDone records that every batch of a broadcast is there and returns how

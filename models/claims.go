@@ -65,6 +65,9 @@ func (c *Claims) Scan(src any) error {
 		return fmt.Errorf("scan claims: unexpected %T", src)
 	}
 	var lists [][]int64
+	if len(text) == 0 {
+		return nil
+	}
 	if err := json.Unmarshal(text, &lists); err != nil {
 		return fmt.Errorf("scan claims: %w", err)
 	}

@@ -30,6 +30,8 @@ var CopyTables = []CopyTable{
 	{Name: "broadcasts", key: "id", counted: true},
 	{Name: "batches", key: "broadcast_id, seq"},
 	{Name: "deliveries", key: "broadcast_id, recipient_id"},
+	{Name: "outcome_counts", key: "broadcast_id, state, errcode, detail"},
+	{Name: "send_counts", key: "broadcast_id, at"},
 	{Name: "tallies", key: "broadcast_id, seq"},
 	{Name: "tallied_sends", key: "broadcast_id, at"},
 	{Name: "receipts", key: "msgid"},

@@ -10,81 +10,6 @@ import (
 	"time"
 )
 
-// Counts is how many deliveries of a broadcast are in each state; Sending counts
-// those in state later too, since neither has an outcome, and Deferred these alone.
-type Counts struct {
-	Sending, Accepted, Delivered, Blocked, Failed, Uncertain int64
-	// Skipped is how many were not tried because of a rule.
-	Skipped  int64
-	Deferred int64
-	// DeferredSince is when the first of those who are put off was; zero if nobody is.
-	DeferredSince Time
-}
-
-// Known is how many recipients have a row: those who were tried and those who were skipped.
-func (c Counts) Known() int64 { return c.Tried() + c.Skipped }
-
-// Tried is how many recipients were tried.
-func (c Counts) Tried() int64 {
-	return c.Sending + c.Accepted + c.Delivered + c.Blocked + c.Failed + c.Uncertain
-}
-
-// Taken is how many messages the platform took, whatever became of them.
-func (c Counts) Taken() int64 { return c.Accepted + c.Delivered + c.Blocked }
-
-// CountDeliveries counts the deliveries of a broadcast by state.
-func (s *Store) CountDeliveries(ctx context.Context, id int64) (Counts, error) {
-	var rows []struct {
-		State DeliveryState
-		N     int64
-		Since Time
-	}
-	err := s.r.WithContext(ctx).Model(&Delivery{}).Select("state, COUNT(*) AS n, MIN(updated_at) AS since").
-		Where("broadcast_id = ?", id).Group("state").Scan(&rows).Error
-	if err != nil {
-		return Counts{}, fmt.Errorf("count deliveries: %w", err)
-	}
-	open, err := unrecorded(s.r.WithContext(ctx), id)
-	if err != nil {
-		return Counts{}, fmt.Errorf("count deliveries: %w", err)
-	}
-	// Looked at after they were counted: if it is not tallied, none was deleted meanwhile.
-	tallied, err := s.tallied(ctx, id)
-	if err != nil {
-		return Counts{}, fmt.Errorf("count deliveries: %w", err)
-	}
-	if tallied != nil {
-		return s.talliedCounts(ctx, id)
-	}
-	n := map[DeliveryState]int64{}
-	var since Time
-	for _, r := range rows {
-		if n[r.State] = r.N; r.State == Deferred {
-			since = r.Since
-		}
-	}
-	n[Sending] += open
-	return countsOf(n, since), nil
-}
-
-func countsOf(n map[DeliveryState]int64, since Time) Counts {
-	return Counts{
-		Sending: n[Sending] + n[Deferred], Accepted: n[Accepted], Delivered: n[Delivered], Blocked: n[Blocked],
-		Failed: n[FailedFor], Uncertain: n[Uncertain], Skipped: n[Skipped], Deferred: n[Deferred], DeferredSince: since,
-	}
-}
-
-// CountSince counts the recipients that were tried since a moment, in every
-// broadcast.
-func (s *Store) CountSince(ctx context.Context, since time.Time) (int64, error) {
-	var n int64
-	recent := s.r.Model(&Broadcast{}).Select("id").
-		Where("started_at > 0 AND (finished_at = 0 OR finished_at >= ?)", At(since))
-	err := s.r.WithContext(ctx).Model(&Delivery{}).
-		Where("broadcast_id IN (?) AND sent_at >= ?", recent, At(since)).Count(&n).Error
-	return n, wrap(err, "count sends")
-}
-
 // Task is a recipient of a batch that has no outcome yet.
 type Task struct {
 	RecipientID  int64
@@ -218,33 +143,6 @@ func (s *Store) recordOutcomes(ctx context.Context, outcomes []Outcome, now time
 			state = IF(state = 'sending', VALUES(state), state)`
 	}
 	return s.exec(ctx, query, args...)
-}
-
-// FinalizeEnded gives an outcome to the deliveries that a broadcast left without
-// one when it was cancelled or failed: what was begun is uncertain, what was put
-// off is failed. It returns how many they are. Nobody may be sending it any more.
-func (s *Store) FinalizeEnded(ctx context.Context, id int64, now time.Time) (int64, error) {
-	if err := s.SettleClaims(ctx, id); err != nil {
-		return 0, err
-	}
-	const left = "broadcast_id = ? AND state IN ('sending', 'later')"
-	// No index leads there, and on SQLite whoever writes keeps the others waiting.
-	var n int64
-	err := s.r.WithContext(ctx).Raw("SELECT COUNT(*) FROM deliveries WHERE "+left, id).Scan(&n).Error
-	if err != nil {
-		return 0, fmt.Errorf("look for open deliveries: %w", err)
-	}
-	if n == 0 {
-		return 0, nil
-	}
-	// MySQL assigns from left to right, so state comes last.
-	err = s.exec(ctx, `UPDATE deliveries SET updated_at = ?,
-		detail = CASE state WHEN 'sending' THEN ? ELSE detail END,
-		state = CASE state WHEN 'sending' THEN 'uncertain' ELSE 'failed' END WHERE `+left, now.UnixMilli(), DetailEnded, id)
-	if err != nil {
-		return 0, fmt.Errorf("finalize open deliveries: %w", err)
-	}
-	return n, nil
 }
 
 // The hot statements have their numbers, and their states, which are constants,

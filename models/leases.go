@@ -73,13 +73,6 @@ func (s *Store) LeaveBatch(ctx context.Context, b Batch, after time.Duration) er
 	return err
 }
 
-// FinishBatch records that every recipient of a leased batch has its outcome
-// and ends the lease.
-func (s *Store) FinishBatch(ctx context.Context, b Batch) error {
-	_, err := s.setLease(ctx, b, "finish batch", map[string]any{"owner": "", "lease_until": 0, "state": BatchDone, "claims": nil})
-	return err
-}
-
 // setLease changes a batch if it is still its owner's, and tells whether it is.
 func (s *Store) setLease(ctx context.Context, b Batch, what string, set map[string]any) (bool, error) {
 	res := s.w.WithContext(ctx).Model(&Batch{}).

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -66,15 +67,9 @@ func (s *Store) wordless(
 
 // applyReceipts is ApplyReceipts for some of the receipts, which fit.
 func (s *Store) applyReceipts(ctx context.Context, byID map[int64]Receipt, ids []int64, now time.Time) (early int, err error) {
-	counted, err := s.countReceipts(ctx, byID, ids, now)
-	if err != nil {
-		return 0, err
-	}
-	if counted == int64(len(ids)) {
-		return 0, nil
-	}
 	err = s.inTx(ctx, func(tx *gorm.DB) error {
-		known, err := joinReceipts(tx, byID, ids, now)
+		early = 0
+		known, changed, err := joinReceipts(tx, byID, ids, now)
 		if err != nil {
 			return err
 		}
@@ -84,11 +79,12 @@ func (s *Store) applyReceipts(ctx context.Context, byID map[int64]Receipt, ids [
 				unknown = append(unknown, byID[id])
 			}
 		}
-		early = len(unknown)
-		if early == 0 {
-			return nil
+		if early = len(unknown); early > 0 {
+			if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(unknown).Error; err != nil {
+				return err
+			}
 		}
-		return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(unknown).Error
+		return s.addFates(tx, changed)
 	})
 	if err != nil {
 		return 0, err
@@ -96,52 +92,79 @@ func (s *Store) applyReceipts(ctx context.Context, byID map[int64]Receipt, ids [
 	return early, nil
 }
 
-// countReceipts gives the receipts to accepted deliveries and returns how many
-// took one: mostly all, and then there is nothing to look up.
-func (s *Store) countReceipts(ctx context.Context, byID map[int64]Receipt, ids []int64, now time.Time) (counted int64, err error) {
-	for key, ids := range alike(byID, ids) {
-		query := append(make([]byte, 0, 256+20*len(ids)), "UPDATE deliveries SET state = ?, detail = ?, updated_at = ?"+
-			" WHERE state = 'accepted' AND msgid <> 0 AND msgid IN ("...)
-		query = append(appendInts(query, ids...), ')')
-		n, err := s.execCount(ctx, string(query), string(key.State), key.Detail, now.UnixMilli())
-		if err != nil {
-			return counted, err
-		}
-		counted += n
-	}
-	return counted, nil
-}
-
-// alike groups the receipts by what they say.
-func alike(byID map[int64]Receipt, ids []int64) map[Receipt][]int64 {
-	groups := map[Receipt][]int64{}
-	for _, id := range ids {
-		key := Receipt{State: byID[id].State, Detail: byID[id].Detail}
-		groups[key] = append(groups[key], id)
-	}
-	return groups
-}
-
-// joinReceipts gives the receipts to the deliveries that have their msgid, and
-// returns which msgids are known.
-func joinReceipts(tx *gorm.DB, byID map[int64]Receipt, ids []int64, now time.Time) (known map[int64]bool, err error) {
-	var found []int64
-	err = tx.Model(&Delivery{}).Where("msgid IN ? AND msgid <> 0", ids).Pluck("msgid", &found).Error
+// joinReceipts gives the receipts to the deliveries that have their msgid, and returns which
+// msgids are known, and by how much that changes the counts of which broadcasts. Of a message
+// that two deliveries have, which the platform does not do, both take it.
+func joinReceipts(tx *gorm.DB, byID map[int64]Receipt, ids []int64, now time.Time) (known map[int64]bool, changed map[int64]map[fate]int64, err error) {
+	query := append(make([]byte, 0, 128+20*len(ids)), "SELECT msgid, broadcast_id, recipient_id FROM deliveries WHERE msgid <> 0 AND msgid IN ("...)
+	rows, err := tx.Statement.ConnPool.QueryContext(tx.Statement.Context, string(append(appendInts(query, ids...), ')')))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	known = make(map[int64]bool, len(found))
-	for _, id := range found {
-		known[id] = true
-	}
-	for key, ids := range alike(byID, slices.Sorted(maps.Keys(known))) {
-		err := tx.Model(&Delivery{}).Where("msgid IN ? AND msgid <> 0 AND state = ?", ids, Accepted).
-			Updates(map[string]any{"state": key.State, "detail": key.Detail, "updated_at": At(now)}).Error
-		if err != nil {
-			return nil, err
+	defer rows.Close()
+	known = make(map[int64]bool, len(ids))
+	alike := map[alikeReceipts][]int64{}
+	for rows.Next() {
+		var msgID, recipient int64
+		var of alikeReceipts
+		if err := rows.Scan(&msgID, &of.broadcast, &recipient); err != nil {
+			return nil, nil, err
 		}
+		known[msgID] = true
+		of.state, of.detail = byID[msgID].State, byID[msgID].Detail
+		alike[of] = append(alike[of], recipient)
 	}
-	return known, nil
+	if err := rows.Err(); err != nil {
+		return nil, nil, err
+	}
+	// In one order, so that of two that do the same none has what the other waits for.
+	changed = map[int64]map[fate]int64{}
+	for _, of := range slices.SortedFunc(maps.Keys(alike), alikeReceipts.compare) {
+		n, err := of.apply(tx, slices.Sorted(slices.Values(alike[of])), now)
+		if err != nil {
+			return nil, nil, err
+		}
+		fates := changed[of.broadcast]
+		if fates == nil {
+			fates = map[fate]int64{}
+			changed[of.broadcast] = fates
+		}
+		fates[fate{state: Accepted}] -= n
+		fates[of.fate()] += n
+	}
+	return known, changed, nil
+}
+
+// alikeReceipts are receipts of one broadcast that say the same.
+type alikeReceipts struct {
+	broadcast int64
+	state     DeliveryState
+	detail    string
+}
+
+func (a alikeReceipts) compare(b alikeReceipts) int {
+	return cmp.Or(cmp.Compare(a.broadcast, b.broadcast), cmp.Compare(a.state, b.state), cmp.Compare(a.detail, b.detail))
+}
+
+// fate is that of the deliveries that take them.
+func (a alikeReceipts) fate() fate {
+	if a.state == FailedFor {
+		return fateOf(a.state, 0, a.detail)
+	}
+	return fate{state: a.state}
+}
+
+// apply gives the receipts to the recipients, who come in order, and returns how many took one.
+func (a alikeReceipts) apply(tx *gorm.DB, recipients []int64, now time.Time) (int64, error) {
+	// By the key: the index of the msgids need not be read once more.
+	query := append(make([]byte, 0, 256+12*len(recipients)), "UPDATE deliveries SET state = ?, detail = ?, updated_at = ? WHERE broadcast_id = "...)
+	query = append(appendInts(query, a.broadcast), " AND state = 'accepted' AND recipient_id IN ("...)
+	res, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, string(append(appendInts(query, recipients...), ')')),
+		string(a.state), a.detail, now.UnixMilli())
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
 }
 
 // JoinReceipts joins up to n of the receipts that came since a moment and before
@@ -164,10 +187,14 @@ func (s *Store) JoinReceipts(ctx context.Context, since time.Time, n int, now ti
 	}
 	join := func(ids []int64) error {
 		return s.inTx(ctx, func(tx *gorm.DB) error {
-			if _, err := joinReceipts(tx, byID, ids, now); err != nil {
+			_, changed, err := joinReceipts(tx, byID, ids, now)
+			if err != nil {
 				return err
 			}
-			return tx.Where("msgid IN ?", ids).Delete(&Receipt{}).Error
+			if err := tx.Where("msgid IN ?", ids).Delete(&Receipt{}).Error; err != nil {
+				return err
+			}
+			return s.addFates(tx, changed)
 		})
 	}
 	drop := func(id int64) error { return s.w.WithContext(ctx).Where("msgid = ?", id).Delete(&Receipt{}).Error }

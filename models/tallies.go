@@ -295,6 +295,11 @@ func (s *Store) MarkEmptied(ctx context.Context, id int64) error {
 		if err := dropSegmentsOf(tx, &b); err != nil {
 			return err
 		}
+		for _, table := range []string{"outcome_counts", "send_counts"} { // the tally has them
+			if err := execIn(tx, "DELETE FROM "+table+" WHERE broadcast_id = ?", id); err != nil {
+				return err
+			}
+		}
 		return tx.Model(&Broadcast{}).Where("id = ?", id).Update("emptied", true).Error
 	})
 	return wrap(err, "end the deletion of deliveries")

@@ -129,10 +129,10 @@ func TestATallyIsWhatTheDeliveriesCameTo(t *testing.T) {
 		other := sendAll(t, s, newBroadcast("other", t0), ids[:40], models.EventFinish)
 		b := create(t, s, newBroadcast("1", t0))
 		move(t, s, b, models.EventDue)
+		everyOutcome(t, s, b.ID, ids)
 		if err := s.AddBatches(t.Context(), manyBatches(b.ID, 30)); err != nil {
 			t.Fatal(err)
 		}
-		everyOutcome(t, s, b.ID, ids)
 		move(t, s, b, models.EventFinish)
 		b = stored(t, s, b.ID)
 		for i, change := range []func(r *models.Recipient){

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/pressly/goose/v3"
 
 	"wechat-broadcast/models"
@@ -144,5 +146,80 @@ func TestAnOlderProcessAsksForNothingAfterTheUpgrade(t *testing.T) {
 		if err != nil || len(list) != 1 || !list[0].AnyHour || !list[0].TalliedAt.IsZero() || list[0].Emptied {
 			t.Errorf("%+v, %v", list, err)
 		}
+	})
+}
+
+// A broadcast of the version before is counted as it was, also while one of its processes may
+// still be there that counts nothing; after that the counts of what has ended are kept, with the
+// receipts that came meanwhile, and nobody counts it again.
+func TestTheUpgradeKeepsTheCountsOfWhatHasEnded(t *testing.T) {
+	t.Parallel()
+	const people = 10_000 // of which counts are kept
+	upgraded(t, 13, func(t *testing.T, db *sql.DB, migrate func() *models.Store) {
+		ctx := t.Context()
+		exec := func(query string) {
+			t.Helper()
+			if _, err := db.ExecContext(ctx, query); err != nil {
+				t.Fatal(err)
+			}
+		}
+		exec(`INSERT INTO broadcasts (id, request_key, name, message, digest, audience, asked_by, salt, state, asked_at, started_at, finished_at, target)
+			VALUES (1, 'key', 'notice', '{}', '', 'all', 'oAdmin', '', 'finished', 1, 1, 2, '')`)
+		exec("INSERT INTO batches (broadcast_id, seq, after_id, through_id, size, state, lease_count) VALUES (1, 1, 0, 10000, 10000, 'done', 1)")
+		for first := 1; first <= people; first += 1000 {
+			rows := make([]string, 1000)
+			for i := range rows {
+				state, msgID := "accepted", first+i
+				if i == 0 {
+					state, msgID = "failed", 0
+				}
+				rows[i] = fmt.Sprintf("(1, %d, '%s', %d, %d)", first+i, state, msgID, 1_000_000+i)
+			}
+			exec("INSERT INTO deliveries (broadcast_id, recipient_id, state, msgid, sent_at) VALUES " + strings.Join(rows, ","))
+		}
+		s := migrate()
+		counts := func(want models.Counts) {
+			t.Helper()
+			plain, failures, sends, err := models.CountPlainly(ctx, s, 1)
+			if err != nil || plain != want {
+				t.Fatalf("%+v, %v", plain, err)
+			}
+			if got, err := s.CountDeliveries(ctx, 1); err != nil || got != want {
+				t.Errorf("counts %+v, want %+v, %v", got, want, err)
+			}
+			if got, err := s.CountFailures(ctx, 1); err != nil || cmp.Diff(failures, got) != "" {
+				t.Errorf("failures %+v, want %+v, %v", got, failures, err)
+			}
+			if got, err := s.CountSends(ctx, 1, time.Second); err != nil || cmp.Diff(sends, got) != "" {
+				t.Errorf("sends %+v, want %+v, %v", got, sends, err)
+			}
+		}
+		kept := func(want int64) {
+			t.Helper()
+			if how, err := models.HowCounted(ctx, s, 1); err != nil || how != want {
+				t.Errorf("kept: %d, want %d, %v", how, want, err)
+			}
+		}
+		receipts := func(state models.DeliveryState, msgIDs ...int64) {
+			t.Helper()
+			var list []models.Receipt
+			for _, id := range msgIDs {
+				list = append(list, models.Receipt{MsgID: id, State: state})
+			}
+			if early, err := s.ApplyReceipts(ctx, list, t0); err != nil || early != 0 {
+				t.Fatal(early, err)
+			}
+		}
+		counts(models.Counts{Accepted: 9990, Failed: 10})
+		kept(0)
+		receipts(models.Delivered, 2, 3)
+		exec("UPDATE deliveries SET state = 'blocked' WHERE recipient_id = 4") // by the older process
+		counts(models.Counts{Accepted: 9987, Delivered: 2, Blocked: 1, Failed: 10})
+		kept(0)
+		exec("UPDATE facts SET value = '1' WHERE name = 'counts_from'")
+		counts(models.Counts{Accepted: 9987, Delivered: 2, Blocked: 1, Failed: 10})
+		kept(2)
+		receipts(models.FailedFor, 5, 2)
+		counts(models.Counts{Accepted: 9986, Delivered: 2, Blocked: 1, Failed: 11})
 	})
 }

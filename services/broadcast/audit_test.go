@@ -127,10 +127,46 @@ func (a *account) deliveries(id int64) map[string]delivery {
 	return all
 }
 
+// counted fails unless the counts of a broadcast become what its deliveries come to: a receipt
+// may come between the two.
+func (a *account) counted(id int64) {
+	a.t.Helper()
+	a.until("the counts being those of the deliveries", func() bool {
+		got := a.counts(id)
+		got.DeferredSince = models.Time{}
+		var want models.Counts
+		for _, d := range a.deliveries(id) {
+			switch d.State {
+			case models.Sending:
+				want.Sending++
+			case models.Deferred:
+				want.Sending++
+				want.Deferred++
+			case models.Accepted:
+				want.Accepted++
+			case models.Delivered:
+				want.Delivered++
+			case models.Blocked:
+				want.Blocked++
+			case models.FailedFor:
+				want.Failed++
+			case models.Uncertain:
+				want.Uncertain++
+			case models.Skipped:
+				want.Skipped++
+			}
+		}
+		return got == want
+	})
+}
+
 // audit holds what the database says of a broadcast, the only one, against what
 // the followers received: each at most once, and nobody counted falsely.
 func (a *account) audit(id int64) {
 	a.t.Helper()
+	if a.broadcast(id).State.Final() {
+		a.counted(id)
+	}
 	rows, faults := a.deliveries(id), 0
 	fault := func(format string, args ...any) {
 		a.t.Helper()

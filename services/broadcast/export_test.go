@@ -11,6 +11,7 @@ import (
 // What the tests need of the inside.
 const (
 	KeepReceipts = keepReceipts
+	OwnLeases    = ownLeases
 )
 
 // Throttle is the engine's, to bring it into a state.

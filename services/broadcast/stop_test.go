@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wechat-broadcast/models"
+	"wechat-broadcast/services/broadcast"
 	"wechat-broadcast/services/loop"
 	"wechat-broadcast/services/message"
 	"wechat-broadcast/services/planning"
@@ -108,16 +109,22 @@ func crashed(a *account, people []string, accepted bool) (id int64) {
 	for _, openID := range people {
 		begun = append(begun, a.recipient(openID))
 	}
-	dead, err := a.store.LeaseBatch(ctx, id, 1, "dead", time.Minute)
-	if err != nil || dead == nil {
-		t.Fatalf("leased %+v, %v", dead, err)
-	}
-	held, err := a.store.StoreClaims(ctx, *dead, models.Claims{{At: models.At(a.now()), Recipients: begun}})
-	if err != nil || !held {
-		t.Fatalf("claimed %t, %v", held, err)
-	}
-	if err := a.store.LeaveBatch(ctx, *dead, 0); err != nil {
+	batches, _, err := a.store.IdleBatches(ctx, id, len(all))
+	if err != nil {
 		t.Fatal(err)
+	}
+	for _, b := range batches { // the next one to lead ends these leases
+		dead, err := a.store.LeaseBatch(ctx, id, b.Seq, broadcast.OwnLeases+"dead", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Seq > 1 {
+			continue
+		}
+		held, err := a.store.StoreClaims(ctx, *dead, models.Claims{{At: models.At(a.now()), Recipients: begun}})
+		if err != nil || !held {
+			t.Fatalf("claimed: %t, %v", held, err)
+		}
 	}
 	if !accepted {
 		return id
