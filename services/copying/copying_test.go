@@ -31,7 +31,7 @@ var (
 		"description", "value", "folded",
 	}
 	flags = []string{"subscribed", "opted_out", "tester", "stranger", "blacklisted", "at_any_hour", "emptied", "joined", "used"}
-	small = []string{"errcode", "attempts", "approvals", "status"}
+	small = []string{"errcode", "attempts", "approvals", "status", "counted"}
 )
 
 // fill puts n rows into every table, with values of every kind.

@@ -19,7 +19,7 @@ CREATE TABLE send_counts (
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4;
 ALTER TABLE broadcasts ADD COLUMN counted BIGINT NOT NULL DEFAULT 0;
 -- Apart from the key, so that the column alone is there at once.
-ALTER TABLE batches ADD COLUMN counted BOOLEAN NOT NULL DEFAULT 0;
+ALTER TABLE batches ADD COLUMN counted INT NOT NULL DEFAULT 0;
 ALTER TABLE batches ADD KEY batches_uncounted (broadcast_id, counted, times_leased);
 
 -- Until then a process of an older version may still be there, which counts nothing.

@@ -18,7 +18,7 @@ CREATE TABLE send_counts (
     PRIMARY KEY (broadcast_id, at)
 ) WITHOUT ROWID;
 ALTER TABLE broadcasts ADD COLUMN counted BIGINT NOT NULL DEFAULT 0;
-ALTER TABLE batches ADD COLUMN counted BOOLEAN NOT NULL DEFAULT 0;
+ALTER TABLE batches ADD COLUMN counted INT NOT NULL DEFAULT 0;
 CREATE INDEX batches_uncounted ON batches (broadcast_id) WHERE counted = 0 AND times_leased > 0;
 
 -- Until then a process of an older version may still be there, which counts nothing.
