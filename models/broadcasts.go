@@ -63,14 +63,13 @@ func (s *Store) BroadcastsBefore(ctx context.Context, id int64, n int) ([]Broadc
 func (s *Store) Unnotified(ctx context.Context) ([]Broadcast, error) {
 	q := s.r.WithContext(ctx).Where("state = ? AND reason <> ?", Paused, ReasonAdmin).
 		Or("state = ? AND notified_state = '' AND planned_start > 0 AND (planned_at > 0 OR canary_segment > 0)", Running).
-		Or("state IN ? AND notified_state = ?", []BroadcastState{Scheduled, Running}, untoldApproval)
-	// The mark of these states is their name (NoticeMark). Nearly all broadcasts have it, and
-	// an index leads to what sorts before and after it.
-	for _, state := range []BroadcastState{Pending, Finished, Failed, Cancelled} {
-		for _, other := range []string{"notified_state < ?", "notified_state > ?"} {
-			q = q.Or("state = ? AND "+other+" AND NOT (state = ? AND reason = ?)", state, state, Cancelled, ReasonAdmin)
-		}
-	}
+		Or("state IN ? AND notified_state = ?", []BroadcastState{Scheduled, Running}, untoldApproval).
+		// The mark of these states is their name (NoticeMark). Nearly all broadcasts have it,
+		// and an index leads to what sorts before and after it.
+		Or("state = ? AND notified_state < ?", Finished, Finished).Or("state = ? AND notified_state > ?", Finished, Finished).
+		Or("state = ? AND notified_state < ? AND reason <> ?", Cancelled, Cancelled, ReasonAdmin).
+		Or("state = ? AND notified_state > ? AND reason <> ?", Cancelled, Cancelled, ReasonAdmin).
+		Or("state IN ? AND notified_state <> state", []BroadcastState{Pending, Failed}) // those are few
 	list, err := few(q)
 	if err != nil {
 		return nil, fmt.Errorf("list broadcasts to tell of: %w", err)
