@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 # What is sent and what is stored, whom it goes to, what the platform's answers mean, and
 # what the chat understands: over within a minute once they are compiled.
 quick=(./config ./services/delivery ./services/audience ./services/planning ./services/canary ./services/message
-    ./services/messages ./services/lists ./services/wechat/... ./services/throttle ./services/followers ./handlers/chat ./lang)
+    ./services/messages ./services/lists ./services/wechat/... ./services/followers ./handlers/chat ./lang)
 
 # Each program that is watched for races waits a second at its end by default.
 export GORACE=${GORACE:-atexit_sleep_ms=50}
