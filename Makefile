@@ -39,7 +39,7 @@ release-check: ## build the last commit's release twice and compare the bytes
 ##@ Develop
 
 .PHONY: test
-test: ## run every test with the race detector, and say what was skipped (TEST_ARGS="-run X ./models/")
+test: ## run every test with the race detector: first, within a minute once compiled, those of what is sent to whom and of the chat; at the end what was skipped (TEST_ARGS="-run X ./models/")
 	@scripts/test.sh $(TEST_ARGS)
 
 CHROMIUM ?= $(or $(TEST_BROWSER),$(shell command -v chromium || command -v google-chrome))

@@ -21,17 +21,21 @@ import (
 	"github.com/silenceper/wechat/v2/util"
 
 	"wechat-broadcast/config"
+	"wechat-broadcast/models/modelstest"
 )
 
-// testSettings returns settings for an empty database and a platform that can't be
+// testSettings returns settings for a fresh, migrated database and a platform that can't be
 // reached. more are further environment variables.
 func testSettings(t *testing.T, more map[string]string) *config.Settings {
 	t.Helper()
 	variables := map[string]string{
 		"WECHAT_APP_ID": "wxba5fad812f8e6fb9", "WECHAT_APP_SECRET": "secret", "WECHAT_TOKEN": "token", "LANGUAGE": "en",
-		"WECHAT_API_BASE_URL": "http://127.0.0.1:1", "DATABASE_URL": "sqlite://" + filepath.ToSlash(filepath.Join(t.TempDir(), "a.db")),
+		"WECHAT_API_BASE_URL": "http://127.0.0.1:1",
 	}
 	maps.Copy(variables, more)
+	if variables["DATABASE_URL"] == "" {
+		variables["DATABASE_URL"] = "sqlite://" + filepath.ToSlash(modelstest.SQLiteFile(t))
+	}
 	settings, err := config.Load("", false, func(name string) (string, bool) { v, ok := variables[name]; return v, ok }, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +43,13 @@ func testSettings(t *testing.T, more map[string]string) *config.Settings {
 	return settings
 }
 
-// testProcess returns a process on a database that it has not migrated.
+// emptyDatabase is the DATABASE_URL of a database that is not there yet.
+func emptyDatabase(t *testing.T) map[string]string {
+	t.Helper()
+	return map[string]string{"DATABASE_URL": "sqlite://" + filepath.ToSlash(filepath.Join(t.TempDir(), "a.db"))}
+}
+
+// testProcess returns a process that has not looked at its database.
 func testProcess(t *testing.T, settings *config.Settings) *process {
 	t.Helper()
 	p, err := newProcess(settings, slog.New(slog.NewTextHandler(t.Output(), nil)))
@@ -58,7 +68,7 @@ func TestATextDuringTheMigrationIsAnsweredAfterIt(t *testing.T) {
 	t.Parallel()
 	// A callback waits for 4.5 s. On a busy machine the migration may take that long,
 	// so another process runs it before, and this one only has to find that out.
-	settings := testSettings(t, nil)
+	settings := testSettings(t, emptyDatabase(t))
 	if err := testProcess(t, settings).only().prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +100,7 @@ func TestATextDuringTheMigrationIsAnsweredAfterIt(t *testing.T) {
 
 func TestReadinessNamesTheDatabaseOnce(t *testing.T) {
 	t.Parallel()
-	p := testProcess(t, testSettings(t, nil))
+	p := testProcess(t, testSettings(t, emptyDatabase(t)))
 	failed := func() []string {
 		rec := httptest.NewRecorder()
 		p.handler.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody))

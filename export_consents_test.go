@@ -136,7 +136,7 @@ func proveConsents(t *testing.T, driver string) {
 	const owner = "oOwner-000000000000000000-xyz"
 	settings := testSettings(t, map[string]string{"ADMIN_OPENIDS": owner, "LANGUAGE": "zh"})
 	if driver == models.MySQL {
-		settings.Accounts[0].Database.Driver, settings.Accounts[0].Database.DSN = driver, modelstest.MySQLDSN(t)
+		settings.Accounts[0].Database.Driver, settings.Accounts[0].Database.DSN = driver, modelstest.MigratedDSN(t)
 	}
 	a := testProcess(t, settings).only()
 	if err := a.prepare(t.Context()); err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/csv"
 	"fmt"
 	"os"
@@ -152,20 +151,16 @@ func TestExportDeliveriesNamesWhatIsNoBroadcast(t *testing.T) {
 // Of several accounts one is chosen, and the export is of its database alone.
 func TestExportDeliveriesOfAnAccount(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
 	text := "language: en\naccounts:\n"
 	want := map[string]string{}
 	for i, name := range []string{"library", "museum"} {
-		url := "sqlite://" + filepath.ToSlash(filepath.Join(folder, name+".db"))
+		url := "sqlite://" + filepath.ToSlash(modelstest.SQLiteFile(t))
 		store := testProcess(t, testSettings(t, map[string]string{"DATABASE_URL": url})).only().store
-		if err := store.Migrate(context.WithoutCancel(t.Context())); err != nil {
-			t.Fatal(err)
-		}
 		want[name] = modelstest.OpenID(i)
 		tried(t, store, "1", []string{want[name]}, func(int) models.Outcome { return models.Outcome{State: models.Accepted, MsgID: 7, Attempts: 1} })
 		text += fmt.Sprintf("  %s:\n    wechat_app_id: wxba5fad812f8e6fb%d\n    wechat_app_secret: %s\n    wechat_token: token\n    database_url: %s\n", name, i, importSecret, url)
 	}
-	path := filepath.Join(folder, "config.yaml")
+	path := filepath.Join(t.TempDir(), "config.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -47,9 +47,11 @@ func onEach(t *testing.T, f func(t *testing.T, d *importDesk, language string)) 
 func newImportDesk(t *testing.T, driver, language string) *importDesk {
 	t.Helper()
 	d := &importDesk{t: t}
-	database := "sqlite://" + filepath.ToSlash(filepath.Join(t.TempDir(), "a.db"))
-	if driver == "mysql" {
-		dsn := modelstest.MySQLDSN(t)
+	var database string
+	if driver != "mysql" {
+		database = "sqlite://" + filepath.ToSlash(modelstest.SQLiteFile(t))
+	} else {
+		dsn := modelstest.MigratedDSN(t)
 		name := dsn[strings.LastIndex(dsn, "/")+1:]
 		name, _, _ = strings.Cut(name, "?")
 		database = strings.TrimSuffix(os.Getenv("TEST_MYSQL_URL"), "/") + "/" + name

@@ -45,7 +45,7 @@ func run(m *testing.M) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	binary = filepath.Join(dir, "wechat-broadcast")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "wechat-broadcast")
+	build := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", binary, "wechat-broadcast")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, out)
 		return 1

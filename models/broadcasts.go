@@ -61,15 +61,16 @@ func (s *Store) BroadcastsBefore(ctx context.Context, id int64, n int) ([]Broadc
 // rejected, or began at a planned start, and whose admin was not told so yet; and those
 // that wait for approvals without all being told who may give them.
 func (s *Store) Unnotified(ctx context.Context) ([]Broadcast, error) {
-	var list []Broadcast
-	// The mark of a final state is its name (NoticeMark); most broadcasts have it.
-	err := s.r.WithContext(ctx).
-		Where("(state = ? OR (state IN ? AND notified_state <> state))", Paused, []BroadcastState{Finished, Failed, Cancelled}).
-		Where("NOT (state IN ? AND reason = ?)", []BroadcastState{Paused, Cancelled}, ReasonAdmin).
-		Or("state = ? AND planned_start > 0 AND (planned_at > 0 OR canary_segment > 0) AND notified_state = ''", Running).
-		Or("state = ? AND notified_state <> state", Pending).
+	q := s.r.WithContext(ctx).Where("state = ? AND reason <> ?", Paused, ReasonAdmin).
+		Or("state = ? AND notified_state = '' AND planned_start > 0 AND (planned_at > 0 OR canary_segment > 0)", Running).
 		Or("state IN ? AND notified_state = ?", []BroadcastState{Scheduled, Running}, untoldApproval).
-		Order("id").Find(&list).Error
+		// The mark of these states is their name (NoticeMark). Nearly all broadcasts have it,
+		// and an index leads to what sorts before and after it.
+		Or("state = ? AND notified_state < ?", Finished, Finished).Or("state = ? AND notified_state > ?", Finished, Finished).
+		Or("state = ? AND notified_state < ? AND reason <> ?", Cancelled, Cancelled, ReasonAdmin).
+		Or("state = ? AND notified_state > ? AND reason <> ?", Cancelled, Cancelled, ReasonAdmin).
+		Or("state IN ? AND notified_state <> state", []BroadcastState{Pending, Failed}) // those are few
+	list, err := few(q)
 	if err != nil {
 		return nil, fmt.Errorf("list broadcasts to tell of: %w", err)
 	}

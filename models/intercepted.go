@@ -37,15 +37,6 @@ func (s *Store) SentBy(ctx context.Context, broadcasts []int64, openIDs []string
 	return sent, nil
 }
 
-// Uncounted returns the broadcasts that began, ended after a moment, and of which it is
-// not known yet how many messages were intercepted.
-func (s *Store) Uncounted(ctx context.Context, after time.Time) ([]Broadcast, error) {
-	var list []Broadcast
-	err := s.r.WithContext(ctx).Where("state IN ? AND intercepted < 0 AND started_at > 0 AND finished_at > ?",
-		[]BroadcastState{Finished, Cancelled, Failed}, At(after)).Order("id").Find(&list).Error
-	return list, wrap(err, "list broadcasts to look through")
-}
-
 // SetIntercepted stores how many messages of a broadcast were intercepted.
 func (s *Store) SetIntercepted(ctx context.Context, id, n int64) error {
 	err := s.w.WithContext(ctx).Model(&Broadcast{}).Where("id = ?", id).Update("intercepted", n).Error

@@ -13,7 +13,7 @@ import (
 // that gives signs of life keeps both.
 func TestALockWithoutASignOfLifeIsTakenOver(t *testing.T) {
 	t.Parallel()
-	dsn := modelstest.MySQLDSN(t)
+	dsn := modelstest.MigratedDSN(t)
 	open := func() *models.Store {
 		s, err := models.Open(models.MySQL, dsn, modelstest.Log(t))
 		if err != nil {

@@ -146,7 +146,7 @@ func TestEveryCodeHasItsSentence(t *testing.T) {
 // Nothing makes a reply too long or leaves a hole in it.
 func TestExtremes(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("长\x00<&]]>", 1_000)
+	long := strings.Repeat("长\x00<&]]>", 300) // more than a reply holds
 	huge := int64(math.MaxInt64)
 	extreme := func(state models.BroadcastState, reason string) broadcast.Status {
 		return broadcast.Status{

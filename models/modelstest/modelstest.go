@@ -4,20 +4,13 @@ package modelstest
 
 import (
 	"context"
-	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
-	"time"
-
-	"github.com/go-sql-driver/mysql"
 
 	"wechat-broadcast/models"
 )
@@ -78,52 +71,6 @@ func migrate() (file []byte, err error) {
 		return nil, err
 	}
 	return os.ReadFile(path)
-}
-
-// MySQL returns a fresh, migrated database on the server that TEST_MYSQL_URL
-// (mysql://user:password@host:port/) names, or skips the test, aloud.
-func MySQL(tb testing.TB) *models.Store {
-	tb.Helper()
-	return open(tb, models.MySQL, MySQLDSN(tb))
-}
-
-// MySQLDSN makes a fresh, empty database on the server that TEST_MYSQL_URL
-// names, dropped when the test ends, and returns its DSN; or it skips the test.
-func MySQLDSN(tb testing.TB) string {
-	tb.Helper()
-	raw := os.Getenv("TEST_MYSQL_URL")
-	if raw == "" {
-		tb.Skip("skipped on MySQL: set TEST_MYSQL_URL=mysql://user:password@127.0.0.1:3306/ to run it")
-	}
-	u, err := url.Parse(raw)
-	if err != nil {
-		tb.Fatalf("TEST_MYSQL_URL: %v", err)
-	}
-	conf := mysql.NewConfig()
-	conf.Net, conf.Addr = "tcp", u.Host
-	conf.User = u.User.Username()
-	conf.Passwd, _ = u.User.Password()
-	conf.ParseTime, conf.Loc = true, time.UTC
-	conf.Timeout = 5 * time.Second
-
-	server, err := sql.Open("mysql", conf.FormatDSN())
-	if err != nil {
-		tb.Fatalf("open %s: %v", u.Host, err)
-	}
-	name := "test_" + strings.ToLower(rand.Text()[:16])
-	ctx := context.Background()
-	if _, err := server.ExecContext(ctx, "CREATE DATABASE "+name); err != nil {
-		tb.Fatalf("make a database: %v", err)
-	}
-	tb.Cleanup(func() {
-		_, err := server.ExecContext(ctx, "DROP DATABASE "+name)
-		if err != nil {
-			tb.Errorf("drop the database: %v", err)
-		}
-		_ = server.Close()
-	})
-	conf.DBName = name
-	return conf.FormatDSN()
 }
 
 func open(tb testing.TB, driver, dsn string) *models.Store {

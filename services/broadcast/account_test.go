@@ -216,7 +216,7 @@ func openStore(t *testing.T, driver string) (*models.Store, *sql.DB) {
 	t.Helper()
 	var name, dsn, raw string
 	if driver == models.MySQL {
-		dsn = modelstest.MySQLDSN(t)
+		dsn = modelstest.MigratedDSN(t)
 		name, raw = "mysql", dsn
 	} else {
 		dsn = modelstest.SQLiteFile(t)
@@ -231,11 +231,6 @@ func openStore(t *testing.T, driver string) (*models.Store, *sql.DB) {
 			t.Error(err)
 		}
 	})
-	if driver == models.MySQL {
-		if err := s.Migrate(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
 	db, err := sql.Open(name, raw)
 	if err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ func (e *Engine) wake() {
 // startDue starts what is due, resumes what waited for its time and ends the runs of
 // broadcasts that are no longer running.
 func (e *Engine) startDue(ctx context.Context) error {
-	list, err := e.store.Broadcasts(ctx, 1000, models.Pending, models.Scheduled, models.Running, models.Paused)
+	list, err := e.store.Unfinished(ctx, 1000)
 	if e.reading.Note(err) != nil {
 		return err
 	}
@@ -80,7 +80,9 @@ func (e *Engine) startDue(ctx context.Context) error {
 			return err
 		}
 		if running[b.ID] {
-			e.startRun(ctx, *b)
+			if err := e.startRun(ctx, b.ID); err != nil {
+				return err
+			}
 		}
 	}
 	for _, r := range e.runs.all() {
@@ -92,7 +94,7 @@ func (e *Engine) startDue(ctx context.Context) error {
 }
 
 // moveDue has a broadcast make the move whose time has come, and tells whether it runs
-// then.
+// then. Of b only what Store.Unfinished reads is known.
 func (e *Engine) moveDue(ctx context.Context, b *models.Broadcast) (runs bool, err error) {
 	m := models.Move{Event: e.due(b)}
 	quiet := audience.QuietUntil(b, e.quiet, e.now())
@@ -124,16 +126,7 @@ func (e *Engine) moveDue(ctx context.Context, b *models.Broadcast) (runs bool, e
 	default:
 	}
 	moved, err := e.store.MoveBroadcast(ctx, b.ID, m, e.now())
-	if err != nil || !moved || m.To() != models.Running {
-		return false, err
-	}
-	// The move sets when it started, which its message may say.
-	stored, err := e.store.FindBroadcast(ctx, b.ID)
-	if err != nil {
-		return false, err
-	}
-	*b = *stored
-	return b.State == models.Running, nil
+	return err == nil && moved && m.To() == models.Running, err
 }
 
 // settled tells whether the outcomes that decide who belongs to the audience of a
@@ -173,13 +166,20 @@ func (e *Engine) due(b *models.Broadcast) models.Event {
 	return ""
 }
 
-// startRun leads a broadcast, unless it is led already.
-func (e *Engine) startRun(ctx context.Context, b models.Broadcast) {
+// startRun leads a running broadcast, unless it is led already or somebody stopped it just
+// now.
+func (e *Engine) startRun(ctx context.Context, id int64) error {
+	if e.runs.find(id) != nil {
+		return nil
+	}
+	// A move to running sets when it started, which its message may say.
+	stored, err := e.store.FindBroadcast(ctx, id)
+	if err != nil || stored.State != models.Running {
+		return err
+	}
+	b := *stored
 	e.runs.mu.Lock()
 	defer e.runs.mu.Unlock()
-	if e.runs.list[b.ID] != nil {
-		return
-	}
 	r := &run{Engine: e, b: b, done: make(chan struct{})}
 	runCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	r.cancel = cancel
@@ -198,4 +198,5 @@ func (e *Engine) startRun(ctx context.Context, b models.Broadcast) {
 		e.runs.mu.Unlock()
 		e.wake()
 	}()
+	return nil
 }

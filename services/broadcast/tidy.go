@@ -46,7 +46,7 @@ func (e *Engine) finalize(ctx context.Context) {
 }
 
 func (e *Engine) finalizeEnded(ctx context.Context) error {
-	list, err := e.store.Broadcasts(ctx, endedEarly, models.Cancelled, models.Failed)
+	list, err := e.store.InState(ctx, endedEarly, models.Cancelled, models.Failed)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ func TestAliasesAreBounded(t *testing.T) {
 	t.Parallel()
 	var file strings.Builder
 	file.WriteString("messages:\n  a: &a\n    template_id: t\n    data: &d\n")
-	for i := range 100 {
-		fmt.Fprintf(&file, "      k%d: {value: '{{if printf %q .Now.Year}}x{{end}}'}\n", i, strings.Repeat("%[1]d", 200))
+	for i := range 100 { // what an alias stands for counts by its length, whatever it is
+		fmt.Fprintf(&file, "      k%d: {value: '%s'}\n", i, strings.Repeat("x", 1000))
 	}
 	for i := range 900 {
 		fmt.Fprintf(&file, "  m%d: *a\n", i)

@@ -262,7 +262,7 @@ func (w *Worker) look(ctx context.Context) {
 	if len(known) == 0 {
 		return
 	}
-	list, err := w.Store.Broadcasts(ctx, 1000, models.Running)
+	list, err := w.Store.InState(ctx, 1000, models.Running)
 	if err != nil {
 		if ctx.Err() == nil {
 			w.Log.WarnContext(ctx, "look for broadcasts, trying again", "err", err)
