@@ -23,7 +23,7 @@ func (c claim) recipients() []int64 {
 
 // claimed returns the claims of each batch that has some, by broadcast and batch.
 func claimed(ctx context.Context, pool *sql.DB) (map[[2]int64][]claim, error) {
-	rows, err := pool.QueryContext(ctx, "SELECT broadcast_id, seq, claims FROM batches WHERE claims IS NOT NULL")
+	rows, err := pool.QueryContext(ctx, "SELECT broadcast_id, seq, claims FROM batches WHERE claims <> ''")
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ type Claims []Claim
 // first recipient, and then how far each is from the one before.
 func (c Claims) Value() (driver.Value, error) {
 	if len(c) == 0 {
-		return nil, nil
+		return "", nil
 	}
 	text := []byte{'['}
 	for i, claim := range c {
@@ -55,8 +55,6 @@ func (c *Claims) Scan(src any) error {
 	*c = nil
 	var text []byte
 	switch v := src.(type) {
-	case nil:
-		return nil
 	case string:
 		text = []byte(v)
 	case []byte:
@@ -158,7 +156,7 @@ func (s *Store) SettleClaims(ctx context.Context, id int64) error {
 
 // claimedBatches returns the batches of a broadcast that have claims.
 func claimedBatches(db *gorm.DB, id int64) (list []Batch, err error) {
-	err = db.Where("broadcast_id = ? AND state = ? AND claims IS NOT NULL", id, BatchTodo).Find(&list).Error
+	err = db.Where("broadcast_id = ? AND state = ? AND claims <> ''", id, BatchTodo).Find(&list).Error
 	return list, err
 }
 
@@ -178,7 +176,7 @@ func settle(tx *gorm.DB, b *Batch) error {
 		return err
 	}
 	b.Claims = nil
-	return tx.Model(&Batch{}).Where("broadcast_id = ? AND seq = ?", b.BroadcastID, b.Seq).Update("claims", nil).Error
+	return tx.Model(&Batch{}).Where("broadcast_id = ? AND seq = ?", b.BroadcastID, b.Seq).Update("claims", Claims(nil)).Error
 }
 
 // unrecorded counts whom the claims of a broadcast's batches name and who have no delivery

@@ -48,7 +48,7 @@ func sentUntil(t *testing.T, s *models.Store) (ids []int64, batch models.Batch) 
 	t.Helper()
 	ctx := t.Context()
 	ids = addRecipients(t, s, 10)
-	addBatches(t, s, 1)
+	addBatches(t, s, 2)
 	batch = *lease(t, s, 1, "first", time.Minute)
 	claims := models.Claims{{At: models.At(t0), Recipients: ids[:4]}}
 	for range 2 {

@@ -87,7 +87,7 @@ func (s *Store) kept(ctx context.Context, id int64, ask string, args ...any) (k 
 	args = slices.Concat([]any{id}, args, []any{id, id})
 	rows, err := s.r.Statement.ConnPool.QueryContext(ctx, "SELECT 0, state, counted, '', tallied_at, canary_segment, 0, 0 FROM broadcasts WHERE id = ?"+
 		" UNION ALL "+ask+
-		" UNION ALL SELECT 2, '', 0, COALESCE(claims, ''), 0, after_id, through_id, segment_id FROM batches"+
+		" UNION ALL SELECT 2, '', 0, claims, 0, after_id, through_id, segment_id FROM batches"+
 		" WHERE broadcast_id = ? AND counted = 0 AND times_leased > 0 AND (SELECT b.counted FROM broadcasts b WHERE b.id = ?) = 1", args...)
 	if err != nil {
 		return k, err
@@ -316,7 +316,7 @@ func (s *Store) FinishBatch(ctx context.Context, b Batch) error {
 		keeps = c.settled() // whatever happened: it goes on being counted
 	}
 	err = s.inTx(ctx, func(tx *gorm.DB) error {
-		res := tx.Exec("UPDATE batches SET owner = '', lease_until = 0, claims = NULL, state = ?, counted = ? WHERE broadcast_id = ? AND seq = ? AND owner = ?",
+		res := tx.Exec("UPDATE batches SET owner = '', lease_until = 0, claims = '', state = ?, counted = ? WHERE broadcast_id = ? AND seq = ? AND owner = ?",
 			BatchDone, keeps, b.BroadcastID, b.Seq, b.Owner)
 		if res.Error != nil || res.RowsAffected == 0 || !keeps {
 			return res.Error

@@ -243,7 +243,7 @@ func TestADatabaseThatFailsForAWhileLosesNothing(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
 		"outcomes": "BEFORE INSERT ON deliveries",
-		"claims":   "BEFORE UPDATE OF claims ON batches WHEN NEW.claims IS NOT NULL",
+		"claims":   "BEFORE UPDATE OF claims ON batches WHEN NEW.claims <> ''",
 		"batches":  "BEFORE UPDATE ON batches",
 		"releases": "BEFORE UPDATE OF claims ON batches WHEN LENGTH(NEW.claims) < LENGTH(OLD.claims)",
 		"moves":    "BEFORE UPDATE ON broadcasts",

@@ -6,7 +6,7 @@
 -- sending to. It leases no batch any more, since it has another name for lease_count.
 ALTER TABLE batches
     CHANGE COLUMN lease_count times_leased BIGINT NOT NULL DEFAULT 0,
-    ADD COLUMN claims TEXT CHARACTER SET ascii COLLATE ascii_bin;
+    ADD COLUMN claims VARCHAR(20000) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '';
 
 -- +goose Down
 INSERT IGNORE INTO deliveries (broadcast_id, recipient_id, state, sent_at, updated_at)
@@ -14,9 +14,8 @@ INSERT IGNORE INTO deliveries (broadcast_id, recipient_id, state, sent_at, updat
         SELECT b.broadcast_id, c.at, v.k,
             SUM(CASE v.k WHEN 1 THEN 0 ELSE v.d END) OVER (PARTITION BY b.broadcast_id, b.seq, c.k ORDER BY v.k) AS recipient_id
         FROM batches b
-        JOIN JSON_TABLE(b.claims, '$[*]' COLUMNS (k FOR ORDINALITY, at BIGINT PATH '$[0]', list JSON PATH '$')) c
-        JOIN JSON_TABLE(c.list, '$[*]' COLUMNS (k FOR ORDINALITY, d BIGINT PATH '$')) v
-        WHERE b.claims IS NOT NULL) p
+        JOIN JSON_TABLE(NULLIF(b.claims, ''), '$[*]' COLUMNS (k FOR ORDINALITY, at BIGINT PATH '$[0]', list JSON PATH '$')) c
+        JOIN JSON_TABLE(c.list, '$[*]' COLUMNS (k FOR ORDINALITY, d BIGINT PATH '$')) v) p
     WHERE p.k > 1;
 ALTER TABLE batches
     DROP COLUMN claims,
