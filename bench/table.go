@@ -78,6 +78,10 @@ var databaseNames = map[string]string{config.SQLite: "SQLite", config.MySQL: "Ma
 
 func (b *bench) rows() []row {
 	switch {
+	case b.Large != nil:
+		return b.largeRows()
+	case b.Flooded != nil:
+		return b.floodedRows()
 	case b.Audiences:
 		return b.audienceRows()
 	case b.Watched:
