@@ -86,11 +86,16 @@ func realMain(ctx context.Context, args []string, server string) (err error) {
 		size.Flooded = floodedOf(*quick)
 	}
 	b := &bench{sizes: size, binary: binary, profiles: *profiles, progress: os.Stderr}
-	// These two take long: what was measured before a fault is told.
-	if err = b.measure(ctx, server); err != nil && !*large && !*flooded {
+	return b.tell(ctx, server, *file)
+}
+
+// tell measures and prints what was. What takes long tells also what was measured before a fault.
+func (b *bench) tell(ctx context.Context, server, file string) error {
+	err := b.measure(ctx, server)
+	if err != nil && b.Large == nil && b.Flooded == nil {
 		return err
 	}
-	return errors.Join(err, report(b.rows(), server, *file))
+	return errors.Join(err, report(b.rows(), server, file))
 }
 
 // report prints the table and writes its machine-readable copy.

@@ -234,6 +234,8 @@ func span(s series) string {
 // digits writes about three significant digits.
 func digits(x float64) string {
 	switch {
+	case x == 0:
+		return "0"
 	case x >= 1000:
 		return grouped(int(math.Round(x)))
 	case x >= 100:
