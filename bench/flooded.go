@@ -131,14 +131,14 @@ func (b *bench) sentAtLeast(ctx context.Context, n int64) (platformStats, error)
 
 // floodOnce floods the program with receipts and, beside them, with so many forged bodies a
 // second.
-func (b *bench) floodOnce(ctx context.Context, s *server, forged int) error {
+func (b *bench) floodOnce(ctx context.Context, s *server, forged int) (err error) {
 	var r floodResult
 	var stranger *process
 	if forged > 0 {
-		var err error
 		if stranger, err = launch(ctx, "stranger", forgeTask{URL: s.url + "/wechat", PerSecond: forged}); err != nil {
 			return err
 		}
+		defer func() { err = errors.Join(err, stranger.stop()) }()
 	}
 	before, err := b.platform.seen(ctx)
 	if err != nil {

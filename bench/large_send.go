@@ -20,6 +20,9 @@ type sending struct {
 	cpu    float64 // seconds of the processes that were killed, less what the first had before
 	// kills are how many sends there are to be before each kill that is still to come.
 	kills []int64
+	// receipts is how many there are to be: the same share at each number of followers, as
+	// the cost of a send is compared.
+	receipts int
 	// reportFrom is when receipts began, and reported whether all were answered.
 	reportFrom time.Time
 	reported   bool
@@ -33,7 +36,7 @@ type point struct{ at, sends int64 }
 // broadcast asks for a broadcast to everyone, and follows it to its end: it asks how it
 // stands, posts receipts of a part and kills the program.
 func (l *largeRun) broadcast(ctx context.Context) error {
-	s := &sending{largeRun: l, reported: !l.whole}
+	s := &sending{largeRun: l, receipts: l.Large.Receipts * l.followers / l.Large.Followers}
 	if l.whole {
 		s.kills = []int64{int64(l.followers) / 3, 2 * int64(l.followers) / 3}
 	}
@@ -87,7 +90,7 @@ func (s *sending) follow(ctx context.Context) (*models.Broadcast, error) {
 			switch {
 			case b.State != models.Finished:
 				err = fmt.Errorf("the broadcast is %s (%s %s)", b.State, b.Reason, b.Detail)
-			case len(s.kills) > 0 || !s.reported:
+			case len(s.kills) > 0 || s.whole && !s.reported:
 				err = errors.New("the broadcast was over before it was killed twice, and all receipts posted")
 			}
 			return b, err
@@ -118,20 +121,19 @@ func (s *sending) note(sends int64) {
 // disturb does what is due beside the sends. The second kill waits for the receipts, so that
 // none of them is one that nobody could answer.
 func (s *sending) disturb(ctx context.Context, seen platformStats) error {
-	if !s.reported && !s.reportFrom.IsZero() && seen.Reports.Answered+seen.Reports.Lost >= int64(s.Large.Receipts) {
+	if !s.reported && !s.reportFrom.IsZero() && seen.Reports.Answered+seen.Reports.Lost >= int64(s.receipts) {
 		s.reported = true
 		s.Receipts = float64(seen.Reports.Answered) / time.Since(s.reportFrom).Seconds()
 	}
-	switch killed := 2 - len(s.kills); {
+	switch {
 	case seen.Sends == 0:
-	case len(s.kills) > 0 && seen.Sends >= s.kills[0] && (killed == 0 || s.reported):
+	case len(s.kills) > 0 && seen.Sends >= s.kills[0] && (s.reportFrom.IsZero() || s.reported):
 		s.kills = s.kills[1:]
-		if err := s.kill(ctx); err != nil || killed > 0 {
-			return err
-		}
+		return s.kill(ctx)
+	case s.reportFrom.IsZero() && seen.Sends >= int64(s.followers)/3:
 		s.reportFrom = time.Now()
 		// No pace that is reached: as fast as they are answered.
-		return s.platform.report(ctx, reportTask{URL: s.s.url + "/wechat", PerSecond: 1_000_000, Limit: s.Large.Receipts, Envelope: safeMode})
+		return s.platform.report(ctx, reportTask{URL: s.s.url + "/wechat", PerSecond: 1_000_000, Limit: s.receipts, Envelope: safeMode})
 	case time.Since(s.asked) >= s.Large.AskEvery:
 		s.asked = time.Now()
 		return s.ask(ctx, &s.During)
