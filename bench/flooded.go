@@ -96,7 +96,7 @@ func (b *bench) sendAhead(ctx context.Context, s *server) error {
 	if _, err := s.ask(within); err != nil {
 		return err
 	}
-	if _, err := b.sentAtLeast(within, int64(b.Flooded.ahead())); err != nil {
+	if err := b.sentAtLeast(within, int64(b.Flooded.ahead())); err != nil {
 		return err
 	}
 	if err := s.stop(); err != nil {
@@ -110,21 +110,20 @@ func (b *bench) sendAhead(ctx context.Context, s *server) error {
 	if err != nil {
 		return err
 	}
-	_, err = b.sentAtLeast(within, seen.Sends+1)
-	return err
+	return b.sentAtLeast(within, seen.Sends+1)
 }
 
 // sentAtLeast waits until there were so many sends.
-func (b *bench) sentAtLeast(ctx context.Context, n int64) (platformStats, error) {
+func (b *bench) sentAtLeast(ctx context.Context, n int64) error {
 	for tick := time.Tick(look); ; {
 		seen, err := b.platform.seen(ctx)
 		if err != nil || seen.Sends >= n {
-			return seen, err
+			return err
 		}
 		select {
 		case <-tick:
 		case <-ctx.Done():
-			return seen, fmt.Errorf("only %d of %d were sent to: %w", seen.Sends, n, ctx.Err())
+			return fmt.Errorf("only %d of %d were sent to: %w", seen.Sends, n, ctx.Err())
 		}
 	}
 }

@@ -148,19 +148,19 @@ func (l *largeRun) do(ctx context.Context) error {
 
 // phases are those of the life. The time for each is several times what it took on two cores.
 func (l *largeRun) phases() []phase {
-	n := time.Duration(l.followers)
+	each := func(micros int) time.Duration { return time.Duration(micros*l.followers) * time.Microsecond }
 	phases := []phase{
-		{"pull", time.Minute + n*100*time.Microsecond, l.pull},
-		{"broadcast", 2*time.Minute + n*300*time.Microsecond, l.broadcast},
+		{"pull", time.Minute + each(100), l.pull},
+		{"broadcast", 2*time.Minute + each(300), l.broadcast},
 	}
 	if !l.whole {
 		return phases
 	}
 	return append(phases,
-		phase{"ledger", 2*time.Minute + n*20*time.Microsecond, l.check},
-		phase{"second pull", time.Minute + n*50*time.Microsecond, l.pull},
+		phase{"ledger", 2*time.Minute + each(20), l.check},
+		phase{"second pull", time.Minute + each(50), l.pull},
 		phase{"questions after the end", 2 * time.Minute, l.askAfter},
-		phase{"deletion", 2*time.Minute + l.Large.Deleting + n*20*time.Microsecond, l.retention})
+		phase{"deletion", 2*time.Minute + l.Large.Deleting + each(20), l.retention})
 }
 
 func (l *largeRun) run(ctx context.Context, p phase) error {
