@@ -192,8 +192,12 @@ func (l *largeRun) pull(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	days, end := context.WithCancel(ctx)
+	newDays := make(chan error, 1)
+	go func() { newDays <- l.ledger.newDays(days) }()
 	took, err := l.s.sync(ctx, l.followers, 1+len(synced.FindAll(log, -1)))
-	if err != nil {
+	end()
+	if err = errors.Join(err, <-newDays); err != nil {
 		return err
 	}
 	peak, err := l.s.peakMiB()

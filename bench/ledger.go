@@ -21,7 +21,11 @@ type ledger struct {
 }
 
 func openLedger(of *database) (*ledger, error) {
-	db, err := openRaw(programTask{Driver: of.Driver, DSN: of.DSN})
+	dsn := of.DSN
+	if of.Driver == config.SQLite {
+		dsn += "?_pragma=busy_timeout(10000)" // the program writes too
+	}
+	db, err := openRaw(programTask{Driver: of.Driver, DSN: dsn})
 	return &ledger{db, of}, err
 }
 
@@ -98,6 +102,23 @@ func (l *ledger) hold(ctx context.Context, counts models.Counts, seen platformSt
 			people, r.Lost, r.Twice, seen.Sends, seen.Refused, n)
 	}
 	return r, err
+}
+
+// newDays has the program believe again and again, until ctx ends, that a new day began: the
+// platform lets the followers be asked for 500 times a day, and the program keeps to that. Ten
+// million are 1,000 pages.
+func (l *ledger) newDays(ctx context.Context) error {
+	for tick := time.Tick(time.Second); ; {
+		select {
+		case <-tick:
+		case <-ctx.Done():
+			return nil
+		}
+		_, err := l.db.ExecContext(ctx, "UPDATE facts SET value = '' WHERE name = 'follower_calls'")
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("begin a new day: %w", err)
+		}
+	}
 }
 
 // age makes the account's first broadcast older. No program is running.
