@@ -147,7 +147,9 @@ func TestCancelledBeforeAnySendDoesNotCountAsSame(t *testing.T) {
 		if _, err := s.CreateBroadcast(ctx, second, models.Asked{}); err != nil {
 			t.Fatalf("after one that was cancelled before any send: %v", err)
 		}
-		if err := modelstest.Claim(ctx, s, second.ID, ids, t0); err != nil {
+		batch := []models.Batch{{BroadcastID: second.ID, Seq: 1, ThroughID: ids[0], Size: 1, State: models.BatchTodo}}
+		claims := models.Claims{{At: models.At(t0), Recipients: ids}}
+		if err := errors.Join(s.AddBatches(ctx, batch), s.ClaimBatch(ctx, second.ID, 1, claims)); err != nil {
 			t.Fatal(err)
 		}
 		move(t, s, second, models.EventCancel)

@@ -164,8 +164,3 @@ func Analyze(ctx context.Context, s *Store) error {
 	}
 	return s.exec(ctx, "ANALYZE TABLE recipients, deliveries, batches, receipts, inbound, broadcasts, consents, memberships, segments, members")
 }
-
-// ClaimBatch stores the claims of a batch that nobody has leased.
-func (s *Store) ClaimBatch(ctx context.Context, id, seq int64, claims Claims) error {
-	return s.exec(ctx, "UPDATE batches SET claims = ? WHERE broadcast_id = ? AND seq = ?", claims, id, seq)
-}

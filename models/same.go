@@ -315,5 +315,9 @@ func repeated(tx *gorm.DB, b *Broadcast, since time.Time) (bool, error) {
 	var sent []int64
 	err := tx.Model(&Delivery{}).Where("broadcast_id = ? AND state <> ? AND sent_at > ?", b.ID, FailedFor, At(since)).
 		Limit(1).Pluck("recipient_id", &sent).Error
-	return len(sent) > 0, err
+	if err != nil || len(sent) > 0 {
+		return len(sent) > 0, err
+	}
+	n, err := unrecorded(tx, b.ID) // of the last sends before it was stopped
+	return n > 0, err
 }

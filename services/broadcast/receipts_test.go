@@ -111,7 +111,7 @@ func TestAReceiptIsCommittedOrAnError(t *testing.T) {
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		a.reaches(id, models.Finished)
-		a.exec("CREATE TRIGGER broken BEFORE INSERT ON deliveries BEGIN SELECT RAISE(ABORT, 'away'); END")
+		a.exec("CREATE TRIGGER broken BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(ABORT, 'away'); END")
 		got, _ := a.sim.Ledger(admin)
 		if err := a.engine.Receipt(t.Context(), got[0].MsgID, "success"); err == nil {
 			t.Error("a receipt that could not be stored was taken")
