@@ -111,10 +111,11 @@ func (p *reporter) run(ctx context.Context) {
 	defer close(p.done)
 	var posts sync.WaitGroup
 	defer posts.Wait()
+	// Before the first beat, whose time may be past when the next line is reached.
+	allowed, last := 0.0, time.Now()
 	tick := time.NewTicker(reportBeat)
 	defer tick.Stop()
 	slots := make(chan struct{}, reportConns)
-	allowed, last := 0.0, time.Now()
 	for {
 		var now time.Time
 		select {

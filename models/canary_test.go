@@ -149,21 +149,15 @@ func TestStatementsOfACanaryUseAnIndex(t *testing.T) {
 		s, seen := recorded(t, plain)
 		mine := models.Batch{BroadcastID: b.ID, AfterID: ids[10], ThroughID: ids[50], SegmentID: b.CanarySegment}
 		others := models.Batch{BroadcastID: b.ID, AfterID: ids[50], ThroughID: ids[150]}
-		for name, do := range map[string]func() error{
+		eachStatement(t, seen, map[string]func() error{
 			"a page of the canary":       func() error { _, err := s.CanaryIDs(ctx, b, ids[10], 50); return err },
 			"a page of the others":       func() error { _, err := s.AudienceIDs(ctx, b, ids[10], 50); return err },
 			"read a batch of the canary": func() error { _, err := s.Tasks(ctx, b, mine); return err },
 			"read a batch of the others": func() error { _, err := s.Tasks(ctx, b, others); return err },
 			"who is left of the canary":  func() error { _, err := s.CanaryOpen(ctx, b); return err },
 			"outstanding receipts":       func() error { _, _, err := s.Outstanding(ctx, b.ID); return err },
-		} {
-			seen.Take()
-			if err := do(); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			for _, st := range seen.Take() {
-				checkPlan(ctx, t, plain, name, st)
-			}
-		}
+		}, func(name string, st models.Statement) {
+			checkPlan(ctx, t, plain, name, st)
+		})
 	})
 }

@@ -51,7 +51,7 @@ func (s *Store) ClaimUnderCap(
 		if err != nil {
 			return err
 		}
-		free := slices.DeleteFunc(slices.Clone(recipients), func(id int64) bool { return slices.Contains(capped, id) })
+		free := without(recipients, capped)
 		if len(capped) > 0 {
 			if skipped, err = skip(tx, b, kind, capped, now); err != nil {
 				return err

@@ -52,20 +52,15 @@ func (c Claims) Value() (driver.Value, error) {
 
 // Scan implements sql.Scanner.
 func (c *Claims) Scan(src any) error {
-	*c = nil
-	var text []byte
-	switch v := src.(type) {
-	case string:
-		text = []byte(v)
-	case []byte:
-		text = v
-	default:
-		return fmt.Errorf("scan claims: unexpected %T", src)
+	text, err := textOf(src)
+	if err != nil {
+		return fmt.Errorf("scan claims: %w", err)
 	}
-	var lists [][]int64
+	*c = nil
 	if len(text) == 0 {
 		return nil
 	}
+	var lists [][]int64
 	if err := json.Unmarshal(text, &lists); err != nil {
 		return fmt.Errorf("scan claims: %w", err)
 	}
@@ -89,8 +84,7 @@ func (Claims) GormDataType() string { return "text" }
 func (c Claims) Without(recipients []int64) Claims {
 	var left Claims
 	for _, claim := range c {
-		ids := slices.DeleteFunc(slices.Clone(claim.Recipients), func(id int64) bool { return slices.Contains(recipients, id) })
-		if len(ids) > 0 {
+		if ids := without(claim.Recipients, recipients); len(ids) > 0 {
 			left = append(left, Claim{At: claim.At, Recipients: ids})
 		}
 	}
@@ -128,11 +122,16 @@ func (s *Store) Unreachable(ctx context.Context, b *Broadcast, recipients []int6
 	if err != nil || len(live) == len(recipients) {
 		return nil, wrap(err, "ask who can be reached")
 	}
-	slices.Sort(live)
-	return slices.DeleteFunc(slices.Clone(recipients), func(id int64) bool {
-		_, found := slices.BinarySearch(live, id)
-		return found
-	}), nil
+	return without(recipients, live), nil
+}
+
+// without returns the ids less some.
+func without(ids, less []int64) []int64 {
+	drop := make(map[int64]bool, len(less))
+	for _, id := range less {
+		drop[id] = true
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return drop[id] })
 }
 
 // SettleClaims enters as deliveries whom the claims of a broadcast's batches name and who
@@ -156,7 +155,7 @@ func (s *Store) SettleClaims(ctx context.Context, id int64) error {
 
 // claimedBatches returns the batches of a broadcast that have claims.
 func claimedBatches(db *gorm.DB, id int64) (list []Batch, err error) {
-	err = db.Where("broadcast_id = ? AND state = ? AND claims <> ''", id, BatchTodo).Find(&list).Error
+	err = db.Where("broadcast_id = ? AND claims <> '' AND "+begunBatch, id).Find(&list).Error
 	return list, err
 }
 

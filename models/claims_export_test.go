@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// ClaimBatch stores the claims of a batch that nobody has leased.
+// ClaimBatch leaves a batch as one whose lease ended with these claims.
 func (s *Store) ClaimBatch(ctx context.Context, id, seq int64, claims Claims) error {
-	return s.exec(ctx, "UPDATE batches SET claims = ? WHERE broadcast_id = ? AND seq = ?", claims, id, seq)
+	return s.exec(ctx, "UPDATE batches SET times_leased = 1, claims = ? WHERE broadcast_id = ? AND seq = ?", claims, id, seq)
 }
 
 // ClaimRows writes a row for each recipient who is claimed.

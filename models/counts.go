@@ -203,7 +203,7 @@ func (s *Store) countSince(ctx context.Context, since int64) (n int64, err error
 	}
 	rows, err := r.Statement.ConnPool.QueryContext(ctx, "SELECT 0, COALESCE(SUM(n), 0), 0, 0, 0, '' FROM send_counts WHERE broadcast_id IN "+recent+"> 0) AND at >= ?"+
 		" UNION ALL SELECT batches.broadcast_id, b.canary_segment, batches.after_id, batches.through_id, batches.segment_id, batches.claims"+
-		" FROM "+s.first("broadcasts b", "batches")+" ON batches.broadcast_id = b.id AND batches.counted = 0 AND batches.times_leased > 0"+
+		" FROM "+s.first("broadcasts b", "batches")+" ON batches.broadcast_id = b.id AND "+begunBatch+
 		" WHERE b.id IN "+recent+"= 1)", since, since, since)
 	if err != nil {
 		return 0, err

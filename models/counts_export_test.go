@@ -53,8 +53,3 @@ func HowCounted(ctx context.Context, s *Store, id int64) (how int64, err error) 
 	err = s.w.WithContext(ctx).Raw("SELECT counted FROM broadcasts WHERE id = ?", id).Scan(&how).Error
 	return how, err
 }
-
-// CountLikeBefore makes a broadcast one of which nothing is kept, as those of an older version.
-func CountLikeBefore(ctx context.Context, s *Store, id int64) error {
-	return s.w.WithContext(ctx).Exec("UPDATE broadcasts SET counted = 0 WHERE id = ?", id).Error
-}

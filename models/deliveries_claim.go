@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -36,11 +35,7 @@ func unclaimed(w *gorm.DB, broadcastID int64, recipients []int64) ([]int64, erro
 	if err != nil {
 		return nil, err
 	}
-	has := make(map[int64]bool, len(claimed))
-	for _, id := range claimed {
-		has[id] = true
-	}
-	return slices.DeleteFunc(slices.Clone(recipients), func(id int64) bool { return has[id] }), nil
+	return without(recipients, claimed), nil
 }
 
 // Reachable tells whether a broadcast may still go to one of its recipients.

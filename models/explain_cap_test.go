@@ -52,20 +52,10 @@ func TestClaimsUnderTheCapUseAnIndex(t *testing.T) {
 			},
 			"a person at the cap": func() error { _, err := s.CappedUntil(ctx, ids[5], limit, t0); return err },
 		}
-		for name, do := range steps {
-			seen.Take()
-			if err := do(); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			statements := seen.Take()
-			if len(statements) == 0 {
-				t.Errorf("%s: no statement seen", name)
-			}
-			for _, st := range statements {
-				checkPlan(ctx, t, plain, name, st)
-				checkBroadcastsByIndex(t, plain, name, st)
-			}
-		}
+		eachStatement(t, seen, steps, func(name string, st models.Statement) {
+			checkPlan(ctx, t, plain, name, st)
+			checkBroadcastsByIndex(t, plain, name, st)
+		})
 	})
 }
 

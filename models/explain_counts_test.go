@@ -49,7 +49,7 @@ func TestStatementsOfKeptCountsUseAnIndex(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, seen := recorded(t, plain)
-		for name, do := range map[string]func() error{
+		eachStatement(t, seen, map[string]func() error{
 			"counts":                       func() error { _, err := s.CountDeliveries(ctx, b.ID); return err },
 			"failures":                     func() error { _, err := s.CountFailures(ctx, b.ID); return err },
 			"sends":                        func() error { _, err := s.CountSends(ctx, b.ID, time.Minute); return err },
@@ -58,19 +58,9 @@ func TestStatementsOfKeptCountsUseAnIndex(t *testing.T) {
 			"what was left open":           func() error { _, err := s.FinalizeEnded(ctx, b.ID, t0); return err },
 			"receipts":                     func() error { _, err := s.ApplyReceipts(ctx, receiptsOf(b.ID<<40+ids[0], 300), t0); return err },
 			"receipts that came too early": func() error { _, err := s.JoinReceipts(ctx, t0.Add(-time.Hour), 100, t0); return err },
-		} {
-			seen.Take()
-			if err := do(); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			statements := seen.Take()
-			if len(statements) == 0 {
-				t.Errorf("%s: no statement seen", name)
-			}
-			for _, st := range statements {
-				checkPlan(ctx, t, plain, name, st)
-				checkGroupOnly(t, plain, name, st)
-			}
-		}
+		}, func(name string, st models.Statement) {
+			checkPlan(ctx, t, plain, name, st)
+			checkGroupOnly(t, plain, name, st)
+		})
 	})
 }

@@ -123,15 +123,9 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 				return err
 			},
 		}
-		for name, do := range steps {
-			seen.Take()
-			if err := do(); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			for _, st := range seen.Take() {
-				checkPlan(ctx, t, plain, name, st)
-			}
-		}
+		eachStatement(t, seen, steps, func(name string, st models.Statement) {
+			checkPlan(ctx, t, plain, name, st)
+		})
 		checkBadPlans(ctx, t, plain)
 	})
 }
@@ -192,6 +186,25 @@ func checkPlan(ctx context.Context, t *testing.T, s *models.Store, name string, 
 	for _, line := range plan {
 		if readsAll(line) {
 			t.Errorf("%s reads all of it: %s\n%.300s", name, line, st.Query)
+		}
+	}
+}
+
+// eachStatement does each step and hands every statement that it brings to the database to
+// check. A step that fails, or brings none, fails the test.
+func eachStatement(t *testing.T, seen *models.Statements, steps map[string]func() error, check func(name string, st models.Statement)) {
+	t.Helper()
+	for name, do := range steps {
+		seen.Take()
+		if err := do(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		statements := seen.Take()
+		if len(statements) == 0 {
+			t.Errorf("%s: no statement was seen", name)
+		}
+		for _, st := range statements {
+			check(name, st)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func (s *Store) Unfinished(ctx context.Context, n int) ([]Broadcast, error) {
 	err := s.r.WithContext(ctx).
 		Select("id", "state", "request_key", "audience", "of_id", "pending_since", "at_any_hour",
 			"planned_start", "not_before", "resume_at", "started_at").
-		Where("state IN ?", []BroadcastState{Pending, Scheduled, Running, Paused}).
+		Where("state IN ?", open).
 		Order("id DESC").Limit(n).Find(&list).Error
 	return list, wrap(err, "list broadcasts that have not ended")
 }

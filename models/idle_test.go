@@ -38,31 +38,21 @@ func TestLooksOfAnIdleProcessUseAnIndex(t *testing.T) {
 			"what ended early": func() error { _, err := s.InState(ctx, 20, models.Cancelled, models.Failed); return err },
 			"what is not told": func() error { _, err := s.Unnotified(ctx); return err },
 		}
-		for name, do := range steps {
-			seen.Take()
-			if err := do(); err != nil {
-				t.Errorf("%s: %v", name, err)
+		eachStatement(t, seen, steps, func(name string, st models.Statement) {
+			plan, err := models.Explain(ctx, plain, st)
+			if err != nil {
+				t.Errorf("%s: %v\n%.200s", name, err, st.Query)
 			}
-			statements := seen.Take()
-			if len(statements) == 0 {
-				t.Errorf("%s: no statement was seen", name)
-			}
-			for _, st := range statements {
-				plan, err := models.Explain(ctx, plain, st)
-				if err != nil {
-					t.Errorf("%s: %v\n%.200s", name, err, st.Query)
+			for _, line := range plan {
+				m := allBroadcasts.FindStringSubmatch(line)
+				if m == nil {
+					continue
 				}
-				for _, line := range plan {
-					m := allBroadcasts.FindStringSubmatch(line)
-					if m == nil {
-						continue
-					}
-					if rows, err := strconv.Atoi(m[1]); err != nil || rows > over/2 {
-						t.Errorf("%s reads all of it: %s\n%.300s", name, line, st.Query)
-					}
+				if rows, err := strconv.Atoi(m[1]); err != nil || rows > over/2 {
+					t.Errorf("%s reads all of it: %s\n%.300s", name, line, st.Query)
 				}
 			}
-		}
+		})
 		if plan, err := models.Explain(ctx, plain, models.Statement{Query: "SELECT COUNT(*) FROM broadcasts WHERE reason = 'x'"}); err != nil ||
 			!slices.ContainsFunc(plan, allBroadcasts.MatchString) {
 			t.Errorf("a statement without an index is not seen: %q, %v", plan, err)

@@ -88,7 +88,7 @@ func (s *Store) kept(ctx context.Context, id int64, ask string, args ...any) (k 
 	rows, err := s.r.Statement.ConnPool.QueryContext(ctx, "SELECT 0, state, counted, '', tallied_at, canary_segment, 0, 0 FROM broadcasts WHERE id = ?"+
 		" UNION ALL "+ask+
 		" UNION ALL SELECT 2, '', 0, claims, 0, after_id, through_id, segment_id FROM batches"+
-		" WHERE broadcast_id = ? AND counted = 0 AND times_leased > 0 AND (SELECT b.counted FROM broadcasts b WHERE b.id = ?) = 1", args...)
+		" WHERE broadcast_id = ? AND "+begunBatch+" AND (SELECT b.counted FROM broadcasts b WHERE b.id = ?) = 1", args...)
 	if err != nil {
 		return k, err
 	}
@@ -204,6 +204,10 @@ func (s *Store) countSpan(ctx context.Context, db *gorm.DB, id, canary int64, pa
 	}
 	return c, rows.Err()
 }
+
+// begunBatch is the condition on a row of batches under which it was leased and is not counted:
+// an index leads to those of a broadcast.
+const begunBatch = "batches.counted = 0 AND batches.times_leased > 0"
 
 // keepAtLeast is how many deliveries a broadcast has of which the counts are kept that were
 // counted one by one: fewer are counted soon enough.

@@ -46,6 +46,18 @@ func (t *Time) Scan(src any) error {
 	return nil
 }
 
+// textOf returns the text of a column as its driver hands it over.
+func textOf(src any) ([]byte, error) {
+	switch v := src.(type) {
+	case string:
+		return []byte(v), nil
+	case []byte:
+		return v, nil
+	default:
+		return nil, fmt.Errorf("unexpected %T", src)
+	}
+}
+
 // GormDataType tells GORM that a Time is an integer column.
 func (Time) GormDataType() string { return "bigint" }
 
@@ -304,8 +316,8 @@ type Batch struct {
 // DeliveryState is what became of one recipient of one broadcast.
 type DeliveryState string
 
-// The delivery states. Sending is what was claimed before a crash and has no outcome, and
-// whoever is claimed under a cap or again: it may or may not have been sent; all others are
+// The delivery states. Sending is a row that a claim left without an outcome: of a lease that
+// ended, under a cap, or of somebody who had been put off. It may or may not have been sent; all others are
 // final but for later, whose recipient the platform will not have written to so
 // soon, and accepted, which a receipt turns into one of the three after it.
 const (

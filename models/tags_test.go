@@ -178,7 +178,7 @@ func TestStatementsAboutGroupsUseAnIndex(t *testing.T) {
 			Groups: []models.Group{{Kind: models.GroupTag, ID: 100, Segment: segments[0]}},
 			Except: []models.Group{{Kind: models.GroupTag, ID: 101, Segment: segments[1]}},
 		}
-		for name, do := range map[string]func() error{
+		eachStatement(t, seen, map[string]func() error{
 			"a page of a tag":        func() error { return s.AddTagged(ctx, segments[0], some, t0) },
 			"the size of a tag":      func() error { return s.SealSegment(ctx, segments[0]) },
 			"the blacklist":          func() error { _, err := s.SetBlacklist(ctx, some[:1]); return err },
@@ -186,14 +186,8 @@ func TestStatementsAboutGroupsUseAnIndex(t *testing.T) {
 			"a send to a listed one": func() error { return s.MarkBlacklisted(ctx, ids[:3]) },
 			"who was sent to":        func() error { _, err := s.SentBy(ctx, []int64{b.ID, other.ID}, some); return err },
 			"audience of a tag":      func() error { _, err := s.AudienceIDs(ctx, tagged, ids[100], 100); return err },
-		} {
-			seen.Take()
-			if err := do(); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			for _, st := range seen.Take() {
-				checkPlan(ctx, t, plain, name, st)
-			}
-		}
+		}, func(name string, st models.Statement) {
+			checkPlan(ctx, t, plain, name, st)
+		})
 	})
 }

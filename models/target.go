@@ -70,14 +70,9 @@ func (t Target) Value() (driver.Value, error) {
 
 // Scan implements sql.Scanner.
 func (t *Target) Scan(src any) error {
-	var text []byte
-	switch v := src.(type) {
-	case string:
-		text = []byte(v)
-	case []byte:
-		text = v
-	default:
-		return fmt.Errorf("scan target: unexpected %T", src)
+	text, err := textOf(src)
+	if err != nil {
+		return fmt.Errorf("scan target: %w", err)
 	}
 	*t = Target{}
 	if len(text) == 0 {

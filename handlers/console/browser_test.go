@@ -84,7 +84,7 @@ func TestBrowserFollowsABroadcast(t *testing.T) {
 	d.say(owner, "resume #1")
 	b.Until(`document.querySelector("form[action$='/pause'] button")`)
 	webtest.Eval[any](b, `document.querySelector("form[action$='/pause'] button").click()`)
-	b.Until(`document.querySelector("main [role=status]")?.textContent.includes("#1")`)
+	b.Until(`document.querySelector("section[role=status]")?.textContent.includes("#1")`)
 	if found, err := d.store.FindBroadcast(t.Context(), id); err != nil || found.State != models.Paused {
 		t.Errorf("after a click on Pause it is %+v, %v", found, err)
 	}

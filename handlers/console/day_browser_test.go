@@ -176,7 +176,7 @@ func (d *day) followsAndPauses() {
 	d.b.Until(`document.querySelector("#live").dataset.live === "live"`)
 	d.b.Until(fmt.Sprintf(`document.querySelector("[data-t=done]").textContent.includes("%d")`, readers))
 	d.picture("broadcast")
-	d.b.Do(chromedp.Click("form[action$='/pause'] button"), chromedp.WaitVisible("main [role=status]"))
+	d.b.Do(chromedp.Click("form[action$='/pause'] button"), chromedp.WaitVisible("section[role=status]"))
 	d.state(models.Paused)
 	if n := d.total(); n != readers/3 {
 		d.t.Errorf("paused it reached %d", n)

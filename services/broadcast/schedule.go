@@ -180,6 +180,9 @@ func (e *Engine) startRun(ctx context.Context, id int64) error {
 	b := *stored
 	e.runs.mu.Lock()
 	defer e.runs.mu.Unlock()
+	if e.runs.list[id] != nil {
+		return nil
+	}
 	r := &run{Engine: e, b: b, done: make(chan struct{})}
 	runCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	r.cancel = cancel

@@ -40,7 +40,7 @@ func (s *Sender) claimFresh(w *batchRun) claimFunc {
 				return nil, 0, err
 			}
 		}
-		return unsent, 0, w.claims.add(ctx, without(recipients, unsent), now)
+		return unsent, 0, w.claims.add(ctx, models.Claims{{At: models.At(now), Recipients: recipients}}.Without(unsent))
 	}
 }
 

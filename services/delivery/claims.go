@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"time"
 
 	"wechat-broadcast/models"
 )
@@ -19,15 +18,15 @@ type claims struct {
 	list models.Claims // as stored
 }
 
-// add claims recipients. It fails, and none of them may be sent to, with ErrLeaseLost if the
-// batch is another's by now.
-func (c *claims) add(ctx context.Context, recipients []int64, now time.Time) error {
-	if len(recipients) == 0 {
+// add stores further claims. It fails, and nobody whom they name may be sent to, with
+// ErrLeaseLost if the batch is another's by now.
+func (c *claims) add(ctx context.Context, further models.Claims) error {
+	if len(further) == 0 {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	list := append(slices.Clip(c.list), models.Claim{At: models.At(now), Recipients: recipients})
+	list := slices.Concat(c.list, further)
 	held, err := c.store.StoreClaims(ctx, c.batch, list)
 	switch {
 	case err != nil:
@@ -53,12 +52,4 @@ func (c *claims) drop(ctx context.Context, recipients []int64) error {
 		c.list = list
 	}
 	return err
-}
-
-// without returns the recipients less some of them.
-func without(recipients, less []int64) []int64 {
-	if len(less) == 0 {
-		return recipients
-	}
-	return slices.DeleteFunc(slices.Clone(recipients), func(id int64) bool { return slices.Contains(less, id) })
 }
