@@ -92,6 +92,14 @@ tidy:
 	go mod tidy -diff
 	go mod verify
 
+.PHONY: scale
+scale: ## measure 10,000,000 FOLLOWERS, killed twice in the broadcast, in an hour (QUICK=1: 100,000, two minutes); MariaDB too if TEST_MYSQL_URL is set
+	go run ./bench -scale $(if $(FOLLOWERS),-followers $(FOLLOWERS)) $(if $(QUICK),-quick) -json bench/results.json
+
+.PHONY: flood
+flood: ## measure 1,000 receipts a second beside a broadcast, then 2,000 forged bodies too, in 25 minutes (QUICK=1: three); on MariaDB if TEST_MYSQL_URL is set
+	go run ./bench -flood $(if $(QUICK),-quick) -json bench/results.json
+
 .PHONY: bench-audiences
 bench-audiences: ## measure what topics, tags and lists cost at 1,000,000, in ten minutes (QUICK=1: 100,000); MariaDB too if TEST_MYSQL_URL is set
 	go run ./bench -audiences $(if $(QUICK),-quick) -json bench/results.json

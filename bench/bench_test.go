@@ -53,13 +53,19 @@ func TestMeasureAudiences(t *testing.T) {
 	checkMeasured(t, size)
 }
 
-func checkMeasured(t *testing.T, size sizes) {
+// measured measures on SQLite.
+func measured(t *testing.T, size sizes) *bench {
 	t.Helper()
 	b := &bench{sizes: size, binary: built(t), progress: t.Output()}
 	if err := b.measure(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range b.rows() {
+	return b
+}
+
+func checkMeasured(t *testing.T, size sizes) {
+	t.Helper()
+	for _, r := range measured(t, size).rows() {
 		if len(r.Value) == 0 || r.Median <= 0 {
 			t.Errorf("%s: nothing measured", r.What)
 		}

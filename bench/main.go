@@ -46,6 +46,9 @@ func realMain(ctx context.Context, args []string, server string) (err error) {
 	watched := flags.Bool("watched", false, "measure what open progress pages and consoles cost a broadcast, and nothing else")
 	accounts := flags.Bool("accounts", false, "measure what 100 idle accounts cost in one process, and how fast one is beside a broken one, and nothing else")
 	imports := flags.Bool("imports", false, "measure what it takes to read the files that people are imported from, and to import one, and nothing else")
+	large := flags.Bool("scale", false, "measure ten million followers, killed twice, and nothing else")
+	followers := flags.Int("followers", 0, "so many followers instead, with -scale")
+	flooded := flags.Bool("flood", false, "measure a flood of receipts and forged callbacks beside a broadcast, and nothing else")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -76,11 +79,23 @@ func realMain(ctx context.Context, args []string, server string) (err error) {
 		size = quickSizes
 	}
 	size.Audiences, size.Watched = *audiences, *watched
+	if *large {
+		size.Large = largeOf(*followers, *quick)
+	}
+	if *flooded {
+		size.Flooded = floodedOf(*quick)
+	}
 	b := &bench{sizes: size, binary: binary, profiles: *profiles, progress: os.Stderr}
-	if err := b.measure(ctx, server); err != nil {
+	return b.tell(ctx, server, *file)
+}
+
+// tell measures and prints what was. What takes long tells also what was measured before a fault.
+func (b *bench) tell(ctx context.Context, server, file string) error {
+	err := b.measure(ctx, server)
+	if err != nil && b.Large == nil && b.Flooded == nil {
 		return err
 	}
-	return report(b.rows(), server, *file)
+	return errors.Join(err, report(b.rows(), server, file))
 }
 
 // report prints the table and writes its machine-readable copy.

@@ -32,6 +32,9 @@ type sizes struct {
 	Undo                                         time.Duration // the undo window, in which tags are pulled
 	Opening                                      time.Duration // the undo window in which pages are opened
 	GroupFollowers, GroupRounds, LedgerFollowers int
+	// Large and Flooded are measured and nothing else, if they are there.
+	Large   *largeSizes
+	Flooded *floodedSizes
 }
 
 var (
@@ -82,6 +85,8 @@ type results struct {
 	Gin, Callback                loopSeries
 	Receipts, Update             byDriver
 	Groups                       map[string]*groupResults // by driver
+	Large                        map[string]*largeResult  // by driver
+	Flooded                      floodedResult
 }
 
 // loopSeries are sends a second, and CPU microseconds of one.
@@ -133,6 +138,10 @@ func (b *bench) measure(ctx context.Context, databaseServer string) (err error) 
 		{"receipts", b.receipts},
 	}
 	switch {
+	case b.Large != nil:
+		steps = []step{{"a very large number of followers", b.large}}
+	case b.Flooded != nil:
+		steps = []step{{"a flood of callbacks", b.flooded}}
 	case b.Audiences:
 		steps = []step{{"audiences", b.audiences}}
 	case b.Watched:

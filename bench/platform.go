@@ -48,6 +48,9 @@ type platformSettings struct {
 	Latency   time.Duration // of a send
 	// Numbered says that each message must have the number of its recipient in it.
 	Numbered bool
+	// Unkept says that a page of followers is made each time that it is asked for: those of
+	// ten million have 310 MB.
+	Unkept bool
 }
 
 // platformStats is what the platform's end saw since it was last set.

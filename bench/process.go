@@ -33,6 +33,7 @@ var roles = map[string]func(ctx context.Context, in *json.Decoder, out io.Writer
 	"receipts": role(onParts(receiptRounds)),
 	"gin":      role(serveBareGin),
 	"callers":  role(callCallback),
+	"stranger": role(forge),
 }
 
 // role adapts a function to the table.
@@ -119,6 +120,15 @@ func (p *process) stop() error {
 		return fmt.Errorf("stop %s: %w", p.name, err)
 	}
 	return p.wait()
+}
+
+// end asks a role to end, and returns its result.
+func end[Out any](p *process) (Out, error) {
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		var none Out
+		return none, fmt.Errorf("end %s: %w", p.name, err)
+	}
+	return finish[Out](p)
 }
 
 // kill ends the process as a power cut does: without a word.

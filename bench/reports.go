@@ -16,20 +16,21 @@ import (
 type reportTask struct {
 	URL       string // of the callback
 	PerSecond int
+	Limit     int // on how many there are; 0 for none
 	Envelope  envelope
 }
 
 // reportStats are what became of the receipts.
 type reportStats struct {
-	Waiting        int   // not posted for the first time yet
-	Answered, Lost int64 // answered, and not answered at any of the tries
+	Waiting                int   // not posted for the first time yet
+	Posted, Answered, Lost int64 // Lost are not answered at any of the tries
 	// P50 and P99 are how long the answer of half of them and of 99% took at most, and Max
-	// of all, in milliseconds.
+	// of all, in milliseconds, since their pace was last set.
 	P50, P99, Max float64
 }
 
 const (
-	// reportConns is how many receipts are posted at a time.
+	// reportConns is how many receipts are on their way at a time.
 	reportConns = 256
 	// reportTries is how often a receipt is posted that is not answered, each time as long
 	// after as the platform waits for an answer.
@@ -47,11 +48,15 @@ type reporter struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	mu             sync.Mutex
-	queue          []receipt
-	answered, lost int64
-	// took is how many were answered within so many grains, and longest the longest.
-	took    [reportTimeout/reportGrain + 1]int64
+	mu                            sync.Mutex
+	queue                         []receipt
+	added, posted, answered, lost int64
+	times                         answerTimes
+}
+
+// answerTimes is how many receipts were answered within so many grains, and the longest time.
+type answerTimes struct {
+	within  [reportTimeout/reportGrain + 1]int64
 	longest time.Duration
 }
 
@@ -61,7 +66,7 @@ type receipt struct {
 	number uint32 // the msgid, counted from firstMsgID
 }
 
-// report begins to post receipts, if it is not done yet.
+// report begins to post receipts. If it is done already, it sets their pace anew.
 func (r *round) report(task reportTask) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &reporter{reportTask: task, cancel: cancel, done: make(chan struct{}), client: http.Client{
@@ -69,9 +74,17 @@ func (r *round) report(task reportTask) {
 	}}
 	if !r.reporter.CompareAndSwap(nil, p) {
 		cancel()
+		r.reporter.Load().pace(task.PerSecond)
 		return
 	}
 	go p.run(ctx)
+}
+
+// pace sets how many receipts are posted a second. Their times are counted anew.
+func (p *reporter) pace(perSecond int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.PerSecond, p.times = perSecond, answerTimes{}
 }
 
 // end stops the receipts.
@@ -86,6 +99,10 @@ func (r *round) end() {
 func (p *reporter) add(person int, msgID int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.Limit > 0 && p.added >= int64(p.Limit) {
+		return
+	}
+	p.added++
 	p.queue = append(p.queue, receipt{int32(person), uint32(msgID - firstMsgID)}) //nolint:gosec // neither is as many
 }
 
@@ -98,19 +115,22 @@ func (p *reporter) run(ctx context.Context) {
 	allowed, last := 0.0, time.Now()
 	tick := time.NewTicker(reportBeat)
 	defer tick.Stop()
+	slots := make(chan struct{}, reportConns)
 	for {
+		var now time.Time
 		select {
-		case now := <-tick.C:
-			// Of a beat that comes late no more is made up for than a second.
-			allowed = min(allowed+now.Sub(last).Seconds()*float64(p.PerSecond), float64(p.PerSecond))
-			last = now
+		case now = <-tick.C:
 		case <-ctx.Done():
 			return
 		}
 		p.mu.Lock()
+		// Of a beat that comes late no more is made up for than a second.
+		allowed = min(allowed+now.Sub(last).Seconds()*float64(p.PerSecond), float64(p.PerSecond))
+		last = now
 		n := min(int(allowed), len(p.queue))
 		due := slices.Clone(p.queue[:n])
 		p.queue = p.queue[n:]
+		p.posted += int64(n)
 		left := len(p.queue)
 		p.mu.Unlock()
 		allowed -= float64(n)
@@ -118,7 +138,15 @@ func (p *reporter) run(ctx context.Context) {
 			allowed = min(allowed, 1) // what nobody used is not made up for
 		}
 		for _, one := range due {
-			posts.Go(func() { p.post(ctx, one) })
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			posts.Go(func() {
+				defer func() { <-slots }()
+				p.post(ctx, one)
+			})
 		}
 	}
 }
@@ -170,22 +198,28 @@ func (p *reporter) count(took time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.answered++
-	p.took[min(int(took/reportGrain), len(p.took)-1)]++
-	p.longest = max(p.longest, took)
+	p.times.within[min(int(took/reportGrain), len(p.times.within)-1)]++
+	p.times.longest = max(p.times.longest, took)
 }
 
 func (p *reporter) stats() reportStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := reportStats{Waiting: len(p.queue), Answered: p.answered, Lost: p.lost, Max: 1000 * p.longest.Seconds()}
-	within := int64(0)
-	for i, n := range p.took {
+	s := reportStats{
+		Waiting: len(p.queue), Posted: p.posted, Answered: p.answered, Lost: p.lost,
+		Max: 1000 * p.times.longest.Seconds(),
+	}
+	all, within := int64(0), int64(0)
+	for _, n := range p.times.within {
+		all += n
+	}
+	for i, n := range p.times.within {
 		within += n
 		upTo := 1000 * (time.Duration(i+1) * reportGrain).Seconds()
-		if s.P50 == 0 && 2*within >= p.answered {
+		if s.P50 == 0 && 2*within >= all {
 			s.P50 = upTo
 		}
-		if 100*within >= 99*p.answered {
+		if 100*within >= 99*all {
 			s.P99 = upTo
 			break
 		}

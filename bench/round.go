@@ -137,12 +137,16 @@ func stringAfter(body []byte, name string) []byte {
 // page returns the followers that come after one.
 func (r *round) page(next []byte) []byte {
 	from := personOf(next, r.Followers) + 1
+	everyone := func(int) bool { return true }
+	if r.Unkept {
+		return r.list(from, everyone)
+	}
 	r.pages.mu.Lock()
 	defer r.pages.mu.Unlock()
 	if page, ok := r.pages.from[from]; ok {
 		return page
 	}
-	page := r.list(from, func(int) bool { return true })
+	page := r.list(from, everyone)
 	r.pages.from[from] = page
 	return page
 }
@@ -150,7 +154,7 @@ func (r *round) page(next []byte) []byte {
 // list makes a page of the people from a number on who belong to a group.
 func (r *round) list(from int, in func(person int) bool) []byte {
 	n := r.Followers
-	var openIDs []string
+	openIDs := make([]string, 0, pageSize)
 	for i := from; i < n && len(openIDs) < pageSize; i++ {
 		if in(i) {
 			openIDs = append(openIDs, string(appendOpenID(nil, i)))

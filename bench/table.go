@@ -78,6 +78,10 @@ var databaseNames = map[string]string{config.SQLite: "SQLite", config.MySQL: "Ma
 
 func (b *bench) rows() []row {
 	switch {
+	case b.Large != nil:
+		return b.largeRows()
+	case b.Flooded != nil:
+		return b.floodedRows()
 	case b.Audiences:
 		return b.audienceRows()
 	case b.Watched:
@@ -230,6 +234,8 @@ func span(s series) string {
 // digits writes about three significant digits.
 func digits(x float64) string {
 	switch {
+	case x == 0:
+		return "0"
 	case x >= 1000:
 		return grouped(int(math.Round(x)))
 	case x >= 100:

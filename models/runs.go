@@ -15,8 +15,9 @@ import (
 // side by side, which puts the whole list in order with little of it in memory.
 
 const (
-	// runPart is how many OpenIDs of a run are read at once.
-	runPart = 1000
+	// runPart is how many OpenIDs of a run are read at once. Of ten million followers there
+	// are 1,000 runs, of each of which so many are in memory: 6 MB.
+	runPart = 200
 	// partsPerPage is above the parts that a page can have.
 	partsPerPage = 1 << 16
 )

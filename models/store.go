@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -271,6 +272,12 @@ func (s *Store) MigrateSchema(ctx context.Context) error {
 	done, err := p.Up(ctx)
 	if err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
+	}
+	if len(done) > 0 {
+		// goose reads each file with a buffer of 4 MB and pools these. A pool gives up with the
+		// second collection what is in it, and until then the heap may grow for it.
+		runtime.GC()
+		runtime.GC()
 	}
 	for _, m := range done {
 		s.log.InfoContext(ctx, "database migrated", "version", m.Source.Version, "took", m.Duration)
