@@ -111,18 +111,17 @@ func (p *reporter) run(ctx context.Context) {
 	defer close(p.done)
 	var posts sync.WaitGroup
 	defer posts.Wait()
-	// Before the first beat, whose time may be past when the next line is reached.
 	allowed, last := 0.0, time.Now()
 	tick := time.NewTicker(reportBeat)
 	defer tick.Stop()
 	slots := make(chan struct{}, reportConns)
 	for {
-		var now time.Time
 		select {
-		case now = <-tick.C:
+		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
+		now := time.Now() // not the beat's own time: on a busy machine one may be before the last one's
 		p.mu.Lock()
 		// Of a beat that comes late no more is made up for than a second.
 		allowed = min(allowed+now.Sub(last).Seconds()*float64(p.PerSecond), float64(p.PerSecond))

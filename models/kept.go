@@ -134,14 +134,10 @@ func (c *counted) settled() bool {
 	return c.fates[fate{state: Sending}] == 0 && c.fates[fate{state: Deferred}] == 0
 }
 
-// The columns of a row of deliveries by which they are counted, the first for those whose
-// receipts are counted elsewhere.
+// The columns by which deliveries are counted, beside their state.
 const (
-	stateOfCall = "CASE WHEN state IN ('delivered', 'blocked') OR state = 'failed' AND msgid <> 0 THEN 'accepted' ELSE state END"
-	codeOfCall  = "CASE WHEN state IN ('uncertain', 'skipped') OR state = 'failed' AND msgid = 0 THEN errcode ELSE 0 END"
-	wordsOfCall = "CASE WHEN state = 'failed' AND msgid = 0 AND errcode = 0 THEN detail ELSE '' END"
-	codeNow     = "CASE WHEN state IN ('failed', 'uncertain', 'skipped') THEN errcode ELSE 0 END"
-	wordsNow    = "CASE WHEN state = 'failed' AND errcode = 0 THEN detail ELSE '' END"
+	codeNow  = "CASE WHEN state IN ('failed', 'uncertain', 'skipped') THEN errcode ELSE 0 END"
+	wordsNow = "CASE WHEN state = 'failed' AND errcode = 0 THEN detail ELSE '' END"
 )
 
 // countSpan counts a part of the deliveries of a broadcast, each as its call left it. canary
@@ -157,8 +153,12 @@ func (s *Store) countSpan(ctx context.Context, db *gorm.DB, id, canary int64, pa
 		args = append(args, canary)
 	}
 	c := counted{fates: map[fate]int64{}, sends: map[int64]int64{}, begun: map[int64]int64{}}
-	query := "SELECT " + stateOfCall + ", " + codeOfCall + ", " + wordsOfCall +
-		", sent_at - sent_at % 1000, COUNT(*), MIN(d.updated_at) FROM " + from + " WHERE " + where + " GROUP BY 1, 2, 3, 4"
+	// A message that has a number was accepted, whatever a receipt made of it. These are nearly
+	// all, so they are counted by themselves: in half the time.
+	query := "SELECT 'accepted', 0, '', sent_at - sent_at % 1000, COUNT(*), 0 FROM " + from + " WHERE " + where + " AND d.msgid <> 0 GROUP BY 4" +
+		" UNION ALL SELECT state, " + codeNow + ", " + wordsNow +
+		", sent_at - sent_at % 1000, COUNT(*), MIN(d.updated_at) FROM " + from + " WHERE " + where + " AND d.msgid = 0 GROUP BY 1, 2, 3, 4"
+	args = slices.Concat(args, args)
 	if claimed := part.claims.recipients(); len(claimed) > 0 {
 		// With them, which of those who were claimed have a row: all as of one moment.
 		query += " UNION ALL SELECT '', 0, '', recipient_id, 0, 0 FROM deliveries WHERE broadcast_id = ? AND recipient_id IN (" +
