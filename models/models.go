@@ -186,6 +186,9 @@ type Broadcast struct {
 	// AskedFor is how many they were when it was asked for, or when it was planned
 	// if they were more then; 0 if that is not known.
 	AskedFor int64
+	// Listed says that Recipients is how many the platform listed at the last sync, since to
+	// count all followers took too long. It is not stored.
+	Listed bool `gorm:"-"`
 	// ThroughID is the highest recipient of the frozen audience; 0 before planning.
 	ThroughID int64
 	// ThroughConsent is the last consent before the audience was frozen.

@@ -88,8 +88,8 @@ func (s *Store) admit(tx *gorm.DB, b *Broadcast, q Asked) error {
 		b.State, b.Reason, b.Approvals, b.PendingSince = Pending, "", q.Approvals, b.AskedAt
 	}
 	b.Intercepted = -1
-	b.ID, b.AskedFor = 0, b.Recipients // a try before this one may have set the number
-	if b.Target.Unpulled() {           // it is the platform's count
+	b.ID, b.AskedFor = 0, b.Recipients   // a try before this one may have set the number
+	if b.Target.Unpulled() || b.Listed { // it is the platform's count
 		b.AskedFor = 0
 	}
 	return nil

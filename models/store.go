@@ -53,7 +53,9 @@ type Store struct {
 
 	beat      beat
 	hungAfter time.Duration
-	webhooks  bool // moves leave webhooks
+	// countWithin is how long all followers are counted before the last sync's number is taken.
+	countWithin time.Duration
+	webhooks    bool // moves leave webhooks
 }
 
 // Open returns a Store on the database: driver is SQLite with a file's path as
@@ -61,7 +63,7 @@ type Store struct {
 // go-sql-driver/mysql. A MySQL server that is away is no error: Ping and Migrate
 // tell. What the operator must mend is an *Unusable.
 func Open(driver, dsn string, log *slog.Logger) (*Store, error) {
-	s := &Store{driver: driver, log: log, hungAfter: hungAfter}
+	s := &Store{driver: driver, log: log, hungAfter: hungAfter, countWithin: countWithin}
 	var err error
 	switch driver {
 	case SQLite:

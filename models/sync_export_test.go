@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"time"
 
 	"gorm.io/gorm"
 )
@@ -38,3 +39,6 @@ func HeldOfRuns(ctx context.Context, s *Store, pages int, openIDs []string) (hel
 	}
 	return held, nil
 }
+
+// CountWithin sets how long all followers are counted.
+func CountWithin(s *Store, d time.Duration) { s.countWithin = d }

@@ -116,6 +116,9 @@ func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 	if asked.Announced {
 		lines = append(lines, c.say("asked.announced", nil))
 	}
+	if asked.Listed {
+		lines = append(lines, c.say("asked.listed", nil))
+	}
 	if asked.Instead != 0 {
 		lines = append(lines, c.say("asked.instead", vars{"ID": asked.Instead}))
 	}

@@ -98,6 +98,9 @@ func (c *Composer) rehearsed(would *broadcast.Created) Rehearsed {
 	if would.Announced {
 		says = append(says, c.say("asked.announced", nil))
 	}
+	if would.Listed {
+		says = append(says, c.say("asked.listed", nil))
+	}
 	says = append(says, c.rehearsedCanary(b, !would.SyncFirst), c.rehearsedStart(would))
 	if b.AnyHour && !would.Quiet.None() {
 		says = append(says, c.say("asked.any_hour", vars{"Hours": would.Quiet.String()}))
@@ -110,7 +113,7 @@ func (c *Composer) rehearsed(would *broadcast.Created) Rehearsed {
 	}
 	return Rehearsed{
 		Says: nonEmpty(says), Parts: c.parts(would.Parts), Warnings: c.warnings(0, would.Warnings),
-		Recipients: would.Recipients, Counted: !would.SyncFirst && !would.Announced, Message: would.Message, Template: would.Template,
+		Recipients: would.Recipients, Counted: !would.SyncFirst && !would.Announced && !would.Listed, Message: would.Message, Template: would.Template,
 	}
 }
 

@@ -59,6 +59,23 @@ func TestTheReplySaysThatANumberIsWeChats(t *testing.T) {
 	}
 }
 
+// The reply says that the followers were not counted, if that took too long.
+func TestTheReplySaysThatANumberIsOfTheLastSync(t *testing.T) {
+	t.Parallel()
+	for language, want := range map[string]string{"zh": "上次同步时的关注人数", "en": "so many followed at the last sync"} {
+		for _, listed := range []bool{false, true} {
+			s := newStage(t, language)
+			s.asked = &broadcast.Created{Recipients: 12_345, Listed: listed, Broadcast: models.Broadcast{
+				ID: 7, Name: "notice", Audience: models.AudienceAll, State: models.Scheduled,
+			}}
+			got := s.ask(t, admin, "broadcast all")
+			if strings.Contains(got, want) != listed || !strings.Contains(got, "12,345") {
+				t.Errorf("%s, listed %v: %q", language, listed, got)
+			}
+		}
+	}
+}
+
 func TestWhyATagsBroadcastIsPaused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ reason, detail, zh, en string }{

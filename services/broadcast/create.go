@@ -177,7 +177,7 @@ func (e *Engine) created(ctx context.Context, b *models.Broadcast, err error) (*
 	if err != nil {
 		return nil, err
 	}
-	a := &Created{Broadcast: *b, Recipients: b.Recipients, Announced: b.Target.Unpulled()}
+	a := &Created{Broadcast: *b, Recipients: b.Recipients, Announced: b.Target.Unpulled(), Listed: b.Listed}
 	if audience.Of(b).Guarded {
 		a.Quiet = e.quiet
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // The clock of these tests begins at 08:00 in Beijing.
-const quietHours = "08:01-08:11"
+const quietHours = "08:01-08:05"
 
 // clock is a moment of the first day, in Beijing.
 func clock(hour, minute int) time.Time {
@@ -45,21 +45,21 @@ func TestARunningBroadcastPausesForTheQuietHours(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				a := newAccount(t, setup{Options: simulator.Options{Followers: 600}, rate: 7, quiet: quietHours})
-				a.noCallsBetween(clock(8, 1), clock(8, 11))
+				a.noCallsBetween(clock(8, 1), clock(8, 5))
 				stop := a.start()
 				id := a.ask("", models.AudienceAll)
 				if restart { // it is down when they begin
 					sleepUntil(t, clock(8, 1).Add(-time.Second))
 					stop()
-					sleepUntil(t, clock(8, 5))
+					sleepUntil(t, clock(8, 3))
 					a.engine = a.newEngine()
 					a.start()
 				}
 				b := a.reaches(id, models.Paused)
-				if b.Reason != models.ReasonQuiet || !b.ResumeAt.Equal(clock(8, 11)) {
+				if b.Reason != models.ReasonQuiet || !b.ResumeAt.Equal(clock(8, 5)) {
 					t.Errorf("paused for %q until %s", b.Reason, b.ResumeAt)
 				}
-				sleepUntil(t, clock(8, 10))
+				sleepUntil(t, clock(8, 4))
 				if c := a.counts(id); c.Tried() < 300 || c.Sending != 0 {
 					t.Errorf("within the quiet hours: %+v", c)
 				}
@@ -67,7 +67,7 @@ func TestARunningBroadcastPausesForTheQuietHours(t *testing.T) {
 					t.Errorf("%d calls until %s", a.calls(), took)
 				}
 				a.finishes(id, 601)
-				if late := time.Since(clock(8, 11)); late > time.Minute {
+				if late := time.Since(clock(8, 5)); late > time.Minute {
 					t.Errorf("it ended %s after the quiet hours", late)
 				}
 				_ = loop.Sleep(t.Context(), receiptsLate)
@@ -90,18 +90,18 @@ func TestWhatIsAskedForInTheQuietHours(t *testing.T) {
 		at    time.Time
 		start time.Time
 	}{
-		"at once":                      {to: models.AudienceAll, asked: clock(8, 5), start: clock(8, 11)},
-		"at the last moment before":    {to: models.AudienceAll, asked: clock(8, 1).Add(-5 * time.Second), start: clock(8, 11)},
-		"to oneself":                   {to: models.AudienceMe, asked: clock(8, 5), start: clock(8, 5)},
-		"to the test list":             {to: models.AudienceTest, asked: clock(8, 5), start: clock(8, 5)},
-		"now":                          {to: models.AudienceAll, now: true, asked: clock(8, 5), start: clock(8, 5).Add(10 * time.Second)},
-		"planned into them":            {to: models.AudienceAll, asked: clock(8, 0), at: clock(8, 8), start: clock(8, 11)},
-		"planned into them, now":       {to: models.AudienceAll, now: true, asked: clock(8, 0), at: clock(8, 8), start: clock(8, 8)},
-		"planned for their end":        {to: models.AudienceAll, asked: clock(8, 5), at: clock(8, 11), start: clock(8, 11)},
-		"planned for after their end":  {to: models.AudienceAll, asked: clock(8, 5), at: clock(8, 20), start: clock(8, 20)},
-		"planned into another day's":   {to: models.AudienceAll, asked: clock(8, 14), at: clock(32, 8), start: clock(32, 11)},
-		"a test planned into them":     {to: models.AudienceTest, asked: clock(8, 0), at: clock(8, 8), start: clock(8, 8)},
-		"planned, over for a long day": {to: models.AudienceAll, asked: clock(8, 5), at: clock(8, 6), start: clock(8, 11)},
+		"at once":                      {to: models.AudienceAll, asked: clock(8, 3), start: clock(8, 5)},
+		"at the last moment before":    {to: models.AudienceAll, asked: clock(8, 1).Add(-5 * time.Second), start: clock(8, 5)},
+		"to oneself":                   {to: models.AudienceMe, asked: clock(8, 3), start: clock(8, 3)},
+		"to the test list":             {to: models.AudienceTest, asked: clock(8, 3), start: clock(8, 3)},
+		"now":                          {to: models.AudienceAll, now: true, asked: clock(8, 3), start: clock(8, 3).Add(10 * time.Second)},
+		"planned into them":            {to: models.AudienceAll, asked: clock(8, 0), at: clock(8, 4), start: clock(8, 5)},
+		"planned into them, now":       {to: models.AudienceAll, now: true, asked: clock(8, 0), at: clock(8, 4), start: clock(8, 4)},
+		"planned for their end":        {to: models.AudienceAll, asked: clock(8, 3), at: clock(8, 5), start: clock(8, 5)},
+		"planned for after their end":  {to: models.AudienceAll, asked: clock(8, 3), at: clock(8, 8), start: clock(8, 8)},
+		"planned into another day's":   {to: models.AudienceAll, asked: clock(8, 7), at: clock(32, 4), start: clock(32, 5)},
+		"a test planned into them":     {to: models.AudienceTest, asked: clock(8, 0), at: clock(8, 4), start: clock(8, 4)},
+		"planned, over for a long day": {to: models.AudienceAll, asked: clock(8, 3), at: clock(8, 4), start: clock(8, 5)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestWhatIsAskedForInTheQuietHours(t *testing.T) {
 					t.Fatal(err)
 				}
 				b := asked.Broadcast
-				moved := test.start.Equal(clock(8, 11)) && !test.at.Equal(test.start) || test.start.Equal(clock(32, 11))
+				moved := test.start.Equal(clock(8, 5)) && !test.at.Equal(test.start) || test.start.Equal(clock(32, 5))
 				if !b.NotBefore.Equal(test.start) || b.WaitsForQuietEnd() != moved {
 					t.Errorf("not before %s, reason %q", b.NotBefore.In(zone.Beijing), b.Reason)
 				}
@@ -150,7 +150,7 @@ func TestNowHoldsForTheWholeBroadcast(t *testing.T) {
 		a.pause(id)
 		a.resume(id) // what was overruled once stays so
 		a.finishes(id, 601)
-		if !time.Now().Before(clock(8, 5)) {
+		if !time.Now().Before(clock(8, 3)) {
 			t.Errorf("it ended at %s", time.Now())
 		}
 		// It holds for none that is about it.
@@ -172,7 +172,7 @@ func TestAResumeInTheQuietHours(t *testing.T) {
 	}
 	wait := func(a *account, id int64) {
 		b, err := a.engine.Resume(a.t.Context(), id, admin)
-		if err != nil || !b.WaitsForQuietEnd() || !b.NotBefore.Equal(clock(8, 11)) {
+		if err != nil || !b.WaitsForQuietEnd() || !b.NotBefore.Equal(clock(8, 5)) {
 			a.t.Errorf("%+v, %v", b, err)
 		}
 	}
@@ -182,18 +182,18 @@ func TestAResumeInTheQuietHours(t *testing.T) {
 		then   func(a *account, id int64)
 		end    time.Time
 	}{
-		"paused by an admin before":      {clock(8, 0), func(a *account, id int64) { a.received(50); a.pause(id) }, wait, clock(8, 11)},
-		"paused by an admin before, now": {clock(8, 0), func(a *account, id int64) { a.received(50); a.pause(id) }, now, clock(8, 7)},
-		"paused for them":                {clock(8, 0), func(*account, int64) {}, wait, clock(8, 11)},
-		"paused for them, now":           {clock(8, 0), func(*account, int64) {}, now, clock(8, 7)},
-		"now, and no number":             {clock(8, 0), func(*account, int64) {}, func(a *account, _ int64) { now(a, 0) }, clock(8, 7)},
-		"waiting for their end, now":     {clock(8, 5), func(*account, int64) {}, now, clock(8, 7)},
-		"waiting, paused":                {clock(8, 5), (*account).pause, wait, clock(8, 11)},
-		"waiting, paused, now":           {clock(8, 5), (*account).pause, now, clock(8, 7)},
-		"waiting, paused, later": {clock(8, 5), (*account).pause, func(a *account, id int64) {
-			sleepUntil(a.t, clock(8, 14))
+		"paused by an admin before":      {clock(8, 0), func(a *account, id int64) { a.received(50); a.pause(id) }, wait, clock(8, 5)},
+		"paused by an admin before, now": {clock(8, 0), func(a *account, id int64) { a.received(50); a.pause(id) }, now, clock(8, 4)},
+		"paused for them":                {clock(8, 0), func(*account, int64) {}, wait, clock(8, 5)},
+		"paused for them, now":           {clock(8, 0), func(*account, int64) {}, now, clock(8, 4)},
+		"now, and no number":             {clock(8, 0), func(*account, int64) {}, func(a *account, _ int64) { now(a, 0) }, clock(8, 4)},
+		"waiting for their end, now":     {clock(8, 3), func(*account, int64) {}, now, clock(8, 4)},
+		"waiting, paused":                {clock(8, 3), (*account).pause, wait, clock(8, 5)},
+		"waiting, paused, now":           {clock(8, 3), (*account).pause, now, clock(8, 4)},
+		"waiting, paused, later": {clock(8, 3), (*account).pause, func(a *account, id int64) {
+			sleepUntil(a.t, clock(8, 7))
 			a.resume(id)
-		}, clock(8, 14)},
+		}, clock(8, 7)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -204,11 +204,11 @@ func TestAResumeInTheQuietHours(t *testing.T) {
 				sleepUntil(t, test.asked)
 				id := a.ask("", models.AudienceAll)
 				test.before(a, id)
-				sleepUntil(t, clock(8, 7))
+				sleepUntil(t, clock(8, 4))
 				calls := a.calls()
 				test.then(a, id)
 				_ = loop.Sleep(t.Context(), time.Second)
-				if goesOn := a.calls() > calls; goesOn != (test.end.Before(clock(8, 11)) || test.end.Equal(clock(8, 14))) {
+				if goesOn := a.calls() > calls; goesOn != (test.end.Before(clock(8, 5)) || test.end.Equal(clock(8, 7))) {
 					t.Errorf("it goes on at once: %t", goesOn)
 				}
 				a.finishes(id, 601)
@@ -230,7 +230,7 @@ func TestNowIsForWhatWaits(t *testing.T) {
 			t.Error(err)
 		}
 		// The undo window holds for what is sent now.
-		sleepUntil(t, clock(8, 5))
+		sleepUntil(t, clock(8, 3))
 		id := a.ask("", models.AudienceAll)
 		if _, err := a.engine.ResumeNow(t.Context(), id, admin); err != nil {
 			t.Fatal(err)
@@ -253,16 +253,16 @@ func TestRescheduledIntoTheQuietHours(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 20}, quiet: quietHours})
-		a.noCallsBetween(clock(8, 0), clock(8, 20))
+		a.noCallsBetween(clock(8, 0), clock(8, 8))
 		a.start()
 		id := a.plan(models.AudienceAll, clock(12, 0))
-		for at, want := range map[time.Time]time.Time{clock(32, 7): clock(32, 11), clock(11, 0): clock(11, 0), clock(8, 5): clock(8, 11), clock(8, 20): clock(8, 20)} {
+		for at, want := range map[time.Time]time.Time{clock(32, 4): clock(32, 5), clock(11, 0): clock(11, 0), clock(8, 3): clock(8, 5), clock(8, 8): clock(8, 8)} {
 			b, err := a.engine.Reschedule(t.Context(), id, at, admin)
 			if err != nil || !b.NotBefore.Equal(want) || b.WaitsForQuietEnd() == want.Equal(at) {
 				t.Errorf("%s: not before %s, reason %q, %v", at, b.NotBefore, b.Reason, err)
 			}
 		}
-		if _, err := a.engine.Reschedule(t.Context(), id, clock(8, 20), admin); err != nil {
+		if _, err := a.engine.Reschedule(t.Context(), id, clock(8, 8), admin); err != nil {
 			t.Fatal(err)
 		}
 		a.finishes(id, 21)
@@ -295,17 +295,17 @@ func TestARetryAndARestWaitForTheEndOfTheQuietHours(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(t, setup{Options: simulator.Options{Followers: 600}, rate: 7, quiet: quietHours})
-		a.noCallsBetween(clock(8, 1), clock(8, 11))
+		a.noCallsBetween(clock(8, 1), clock(8, 5))
 		a.start()
 		id := a.ask("", models.AudienceAll)
 		a.received(100)
 		a.cancel(id)
-		sleepUntil(t, clock(8, 5))
+		sleepUntil(t, clock(8, 3))
 		a.exec("UPDATE deliveries SET state = 'failed' WHERE recipient_id <= 3")
 		rest := a.mustAskOf("", models.AudienceRest, id).Broadcast
 		retry := a.mustAskOf("", models.AudienceRetry, id).Broadcast
 		for _, b := range []models.Broadcast{rest, retry} {
-			if !b.WaitsForQuietEnd() || !b.NotBefore.Equal(clock(8, 11)) {
+			if !b.WaitsForQuietEnd() || !b.NotBefore.Equal(clock(8, 5)) {
 				t.Errorf("#%d: %q, not before %s", b.ID, b.Reason, b.NotBefore)
 			}
 		}
@@ -318,7 +318,7 @@ func TestARetryAndARestWaitForTheEndOfTheQuietHours(t *testing.T) {
 func TestOtherQuietHoursAfterARestart(t *testing.T) {
 	t.Parallel()
 	for hours, end := range map[string]time.Time{
-		"": clock(8, 11), "08:01-08:08": clock(8, 11), "08:01-08:15": clock(8, 15), "08:10-08:20": clock(8, 20), "20:00-21:00": clock(8, 11),
+		"": clock(8, 5), "08:01-08:04": clock(8, 5), "08:01-08:07": clock(8, 7), "08:04-08:08": clock(8, 8), "20:00-21:00": clock(8, 5),
 	} {
 		t.Run("now "+hours, func(t *testing.T) {
 			t.Parallel()
@@ -327,7 +327,7 @@ func TestOtherQuietHoursAfterARestart(t *testing.T) {
 				a.noCallsBetween(clock(8, 1), end)
 				stop := a.start()
 				running := a.ask("", models.AudienceAll)
-				sleepUntil(t, clock(8, 5))
+				sleepUntil(t, clock(8, 3))
 				stop()
 				a.set.quiet = hours
 				a.engine = a.newEngine()

@@ -65,6 +65,9 @@ type Created struct {
 	// Announced says that Recipients is the platform's count of those with the tags, since
 	// these are not pulled yet.
 	Announced bool
+	// Listed says that Recipients is how many followers were listed at the last sync, since to
+	// count them took too long.
+	Listed bool
 	// Quiet are the quiet hours, if they hold for such a broadcast.
 	Quiet zone.Hours
 	// Instead is the paused broadcast that was cancelled, as this one is for its rest; 0
