@@ -183,14 +183,14 @@ func TestAResumeInTheQuietHours(t *testing.T) {
 		end    time.Time
 	}{
 		"paused by an admin before":      {clock(8, 0), func(a *account, id int64) { a.received(50); a.pause(id) }, wait, clock(8, 5)},
-		"paused by an admin before, now": {clock(8, 0), func(a *account, id int64) { a.received(50); a.pause(id) }, now, clock(8, 4)},
+		"paused by an admin before, now": {clock(8, 0), func(a *account, id int64) { a.received(50); a.pause(id) }, now, clock(8, 3)},
 		"paused for them":                {clock(8, 0), func(*account, int64) {}, wait, clock(8, 5)},
-		"paused for them, now":           {clock(8, 0), func(*account, int64) {}, now, clock(8, 4)},
-		"now, and no number":             {clock(8, 0), func(*account, int64) {}, func(a *account, _ int64) { now(a, 0) }, clock(8, 4)},
-		"waiting for their end, now":     {clock(8, 3), func(*account, int64) {}, now, clock(8, 4)},
-		"waiting, paused":                {clock(8, 3), (*account).pause, wait, clock(8, 5)},
-		"waiting, paused, now":           {clock(8, 3), (*account).pause, now, clock(8, 4)},
-		"waiting, paused, later": {clock(8, 3), (*account).pause, func(a *account, id int64) {
+		"paused for them, now":           {clock(8, 0), func(*account, int64) {}, now, clock(8, 3)},
+		"now, and no number":             {clock(8, 0), func(*account, int64) {}, func(a *account, _ int64) { now(a, 0) }, clock(8, 3)},
+		"waiting for their end, now":     {clock(8, 2), func(*account, int64) {}, now, clock(8, 3)},
+		"waiting, paused":                {clock(8, 2), (*account).pause, wait, clock(8, 5)},
+		"waiting, paused, now":           {clock(8, 2), (*account).pause, now, clock(8, 3)},
+		"waiting, paused, later": {clock(8, 2), (*account).pause, func(a *account, id int64) {
 			sleepUntil(a.t, clock(8, 7))
 			a.resume(id)
 		}, clock(8, 7)},
@@ -204,7 +204,7 @@ func TestAResumeInTheQuietHours(t *testing.T) {
 				sleepUntil(t, test.asked)
 				id := a.ask("", models.AudienceAll)
 				test.before(a, id)
-				sleepUntil(t, clock(8, 4))
+				sleepUntil(t, clock(8, 3))
 				calls := a.calls()
 				test.then(a, id)
 				_ = loop.Sleep(t.Context(), time.Second)
