@@ -100,6 +100,17 @@ func (c *Composer) LateReply(asked *broadcast.Created, err error) string {
 	return wechat.FitText(c.say("late.refused", nil) + "\n" + reason)
 }
 
+// whoseCount says whose count the number of recipients is, empty if they were counted.
+func (c *Composer) whoseCount(of *broadcast.Created) string {
+	switch {
+	case of.Announced:
+		return c.say("asked.announced", nil)
+	case of.Listed:
+		return c.say("asked.listed", nil)
+	}
+	return ""
+}
+
 // askedText says what was begun: number, message, recipients, how to stop it and
 // how long that is possible from now on, where to watch it, what to mind, and the
 // message as it looks, as far as there is room.
@@ -113,11 +124,8 @@ func (c *Composer) askedText(asked *broadcast.Created, now time.Time) string {
 		v["Count"] = asked.Recipients
 	}
 	lines := append([]string{c.say(id, v)}, c.parts(asked.Parts)...)
-	if asked.Announced {
-		lines = append(lines, c.say("asked.announced", nil))
-	}
-	if asked.Listed {
-		lines = append(lines, c.say("asked.listed", nil))
+	if whose := c.whoseCount(asked); whose != "" {
+		lines = append(lines, whose)
 	}
 	if asked.Instead != 0 {
 		lines = append(lines, c.say("asked.instead", vars{"ID": asked.Instead}))

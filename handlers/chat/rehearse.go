@@ -94,13 +94,7 @@ func (c *Composer) rehearsed(would *broadcast.Created) Rehearsed {
 	if would.SyncFirst {
 		to = "rehearsed.sync_first"
 	}
-	says := []string{c.say(to, v)}
-	if would.Announced {
-		says = append(says, c.say("asked.announced", nil))
-	}
-	if would.Listed {
-		says = append(says, c.say("asked.listed", nil))
-	}
+	says := []string{c.say(to, v), c.whoseCount(would)}
 	says = append(says, c.rehearsedCanary(b, !would.SyncFirst), c.rehearsedStart(would))
 	if b.AnyHour && !would.Quiet.None() {
 		says = append(says, c.say("asked.any_hour", vars{"Hours": would.Quiet.String()}))

@@ -41,36 +41,39 @@ func TestTagsAreListed(t *testing.T) {
 	}
 }
 
-// The reply says whose count its number is, as long as the tag is not pulled.
-func TestTheReplySaysThatANumberIsWeChats(t *testing.T) {
+// The reply says whose count its number is, if it is not ours: WeChat's while the tag is not
+// pulled, or that of the last sync if to count the followers took too long.
+func TestTheReplySaysWhoseCountANumberIs(t *testing.T) {
 	t.Parallel()
-	for language, want := range map[string]string{"zh": "人数是微信统计的", "en": "WeChat's own count"} {
-		for _, announced := range []bool{false, true} {
-			s := newStage(t, language)
-			s.asked = &broadcast.Created{Recipients: 12_345, Announced: announced, Broadcast: models.Broadcast{
-				ID: 7, Name: "notice", Audience: models.AudienceGroups, State: models.Scheduled,
-				Target: models.Target{Groups: []models.Group{{Kind: models.GroupTag, Name: "读者", ID: 100}}},
-			}}
-			got := s.ask(t, admin, "broadcast tag 读者")
-			if strings.Contains(got, want) != announced || !strings.Contains(got, "12,345") {
-				t.Errorf("%s, announced %v: %q", language, announced, got)
-			}
-		}
-	}
-}
-
-// The reply says that the followers were not counted, if that took too long.
-func TestTheReplySaysThatANumberIsOfTheLastSync(t *testing.T) {
-	t.Parallel()
-	for language, want := range map[string]string{"zh": "上次同步时的关注人数", "en": "so many followed at the last sync"} {
-		for _, listed := range []bool{false, true} {
-			s := newStage(t, language)
-			s.asked = &broadcast.Created{Recipients: 12_345, Listed: listed, Broadcast: models.Broadcast{
-				ID: 7, Name: "notice", Audience: models.AudienceAll, State: models.Scheduled,
-			}}
-			got := s.ask(t, admin, "broadcast all")
-			if strings.Contains(got, want) != listed || !strings.Contains(got, "12,345") {
-				t.Errorf("%s, listed %v: %q", language, listed, got)
+	tag := models.Target{Groups: []models.Group{{Kind: models.GroupTag, Name: "读者", ID: 100}}}
+	for _, test := range []struct {
+		line  string
+		asked broadcast.Created
+		wants map[string]string
+	}{
+		{
+			"broadcast tag 读者",
+			broadcast.Created{Announced: true, Broadcast: models.Broadcast{Audience: models.AudienceGroups, Target: tag}},
+			map[string]string{"zh": "人数是微信统计的", "en": "WeChat's own count"},
+		},
+		{
+			"broadcast all",
+			broadcast.Created{Listed: true, Broadcast: models.Broadcast{Audience: models.AudienceAll}},
+			map[string]string{"zh": "上次同步时的关注人数", "en": "so many followed at the last sync"},
+		},
+	} {
+		for language, want := range test.wants {
+			for _, ours := range []bool{false, true} {
+				s, asked := newStage(t, language), test.asked
+				asked.Recipients, asked.Broadcast.ID, asked.Broadcast.Name, asked.Broadcast.State = 12_345, 7, "notice", models.Scheduled
+				if ours {
+					asked.Announced, asked.Listed = false, false
+				}
+				s.asked = &asked
+				got := s.ask(t, admin, test.line)
+				if strings.Contains(got, want) == ours || !strings.Contains(got, "12,345") {
+					t.Errorf("%s, %s, ours %v: %q", test.line, language, ours, got)
+				}
 			}
 		}
 	}
