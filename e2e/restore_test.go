@@ -45,6 +45,7 @@ func TestRestoredDatabaseWaitsForAWord(t *testing.T) {
 			copied := filepath.Join(t.TempDir(), "copy")
 			p := startPlatform(t, "--followers", itoa(followers), "--latency", "10ms", "--receipt-delay-max", "100ms")
 			s := startServer(t, p, db.url, settings{"SEND_RATE": "150"})
+			p.waitsAfter(followers * 3 / 5) // however long the copy takes, some of it goes out after it
 			p.say(admin, "broadcast all personal")
 			p.say(admin, "broadcast all notice at tomorrow 09:00")
 			p.say(admin, "broadcast all notice again at tomorrow 10:00")
@@ -52,9 +53,12 @@ func TestRestoredDatabaseWaitsForAWord(t *testing.T) {
 			p.callsReach(followers / 5)
 			b.keep(t, db, copied)
 			if b.killed {
-				p.callsReach(p.stats().Calls + followers/5)
+				p.waitsAfter(followers * 4 / 5)
+				p.callsReach(followers * 4 / 5)
 				s.kill()
+				p.waitsAfter(0)
 			} else {
+				p.waitsAfter(0)
 				s.finishes()
 				if code, _ := s.terminate(); code != 0 {
 					t.Fatalf("ended with code %d", code)
