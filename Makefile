@@ -82,7 +82,7 @@ cluster: ## three replicas on one MySQL and Redis, killed, flushed and paced, at
 		awk '/\| / { sub(/^.*_test.go:[0-9]+: /, ""); print } / \|$$/ { next } /^ *--- |^ok|^FAIL|_test.go:/ { print } { fflush() }'
 
 .PHONY: bench
-bench: ## measure what a broadcast costs, over TLS and HTTP, in 25 minutes (QUICK=1: five); MariaDB too if TEST_MYSQL_URL is set
+bench: ## measure what a broadcast costs, over TLS and HTTP, in half an hour (QUICK=1: five); MariaDB too if TEST_MYSQL_URL is set
 	go run ./bench $(if $(QUICK),-quick) -json bench/results.json
 
 .PHONY: vet tidy
